@@ -1,0 +1,18 @@
+"""The two kinds of failure a user can meet.
+
+Every message names the file or the field, what was found, what is allowed and what to do.
+"""
+
+from __future__ import annotations
+
+
+class StstError(Exception):
+    """A run failed although it was asked for correctly (exit code 1)."""
+
+    exit_code = 1
+
+
+class InputError(StstError, ValueError):
+    """The request itself is wrong: a bad file, option, key or value (exit code 2)."""
+
+    exit_code = 2
