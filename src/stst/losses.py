@@ -1,0 +1,90 @@
+"""The loss terms of the paper: texture, content, total variation.
+
+Equation numbers are those of Greco & Siegel (2024). Every function works per sample, so that a
+sample does not depend on what it is batched with.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from stst.models.activations import Activation, Multiscale, wide
+
+
+def gram(activation: Activation, by_channels: bool = True) -> Tensor:
+    """Correlate the channels of a layer over all positions: ``A Aᵀ / (N M)`` (equation 2).
+
+    Parameters
+    ----------
+    activation
+        (B, N, h, w), or several scales standing for such a map; M = h·w positions.
+    by_channels
+        Divide by N·M as in the paper; else by M alone as in the released code.
+
+    Returns
+    -------
+    Tensor
+        (B, N, N), float32 or wider.
+    """
+    if isinstance(activation, Multiscale):
+        product, positions = activation.gram(), activation.positions
+    else:
+        flat = wide(activation).flatten(2)
+        product, positions = flat @ flat.mT, flat.shape[2]
+    return product / (positions * (product.shape[1] if by_channels else 1))
+
+
+def texture_loss(generated: Tensor, target: Tensor) -> Tensor:
+    """Give the mean squared difference of two Gram matrices (equation 3).
+
+    Parameters
+    ----------
+    generated, target
+        (B, N, N); `target` may have a batch of one.
+
+    Returns
+    -------
+    Tensor
+        (B,).
+    """
+    return (generated - target).square().mean(dim=(1, 2))
+
+
+def content_loss(generated: Tensor, target: Tensor, half: bool = True) -> Tensor:
+    """Give the squared difference of two activations (equation 1).
+
+    Parameters
+    ----------
+    generated, target
+        (B, N, h, w); `target` may have a batch of one.
+    half
+        Divide by 2·N·M as in the paper; else by N·M as in the released code.
+
+    Returns
+    -------
+    Tensor
+        (B,).
+    """
+    mean = (wide(generated) - wide(target)).square().mean(dim=(1, 2, 3))
+    return mean / 2 if half else mean
+
+
+def total_variation(frames: Tensor, by_channels: bool = True) -> Tensor:
+    """Sum the absolute differences of neighbouring pixels along both axes (equation 6).
+
+    Parameters
+    ----------
+    frames
+        (B, C, H, W) in [0, 1].
+    by_channels
+        Divide by H·W·C as in the paper; else by H·W as in the released code.
+
+    Returns
+    -------
+    Tensor
+        (B,).
+    """
+    down = (frames[..., 1:, :] - frames[..., :-1, :]).abs().sum(dim=(1, 2, 3))
+    across = (frames[..., :, 1:] - frames[..., :, :-1]).abs().sum(dim=(1, 2, 3))
+    channels, height, width = frames.shape[1:]
+    return (down + across) / (height * width * (channels if by_channels else 1))

@@ -1,0 +1,118 @@
+"""What a layer gives: one map, or several scales that are read as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Multiscale:
+    """Maps of one layer at several scales, standing for their bilinear concatenation.
+
+    The concatenation resizes every map to the size of the first (half-pixel centres, no
+    antialiasing) and joins the channels. Its Gram matrix does not need it: resizing is linear, so
+    the block of scales (s, t) is ``f_s (U_sᵀ U_t) f_tᵀ``, and the products ``U_sᵀ U_t`` are small.
+
+    Attributes
+    ----------
+    maps
+        Tensors (B, C_s, h_s, w_s), finest first.
+    """
+
+    maps: tuple[Tensor, ...]
+
+    def concatenated(self) -> Tensor:
+        """Give the maps as one tensor.
+
+        Returns
+        -------
+        Tensor
+            (B, sum of C_s, h_0, w_0).
+        """
+        size = self.maps[0].shape[-2:]
+        return torch.cat([resized(one, size) for one in self.maps], dim=1)
+
+    def gram(self) -> Tensor:
+        """Multiply the concatenation by its own transpose without building it.
+
+        Returns
+        -------
+        Tensor
+            (B, N, N) with N the sum of C_s; float32 or wider; not divided by anything.
+        """
+        maps = [wide(one) for one in self.maps]
+        size = maps[0].shape[-2:]
+        rows: list[list[Tensor]] = [[torch.empty(0)] * len(maps) for _ in maps]
+        for s, fine in enumerate(maps):
+            for t in range(s, len(maps)):
+                carried = _carried(fine, maps[t].shape[-2:], size)
+                block = carried.flatten(2) @ maps[t].flatten(2).mT
+                rows[s][t] = block
+                if t > s:
+                    rows[t][s] = block.mT
+        return torch.cat([torch.cat(row, dim=2) for row in rows], dim=1)
+
+    @property
+    def positions(self) -> int:
+        """Number of positions M of the concatenation."""
+        height, width = self.maps[0].shape[-2:]
+        return height * width
+
+
+Activation = Tensor | Multiscale
+
+
+def wide(values: Tensor) -> Tensor:
+    """Bring half-precision values to float32, so that sums over positions stay exact enough."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+
+
+def resized(images: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize bilinearly with half-pixel centres and without antialiasing.
+
+    Parameters
+    ----------
+    images
+        (B, C, H, W).
+    size
+        New height and width in pixels.
+
+    Returns
+    -------
+    Tensor
+        (B, C, *size); `images` itself where the size is the same.
+    """
+    if tuple(images.shape[-2:]) == tuple(size):
+        return images
+    return F.interpolate(images, size=tuple(size), mode="bilinear", align_corners=False)
+
+
+def _carried(maps: Tensor, to: Sequence[int], over: Sequence[int]) -> Tensor:
+    """Apply ``U_tᵀ U_s``: up from the maps' own grid to `over`, down by the adjoint to `to`."""
+    here = tuple(maps.shape[-2:])
+    if here == tuple(to) == tuple(over):
+        return maps
+    rows = _overlap(here[0], to[0], over[0], maps.dtype, maps.device)
+    columns = _overlap(here[1], to[1], over[1], maps.dtype, maps.device)
+    return rows @ (maps @ columns.mT)
+
+
+@lru_cache(maxsize=256)
+def _overlap(
+    source: int, target: int, full: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Matrix (target, source) of one axis of ``U_tᵀ U_s``; both ``U`` lead to `full` points."""
+    product = _upsampling(target, full).mT @ _upsampling(source, full)
+    return product.to(dtype=dtype, device=device)
+
+
+def _upsampling(source: int, full: int) -> Tensor:
+    """Matrix (full, source) of bilinear resizing along one axis, in float64."""
+    unit = torch.eye(source, dtype=torch.float64)[None, :, :]
+    return F.interpolate(unit, size=full, mode="linear", align_corners=False)[0].mT
