@@ -1,0 +1,75 @@
+"""Read arrays from an HDF5 file that others made, following nothing that leads out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stst.errors import InputError
+
+LARGEST_TOTAL = 8 * 2**30  # bytes once read: a few kB of HDF5 can declare arrays of any size
+DEEPEST = 16  # groups in groups; hard links can also form a cycle
+
+
+def read_arrays(path: Path | str) -> dict[str, npt.NDArray[Any]]:
+    """Read every numeric dataset of a file.
+
+    Soft and external links, virtual datasets and external storage are refused: they can name any
+    other file of the machine.
+
+    Parameters
+    ----------
+    path
+        An HDF5 file.
+
+    Returns
+    -------
+    dict
+        Full name inside the file without the leading slash (``block1_conv1/kernel:0``) to array,
+        in the shape and type in which the file holds it.
+
+    Raises
+    ------
+    InputError
+        If the file is not HDF5, is truncated, or holds one of the refused things.
+    """
+    import h5py
+
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    total = 0
+    try:
+        with h5py.File(path, "r") as file:
+            for name, dataset in _datasets(path, file, "", 0):
+                total += dataset.nbytes
+                if total > LARGEST_TOTAL:
+                    raise InputError(f"{path}: declares more than {LARGEST_TOTAL >> 30} GiB.")
+                arrays[name] = np.asarray(dataset[()])
+    except InputError:
+        raise
+    # h5py reports damage by whichever of these its reading of the damaged part led to
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a whole HDF5 file ({error}). Fetch it again.") from error
+    return arrays
+
+
+def _datasets(path: Path | str, group: Any, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+    import h5py
+
+    if depth > DEEPEST:
+        raise InputError(f"{path}: groups are nested more than {DEEPEST} deep.")
+    for key in group:
+        name = f"{prefix}{key}"
+        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+            raise InputError(f"{path}: {name} is a link to another place; that is not followed.")
+        item = group[key]
+        if isinstance(item, h5py.Group):
+            yield from _datasets(path, item, f"{name}/", depth + 1)
+        elif isinstance(item, h5py.Dataset):
+            if item.is_virtual or item.external:
+                raise InputError(f"{path}: {name} keeps its values in another file; refused.")
+            if item.dtype.kind in "fiu":
+                yield name, item

@@ -1,0 +1,32 @@
+"""Pretrained weights: where they come from, their hashes, the local cache.
+
+Nothing is downloaded unless `fetch` is called. Importing this package does not import torch.
+"""
+
+from stst.weights.fetch import fetch
+from stst.weights.load import LoadedWeights, load_msoe, load_tensors, load_vgg19
+from stst.weights.locate import FoundWeights, cache_dir, find, weights_dir
+from stst.weights.registry import PAPER, REGISTRY, Entry, Hash, entry_named, how_to_get
+from stst.weights.store import Status, import_file, list_weights, verify
+
+__all__ = [
+    "PAPER",
+    "REGISTRY",
+    "Entry",
+    "FoundWeights",
+    "Hash",
+    "LoadedWeights",
+    "Status",
+    "cache_dir",
+    "entry_named",
+    "fetch",
+    "find",
+    "how_to_get",
+    "import_file",
+    "list_weights",
+    "load_msoe",
+    "load_tensors",
+    "load_vgg19",
+    "verify",
+    "weights_dir",
+]

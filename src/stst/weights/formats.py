@@ -1,0 +1,143 @@
+"""Read a weights file of any of the formats as named tensors, running nothing it holds."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stst.errors import InputError
+from stst.files import written_whole
+
+if TYPE_CHECKING:
+    import torch
+
+METADATA_KEY = "stst"  # one key holding JSON: the order of several is not kept, so not the bytes
+HDF5_SUFFIXES = (".h5", ".hdf5")
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file's tensors in its own names and shapes, and what it says of itself."""
+
+    tensors: dict[str, torch.Tensor]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def read_raw(path: Path) -> RawFile:
+    """Read a weights file by its suffix: h5, hdf5, npz, pt, pth, safetensors.
+
+    Raises
+    ------
+    InputError
+        If it is missing, of another format, damaged, or holds something other than arrays.
+    """
+    readers: dict[str, Callable[[Path], RawFile]] = {
+        **dict.fromkeys(HDF5_SUFFIXES, _read_hdf5),
+        ".npz": _read_npz,
+        ".pt": _read_torch,
+        ".pth": _read_torch,
+        ".safetensors": _read_safetensors,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"{path}: not a weights file by its name. Allowed: {', '.join(readers)}.")
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file.")
+    raw = reader(path)
+    if not raw.tensors:
+        raise InputError(f"{path}: holds no arrays.")
+    for name, tensor in raw.tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise InputError(f"{path}: {name} holds values that are not finite. Fetch it again.")
+    return raw
+
+
+def write_safetensors(
+    path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, Any], overwrite: bool
+) -> None:
+    """Write tensors so that the same tensors and metadata give the same bytes."""
+    from safetensors.torch import save_file
+
+    stored = {name: tensor.contiguous() for name, tensor in sorted(tensors.items())}
+    with written_whole(path, overwrite=overwrite) as beside:
+        save_file(stored, beside, {METADATA_KEY: json.dumps(dict(metadata), sort_keys=True)})
+
+
+def _read_hdf5(path: Path) -> RawFile:
+    from stst.hdf5 import read_arrays
+
+    return _from_arrays(path, read_arrays(path))
+
+
+def _read_npz(path: Path) -> RawFile:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise InputError(f"{path}: a single array, not an archive of named ones.")
+            return _from_arrays(path, {name: file[name] for name in file.files})
+    except InputError:
+        raise
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: not a whole npz file of plain arrays ({error}).") from error
+
+
+def _from_arrays(path: Path, arrays: Mapping[str, Any]) -> RawFile:
+    import torch
+
+    tensors: dict[str, torch.Tensor] = {}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiu":
+            raise InputError(f"{path}: {name} holds {array.dtype}, expected numbers.")
+        # torch takes neither foreign byte order nor negative strides
+        native = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
+        tensors[name] = torch.from_numpy(native)
+    return RawFile(tensors)
+
+
+def _read_torch(path: Path) -> RawFile:
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path}: not a plain state dictionary, or damaged. It was not loaded, because it "
+            f"holds more than tensors: {_first_line(error)}"
+        ) from error
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"{path}: not a whole torch file ({_first_line(error)}).") from error
+    if not isinstance(state, Mapping):
+        raise InputError(f"{path}: holds a {type(state).__name__}, expected a state dictionary.")
+    for name, tensor in state.items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise InputError(
+                f"{path}: {name!r} is a {type(tensor).__name__}, expected named tensors only."
+            )
+    return RawFile({name: tensor.detach() for name, tensor in state.items()})
+
+
+def _read_safetensors(path: Path) -> RawFile:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        own = json.loads(metadata.get(METADATA_KEY, "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: not a whole safetensors file ({_first_line(error)}).") from error
+    if not isinstance(own, dict):
+        raise InputError(f"{path}: its metadata {METADATA_KEY!r} is not a JSON object.")
+    return RawFile(tensors, own)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
