@@ -79,10 +79,13 @@ def _read_hdf5(path: Path) -> RawFile:
 
 def _read_npz(path: Path) -> RawFile:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
+        # opened here because numpy leaves a file that it cannot read open
+        with open(path, "rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            if not isinstance(loaded, np.lib.npyio.NpzFile):
                 raise InputError(f"{path}: a single array, not an archive of named ones.")
-            return _from_arrays(path, {name: file[name] for name in file.files})
+            with loaded:
+                return _from_arrays(path, {name: loaded[name] for name in loaded.files})
     except InputError:
         raise
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
