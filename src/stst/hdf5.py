@@ -50,8 +50,7 @@ def read_arrays(path: Path | str) -> dict[str, npt.NDArray[Any]]:
                 arrays[name] = np.asarray(dataset[()])
     except InputError:
         raise
-    # h5py reports damage by whichever of these its reading of the damaged part led to
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # damage shows as whatever its reading led to
         raise InputError(f"{path}: not a whole HDF5 file ({error}). Fetch it again.") from error
     return arrays
 

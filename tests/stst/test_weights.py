@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ from safetensors.torch import save_file
 from stst import weights
 from stst.errors import InputError, StstError
 from stst.hdf5 import read_arrays
-from stst.weights import layouts, locate, registry
+from stst.weights import formats, layouts, locate, registry
 
 REAL = os.environ.get("STST_WEIGHTS_DIR")
 H5_NAME = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -371,6 +372,28 @@ class TestWrongFiles:
         path.write_bytes(cut[damage])
         with pytest.raises(InputError, match="not a whole HDF5 file"):
             weights.import_file(path, "vgg19-keras")
+
+    @pytest.mark.parametrize("name", ["a.npz", "a.pth", "old.pth", "a.safetensors", "a.h5"])
+    def test_flipped_bytes_are_never_a_surprise(self, tmp_path, name):
+        path = tmp_path / name
+        arrays = {"conv1_1.bias": np.ones(64, np.float32)}
+        tensors = {"conv1_1.bias": torch.ones(64)}
+        if name.endswith("npz"):
+            write_npz(path, arrays)
+        elif name.endswith("h5"):
+            write_h5(path, arrays)
+        elif name.endswith("pth"):
+            torch.save(tensors, path, _use_new_zipfile_serialization=name == "a.pth")
+        else:
+            save_file(tensors, path)
+        whole = np.frombuffer(path.read_bytes(), np.uint8)
+        rng = np.random.default_rng(0)
+        for _ in range(40):
+            flipped = whole.copy()
+            flipped[rng.integers(0, len(whole), 8)] = rng.integers(0, 256, 8)
+            path.write_bytes(flipped.tobytes())
+            with contextlib.suppress(InputError):
+                formats.read_raw(path)
 
     def test_wrong_shape(self, tmp_path):
         path = tmp_path / "a.npz"

@@ -3,7 +3,7 @@
 Nothing is downloaded unless `fetch` is called. Importing this package does not import torch.
 """
 
-from stst.weights.fetch import fetch
+from stst.weights.download import fetch
 from stst.weights.load import LoadedWeights, load_msoe, load_tensors, load_vgg19
 from stst.weights.locate import FoundWeights, cache_dir, find, weights_dir
 from stst.weights.registry import PAPER, REGISTRY, Entry, Hash, entry_named, how_to_get
