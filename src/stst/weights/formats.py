@@ -1,7 +1,7 @@
 """Read a weights file of any of the formats as named tensors, running nothing it holds.
 
-The readers catch every exception: flipping bytes at random in each format made the libraries raise
-nine kinds, from IndexError to NotImplementedError, and all of them mean that the file is damaged.
+The readers catch every exception: bytes flipped at random make the libraries raise almost any kind
+(IndexError, AssertionError, NotImplementedError, …), and all mean that the file is damaged.
 """
 
 from __future__ import annotations
