@@ -1,0 +1,173 @@
+"""Differentiable models, by name or from a user's own factory."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stst.config import StreamConfig, StstConfig
+from stst.errors import InputError
+from stst.models.activations import Activation, Multiscale
+from stst.models.stream import Kind, Stream, check_layers, validate_stream
+
+__all__ = [
+    "Activation",
+    "Kind",
+    "LoadedStream",
+    "Multiscale",
+    "Stream",
+    "load_stream",
+    "resolved",
+    "validate_stream",
+]
+
+
+@dataclass(frozen=True)
+class LoadedStream:
+    """A stream and what a sidecar says of its weights.
+
+    Attributes
+    ----------
+    stream
+        Ready for use on the CPU.
+    weights
+        Name, file, hash and source; None where a model needs no file.
+    """
+
+    stream: Stream
+    weights: Mapping[str, Any] | None
+
+
+def load_stream(kind: Kind, config: StreamConfig) -> LoadedStream:
+    """Build the stream that a config names.
+
+    Parameters
+    ----------
+    kind
+        ``"spatial"`` or ``"temporal"``.
+    config
+        Model and weights. ``package.module:factory`` is imported, which runs its code.
+
+    Returns
+    -------
+    LoadedStream
+        With the layers of the config checked against the model's.
+
+    Raises
+    ------
+    InputError
+        If the model or a layer is unknown, its weights are missing, or an own model cannot serve.
+    """
+    if ":" in config.model:
+        loaded = LoadedStream(_own(kind, config), None)
+    elif config.model in _BUILDERS[kind]:
+        loaded = _BUILDERS[kind][config.model](config)
+    else:
+        raise InputError(
+            f"{kind}.model: unknown model {config.model!r}. There are: "
+            f"{', '.join(_BUILDERS[kind])}, or your own as package.module:factory."
+        )
+    for field in ("texture_layers", "content_layers"):
+        check_layers(loaded.stream, getattr(config, field) or (), f"{kind}.{field}")
+    return loaded
+
+
+def resolved(config: StstConfig, streams: Mapping[str, LoadedStream | None]) -> StstConfig:
+    """Fill in the models' own choice of layers where the config makes none.
+
+    Raises
+    ------
+    InputError
+        If a term has a weight and an empty list of layers, or its weights are missing.
+    """
+    update = {}
+    for kind, loaded in streams.items():
+        section: StreamConfig = getattr(config, kind)
+        if loaded is None:
+            continue
+        layers = {}
+        for field in ("texture_layers", "content_layers"):
+            chosen = getattr(section, field)
+            layers[field] = getattr(loaded.stream, field) if chosen is None else chosen
+            weight = field.replace("layers", "weight")
+            if getattr(section, weight) > 0:
+                if not layers[field]:
+                    raise InputError(
+                        f"{kind}.{field} is empty, but {kind}.{weight} is not 0. "
+                        "Name a layer, or set the weight to 0."
+                    )
+                require = getattr(loaded.stream, "require", None)
+                if require is not None:
+                    require(layers[field])
+        update[kind] = section.model_copy(update=layers)
+    return config.model_copy(update=update)
+
+
+def _vgg19(config: StreamConfig) -> LoadedStream:
+    from stst.models.vgg import VGG19
+    from stst.weights import load_vgg19
+
+    source = "keras" if config.weights == "default" else config.weights
+    weights = load_vgg19(source)
+    if weights.convention is None:
+        raise InputError(
+            f"spatial.weights: {weights.file_name} does not say its colour convention."
+        )
+    stream = VGG19(weights.tensors, weights.convention, weights.file_name)
+    return LoadedStream(stream, weights.provenance())
+
+
+def _msoe(config: StreamConfig) -> LoadedStream:
+    from stst.models.msoe import MSOE
+    from stst.weights import load_msoe
+
+    weights = load_msoe(config.weights)
+    return LoadedStream(MSOE(weights.tensors), weights.provenance())
+
+
+def _filterbank(config: StreamConfig) -> LoadedStream:
+    from stst.models.filterbank import FilterBank
+
+    _no_weights(config)
+    return LoadedStream(FilterBank(), None)
+
+
+def _motion_energy(config: StreamConfig) -> LoadedStream:
+    from stst.models.motion_energy import MotionEnergy
+
+    _no_weights(config)
+    return LoadedStream(MotionEnergy(), None)
+
+
+_BUILDERS: Mapping[Kind, Mapping[str, Any]] = {
+    "spatial": {"vgg19": _vgg19, "filterbank": _filterbank},
+    "temporal": {"msoe": _msoe, "motion_energy": _motion_energy},
+}
+
+
+def _no_weights(config: StreamConfig) -> None:
+    if config.weights != "default":
+        raise InputError(
+            f"the model {config.model} ships with the package and takes no weights; "
+            f"found {config.weights!r}. Leave `weights` out."
+        )
+
+
+def _own(kind: Kind, config: StreamConfig) -> Stream:
+    module_name, _, factory_name = config.model.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module_name), factory_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{kind}.model: {config.model!r} cannot be imported ({error}). It must name a factory "
+            "as package.module:factory, on Python's path."
+        ) from error
+    try:
+        stream = factory()
+    except Exception as error:
+        raise InputError(
+            f"{kind}.model: the factory {config.model!r} failed: {type(error).__name__}: {error}"
+        ) from error
+    return validate_stream(stream, kind, config.model)

@@ -35,8 +35,14 @@ class Multiscale:
         Tensor
             (B, sum of C_s, h_0, w_0).
         """
-        size = self.maps[0].shape[-2:]
-        return torch.cat([resized(one, size) for one in self.maps], dim=1)
+        height, width = self.maps[0].shape[-2:]
+        out = [self.maps[0]]
+        for one in self.maps[1:]:
+            # by matrices: the gradient of bilinear interpolation is not repeatable on a GPU
+            rows = _upsampling(one.shape[-2], height).to(one)
+            columns = _upsampling(one.shape[-1], width).to(one)
+            out.append(rows @ (one @ columns.mT))
+        return torch.cat(out, dim=1)
 
     def gram(self) -> Tensor:
         """Multiply the concatenation by its own transpose without building it.
@@ -112,6 +118,7 @@ def _overlap(
     return product.to(dtype=dtype, device=device)
 
 
+@lru_cache(maxsize=64)
 def _upsampling(source: int, full: int) -> Tensor:
     """Matrix (full, source) of bilinear resizing along one axis, in float64."""
     unit = torch.eye(source, dtype=torch.float64)[None, :, :]

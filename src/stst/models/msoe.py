@@ -37,9 +37,9 @@ class MSOE(nn.Module):
         channels of ``conv1`` are the previous and the current frame.
     """
 
-    layers = ("concat",)
-    texture_layers = ("concat",)
-    content_layers = ("concat",)
+    layers: tuple[str, ...] = ("concat",)
+    texture_layers: tuple[str, ...] = ("concat",)
+    content_layers: tuple[str, ...] = ("concat",)
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class MSOE(nn.Module):
 
     def min_side(self, layers: Sequence[str]) -> int:
         """Give 65: the fifth scale must still have the 5 pixels that symmetric padding mirrors."""
-        return 2 ** (SCALES - 1) * 4 + 1
+        return 4 * (1 << (SCALES - 1)) + 1
 
     def forward(self, frames: Tensor, layers: Sequence[str] = layers) -> dict[str, Multiscale]:
         """Compute the energies of a pair of frames (see `stst.models.Stream`)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -36,7 +36,7 @@ class Stream(Protocol):
         """Give the smallest height or width in pixels that `layers` can be computed from."""
         ...
 
-    def __call__(self, frames: Tensor, layers: Sequence[str]) -> dict[str, Activation]:
+    def __call__(self, frames: Tensor, layers: Sequence[str]) -> Mapping[str, Activation]:
         """Compute activations.
 
         Parameters

@@ -44,14 +44,14 @@ class VGG19(nn.Module):
         Where the tensors came from; named when one is missing.
     """
 
-    texture_layers = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
-    content_layers = ("conv5_2",)
+    layers: tuple[str, ...] = layer_names()
+    texture_layers: tuple[str, ...] = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+    content_layers: tuple[str, ...] = ("conv5_2",)
 
     def __init__(
         self, tensors: Mapping[str, Tensor], convention: Convention, origin: str = "the weights"
     ) -> None:
         super().__init__()
-        self.layers = layer_names()
         self.origin = origin
         self.convention = convention
         self.convolutions = nn.ModuleDict()
@@ -96,7 +96,7 @@ class VGG19(nn.Module):
                     f"spatial.weights: {self.origin} has no weights for the layer {name}, which "
                     f"{self.layers[last]} needs. It serves {', '.join(usable) or 'no layer'}. "
                     "Fetch the full file with `stst weights fetch vgg19-keras`, or choose layers, "
-                    'e.g. --set \'spatial.texture_layers=["conv1_1"]\'.'
+                    "e.g. --set 'spatial.texture_layers=[\"conv1_1\"]'."
                 )
 
     def forward(self, frames: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
@@ -118,9 +118,7 @@ class VGG19(nn.Module):
         return found
 
 
-def _convolution(
-    name: str, channels: int, width: int, tensors: Mapping[str, Tensor]
-) -> nn.Conv2d:
+def _convolution(name: str, channels: int, width: int, tensors: Mapping[str, Tensor]) -> nn.Conv2d:
     weight, bias = tensors[f"{name}.weight"], tensors.get(f"{name}.bias")
     expected = (width, channels, 3, 3)
     if tuple(weight.shape) != expected:
@@ -130,8 +128,9 @@ def _convolution(
         )
     if bias is None or tuple(bias.shape) != (width,):
         raise InputError(f"VGG-19 layer {name}: a bias of shape ({width},) is missing.")
-    # skip_init: the random initialisation would be thrown away, and takes seconds
-    layer = nn.utils.skip_init(nn.Conv2d, channels, width, 3, padding=1)
+    # on no device: the random initialisation would be thrown away, and takes seconds
+    with torch.device("meta"):
+        layer = nn.Conv2d(channels, width, 3, padding=1)
     layer.weight = nn.Parameter(weight.float(), requires_grad=False)
     layer.bias = nn.Parameter(bias.float(), requires_grad=False)
     return layer

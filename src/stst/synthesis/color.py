@@ -95,8 +95,8 @@ def distribution_transfer(pictures: Tensor, references: Tensor) -> Tensor:
         rotation = torch.tensor(rows, dtype=values.dtype, device=values.device)
         here, there = rotation @ values, rotation @ wanted
         matched = match_distribution(here.flatten(0, 1), there.flatten(0, 1))
-        values = values + rotation.mT @ (matched.unflatten(0, (batch, 3)) - here)
-    return values.clamp(0, 1).unflatten(2, pictures.shape[2:])
+        values = values + rotation.mT @ (matched.view(batch, 3, -1) - here)
+    return values.clamp(0, 1).view_as(pictures)
 
 
 def match_distribution(values: Tensor, reference: Tensor) -> Tensor:
@@ -169,8 +169,8 @@ def _regrained(start: Tensor, pictures: Tensor, colors: Tensor, level: int) -> T
     size = pictures.shape[-2:]
     half = [(side + 1) // 2 for side in size]
     if level + 1 < len(REGRAIN_ITERATIONS) and min(half) > REGRAIN_MIN_SIDE:
-        coarse = [resized(one, half) for one in (start, pictures, colors)]
-        start = resized(_regrained(*coarse, level + 1), size)
+        start, in_, col = (resized(one, half) for one in (start, pictures, colors))
+        start = resized(_regrained(start, in_, col, level + 1), size)
     return _solved(start, pictures, colors, level)
 
 

@@ -1,0 +1,254 @@
+"""Where a config comes from: presets, TOML files, single values; and how it is written."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from stst.config.schema import RunConfig, StstConfig, _updated
+from stst.errors import InputError
+
+Tree = dict[str, Any]
+
+#: What ``--model NAME`` stands for: the pair of streams.
+MODEL_PAIRS = {
+    "paper": ("vgg19", "msoe"),
+    "builtin": ("filterbank", "motion_energy"),
+}
+
+AnyConfig = TypeVar("AnyConfig", bound=RunConfig)
+
+
+@cache
+def preset_names() -> tuple[str, ...]:
+    """Name the presets that ship with the package."""
+    folder = resources.files("stst") / "presets"
+    return tuple(sorted(p.name[:-5] for p in folder.iterdir() if p.name.endswith(".toml")))
+
+
+def preset_text(name: str) -> str:
+    """Give a preset's TOML; its leading comment describes it.
+
+    Raises
+    ------
+    InputError
+        If there is no such preset; names the ones there are.
+    """
+    if name not in preset_names():
+        raise InputError(
+            f"unknown preset {name!r}{_suggestion(name, preset_names())}. "
+            f"There are: {', '.join(preset_names())}."
+        )
+    path = resources.files("stst") / "presets" / f"{name}.toml"
+    text: str = path.read_text("utf-8")
+    return text
+
+
+def load_preset(name: str) -> StstConfig:
+    """Build the config of a preset."""
+    return build(merged(tomllib.loads(preset_text(name))), StstConfig)
+
+
+def read_config_file(path: Path, trusted: Collection[str] = ()) -> Tree:
+    """Read a TOML config as a tree of values, not validated yet.
+
+    Parameters
+    ----------
+    path
+        A TOML file.
+    trusted
+        Models ``package.module:factory`` that the file may name; importing one runs its code.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is no TOML, or names a model that is not trusted.
+    """
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such config file.") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file in UTF-8.") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from error
+    check_trust(tree, trusted, str(path))
+    return tree
+
+
+def check_trust(tree: Mapping[str, Any], trusted: Collection[str], origin: str) -> None:
+    """Refuse own models that a file names and the user did not.
+
+    Raises
+    ------
+    InputError
+        With the hint at ``--trust-model``.
+    """
+    for stream in ("spatial", "temporal"):
+        section = tree.get(stream)
+        model = section.get("model") if isinstance(section, Mapping) else None
+        if isinstance(model, str) and ":" in model and model not in trusted:
+            raise InputError(
+                f"{origin}: {stream}.model names {model!r}; importing it would run its code. "
+                f"If you trust it, give --trust-model {model}."
+            )
+
+
+def model_override(name: str) -> Tree:
+    """Turn ``--model NAME`` into a tree.
+
+    Raises
+    ------
+    InputError
+        If there is no such pair of models.
+    """
+    if name not in MODEL_PAIRS:
+        raise InputError(
+            f"--model: unknown model {name!r}{_suggestion(name, MODEL_PAIRS)}. There are: "
+            f"{', '.join(MODEL_PAIRS)}. A model of your own goes in by "
+            "--set spatial.model=package.module:factory (or temporal.model)."
+        )
+    spatial, temporal = MODEL_PAIRS[name]
+    # layers and weights belong to a model, so a change of model brings its own
+    own = {"weights": "default", "texture_layers": None, "content_layers": None}
+    return {"spatial": {"model": spatial, **own}, "temporal": {"model": temporal, **own}}
+
+
+def set_override(tree: Tree, assignment: str) -> Tree:
+    """Apply one ``--set KEY=VALUE``.
+
+    Parameters
+    ----------
+    tree
+        What is set so far.
+    assignment
+        ``a.b.0.c=value``; the value is TOML, or else taken as text.
+
+    Raises
+    ------
+    InputError
+        If there is no ``=``, or an index does not exist.
+    """
+    key, equals, text = assignment.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set: expected KEY=VALUE, found {assignment!r}.")
+    try:
+        value: Any = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    result = _assigned(tree, key.strip().split("."), value, key.strip())
+    assert isinstance(result, dict)
+    return result
+
+
+def _assigned(node: Any, parts: Sequence[str], value: Any, key: str) -> Any:
+    if not parts:
+        return value
+    head, rest = parts[0], parts[1:]
+    if isinstance(node, list | tuple):
+        if not head.isdigit() or int(head) >= len(node):
+            raise InputError(
+                f"--set {key}: there is no entry {head!r}; the list has {len(node)} "
+                f"(0 to {len(node) - 1})."
+            )
+        items = list(node)
+        items[int(head)] = _assigned(items[int(head)], rest, value, key)
+        return items
+    if node is not None and not isinstance(node, dict):
+        raise InputError(f"--set {key}: {head!r} lies below a single value.")
+    return {**(node or {}), head: _assigned((node or {}).get(head), rest, value, key)}
+
+
+def merged(*trees: Mapping[str, Any]) -> Tree:
+    """Merge trees, the later one winning; tables are merged, lists replaced."""
+    out: Tree = {}
+    for tree in trees:
+        out = _updated(out, dict(tree))
+    return out
+
+
+def build(tree: Mapping[str, Any], kind: type[AnyConfig], origin: str = "config") -> AnyConfig:
+    """Validate a tree of values.
+
+    Parameters
+    ----------
+    tree
+        Nested tables as a TOML file has them.
+    kind
+        The method's config class.
+    origin
+        Named at the head of the message.
+
+    Raises
+    ------
+    InputError
+        One line for each wrong key or value: where it is, what was found, what is allowed.
+    """
+    try:
+        return kind.model_validate(dict(tree))
+    except ValidationError as error:
+        lines = [_explained(one, kind) for one in error.errors(include_url=False)]
+        raise InputError(f"{origin}: " + "; ".join(dict.fromkeys(lines))) from None
+
+
+def to_toml(config: RunConfig) -> str:
+    """Write a config as TOML; reading it back gives an equal config."""
+    import tomli_w
+
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def _explained(error: Any, kind: type[BaseModel]) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = _keys_at(kind, error["loc"][:-1])
+        close = _suggestion(str(error["loc"][-1]), known)
+        return f"unknown key {where!r}{close}; allowed here: {', '.join(known)}"
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if error["type"] == "missing":
+        return f"{where} is missing"
+    if not where:
+        return message
+    found = error["input"]
+    return (
+        f"{where}: {message} (found {found!r})"
+        if not isinstance(found, dict)
+        else (f"{where}: {message}")
+    )
+
+
+def _keys_at(kind: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """List the keys of the table that a path of keys and indices leads to."""
+    for part in path:
+        if isinstance(part, int):
+            continue
+        found = _model_in(kind.model_fields[part].annotation)
+        if found is None:
+            break
+        kind = found
+    return list(kind.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in get_args(annotation):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def _suggestion(word: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,404 @@
+"""From clips and a config to files: read, synthesise, keep on disk, put in place."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from stst.config import TERMS, StstConfig
+from stst.devices import environment, numerics, pick_device
+from stst.errors import InputError
+from stst.files import check_output
+from stst.models import load_stream, resolved
+from stst.outputs import Output, RunFolder, State, outputs_for
+from stst.provenance import (
+    Input,
+    output_record,
+    sha256_of,
+    sha256_of_frames,
+    write_sidecar,
+)
+from stst.synthesis.estimate import Estimate, estimated
+from stst.synthesis.events import (
+    Checkpointed,
+    Event,
+    FrameDone,
+    RunFinished,
+    RunStopped,
+)
+from stst.synthesis.stst import Synthesis, Targets
+from stst.video import Video, read_video, write_preview, write_video
+
+#: Share of clipped values above which a sidecar carries a warning.
+CLIPPED_WARNING = 0.01
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that can start: everything is read, checked and loaded.
+
+    Attributes
+    ----------
+    synthesis
+        The loop.
+    config
+        Resolved: the models' layers are filled in.
+    fps
+        Frame rate in Hz.
+    weights
+        What a sidecar says of them.
+    device
+        Where the arithmetic runs.
+    """
+
+    synthesis: Synthesis
+    config: StstConfig
+    fps: Fraction
+    weights: tuple[Mapping[str, Any], ...]
+    device: torch.device
+
+
+def prepare(clips: Mapping[str, Video], config: StstConfig) -> Prepared:
+    """Check clips against each other and a config, and load the models.
+
+    Parameters
+    ----------
+    clips
+        ``"natural"``, and by the name of a term (or ``"color"``) every clip that replaces it.
+    config
+        What is to be done; frame range and size have been applied to the clips already.
+
+    Raises
+    ------
+    InputError
+        If clips disagree in size, length or rate, a frame is too small, a model or layer is
+        missing, or the device cannot do what is asked.
+    """
+    targets = _targets(clips, config)
+    device = pick_device(config.device)
+    with numerics(device, config.precision):
+        loaded = {
+            kind: load_stream(kind, getattr(config, kind))
+            if any(config.term_weight(term) > 0 for term in TERMS if term.startswith(kind))
+            else None
+            for kind in ("spatial", "temporal")
+        }
+        config = resolved(config, loaded)
+        streams = {
+            kind: one.stream.to(device) if one else None
+            for kind, one in loaded.items()
+        }
+        synthesis = Synthesis(config, streams["spatial"], streams["temporal"], targets, device)
+    weights = tuple(one.weights for one in loaded.values() if one and one.weights)
+    return Prepared(synthesis, config, clips["natural"].fps, weights, device)
+
+
+def _targets(clips: Mapping[str, Video], config: StstConfig) -> Targets:
+    for role in clips:
+        if role in TERMS and config.term_weight(role) == 0:  # type: ignore[arg-type]
+            raise InputError(
+                f"--target {role}: that term has weight 0, so its clip would not be used. "
+                f"Give it a weight: --set {role.replace('_', '.')}_weight=1."
+            )
+    by_term = {term: term if term in clips else "natural" for term in TERMS}
+    color = "color" if "color" in clips else by_term["spatial_texture"]
+    active = {by_term[term] for term in TERMS if config.term_weight(term) > 0}
+    used = sorted(active | {color})
+    first = clips[used[0]]
+    for role in used[1:]:
+        for what, here, there in (
+            ("size (height x width)", _size(clips[role]), _size(first)),
+            ("number of frames", len(clips[role].frames), len(first.frames)),
+            ("frame rate in Hz", clips[role].fps, first.fps),
+        ):
+            if here != there:
+                raise InputError(
+                    f"the targets disagree in {what}: {used[0]} ({_name(first)}) has {there}, "
+                    f"{role} ({_name(clips[role])}) has {here}. Bring them to the same first, "
+                    "e.g. with --frames, --max-side or `stst convert`."
+                )
+    return Targets(
+        {term: clips[role].frames for term, role in by_term.items()}, clips[color].frames
+    )
+
+
+def _size(video: Video) -> str:
+    return f"{video.frames.shape[1]}x{video.frames.shape[2]}"
+
+
+def _name(video: Video) -> str:
+    return str(video.source.path) if video.source else "an array"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of ``stst synthesize``: files in, files out.
+
+    Attributes
+    ----------
+    natural
+        The natural clip.
+    output
+        Name of the master; with several samples, every name gets ``_seedN``.
+    config
+        What is to be done. Paths of targets are as given by the user.
+    overwrite
+        Whether existing outputs may be replaced.
+    resume
+        Continue the unfinished run beside the output.
+    threads
+        Of the CPU; None for torch's own choice.
+    only
+        Seeds whose files are written; None for all. The others still run: bytes can depend on
+        what was batched together.
+    """
+
+    natural: Path
+    output: str
+    config: StstConfig
+    overwrite: bool = False
+    resume: bool = False
+    threads: int | None = None
+    only: tuple[int, ...] | None = None
+    _clips: dict[str, Video] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def outputs(self) -> list[Output]:
+        """One for each sample that is written."""
+        seeds = self.config.seeds
+        if self.only is not None:
+            return [outputs_for(self.output, (seed,))[0] for seed in self.only]
+        return outputs_for(self.output, seeds)
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where the run lives until it is whole."""
+        return RunFolder.beside(self.output.rstrip("/\\"))
+
+    def paths(self) -> dict[str, Path]:
+        """Give the input files by role."""
+        targets = self.config.targets.model_dump(exclude_none=True)
+        return {"natural": self.natural, **{role: Path(path) for role, path in targets.items()}}
+
+    def check_outputs(self) -> None:
+        """Refuse outputs that exist or cannot be written, before any work.
+
+        Raises
+        ------
+        InputError
+            Naming the file and what to do.
+        """
+        run = self.folder.path
+        if self.resume:
+            self.folder.job()
+            return
+        if run.exists() and not self.overwrite:
+            raise InputError(
+                f"{run} exists: an earlier run was not finished. Give --resume to continue it, "
+                "or --overwrite to start anew."
+            )
+        for output in self.outputs:
+            for path in output.files().values():
+                check_output(path, self.overwrite)
+                if path.resolve() in {one.resolve() for one in self.paths().values()}:
+                    raise InputError(f"{path} is an input as well. Choose another output.")
+
+    def read(self) -> dict[str, Video]:
+        """Decode the inputs, each file once."""
+        if not self._clips:
+            wanted = self.config.input
+            decoded: dict[Path, Video] = {}
+            for role, path in self.paths().items():
+                if path not in decoded:
+                    decoded[path] = read_video(path, wanted.frames, wanted.max_side)
+                self._clips[role] = decoded[path]
+        return self._clips
+
+    def prepare(self) -> Prepared:
+        """Read the inputs and load the models; see `stst.jobs.prepare`."""
+        return prepare(self.read(), self.config)
+
+    def estimate(self, prepared: Prepared) -> Estimate:
+        """Measure a few iterations at the smallest octave and scale up to the whole run."""
+        with numerics(prepared.device, prepared.config.precision, self.threads):
+            return estimated(prepared.synthesis)
+
+    def inputs(self) -> list[Input]:
+        """Describe the inputs for the sidecar."""
+        return [
+            Input(role, self.paths()[role], _described(self.paths()[role], video))
+            for role, video in self.read().items()
+        ]
+
+    def run(
+        self,
+        preview_seconds: float | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Event]:
+        """Make the stimuli.
+
+        Parameters
+        ----------
+        preview_seconds
+            How often at most a preview event is given; None for never.
+        stop
+            Asked at every event; True ends the run with `RunStopped`, and what is finished stays
+            in the run folder.
+
+        Yields
+        ------
+        Event
+            RunStarted, IterationDone, Preview, FrameDone, Checkpointed, then RunFinished or
+            RunStopped.
+
+        Raises
+        ------
+        InputError
+            If the request is wrong, or a run cannot be continued with these inputs and config.
+        DivergedError
+            If a loss is no longer finite; nothing is put in place.
+        """
+        began = time.monotonic()
+        self.check_outputs()
+        prepared = self.prepare()
+        threads = self.folder.job()["environment"]["threads"] if self.resume else self.threads
+        with numerics(prepared.device, prepared.config.precision, threads):
+            record = self._record(prepared)
+            state = self._opened(record)
+            spent = state.seconds if state else 0.0
+            after = state.frame if state else None
+            events = prepared.synthesis.run(
+                after, torch.from_numpy(state.images) if state else None, preview_seconds
+            )
+            frame = -prepared.config.padding_frames if after is None else after
+            for event in events:
+                yield event
+                seconds = spent + time.monotonic() - began
+                if isinstance(event, FrameDone):
+                    frame = event.frame
+                    self.folder.keep(frame, event.images, event.statistics, event.state, seconds)
+                    yield Checkpointed(frame, self.folder.path)
+                if stop():
+                    yield RunStopped(frame, self.folder.path)
+                    return
+            seconds = spent + time.monotonic() - began
+            outputs = self._put_in_place(prepared, record, seconds)
+            self.folder.remove()
+            yield RunFinished(tuple(outputs), seconds)
+
+    def _record(self, prepared: Prepared) -> dict[str, Any]:
+        """Say what the run is made of, as the sidecar and a resume need it."""
+        folder = Path(self.output.rstrip("/\\")).absolute().parent
+        inputs = self.inputs()
+        config = prepared.config.model_dump(mode="json", exclude_none=True)
+        paths = {one.role: one.described(folder)["path"] for one in inputs}
+        config["targets"] = {role: paths[role] for role in config["targets"]}
+        return {
+            "method": prepared.config.method,
+            "config": config,
+            "inputs": [one.described(folder) for one in inputs],
+            "weights": [dict(one) for one in prepared.weights],
+            "environment": environment(
+                prepared.device, prepared.config.precision, prepared.config.seeds
+            ),
+        }
+
+    def _opened(self, record: Mapping[str, Any]) -> State | None:
+        """Begin the run folder, or find where a run stopped."""
+        folder = self.folder
+        if not self.resume:
+            folder.begin(record, self.overwrite)
+            return None
+        begun, now = folder.job(), json.loads(json.dumps(record))
+        for key in now:
+            if begun.get(key) != now[key]:
+                change = _difference(key, begun.get(key), now[key])
+                raise InputError(
+                    f"{folder.path} cannot be continued: {change}. "
+                    "Give everything as it was, or start anew with --overwrite."
+                )
+        return folder.state()
+
+    def _put_in_place(
+        self, prepared: Prepared, record: Mapping[str, Any], seconds: float
+    ) -> list[dict[str, Path]]:
+        seeds = prepared.config.seeds
+        overwrite = self.overwrite or self.resume
+        written = []
+        chosen = self.only if self.only is not None else seeds
+        for output, seed in zip(self.outputs, chosen, strict=True):
+            sample = seeds.index(seed)
+            frames, fps = self.folder.frames, prepared.fps
+            write_video(output.master, frames(sample), fps, overwrite=overwrite)
+            write_preview(output.preview, frames(sample), fps, overwrite=overwrite)
+            per_frame = self.folder.statistics(sample)
+            height, width = prepared.synthesis.targets.size
+            content = {
+                **record,
+                "seed": seed,
+                "output": output_record(
+                    output.master,
+                    output.sidecar.absolute().parent,
+                    sha256_of_frames(frames(sample)),
+                    (len(per_frame), height, width),
+                    fps,
+                ),
+                "per_frame": per_frame,
+                "warnings": self._warnings(prepared, per_frame),
+                "seconds": round(seconds, 3),
+            }
+            write_sidecar(output.sidecar, content, overwrite)
+            written.append(output.files())
+        return written
+
+    def _warnings(self, prepared: Prepared, per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
+        warnings = list(prepared.synthesis.notes)
+        for role, video in self.read().items():
+            if video.source:
+                warnings.extend(f"{role}: {note}" for note in video.source.notes)
+        clipped = float(np.mean([frame["clipped"] for frame in per_frame]))
+        if clipped > CLIPPED_WARNING:
+            warnings.append(f"{clipped:.1%} of all values sit at 0 or 255.")
+        return list(dict.fromkeys(warnings))
+
+
+def _described(path: Path, video: Video) -> dict[str, Any]:
+    """Give the sidecar's record of one input."""
+    record: dict[str, Any] = {
+        "sha256": sha256_of(path),
+        "frames_sha256": sha256_of_frames(video.frames),
+        "size": list(video.frames.shape[1:3]),
+        "fps": str(video.fps),
+    }
+    source = video.source
+    if source is not None:
+        record |= {
+            "frames": [source.start, source.stop],
+            "original_size": list(source.size),
+            "decoder": source.decoder,
+            "color_matrix": source.color_matrix,
+            "color_range": source.color_range,
+        }
+    return record
+
+
+def _difference(key: str, then: object, now: object, where: str = "") -> str:
+    """Say in words where two trees differ first."""
+    name = f"{where}.{key}" if where else key
+    if isinstance(then, dict) and isinstance(now, dict):
+        for one in sorted({*then, *now}):
+            if then.get(one) != now.get(one):
+                return _difference(one, then.get(one), now.get(one), name)
+    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for index, (old, new) in enumerate(zip(then, now, strict=True)):
+            if old != new:
+                return _difference(str(index), old, new, name)
+    return f"{name} was {then!r} when it was started and is {now!r} now"

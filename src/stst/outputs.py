@@ -1,0 +1,253 @@
+"""Names of a run's outputs, and the folder it lives in while it runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from stst.errors import InputError, StstError
+from stst.files import check_output, written_whole
+from stst.types import Frames
+
+#: Suffixes of a master; a folder stands for a PNG sequence.
+MASTERS = (".mkv", ".npy", ".npz")
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Output:
+    """The three files of one stimulus.
+
+    Attributes
+    ----------
+    master
+        Lossless: ``.mkv``, ``.npy``, ``.npz``, or a folder of PNG files.
+    """
+
+    master: Path
+
+    @property
+    def stem(self) -> Path:
+        """The master's name without its suffix."""
+        return self.master.with_suffix("") if self.master.suffix in MASTERS else self.master
+
+    @property
+    def preview(self) -> Path:
+        """H.264 for looking at."""
+        return self.stem.with_name(f"{self.stem.name}.preview.mp4")
+
+    @property
+    def sidecar(self) -> Path:
+        """How the stimulus was made."""
+        return self.stem.with_name(f"{self.stem.name}.json")
+
+    def files(self) -> dict[str, Path]:
+        """Give all three by name."""
+        return {"master": self.master, "preview": self.preview, "sidecar": self.sidecar}
+
+
+def outputs_for(path: Path | str, seeds: Sequence[int]) -> list[Output]:
+    """Name the outputs of a run.
+
+    Parameters
+    ----------
+    path
+        What the user asked for.
+    seeds
+        One per sample; several put ``_seedN`` into every name.
+
+    Raises
+    ------
+    InputError
+        If the suffix is none of a lossless master.
+    """
+    folder = str(path).endswith(("/", "\\")) or Path(path).is_dir()
+    path = Path(path)
+    if not folder and path.suffix not in MASTERS:
+        hint = (
+            " An mp4 preview is written beside the master by itself."
+            if path.suffix.lower() in (".mp4", ".mov", ".avi", ".webm", ".gif")
+            else ""
+        )
+        raise InputError(
+            f"{path}: a stimulus is written without loss, as {', '.join(MASTERS)} or as a folder "
+            f"of PNG files (a name that ends in /); found {path.suffix or 'no suffix'!r}.{hint}"
+        )
+    if len(seeds) == 1:
+        return [Output(path)]
+    suffix = "" if folder else path.suffix
+    stem = path.name[: len(path.name) - len(suffix)]
+    return [Output(path.with_name(f"{stem}_seed{seed}{suffix}")) for seed in seeds]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run stands.
+
+    Attributes
+    ----------
+    frame
+        The last finished frame; negative for padding.
+    images
+        (samples, 3, H, W) float32, all that the next frame depends on.
+    seconds
+        Time spent so far.
+    """
+
+    frame: int
+    images: np.ndarray[Any, np.dtype[np.float32]]
+    seconds: float
+
+
+class RunFolder:
+    """What a run keeps on disk until its outputs are in place: ``X.run/``.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def beside(cls, output: Path | str) -> RunFolder:
+        """Give the run folder that belongs to an output name."""
+        path = Path(output)
+        stem = path.with_suffix("") if path.suffix in MASTERS else path
+        return cls(stem.with_name(f"{stem.name}.run"))
+
+    def begin(self, job: Mapping[str, Any], overwrite: bool) -> None:
+        """Start afresh.
+
+        Raises
+        ------
+        InputError
+            If an unfinished run is there and may not be replaced.
+        """
+        if self.path.exists():
+            if not overwrite:
+                raise InputError(
+                    f"{self.path} exists: an earlier run was not finished. Give --resume to "
+                    "continue it, or --overwrite to start anew."
+                )
+            shutil.rmtree(self.path)
+        check_output(self.path, overwrite)
+        try:
+            (self.path / "frames").mkdir(parents=True)
+        except OSError as error:
+            raise StstError(f"{self.path}: cannot be made ({error.strerror}).") from error
+        with written_whole(self.path / "job.json") as part:
+            part.write_text(json.dumps({"format": _FORMAT, **job}, indent=1), "utf-8")
+
+    def job(self) -> dict[str, Any]:
+        """Read what the run was started with.
+
+        Raises
+        ------
+        InputError
+            If there is no run to continue, or another version wrote it.
+        """
+        try:
+            job = json.loads((self.path / "job.json").read_text("utf-8"))
+        except FileNotFoundError:
+            raise InputError(
+                f"{self.path}: there is no unfinished run to continue. Leave --resume out."
+            ) from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{self.path}/job.json cannot be read ({error}).") from error
+        if not isinstance(job, dict) or job.get("format") != _FORMAT:
+            raise InputError(
+                f"{self.path} was written by another version of this program and cannot be "
+                "continued here. Start anew with --overwrite."
+            )
+        return job
+
+    def keep(
+        self,
+        frame: int,
+        images: Frames,
+        statistics: Sequence[Mapping[str, Any]],
+        state: np.ndarray[Any, np.dtype[np.float32]],
+        seconds: float,
+    ) -> None:
+        """Put a finished frame and the state after it on disk.
+
+        Parameters
+        ----------
+        frame
+            Negative frames are padding: only the state is kept.
+        images
+            (samples, H, W, 3) uint8.
+        statistics
+            Per sample.
+        state
+            (samples, 3, H, W) float32.
+        seconds
+            Time spent so far.
+        """
+        if frame >= 0:
+            with written_whole(self._frame(frame), overwrite=True) as part:
+                np.savez(part, images=images, statistics=np.array(json.dumps(list(statistics))))
+        # the state goes last: what it says is made, is there
+        with written_whole(self.path / "state.npz", overwrite=True) as part:
+            np.savez(part, frame=np.array(frame), state=state, seconds=np.array(seconds))
+
+    def state(self) -> State | None:
+        """Read the last finished frame and the state after it; None if none is finished.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged.
+        """
+        path = self.path / "state.npz"
+        if not path.exists():
+            return None
+        data = _read(path, ("frame", "state", "seconds"))
+        return State(int(data["frame"]), data["state"].astype(np.float32), float(data["seconds"]))
+
+    def finished(self) -> int:
+        """Count the finished frames that are kept."""
+        state = self.state()
+        return max(0, state.frame + 1) if state else 0
+
+    def frames(self, sample: int) -> Iterator[Frames]:
+        """Read one sample's finished frames in order, (H, W, 3) uint8 each."""
+        for frame in range(self.finished()):
+            images: Frames = _read(self._frame(frame), ("images",))["images"]
+            yield images[sample]
+
+    def statistics(self, sample: int) -> list[dict[str, Any]]:
+        """Read one sample's statistics, frame by frame."""
+        out = []
+        for frame in range(self.finished()):
+            text = str(_read(self._frame(frame), ("statistics",))["statistics"])
+            out.append({"frame": frame, **json.loads(text)[sample]})
+        return out
+
+    def remove(self) -> None:
+        """Delete the folder; the outputs are in place."""
+        shutil.rmtree(self.path)
+
+    def _frame(self, frame: int) -> Path:
+        return self.path / "frames" / f"{frame:06d}.npz"
+
+
+def _read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return {name: data[name] for name in names}
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise InputError(
+            f"{path} is missing or damaged ({error}). Start anew with --overwrite."
+        ) from error

@@ -1,0 +1,131 @@
+"""The sidecar: how a stimulus was made, in enough detail to make it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from stst.errors import InputError
+from stst.files import sha256_of_file, written_whole
+from stst.types import Frames
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Input:
+    """One clip that went into a stimulus.
+
+    Attributes
+    ----------
+    role
+        ``"natural"``, a loss term, or ``"color"``.
+    path
+        The file or folder.
+    record
+        Hashes, frame range, size, rate and how it was decoded, as the sidecar has them.
+    """
+
+    role: str
+    path: Path
+    record: Mapping[str, Any]
+
+    def described(self, folder: Path) -> dict[str, Any]:
+        """Give the sidecar's entry, the path relative to `folder`."""
+        return {"role": self.role, "path": relative(self.path, folder), **self.record}
+
+
+def relative(path: Path, folder: Path) -> str:
+    """Write a path relative to a folder, with forward slashes; absolute across Windows drives."""
+    try:
+        return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+    except ValueError:
+        return path.absolute().as_posix()
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file, or a folder by the names and hashes of its files."""
+    if path.is_file():
+        return sha256_of_file(path)
+    digest = hashlib.sha256()
+    for file in sorted(one for one in path.iterdir() if one.is_file()):
+        digest.update(f"{file.name}\0{sha256_of_file(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def sha256_of_frames(frames: Iterable[Frames]) -> str:
+    """Hash decoded 8-bit RGB frames, row by row, frame after frame."""
+    digest = hashlib.sha256()
+    for frame in frames:
+        digest.update(frame.tobytes())
+    return digest.hexdigest()
+
+
+def output_record(
+    master: Path, folder: Path, frames_sha256: str, shape: Sequence[int], fps: Fraction
+) -> dict[str, Any]:
+    """Describe a master.
+
+    Parameters
+    ----------
+    master
+        The file or folder.
+    folder
+        Where the sidecar lies.
+    frames_sha256
+        Of the decoded frames.
+    shape
+        Frames, height, width.
+    fps
+        Frame rate in Hz.
+    """
+    return {
+        "path": relative(master, folder),
+        "sha256": sha256_of(master),
+        "frames_sha256": frames_sha256,
+        "frames": shape[0],
+        "size": [shape[1], shape[2]],
+        "fps": str(fps),
+    }
+
+
+def write_sidecar(path: Path, content: Mapping[str, Any], overwrite: bool = False) -> None:
+    """Write a sidecar whole, or not at all."""
+    text = json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2, allow_nan=False)
+    with written_whole(path, overwrite) as part:
+        part.write_text(text + "\n", "utf-8")
+
+
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """Read a sidecar.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is none, or belongs to a newer version.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such sidecar.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file; a sidecar is JSON.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
+    if not isinstance(content, dict) or "schema_version" not in content:
+        raise InputError(f"{path}: not a sidecar of this program (no schema_version).")
+    if content["schema_version"] != SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: schema_version {content['schema_version']!r}; this version reads "
+            f"{SCHEMA_VERSION}. Update napari-stst."
+        )
+    for key, kind in (("method", str), ("config", dict), ("inputs", list), ("environment", dict)):
+        if not isinstance(content.get(key), kind):
+            raise InputError(f"{path}: the entry {key!r} is missing or of the wrong kind.")
+    return content

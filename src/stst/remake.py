@@ -1,0 +1,139 @@
+"""Make a stimulus again from its sidecar."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from stst.config import StstConfig, build
+from stst.config.sources import check_trust
+from stst.errors import InputError
+from stst.jobs import Job
+from stst.provenance import read_sidecar
+
+
+def job_of_sidecar(
+    sidecar: Path,
+    *,
+    output: str | None = None,
+    inputs: Mapping[str, Path] | None = None,
+    trusted: Collection[str] = (),
+    device: str | None = None,
+    overwrite: bool = False,
+) -> Job:
+    """Set up the run that a sidecar describes: same config, device, threads and batch.
+
+    Parameters
+    ----------
+    sidecar
+        ``X.json``.
+    output
+        Name of the new master; None for the recorded one.
+    inputs
+        Where input clips lie now, by role; the others are looked for where they were.
+    trusted
+        Own models ``package.module:factory`` that may be imported.
+    device
+        Another device than the recorded one; the result may then differ.
+    overwrite
+        Whether existing outputs may be replaced.
+
+    Raises
+    ------
+    InputError
+        If the sidecar is damaged, an input is missing or holds other frames than recorded.
+    """
+    content = read_sidecar(sidecar)
+    if content["method"] != "stst":
+        raise InputError(f"{sidecar}: method {content['method']!r} cannot be remade here.")
+    tree = dict(content["config"])
+    check_trust(tree, trusted, str(sidecar))
+    recorded = _by_role(content, sidecar)
+    paths = _located(sidecar, recorded, inputs or {})
+    tree["targets"] = {role: str(path) for role, path in paths.items() if role != "natural"}
+    tree["device"] = device or str(content["environment"].get("device", "auto")).split(" ")[0]
+    config = build(tree, StstConfig, str(sidecar))
+    seed = content.get("seed", config.seed)
+    if seed not in config.seeds:
+        raise InputError(f"{sidecar}: seed {seed!r} is none of the batch's, {config.seeds}.")
+    if output is None:
+        output = str(sidecar.parent / str(content.get("output", {}).get("path", "")))
+    threads = content["environment"].get("threads")
+    job = Job(
+        natural=paths["natural"],
+        output=output,
+        config=config,
+        overwrite=overwrite,
+        threads=threads if isinstance(threads, int) and threads > 0 else None,
+        only=(seed,),
+    )
+    job.check_outputs()
+    for one in job.inputs():
+        _check_same(one.role, one.path, one.record, recorded[one.role])
+    return job
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Compare a remade stimulus with its record.
+
+    Parameters
+    ----------
+    before, after
+        Two sidecars.
+
+    Returns
+    -------
+    list of str
+        Empty where the frames are the same; else what differs in frames and environment.
+    """
+    if before["output"]["frames_sha256"] == after["output"]["frames_sha256"]:
+        return []
+    out = ["the frames are not the recorded ones"]
+    old, new = before["environment"], after["environment"]
+    for key in sorted({*old, *new}):
+        if old.get(key) != new.get(key):
+            out.append(f"{key} was {old.get(key)}, is {new.get(key)}")
+    return out
+
+
+def _by_role(content: Mapping[str, Any], sidecar: Path) -> dict[str, Mapping[str, Any]]:
+    out = {}
+    for one in content["inputs"]:
+        if not isinstance(one, dict) or not {"role", "path", "frames_sha256"} <= one.keys():
+            raise InputError(f"{sidecar}: an entry of 'inputs' lacks role, path or frames_sha256.")
+        out[str(one["role"])] = one
+    if "natural" not in out:
+        raise InputError(f"{sidecar}: 'inputs' has no natural clip.")
+    return out
+
+
+def _located(
+    sidecar: Path, recorded: Mapping[str, Mapping[str, Any]], given: Mapping[str, Path]
+) -> dict[str, Path]:
+    for role in given:
+        if role not in recorded:
+            raise InputError(
+                f"--input {role}: this stimulus has no such input. It has: {', '.join(recorded)}."
+            )
+    paths = {}
+    for role, record in recorded.items():
+        path = given.get(role, sidecar.parent / str(record["path"]))
+        if not path.exists():
+            raise InputError(
+                f"{sidecar}: the {role} clip is not at {path}. Say where it is: "
+                f"--input {role}=PATH."
+            )
+        paths[role] = path
+    return paths
+
+
+def _check_same(
+    role: str, path: Path, found: Mapping[str, Any], recorded: Mapping[str, Any]
+) -> None:
+    if found["frames_sha256"] != recorded["frames_sha256"]:
+        raise InputError(
+            f"{path}: its frames are not those of the recorded {role} clip (recorded sha256 "
+            f"{str(recorded['frames_sha256'])[:12]}…, found {found['frames_sha256'][:12]}…). "
+            f"Give the clip that was used: --input {role}=PATH."
+        )

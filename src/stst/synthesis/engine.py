@@ -1,0 +1,157 @@
+"""The one optimisation loop: a batch of images is moved until an objective is low."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from stst.config import OptimizerConfig
+from stst.errors import StstError
+
+
+class DivergedError(StstError):
+    """A loss or a pixel is no longer a finite number."""
+
+
+class Objective(Protocol):
+    """What is made small.
+
+    Attributes
+    ----------
+    terms
+        Names of the loss terms.
+    """
+
+    terms: tuple[str, ...]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Compute weighted losses (B, terms) of (B, C, H, W) images, sample by sample."""
+        ...
+
+
+class Rule(Protocol):
+    """How a gradient becomes a step."""
+
+    def step(self, gradient: Tensor) -> Tensor:
+        """Give the step for a gradient, to be multiplied by the learning rate and subtracted."""
+        ...
+
+
+class GradientDescent:
+    """The gradient divided by its standard deviation (paper, perceptual stabilization).
+
+    Parameters
+    ----------
+    per_channel
+        Standard deviation per sample and channel, over H and W; else per sample.
+    """
+
+    def __init__(self, per_channel: bool) -> None:
+        self.axes = (2, 3) if per_channel else (1, 2, 3)
+
+    def step(self, gradient: Tensor) -> Tensor:
+        """Divide by the population standard deviation + 1e-8."""
+        deviation = gradient.std(dim=self.axes, keepdim=True, correction=0)
+        return gradient / (deviation + 1e-8)
+
+
+class Adam:
+    """Kingma & Ba (2015), with both moments corrected for their start at zero."""
+
+    def __init__(self, betas: tuple[float, float]) -> None:
+        self.betas = betas
+        self.first: Tensor | None = None
+        self.second: Tensor | None = None
+        self.count = 0
+
+    def step(self, gradient: Tensor) -> Tensor:
+        """Update the moments and give their ratio."""
+        if self.first is None or self.second is None:
+            self.first, self.second = torch.zeros_like(gradient), torch.zeros_like(gradient)
+        beta1, beta2 = self.betas
+        self.count += 1
+        self.first.lerp_(gradient, 1 - beta1)
+        self.second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        root = (self.second / (1 - beta2**self.count)).sqrt_().add_(1e-8)
+        return (self.first / (1 - beta1**self.count)).div_(root)
+
+
+def make_rule(config: OptimizerConfig, per_channel: bool) -> Rule:
+    """Build a fresh rule; its memory lasts for one octave."""
+    return Adam(config.betas) if config.name == "adam" else GradientDescent(per_channel)
+
+
+def minimized(
+    images: Tensor,
+    objective: Objective,
+    *,
+    rule: Rule,
+    iterations: int,
+    learning_rate: float,
+    schedule: str = "constant",
+) -> Iterator[tuple[int, Tensor]]:
+    """Move images step by step, each step clipped to [0, 1].
+
+    Parameters
+    ----------
+    images
+        (B, C, H, W) in [0, 1]; changed in place.
+    objective
+        What is made small.
+    rule
+        How a gradient becomes a step.
+    iterations
+        Number of steps.
+    learning_rate
+        Factor of every step, in units of the pixel range.
+    schedule
+        ``"constant"``, or ``"cosine"`` down to a tenth at the last iteration.
+
+    Yields
+    ------
+    tuple of int and Tensor
+        After each step its number and the weighted losses (B, terms) before it, still on the
+        device.
+
+    Raises
+    ------
+    DivergedError
+        If a loss, a gradient or a pixel is no longer finite.
+    """
+    # looking at values waits for the device, so on a GPU it is not done at every step
+    every = 1 if images.device.type == "cpu" else 50
+    for iteration in range(iterations):
+        variable = images.detach().requires_grad_()
+        losses = objective(variable)
+        (gradient,) = torch.autograd.grad(losses.sum(), variable)
+        losses = losses.detach()
+        rate = learning_rate
+        if schedule == "cosine":
+            turn = math.pi * iteration / max(iterations - 1, 1)
+            rate *= 0.1 + 0.9 * (1 + math.cos(turn)) / 2
+        images.sub_(rule.step(gradient), alpha=rate).clamp_(0, 1)
+        if iteration % every == 0 or iteration == iterations - 1:
+            _check_finite(objective.terms, losses, gradient, images, iteration)
+        yield iteration, losses
+
+
+def _check_finite(
+    terms: tuple[str, ...], losses: Tensor, gradient: Tensor, images: Tensor, iteration: int
+) -> None:
+    if bool(torch.isfinite(gradient.sum() + losses.sum() + images.sum())):
+        return
+    bad = [
+        f"{term} of sample {row}"
+        for row, values in enumerate(losses.tolist())
+        for term, value in zip(terms, values, strict=True)
+        if not math.isfinite(value)
+    ]
+    what = ", ".join(bad) or "the gradient"
+    raise DivergedError(
+        f"iteration {iteration}: {what} is no longer a finite number. "
+        "Lower the learning rate or the weight of that term."
+    )

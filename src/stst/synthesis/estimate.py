@@ -1,0 +1,103 @@
+"""How long a run takes and how much memory it needs, from a few steps at its smallest octave."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stst.synthesis.engine import make_rule, minimized
+from stst.synthesis.noise import uniform_noise
+from stst.synthesis.objective import StstObjective
+from stst.synthesis.stst import Synthesis
+
+_WARM_UP, _TIMED = 1, 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will cost.
+
+    Attributes
+    ----------
+    seconds
+        For all frames, padding included.
+    memory
+        Peak in bytes: of the process on a CPU, of the device elsewhere.
+    """
+
+    seconds: float
+    memory: int
+
+
+def estimated(synthesis: Synthesis) -> Estimate:
+    """Run a few iterations of the last frame's smallest octave and scale up by pixels.
+
+    Parameters
+    ----------
+    synthesis
+        The run; it is left as it was.
+
+    Returns
+    -------
+    Estimate
+        Time and memory grow with the number of pixels, nearly exactly where frames are not tiny.
+    """
+    objective, images, pixels = synthesis.rehearsal(_previous(synthesis))
+    saved = _saved_bytes(objective, images)
+    octave = synthesis.smallest_octave()
+    steps = minimized(
+        images,
+        objective,
+        rule=make_rule(synthesis.config.optimizer, synthesis.rules.std_per_channel),
+        iterations=_WARM_UP + _TIMED,
+        learning_rate=octave.config.learning_rate,
+    )
+    start = 0.0
+    for iteration, losses in steps:
+        losses.tolist()  # waits for the device
+        if iteration == _WARM_UP - 1:
+            start = time.perf_counter()
+    per_pixel = (time.perf_counter() - start) / _TIMED / pixels
+    height, width = synthesis.targets.size
+    scale = height * width / pixels
+    # what the backward pass holds, the gradients on their way, and one layer's temporaries
+    memory = int(1.3 * saved * scale) + _base(synthesis.device)
+    return Estimate(per_pixel * sum(synthesis.work().values()), memory)
+
+
+def _previous(synthesis: Synthesis) -> Tensor:
+    height, width = synthesis.targets.size
+    noise = [
+        uniform_noise(seed, 0, "estimate", (3, height, width)) for seed in synthesis.config.seeds
+    ]
+    return torch.stack(noise).to(synthesis.device)
+
+
+def _saved_bytes(objective: StstObjective, images: Tensor) -> int:
+    """Count what autograd keeps for the backward pass, every storage once."""
+    sizes: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        objective(images.detach().requires_grad_())
+    return sum(sizes.values())
+
+
+def _base(device: torch.device) -> int:
+    """Give what is in use before the run: the process on a CPU, the weights on a GPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.memory_allocated(device))
+    if sys.platform == "win32":
+        return 700 * 2**20  # no cheap way to ask; torch and the models take about this much
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,155 @@
+"""What a run reports, in order; progress bars, checkpoints and viewers all read this stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from stst.types import Frames
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """The plan, before any work.
+
+    Attributes
+    ----------
+    frames
+        Frames that will be kept.
+    padding
+        Frames made in front of them and dropped.
+    octaves
+        Height and width of each, coarse to fine.
+    iterations
+        Steps of the whole run, padding included.
+    first
+        The first frame that is still to be made (negative: padding); larger than ``-padding``
+        where a run is resumed.
+    memory
+        Estimated peak in bytes, None where it was not measured.
+    seconds
+        Estimated time, None where it was not measured.
+    notes
+        What the user should know, e.g. octaves left out.
+    """
+
+    frames: int
+    padding: int
+    octaves: tuple[tuple[int, int], ...]
+    iterations: int
+    first: int
+    memory: int | None = None
+    seconds: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class IterationDone:
+    """One step of the optimiser, on all samples at once.
+
+    Attributes
+    ----------
+    sample
+        Seeds of the samples.
+    frame
+        0-based in the generated clip; negative for padding.
+    octave
+        Exponent of the octave.
+    iteration
+        0-based within the octave.
+    progress
+        Share of the whole run's work that is done, 0 to 1.
+    """
+
+    sample: tuple[int, ...]
+    frame: int
+    octave: int
+    iteration: int
+    progress: float
+    terms: tuple[str, ...]
+    values: Tensor = field(repr=False)
+
+    @property
+    def losses(self) -> dict[str, tuple[float, ...]]:
+        """Weighted loss of every term, one value per sample, before the step.
+
+        Reading it waits for the device, so a consumer should not do so at every event.
+        """
+        rows = self.values.tolist()
+        return {term: tuple(row[i] for row in rows) for i, term in enumerate(self.terms)}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The frame that is being made, as it looks now.
+
+    Attributes
+    ----------
+    images
+        (samples, h, w, 3) uint8 at the size of the octave.
+    """
+
+    frame: int
+    octave: int
+    images: Frames = field(repr=False)
+
+
+@dataclass(frozen=True)
+class FrameDone:
+    """A finished frame.
+
+    Attributes
+    ----------
+    frame
+        0-based in the generated clip; negative for padding, which is not kept.
+    images
+        (samples, H, W, 3) uint8.
+    statistics
+        Per sample: loss of every term before the last step, mean luminance and contrast in [0, 1],
+        the share of values that sit at 0 or 1, the number of iterations.
+    state
+        (samples, 3, H, W) float32: all that the next frame depends on.
+    """
+
+    frame: int
+    images: Frames = field(repr=False)
+    statistics: tuple[Mapping[str, Any], ...] = field(repr=False)
+    state: np.ndarray[Any, np.dtype[np.float32]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Checkpointed:
+    """The run can be continued after `frame` from what is on disk at `path`."""
+
+    frame: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """All outputs are in place.
+
+    Attributes
+    ----------
+    outputs
+        Per sample the master, the preview and the sidecar.
+    """
+
+    outputs: tuple[Mapping[str, Path], ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunStopped:
+    """The run was asked to stop; what is finished stays at `path`."""
+
+    frame: int
+    path: Path | None = None
+
+
+Event = RunStarted | IterationDone | Preview | FrameDone | Checkpointed | RunFinished | RunStopped

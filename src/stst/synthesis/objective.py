@@ -1,0 +1,208 @@
+"""The objective of one octave of one frame: four terms against their targets, and smoothness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import torch
+from torch import Tensor
+
+from stst.config import TERMS, StstConfig, Term
+from stst.losses import content_loss, gram, texture_loss, total_variation
+from stst.models.activations import Activation, Multiscale
+from stst.models.stream import Stream
+from stst.synthesis.rules import Rules
+
+TOTAL_VARIATION = "total_variation"
+
+# A term is equalised as if it were at least this share of its target's own size. Smaller values
+# are rounding: a term that starts at 0 (a perfect start) would get an infinite weight.
+_FLOOR = 1e-6
+# … and where the target itself is 0, this value.
+_FLOOR_ALL = 1e-12
+# The same for total variation, in units of the pixel range: half a grey level.
+_FLOOR_TV = 0.5 / 255
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a term wants: Gram matrices or activations by layer.
+
+    Attributes
+    ----------
+    by_layer
+        (1, N, N) for texture, (1, N, h, w) for content.
+    scale
+        The term's value where all of them were compared with zero.
+    """
+
+    by_layer: dict[str, Tensor]
+    scale: float
+
+
+def active_terms(config: StstConfig, first: bool) -> tuple[Term, ...]:
+    """List the terms with a weight; the first frame of all has no predecessor, so no motion."""
+    return tuple(
+        term
+        for term in TERMS
+        if config.term_weight(term) > 0 and not (first and term.startswith("temporal"))
+    )
+
+
+class Statistician:
+    """Runs the two streams and turns their activations into what the terms compare.
+
+    Parameters
+    ----------
+    spatial, temporal
+        The streams; None where no term needs one.
+    rules
+        The paper's or the released code's.
+    precision
+        ``"bf16"`` runs the streams in bfloat16; Gram matrices are float32 always.
+    """
+
+    def __init__(
+        self, spatial: Stream | None, temporal: Stream | None, rules: Rules, precision: str
+    ) -> None:
+        self.streams = {"spatial": spatial, "temporal": temporal}
+        self.rules = rules
+        self.precision = precision
+
+    def activations(
+        self, which: Literal["spatial", "temporal"], frames: Tensor, layers: set[str]
+    ) -> Mapping[str, Activation]:
+        """Run one stream; see `stst.models.Stream`."""
+        stream = self.streams[which]
+        assert stream is not None
+        names = tuple(name for name in stream.layers if name in layers)
+        if self.precision != "bf16":
+            return stream(frames, names)
+        with torch.autocast(frames.device.type, dtype=torch.bfloat16):
+            return stream(frames, names)
+
+    def wanted(self, term: Term, frames: Tensor, layers: tuple[str, ...]) -> Statistics:
+        """Compute a target's statistics.
+
+        Parameters
+        ----------
+        term
+            The loss term.
+        frames
+            (1, 3, h, w), or (1, 2, 3, h, w) for a temporal term.
+        layers
+            Layers of the term.
+        """
+        which, kind = _split(term)
+        with torch.no_grad():
+            found = self.activations(which, frames, set(layers))
+            values = {layer: self.statistic(kind, found[layer]) for layer in layers}
+            zeros = {layer: torch.zeros_like(value) for layer, value in values.items()}
+            scale = float(self.compared(kind, values, zeros))
+        return Statistics(values, scale)
+
+    def statistic(self, kind: str, activation: Activation) -> Tensor:
+        """Give what a term of this kind compares."""
+        if kind == "texture":
+            return gram(activation, self.rules.by_channels)
+        return activation.concatenated() if isinstance(activation, Multiscale) else activation
+
+    def compared(self, kind: str, have: Mapping[str, Tensor], want: Mapping[str, Tensor]) -> Tensor:
+        """Give the unweighted loss (B,) over all layers of `want`."""
+        if kind == "texture":
+            losses = [texture_loss(have[layer], want[layer]) for layer in want]
+        else:
+            half = self.rules.half_content
+            losses = [content_loss(have[layer], want[layer], half) for layer in want]
+        total = torch.stack(losses).sum(dim=0)
+        return total if self.rules.sum_layers else total / len(losses)
+
+
+class StstObjective:
+    """Weighted losses of one octave (equations 1 to 6), equalised at its first evaluation.
+
+    Parameters
+    ----------
+    statistician
+        Runs the streams.
+    targets
+        Statistics of every active term.
+    weights
+        Nominal weight of every active term.
+    tv_weight
+        ω of the octave.
+    equalize
+        Value at which a term of weight 1 starts; 0 leaves the terms as they are.
+    previous
+        (B, 3, h, w) the previous generated frame at this octave; None without temporal terms. No
+        gradient flows into it.
+    """
+
+    def __init__(
+        self,
+        statistician: Statistician,
+        targets: Mapping[Term, Statistics],
+        weights: Mapping[Term, float],
+        tv_weight: float,
+        equalize: float,
+        previous: Tensor | None,
+    ) -> None:
+        self.statistician = statistician
+        self.targets = targets
+        self.previous = previous
+        self.equalize = equalize
+        self.terms: tuple[str, ...] = tuple(targets)
+        nominal = [weights[term] for term in targets]
+        floors = [max(_FLOOR * one.scale, _FLOOR_ALL) for one in targets.values()]
+        if tv_weight > 0:
+            self.terms += (TOTAL_VARIATION,)
+            nominal.append(tv_weight)
+            floors.append(_FLOOR_TV * (1 if statistician.rules.by_channels else 3))
+        self.nominal, self.floors = nominal, floors
+        self.weights: Tensor | None = None
+        self._layers: dict[str, set[str]] = {}
+        for term, statistics in targets.items():
+            self._layers.setdefault(_split(term)[0], set()).update(statistics.by_layer)
+
+    def unweighted(self, images: Tensor) -> Tensor:
+        """Compute the terms (B, terms) with all weights 1."""
+        found: dict[str, Mapping[str, Activation]] = {}
+        for which, layers in self._layers.items():
+            frames = images
+            if which == "temporal":
+                assert self.previous is not None
+                frames = torch.stack([self.previous, images], dim=1)
+            found[which] = self.statistician.activations(
+                cast(Literal["spatial", "temporal"], which), frames, layers
+            )
+        columns = []
+        for term, statistics in self.targets.items():
+            which, kind = _split(term)
+            have = {
+                layer: self.statistician.statistic(kind, found[which][layer])
+                for layer in statistics.by_layer
+            }
+            columns.append(self.statistician.compared(kind, have, statistics.by_layer))
+        if TOTAL_VARIATION in self.terms:
+            columns.append(total_variation(images, self.statistician.rules.by_channels))
+        return torch.stack(columns, dim=1)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Compute the weighted terms (B, terms)."""
+        losses = self.unweighted(images)
+        if self.weights is None:
+            self.weights = self._equalized(losses.detach())
+        return losses * self.weights
+
+    def _equalized(self, start: Tensor) -> Tensor:
+        nominal = start.new_tensor(self.nominal)
+        if self.equalize == 0:
+            return nominal.expand_as(start)
+        return nominal * self.equalize / torch.maximum(start, start.new_tensor(self.floors))
+
+
+def _split(term: Term) -> tuple[Literal["spatial", "temporal"], str]:
+    which, kind = term.split("_")
+    return ("spatial" if which == "spatial" else "temporal"), kind

@@ -1,0 +1,394 @@
+"""Spatiotemporal style transfer: frame after frame through octaves, colour transfer, blending."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stst.config import StstConfig, Term
+from stst.errors import InputError
+from stst.models.stream import Stream
+from stst.synthesis.color import color_transfer
+from stst.synthesis.engine import DivergedError, make_rule, minimized
+from stst.synthesis.events import Event, FrameDone, IterationDone, Preview, RunStarted
+from stst.synthesis.noise import NoiseSource, noise_of_seeds
+from stst.synthesis.objective import Statistician, Statistics, StstObjective, active_terms
+from stst.synthesis.octaves import Octave, octaves_of, through_octaves
+from stst.synthesis.rules import frame_order, rules_named
+from stst.types import Frames
+
+# Work of finishing a frame (colour transfer), in iterations at full resolution; for estimates only
+_FINISHING = 2
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The clips that are matched; arrays (T, H, W, 3) uint8 of one size and length.
+
+    Attributes
+    ----------
+    by_term
+        One clip for every loss term.
+    color
+        The clip whose colours are taken.
+    """
+
+    by_term: Mapping[Term, Frames]
+    color: Frames
+
+    @property
+    def frames(self) -> int:
+        """Length of the clips."""
+        return len(self.color)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.color.shape[1], self.color.shape[2]
+
+
+class Synthesis:
+    """One run of STST over a clip, for several seeds at once.
+
+    Parameters
+    ----------
+    config
+        With the layers of every active term filled in (see `stst.models.resolved`).
+    spatial, temporal
+        The streams, on `device`; None where no term needs one.
+    targets
+        What is matched.
+    device
+        Where the arithmetic runs.
+    noise
+        For tests: replaces the noise of the seeds.
+
+    Raises
+    ------
+    InputError
+        If a frame is too small for an octave, or the clip too short for the temporal terms.
+    """
+
+    def __init__(
+        self,
+        config: StstConfig,
+        spatial: Stream | None,
+        temporal: Stream | None,
+        targets: Targets,
+        device: torch.device,
+        noise: NoiseSource | None = None,
+    ) -> None:
+        self.config = config
+        self.rules = rules_named(config.rules)
+        self.streams = {"spatial": spatial, "temporal": temporal}
+        self.statistician = Statistician(spatial, temporal, self.rules, config.precision)
+        self.targets = targets
+        self.device = device
+        self.noise = noise or noise_of_seeds(config.seeds, targets.size)
+        self.order = frame_order(targets.frames, config.padding_frames, self.rules)
+        if targets.frames == 1 and config.temporal_needed:
+            raise InputError(
+                "the clip has 1 frame, and the temporal terms compare neighbouring frames. Use a "
+                "longer clip, or turn them off: --set temporal.texture_weight=0 "
+                "--set temporal.content_weight=0."
+            )
+        self._settings = {frame: config.for_frame(frame) for frame in range(targets.frames)}
+        self._octaves: dict[int, list[Octave]] = {}
+        self.notes: list[str] = []
+        for place in self._places():
+            frame = self._frame(place)
+            octaves, left_out = octaves_of(
+                self._setting(place), targets.size, self._min_sides(place)
+            )
+            self._octaves[frame] = octaves
+            self.notes.extend(line for line in left_out if line not in self.notes)
+
+    def started(self, first: int | None = None) -> RunStarted:
+        """Describe the run; `first` is the first frame still to be made."""
+        sizes = {octave.size: None for octaves in self._octaves.values() for octave in octaves}
+        return RunStarted(
+            frames=self.targets.frames,
+            padding=self.config.padding_frames,
+            octaves=tuple(sorted(sizes)),
+            iterations=sum(o.config.iterations for all_ in self._octaves.values() for o in all_),
+            first=self._frame(self._places()[0]) if first is None else first,
+            notes=tuple(self.notes),
+        )
+
+    def work(self) -> dict[int, int]:
+        """Give every frame's work in pixels times iterations, to share out time estimates."""
+        height, width = self.targets.size
+        finish = _FINISHING * height * width if self.config.color_transfer else 0
+        return {
+            frame: sum(octave.cost for octave in octaves) + finish
+            for frame, octaves in self._octaves.items()
+        }
+
+    def run(
+        self,
+        after: int | None = None,
+        state: Tensor | None = None,
+        preview_seconds: float | None = None,
+    ) -> Iterator[Event]:
+        """Make the frames one after the other; closing the generator cancels.
+
+        Parameters
+        ----------
+        after
+            The last frame that is already made (negative: padding); None to begin.
+        state
+            (B, 3, H, W) float32, that frame as `FrameDone.state` gave it.
+        preview_seconds
+            How often at most a preview is shown; None for never.
+
+        Yields
+        ------
+        Event
+            RunStarted, then IterationDone, Preview and FrameDone.
+
+        Raises
+        ------
+        DivergedError
+            Naming the frame, the octave and the iteration.
+        """
+        places = [place for place in self._places() if after is None or self._frame(place) > after]
+        yield self.started(self._frame(places[0]) if places else None)
+        if after is not None and state is not None:
+            generated = state.to(self.device)
+        else:
+            generated = self._noise(-self.config.padding_frames, "previous")
+        clock = _Progress(self.work(), after)
+        for place in places:
+            frame = self._frame(place)
+            made = _Made()
+            yield from self._made(place, generated, made, clock, preview_seconds)
+            generated = made.images
+            clock.frame_done(frame)
+            yield self._done(frame, made)
+
+    def smallest_octave(self) -> Octave:
+        """Give the coarsest octave of the last frame."""
+        return self._octaves[self._frame(self._places()[-1])][0]
+
+    def rehearsal(self, previous: Tensor) -> tuple[StstObjective, Tensor, int]:
+        """Set up the last frame's smallest octave, for measuring.
+
+        Parameters
+        ----------
+        previous
+            (B, 3, H, W) in [0, 1]; any picture.
+
+        Returns
+        -------
+        StstObjective
+            Of that octave.
+        Tensor
+            (B, 3, h, w) to optimise.
+        int
+            h·w.
+        """
+        place = self._places()[-1]
+        config, size = self._setting(place), self.smallest_octave().size
+        terms = active_terms(config, first=place == 0)
+        small = through_octaves(previous, [size], False)[0].clone()
+        wanted = self._wanted(place, config, terms, [size])[0]
+        weights = {term: config.term_weight(term) for term in terms}
+        tv_weight = self.smallest_octave().config.tv_weight
+        objective = StstObjective(
+            self.statistician, wanted, weights, tv_weight, config.equalize, small
+        )
+        return objective, small.clone(), size[0] * size[1]
+
+    def _made(
+        self,
+        place: int,
+        previous: Tensor,
+        made: _Made,
+        clock: _Progress,
+        preview_seconds: float | None,
+    ) -> Iterator[Event]:
+        """Optimise one frame through its octaves and leave it in `made`."""
+        frame, config = self._frame(place), self._setting(place)
+        octaves = self._octaves[frame]
+        sizes = [octave.size for octave in octaves]
+        terms = active_terms(config, first=place == 0)
+        wanted = self._wanted(place, config, terms, sizes)
+        befores = through_octaves(previous, sizes, self.rules.chained_resizing)
+        images = self._start(place, config, previous)
+        shown = time.monotonic()
+        for index, octave in enumerate(octaves):
+            images = through_octaves(images, [octave.size], False)[0].clone()
+            objective = StstObjective(
+                self.statistician,
+                wanted[index],
+                {term: config.term_weight(term) for term in terms},
+                octave.config.tv_weight,
+                config.equalize,
+                befores[index],
+            )
+            steps = minimized(
+                images,
+                objective,
+                rule=make_rule(config.optimizer, self.rules.std_per_channel),
+                iterations=octave.config.iterations,
+                learning_rate=octave.config.learning_rate,
+                schedule=config.optimizer.schedule,
+            )
+            try:
+                for iteration, losses in steps:
+                    made.terms, made.losses = objective.terms, losses
+                    made.iterations += 1
+                    yield IterationDone(
+                        sample=config.seeds,
+                        frame=frame,
+                        octave=octave.config.exponent,
+                        iteration=iteration,
+                        progress=clock.share(frame, octaves, index, iteration + 1),
+                        terms=objective.terms,
+                        values=losses,
+                    )
+                    if preview_seconds is not None and time.monotonic() - shown >= preview_seconds:
+                        yield Preview(frame, octave.config.exponent, to_frames(images))
+                        shown = time.monotonic()
+            except DivergedError as error:
+                raise DivergedError(
+                    f"the run diverged at frame {frame}, octave {octave.config.exponent}, {error}"
+                ) from error
+        if config.color_transfer:
+            target = as_tensor(self.targets.color[self.order[place]], self.device)
+            images = color_transfer(images, target)
+        made.images = images
+
+    def _wanted(
+        self,
+        place: int,
+        config: StstConfig,
+        terms: tuple[Term, ...],
+        sizes: list[tuple[int, int]],
+    ) -> list[dict[Term, Statistics]]:
+        """Compute the targets' statistics, per octave."""
+        out: list[dict[Term, Statistics]] = [{} for _ in sizes]
+        for term in terms:
+            clip = self.targets.by_term[term]
+            layers = config.term_layers(term)
+            pyramid = through_octaves(
+                as_tensor(clip[self.order[place]], self.device), sizes, self.rules.chained_resizing
+            )
+            if term.startswith("temporal"):
+                before = through_octaves(
+                    as_tensor(clip[self.order[place - 1]], self.device),
+                    sizes,
+                    self.rules.chained_resizing,
+                )
+                pyramid = [torch.stack(pair, dim=1) for pair in zip(before, pyramid, strict=True)]
+            for index, frames in enumerate(pyramid):
+                out[index][term] = self.statistician.wanted(term, frames, layers)
+        return out
+
+    def _start(self, place: int, config: StstConfig, previous: Tensor) -> Tensor:
+        """Give what a frame is optimised from: noise, or the previous frame and noise (eq. 9)."""
+        frame = self._frame(place)
+        if place == self._places()[0]:
+            return self._noise(frame, "start")
+        blended = config.blend * previous
+        if config.blend < 1:
+            blended = blended + (1 - config.blend) * self._noise(frame, "blend")
+        return blended
+
+    def _noise(self, frame: int, purpose: Any) -> Tensor:
+        return self.noise(frame, purpose).to(self.device)
+
+    def _done(self, frame: int, made: _Made) -> FrameDone:
+        images = to_frames(made.images)
+        clipped = ((made.images <= 0) | (made.images >= 1)).double().mean(dim=(1, 2, 3)).tolist()
+        statistics = []
+        for sample, values in enumerate(made.losses.tolist()):
+            grey = (images[sample] @ np.array([0.299, 0.587, 0.114])) / 255
+            statistics.append(
+                {
+                    "losses": dict(zip(made.terms, values, strict=True)),
+                    "luminance": float(grey.mean()),
+                    "contrast": float(grey.std()),
+                    "clipped": clipped[sample],
+                    "iterations": made.iterations,
+                }
+            )
+        return FrameDone(frame, images, tuple(statistics), made.images.cpu().numpy())
+
+    def _places(self) -> list[int]:
+        """List the places in the padded order that are optimised.
+
+        With padding the first one has no predecessor, stays noise and only serves as one.
+        """
+        return list(range(min(1, self.config.padding_frames), len(self.order)))
+
+    def _frame(self, place: int) -> int:
+        return place - self.config.padding_frames
+
+    def _setting(self, place: int) -> StstConfig:
+        return self._settings[max(self._frame(place), 0)]
+
+    def _min_sides(self, place: int) -> dict[str, int]:
+        config = self._setting(place)
+        out = {"the image": 2}
+        for which in ("spatial", "temporal"):
+            terms = [t for t in active_terms(config, place == 0) if t.startswith(which)]
+            stream = self.streams[which]
+            if terms and stream is not None:
+                layers = [layer for term in terms for layer in config.term_layers(term)]
+                out[f"the {which} model {getattr(config, which).model}"] = stream.min_side(layers)
+        return out
+
+
+class _Made:
+    """One frame in the making: its images at the end, and what its sidecar needs."""
+
+    images: Tensor
+    losses: Tensor
+    terms: tuple[str, ...] = ()
+    iterations: int = 0
+
+
+class _Progress:
+    """Share of the work that is done."""
+
+    def __init__(self, work: Mapping[int, int], after: int | None) -> None:
+        self.work = work
+        self.total = sum(work.values())
+        self.done = sum(
+            cost for frame, cost in work.items() if after is not None and frame <= after
+        )
+
+    def frame_done(self, frame: int) -> None:
+        self.done += self.work[frame]
+
+    def share(self, frame: int, octaves: list[Octave], index: int, iterations: int) -> float:
+        height, width = octaves[index].size
+        here = sum(octave.cost for octave in octaves[:index]) + height * width * iterations
+        return (self.done + here) / self.total
+
+
+def as_tensor(frame: np.ndarray[Any, Any], device: torch.device) -> Tensor:
+    """Bring one (H, W, 3) frame, uint8 or float in [0, 1], to (1, 3, H, W) float32 in [0, 1]."""
+    values = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)[None]
+    return values.float() if values.is_floating_point() else values / 255
+
+
+def to_frames(images: Tensor) -> Frames:
+    """Round (B, 3, H, W) in [0, 1] to (B, H, W, 3) uint8, halves to even.
+
+    Raises
+    ------
+    DivergedError
+        If a value is not finite: such a picture must never reach a file.
+    """
+    if not bool(torch.isfinite(images).all()):
+        raise DivergedError("a finished picture holds values that are not finite numbers.")
+    rounded = (images.double() * 255).round().clamp(0, 255).to(torch.uint8)
+    return rounded.permute(0, 2, 3, 1).contiguous().cpu().numpy()

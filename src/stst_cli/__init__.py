@@ -1,0 +1,1 @@
+"""The command lines ``stst`` and ``stst-analyze``; words in, words out, no science."""

@@ -1,0 +1,71 @@
+"""``stst``: make stimuli."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from stst.errors import StstError
+from stst_cli.convert import convert
+from stst_cli.export import export
+from stst_cli.info import info
+from stst_cli.presets import presets
+from stst_cli.remake import remake
+from stst_cli.synthesize import synthesize
+from stst_cli.weights import weights
+
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group that turns the core's errors into a line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; exit 1 where it failed, 2 for bad input, 130 when interrupted."""
+        try:
+            return super().invoke(ctx)
+        except StstError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+        except MemoryError:
+            click.echo(
+                "Error: out of memory. Use fewer --samples or a smaller --max-side "
+                "(--dry-run estimates what a run needs).",
+                err=True,
+            )
+            ctx.exit(1)
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib import metadata
+
+    import stst
+
+    click.echo(f"stst {stst.__version__} (torch {metadata.version('torch')})")
+    ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    help="Show the versions and exit.",
+)  # fmt: skip
+def main() -> None:
+    """Make dynamic visual stimuli by spatiotemporal style transfer.
+
+    A metamer keeps a natural clip's low-level statistics and loses its meaning:
+
+      stst synthesize clip.mp4 -o metamer.mkv
+
+    Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted.
+    """
+
+
+for command in (synthesize, remake, export, convert, info, presets, weights):
+    main.add_command(command)

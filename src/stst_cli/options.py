@@ -1,0 +1,65 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+
+
+def run_options(function: Function) -> Function:
+    """Add the options of every command that makes stimuli."""
+    options = [
+        click.option("-o", "--output", required=True, metavar="OUT",
+                     help="Lossless master: X.mkv, X.npy, X.npz, or X/ for a PNG sequence."),
+        click.option("--preset", metavar="NAME", help="Named settings; see `stst presets`."),
+        click.option("--config", "config_file", type=PATH, metavar="FILE",
+                     help="Settings as TOML, over the preset's."),
+        click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
+                     help="One setting, e.g. octaves.0.iterations=10. Repeatable; wins over all."),
+        click.option("--seed", type=int, help="Seed of the first sample.  [default: 0]"),
+        click.option("--samples", type=int,
+                     help="How many, with seeds following by one.  [default: 1]"),
+        click.option("--device", metavar="auto|cpu|cuda|mps",
+                     help="Where to compute.  [default: auto]"),
+        click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16"]),
+                     help="Of the models.  [default: fp32]"),
+        click.option("--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based."),
+        click.option("--max-side", type=int, metavar="PX",
+                     help="Shrink so that the longer side has at most PX pixels."),
+        click.option("--trust-model", "trusted", multiple=True, metavar="PACKAGE.MODULE:FACTORY",
+                     help="Allow a file to name this model. Repeatable."),
+        click.option("--dry-run", is_flag=True,
+                     help="Print the plan with estimated time and memory; make nothing."),
+        click.option("--overwrite", is_flag=True, help="Replace existing outputs."),
+        click.option("--resume", is_flag=True, help="Continue an unfinished run."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def pairs(assignments: tuple[str, ...], option: str) -> dict[str, str]:
+    """Split repeated ``NAME=VALUE``.
+
+    Raises
+    ------
+    click.UsageError
+        If there is no ``=``, or a name comes twice.
+    """
+    out: dict[str, str] = {}
+    for one in assignments:
+        name, equals, value = one.partition("=")
+        if not equals or not name or not value:
+            raise click.UsageError(f"{option}: expected NAME=VALUE, found {one!r}.")
+        if name in out:
+            raise click.UsageError(f"{option}: {name} is given twice.")
+        out[name] = value
+    return out

@@ -1,0 +1,161 @@
+"""A run on the terminal: a bar with losses and time left, or a line a frame in a log."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from stst.synthesis.events import Event, RunFinished, RunStopped
+
+_SHORT = {
+    "spatial_texture": "spatial",
+    "spatial_content": "spatial content",
+    "temporal_texture": "temporal",
+    "temporal_content": "temporal content",
+    "total_variation": "tv",
+}
+
+
+def followed(events: Iterable[Event]) -> RunFinished | RunStopped:
+    """Show a run on stderr until it ends.
+
+    Parameters
+    ----------
+    events
+        Of a job.
+
+    Returns
+    -------
+    RunFinished or RunStopped
+        The last event.
+    """
+    console = Console(stderr=True)
+    return _with_bar(events, console) if console.is_terminal else _with_lines(events)
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C (or SIGTERM) into a request; a second one interrupts at once.
+
+    Yields
+    ------
+    callable
+        Says whether the user asked to stop.
+    """
+    asked: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        sys.stderr.write("\nStopping after this step (again to stop at once) …\n")
+
+    before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def duration(seconds: float) -> str:
+    """Write a time as h:mm:ss."""
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+class _Clock:
+    """Time left, from the share of work done since this process began."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+        self.first: float | None = None
+
+    def left(self, progress: float) -> str:
+        if self.first is None:
+            self.first, self.start = progress, time.monotonic()
+        done = progress - self.first
+        if done <= 0:
+            return "?"
+        return duration((time.monotonic() - self.start) / done * (1 - progress))
+
+
+def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunStopped:
+    from stst.synthesis.events import IterationDone, RunFinished, RunStarted, RunStopped
+
+    clock, shown, frames = _Clock(), 0.0, 0
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+        TextColumn("left {task.fields[left]}  {task.fields[losses]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("starting", total=1.0, left="?", losses="")
+        for event in events:
+            if isinstance(event, RunStarted):
+                frames = event.frames
+                for note in event.notes:
+                    bar.console.print(f"Note: {note}")
+            elif isinstance(event, IterationDone) and time.monotonic() - shown > 0.2:
+                shown = time.monotonic()
+                bar.update(
+                    task, completed=event.progress, left=clock.left(event.progress),
+                    losses=_losses(event.losses),
+                    description=f"{_frame(event.frame, frames)} octave {event.octave}",
+                )  # fmt: skip
+            elif isinstance(event, RunFinished):
+                bar.update(task, completed=1.0, left=duration(0), description="done")
+                return event
+            elif isinstance(event, RunStopped):
+                return event
+    raise AssertionError("a run ends with RunFinished or RunStopped")
+
+
+def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
+    from stst.synthesis.events import (
+        FrameDone,
+        IterationDone,
+        RunFinished,
+        RunStarted,
+        RunStopped,
+    )
+
+    clock, frames, last = _Clock(), 0, None
+    for event in events:
+        if isinstance(event, RunStarted):
+            frames = event.frames
+            for note in event.notes:
+                print(f"Note: {note}", file=sys.stderr)
+        elif isinstance(event, IterationDone):
+            if last is None:
+                clock.left(event.progress)
+            last = event
+        elif isinstance(event, FrameDone) and last is not None:
+            print(
+                f"{_frame(event.frame, frames)} done ({last.progress:.0%}), left "
+                f"{clock.left(last.progress)}, {_losses(last.losses)}",
+                file=sys.stderr, flush=True,
+            )  # fmt: skip
+        elif isinstance(event, RunFinished | RunStopped):
+            return event
+    raise AssertionError("a run ends with RunFinished or RunStopped")
+
+
+def _frame(frame: int, frames: int) -> str:
+    return f"frame {frame + 1}/{frames}" if frame >= 0 else f"padding {frame}"
+
+
+def _losses(losses: dict[str, tuple[float, ...]]) -> str:
+    """Write each term's mean over the samples."""
+    return ", ".join(
+        f"{_SHORT.get(term, term)} {sum(values) / len(values):.3g}"
+        for term, values in losses.items()
+    )

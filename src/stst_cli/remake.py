@@ -1,0 +1,56 @@
+"""``stst remake``: the same file again, from its sidecar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stst_cli.options import PATH, pairs
+
+
+@click.command(no_args_is_help=True)
+@click.argument("sidecar", type=PATH)
+@click.option("-o", "--output", metavar="NEW", help="Another name.  [default: the recorded one]")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="ROLE=PATH",
+    help="Where an input lies now, e.g. natural=clip.mp4. Repeatable.",
+)  # fmt: skip
+@click.option("--device", metavar="auto|cpu|cuda|mps", help="Another device than recorded.")
+@click.option("--trust-model", "trusted", multiple=True, metavar="PACKAGE.MODULE:FACTORY",
+              help="Allow the sidecar to name this model. Repeatable.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def remake(
+    sidecar: Path,
+    output: str | None,
+    inputs: tuple[str, ...],
+    device: str | None,
+    trusted: tuple[str, ...],
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Make the stimulus that SIDECAR describes again and compare it with the record.
+
+    Same device, threads, precision and batch as recorded. Exits with 1 where the frames differ,
+    and says what has changed.
+    """
+    from stst.errors import StstError
+    from stst.provenance import read_sidecar
+    from stst.remake import differences, job_of_sidecar
+    from stst_cli.synthesize import run_job
+
+    before = read_sidecar(sidecar)
+    job = job_of_sidecar(
+        sidecar,
+        output=output,
+        inputs={role: Path(path) for role, path in pairs(inputs, "--input").items()},
+        trusted=trusted,
+        device=device,
+        overwrite=overwrite,
+    )
+    result = run_job(job, as_json)
+    found = differences(before, read_sidecar(Path(result["outputs"][0]["sidecar"])))
+    if found:
+        raise StstError(f"{result['outputs'][0]['master']}: " + "; ".join(found) + ".")
+    click.echo("The frames are identical to the recorded ones.", err=True)

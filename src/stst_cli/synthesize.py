@@ -1,0 +1,153 @@
+"""``stst synthesize``: a natural clip in, a metamer out."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stst_cli.options import PATH, pairs, run_options
+
+if TYPE_CHECKING:
+    from stst.jobs import Job
+
+
+@click.command(no_args_is_help=True)
+@click.argument("natural", type=PATH)
+@click.option(
+    "--model", metavar="paper|builtin",
+    help="paper: VGG-19 and MSOE (need weights); builtin: a pair that ships with the program.",
+)  # fmt: skip
+@click.option(
+    "--target", "targets", multiple=True, metavar="TERM=CLIP",
+    help="Another clip for one term: spatial_texture, spatial_content, temporal_texture, "
+    "temporal_content, color. Repeatable.",
+)  # fmt: skip
+@run_options
+def synthesize(
+    natural: Path,
+    output: str,
+    model: str | None,
+    targets: tuple[str, ...],
+    as_json: bool,
+    dry_run: bool,
+    overwrite: bool,
+    resume: bool,
+    **options: Any,
+) -> None:
+    """Make a metamer of the clip NATURAL by spatiotemporal style transfer.
+
+    Writes the lossless master OUT, a preview for looking at and a sidecar that says how it was
+    made (`stst remake` makes it again). Without options: preset fast, model paper.
+    """
+    from stst_cli.settings import stst_config
+
+    config = stst_config(
+        preset=options["preset"],
+        config_file=options["config_file"],
+        trusted=options["trusted"],
+        model=model,
+        targets=pairs(targets, "--target"),
+        options={key: options[key] for key in ("seed", "samples", "device", "precision")},
+        frames=options["frames"],
+        max_side=options["max_side"],
+        assignments=options["assignments"],
+    )
+    from stst.jobs import Job
+
+    job = Job(natural, output, config, overwrite=overwrite, resume=resume)
+    if dry_run:
+        print_plan(job, as_json)
+    else:
+        run_job(job, as_json)
+
+
+def run_job(job: Job, as_json: bool) -> dict[str, Any]:
+    """Run a job on the terminal and print where its outputs are.
+
+    Parameters
+    ----------
+    job
+        What to do.
+    as_json
+        Print one JSON object instead of lines.
+
+    Returns
+    -------
+    dict
+        What was printed.
+    """
+    from stst.synthesis.events import RunStopped
+    from stst_cli.progress import duration, followed, interruptible
+
+    with interruptible() as asked:
+        end = followed(job.run(stop=asked))
+    if isinstance(end, RunStopped):
+        click.echo(
+            f"Interrupted. What is finished is kept in {end.path}. Continue with:\n"
+            f"  {_command_to_resume()}",
+            err=True,
+        )
+        raise click.exceptions.Exit(130)
+    result = {
+        "outputs": [{name: str(path) for name, path in one.items()} for one in end.outputs],
+        "seconds": round(end.seconds, 1),
+    }
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+        return result
+    for one in end.outputs:
+        for name, path in one.items():
+            click.echo(f"{name + ':':9} {path}")
+    click.echo(f"done in {duration(end.seconds)}", err=True)
+    return result
+
+
+def print_plan(job: Job, as_json: bool) -> None:
+    """Say what a job would do, and what it would cost."""
+    from stst_cli.progress import duration
+
+    job.check_outputs()
+    prepared = job.prepare()
+    plan, estimate = prepared.synthesis.started(), job.estimate(prepared)
+    height, width = prepared.synthesis.targets.size
+    result = {
+        "frames": plan.frames,
+        "size": [height, width],
+        "fps": str(prepared.fps),
+        "padding_frames": plan.padding,
+        "octaves": [list(size) for size in plan.octaves],
+        "iterations": plan.iterations,
+        "samples": prepared.config.samples,
+        "device": str(prepared.device),
+        "memory_bytes": estimate.memory,
+        "seconds": round(estimate.seconds, 1),
+        "notes": list(plan.notes),
+        "outputs": [
+            {name: str(path) for name, path in one.files().items()} for one in job.outputs
+        ],
+    }
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+        return
+    click.echo(f"frames      {plan.frames} of {height}x{width} px at {prepared.fps} Hz")
+    click.echo(f"padding     {plan.padding} frames")
+    click.echo(f"octaves     {', '.join(f'{h}x{w}' for h, w in plan.octaves)} px")
+    click.echo(f"iterations  {plan.iterations} in all")
+    click.echo(f"samples     {prepared.config.samples} side by side on {prepared.device}")
+    click.echo(f"memory      about {estimate.memory / 2**30:.2f} GiB")
+    click.echo(f"time        about {duration(estimate.seconds)}")
+    for one in job.outputs:
+        click.echo(f"output      {one.master}")
+    for note in plan.notes:
+        click.echo(f"note        {note}")
+
+
+def _command_to_resume() -> str:
+    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    words = [word for word in words if word not in ("--overwrite", "--resume")]
+    return shlex.join([*words, "--resume"])

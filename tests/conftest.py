@@ -1,0 +1,92 @@
+"""Goldens: where they are, when they are skipped, and how many ran."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+Arrays = dict[str, np.ndarray]
+
+_HERE = Path(__file__).parent / "golden"
+_COUNTS = {"run": 0, "skipped": 0}
+
+
+def _weights_dir() -> Path | None:
+    named = os.environ.get("STST_WEIGHTS_DIR")
+    return Path(named).resolve() if named else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # one process a core: several threads each would only get in each other's way
+    if hasattr(config, "workerinput"):
+        torch.set_num_threads(1)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if "golden" not in report.keywords:
+        return
+    if report.skipped:
+        _COUNTS["skipped"] += 1
+    elif report.when == "call":
+        _COUNTS["run"] += 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        print(f"goldens: {_COUNTS['run']} run, {_COUNTS['skipped']} skipped")
+
+
+@pytest.fixture(scope="session")
+def golden() -> Callable[[str], Arrays]:
+    """Load a golden file by name; skip the test where it cannot be had."""
+
+    def load(name: str) -> Arrays:
+        beside = _weights_dir()
+        named = os.environ.get("STST_GOLDEN_DIR")
+        folders = [_HERE, Path(named) if named else beside.parent / "golden" if beside else _HERE]
+        for folder in folders:
+            path = folder / f"{name}.npz"
+            if path.exists():
+                with np.load(path, allow_pickle=False) as data:
+                    return {key: data[key] for key in data.files}
+        pytest.skip(f"golden: {name}.npz is not here (set STST_GOLDEN_DIR)")
+
+    return load
+
+
+def _loaded(kind: str, model: str):
+    if _weights_dir() is None:
+        pytest.skip(f"golden: the weights of {model} are not here (set STST_WEIGHTS_DIR)")
+    from stst.config import StreamConfig
+    from stst.models import load_stream
+
+    return load_stream(kind, StreamConfig(model=model)).stream
+
+
+@pytest.fixture(scope="session")
+def vgg():
+    """VGG-19 with the paper's weights, as many layers as there are."""
+    return _loaded("spatial", "vgg19")
+
+
+@pytest.fixture(scope="session")
+def msoe():
+    """MSOE with the paper's weights."""
+    return _loaded("temporal", "msoe")
+
+
+@pytest.fixture(scope="session")
+def natural_clip() -> Path:
+    """The clip that ships with the released code, where it can be had."""
+    named = os.environ.get("STST_TEST_CLIP")
+    beside = _weights_dir()
+    path = Path(named) if named else beside.parent / "videos/animal.mp4" if beside else None
+    if path is None or not path.exists():
+        pytest.skip("golden: the clip animal.mp4 is not here (set STST_TEST_CLIP)")
+    return path

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from arrays import images, pictures, relative_error
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stst.losses import content_loss, gram, texture_loss, total_variation
+from stst.models.activations import resized
+
+LAYERS = ("conv1_1", "conv2_1", "conv3_1")
+SIZES = ("67x101", "72x128")
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("size", SIZES)
+def test_vgg_grams_and_losses(golden, vgg, size):
+    data = golden(f"vgg_{size}")
+    with torch.no_grad():
+        target = vgg(images(data["frame_target"]), LAYERS)
+        other = vgg(images(data["frame_other"]), LAYERS)
+    losses = []
+    for layer in LAYERS:
+        wanted, found = gram(target[layer], False), gram(other[layer], False)
+        assert relative_error(wanted[0], data[f"gram_target_{layer}"]) < 2e-5
+        assert relative_error(found[0], data[f"gram_other_{layer}"]) < 2e-5
+        losses.append(float(texture_loss(found, wanted)))
+        assert losses[-1] == pytest.approx(float(data[f"l2_{layer}"]), rel=5e-5)
+    assert np.mean(losses) == pytest.approx(float(data["style_loss_3layers"]), rel=5e-5)
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("size", SIZES)
+def test_total_variation_and_its_gradient(golden, size):
+    data = golden(f"tv_resize_{size}")
+    image = images(data["image"]).requires_grad_()
+    height, width = image.shape[-2:]
+    loss = total_variation(image, by_channels=False)
+    assert float(loss.detach()) == pytest.approx(float(data["tv_over_hw"]), rel=1e-5)
+    (gradient,) = torch.autograd.grad(loss.sum(), image)
+    np.testing.assert_array_equal(np.round(pictures(gradient) * height * width), data["tv_grad"])
+    by_channels = total_variation(image.detach(), by_channels=True)
+    assert float(by_channels) == pytest.approx(float(data["tv_over_hw"]) / 3, rel=1e-5)
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("source", "result"),
+    [
+        ("image", "down_oct_m2"),
+        ("down_oct_m2", "mid_oct_m1_from_m2"),
+        ("down_oct_m2", "up_from_m2"),
+        ("mid_oct_m1_from_m2", "up_via_m1"),
+        ("image", "direct_oct_m1"),
+    ],
+)
+def test_resizing(golden, size, source, result):
+    data = golden(f"tv_resize_{size}")
+    found = resized(images(data[source]), data[result].shape[:2])
+    np.testing.assert_allclose(pictures(found), data[result], atol=1e-5)
+
+
+def test_gram_is_normalised_as_in_equation_2():
+    activation = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]], [[0.0, 1.0], [0.0, 1.0]]]])
+    expected = torch.tensor([[[30.0, 6.0], [6.0, 2.0]]])
+    torch.testing.assert_close(gram(activation), expected / (2 * 4))
+    torch.testing.assert_close(gram(activation, by_channels=False), expected / 4)
+
+
+@given(seed=st.integers(0, 1000), channels=st.integers(1, 5))
+@settings(max_examples=20, deadline=None)
+def test_gram_forgets_positions(seed, channels):
+    generator = torch.Generator().manual_seed(seed)
+    activation = torch.rand(2, channels, 4, 5, generator=generator)
+    order = torch.randperm(20, generator=generator)
+    shuffled = activation.flatten(2)[..., order].view_as(activation)
+    torch.testing.assert_close(gram(activation), gram(shuffled))
+
+
+def test_gram_of_bfloat16_is_summed_in_float32():
+    activation = torch.full((1, 2, 64, 64), 1.01, dtype=torch.bfloat16)
+    assert gram(activation).dtype == torch.float32
+    value = float(activation.flatten()[0])
+    torch.testing.assert_close(gram(activation), torch.full((1, 2, 2), value**2 / 2))
+
+
+def test_content_loss_has_the_half_of_equation_1():
+    zero, one = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
+    assert content_loss(one, zero).tolist() == [0.5, 0.5]
+    assert content_loss(one, zero, half=False).tolist() == [1.0, 1.0]
+
+
+def test_losses_are_per_sample():
+    generator = torch.Generator().manual_seed(1)
+    many = torch.rand(3, 4, 6, 7, generator=generator)
+    target = torch.rand(1, 4, 6, 7, generator=generator)
+    for loss in (
+        lambda x: texture_loss(gram(x), gram(target)),
+        lambda x: content_loss(x, target),
+        total_variation,
+    ):
+        torch.testing.assert_close(loss(many), torch.cat([loss(one[None]) for one in many]))
+
+
+def test_total_variation_of_a_step_edge():
+    image = torch.zeros(1, 1, 4, 6)
+    image[..., 3:] = 1
+    assert float(total_variation(image)) == pytest.approx(4 / 24)
