@@ -1,0 +1,49 @@
+"""Clips: exact reading, lossless writing, previews.
+
+Frames are (T, H, W, 3) uint8 RGB, rates exact fractions in Hz. FFmpeg (by PyAV) and OpenCV are
+imported when a file is opened, not before.
+"""
+
+from stst.video.clip import (
+    MAX_PIXELS,
+    SourceInfo,
+    Video,
+    VideoInfo,
+    check_frames,
+    frames_sha256,
+    to_uint8,
+)
+from stst.video.conversion import Converted, convert
+from stst.video.ranges import FrameRange, parse_range
+from stst.video.rates import parse_rate
+from stst.video.read import open_video, probe, read_video
+from stst.video.reader import VideoReader
+from stst.video.resize import fitted_size
+from stst.video.sidecar import read_sidecar, sidecar_path
+from stst.video.write import Written, check_video_output, write_preview, write_video
+
+__all__ = [
+    "MAX_PIXELS",
+    "Converted",
+    "FrameRange",
+    "SourceInfo",
+    "Video",
+    "VideoInfo",
+    "VideoReader",
+    "Written",
+    "check_frames",
+    "check_video_output",
+    "convert",
+    "fitted_size",
+    "frames_sha256",
+    "open_video",
+    "parse_range",
+    "parse_rate",
+    "probe",
+    "read_sidecar",
+    "read_video",
+    "sidecar_path",
+    "to_uint8",
+    "write_preview",
+    "write_video",
+]

@@ -1,0 +1,123 @@
+"""Opening files with FFmpeg, with its failures in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stst.errors import InputError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".gif")
+#: FFmpeg guesses the format from the content. Without this list a playlist under the name of a
+#: clip would make it open other files or the network.
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,gif"
+#: FFmpeg conceals damage by default; a stimulus with invented pixels must not pass.
+_STRICT = {"err_detect": "crccheck+explode"}
+_QUICKTIME = (".mp4", ".m4v", ".mov")
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a video file.
+
+    Raises
+    ------
+    InputError
+        If it is empty or FFmpeg cannot read it.
+    """
+    import av
+
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty (0 bytes). Copy or export it again.")
+    if path.suffix.lower() == ".gif":
+        _check_gif_end(path)
+    try:
+        # "file:" because a colon in a name would be taken for a protocol
+        return av.open(
+            f"file:{path}",
+            container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+        )
+    except (av.FFmpegError, OSError) as error:
+        raise InputError(_why_unreadable(path, error)) from error
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Give the first video stream that is no cover picture, set to stop at damage."""
+    for stream in container.streams.video:
+        if "attached_pic" not in str(stream.disposition):
+            stream.codec_context.options = dict(_STRICT)
+            stream.thread_type = "AUTO"
+            return stream
+    raise InputError(f"{path} holds no video stream. Choose a file with moving pictures.")
+
+
+@contextmanager
+def ffmpeg_failures(path: Path, what: str) -> Iterator[None]:
+    """Turn FFmpeg's errors inside the block into an `InputError` that says `what` failed."""
+    import av
+
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        raise damaged(path, f"{what} ({_short(error)})") from error
+
+
+def damaged(path: Path, found: str) -> InputError:
+    """Make the error for a file that is cut short or broken."""
+    return InputError(
+        f"{path}: {found}. The file is damaged or cut short: copy or export it again."
+    )
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return f"{path}: permission denied. Make the file readable."
+    if path.suffix.lower() in _QUICKTIME:
+        atoms = _atoms(path)
+        if atoms & {"ftyp", "mdat"} and "moov" not in atoms:
+            return (
+                f"{path} has no index ('moov' atom): the recording or the copy was cut short. "
+                "Copy or export it again."
+            )
+    return (
+        f"{path} is not a video that FFmpeg can read ({_short(error)}). Allowed are "
+        f"{', '.join(VIDEO_SUFFIXES)} files; check that the file is what its name says."
+    )
+
+
+def _atoms(path: Path) -> set[str]:
+    """List the top-level boxes of an MP4 or QuickTime file."""
+    found: set[str] = set()
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        place = 0
+        while place + 8 <= size and len(found) < 64:
+            file.seek(place)
+            header = file.read(16)
+            length = int.from_bytes(header[:4], "big")
+            found.add(header[4:8].decode("latin-1"))
+            if length == 1:
+                length = int.from_bytes(header[8:16], "big")
+            if length < 8:
+                break
+            place += length
+    return found
+
+
+def _check_gif_end(path: Path) -> None:
+    """Refuse a GIF without its trailer: FFmpeg would silently give fewer frames."""
+    with open(path, "rb") as file:
+        if file.read(3) != b"GIF":
+            return
+        file.seek(max(0, path.stat().st_size - 64))
+        if not file.read().rstrip(b"\0").endswith(b";"):
+            raise damaged(path, "the GIF does not end with its end mark")
+
+
+def _short(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error).splitlines()[0]

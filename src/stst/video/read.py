@@ -1,0 +1,175 @@
+"""Opening any kind of clip by its name."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+from stst.errors import InputError
+from stst.video.arrays import ARRAY_SUFFIXES, open_array, probe_array
+from stst.video.clip import Video, VideoInfo
+from stst.video.container import ContainerReader
+from stst.video.ffmpeg import VIDEO_SUFFIXES
+from stst.video.pictures import PictureReader, picture_sequence, probe_pictures
+from stst.video.ranges import FrameRange, parse_range
+from stst.video.rates import parse_rate
+from stst.video.reader import ResampledReader, VideoReader
+from stst.video.scan import scan
+
+Rate = Fraction | str | int | float
+
+
+def read_video(
+    path: Path | str,
+    frames: FrameRange = None,
+    max_side: int | None = None,
+    fps: Rate | None = None,
+    resample_fps: Rate | None = None,
+) -> Video:
+    """Read a clip, or a part of it, into memory.
+
+    Parameters
+    ----------
+    path
+        A video file (mp4, m4v, mov, avi, mkv, webm, gif), a folder of numbered pictures, or a
+        .npy or .npz file of uint8 frames (T, H, W, 3) or (T, H, W).
+    frames
+        ``"A:B"``, a slice or a pair: half-open, 0-based; all if None.
+    max_side
+        Shrink, never enlarge, the longer side to at most this many pixels.
+    fps
+        Rate in Hz, where the file holds none or a wrong one.
+    resample_fps
+        Resample in time to this rate in Hz by taking the nearest frame. `frames` then counts
+        the resampled frames.
+
+    Returns
+    -------
+    Video
+        The frames, their exact rate and how they were decoded.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read exactly, the range is not inside the clip, or the frames do
+        not fit into memory.
+    """
+    with open_video(path, max_side=max_side, fps=fps, resample_fps=resample_fps) as reader:
+        start, stop = parse_range(frames, len(reader), str(path))
+        _check_memory(path, stop - start, reader.width, reader.height)
+        pixels = reader.read((start, stop))
+        return Video(pixels, reader.fps, reader.source(start, stop))
+
+
+def open_video(
+    path: Path | str,
+    max_side: int | None = None,
+    fps: Rate | None = None,
+    resample_fps: Rate | None = None,
+) -> VideoReader:
+    """Open a clip for frame-exact access without reading it into memory.
+
+    Parameters
+    ----------
+    path, max_side, fps, resample_fps
+        As in `read_video`.
+
+    Returns
+    -------
+    VideoReader
+        To be closed, or used in a ``with`` statement.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read exactly; the message says what to do.
+    """
+    path = _existing(path)
+    rate = None if fps is None else parse_rate(fps, "--fps")
+    if resample_fps is None:
+        return _opened(path, rate, max_side, any_rate=False)
+    target = parse_rate(resample_fps, "--resample-fps")
+    base = _opened(path, rate, None, any_rate=True)
+    try:
+        return ResampledReader(base, target, max_side)
+    except BaseException:
+        base.close()
+        raise
+
+
+def probe(path: Path | str) -> VideoInfo:
+    """Describe a clip without decoding its frames (but for the first).
+
+    Parameters
+    ----------
+    path
+        As in `read_video`.
+
+    Returns
+    -------
+    VideoInfo
+        Also for clips that `open_video` refuses because of their colours or rate: see
+        `VideoInfo.refusal`.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged or of an unknown kind.
+    """
+    path = _existing(path)
+    if path.is_dir():
+        return probe_pictures(picture_sequence(path))
+    if path.suffix.lower() in ARRAY_SUFFIXES:
+        return probe_array(path)
+    return scan(path).info
+
+
+def _opened(path: Path, rate: Fraction | None, max_side: int | None, any_rate: bool) -> VideoReader:
+    if path.is_dir():
+        return PictureReader(picture_sequence(path), rate, max_side)
+    if path.suffix.lower() in ARRAY_SUFFIXES:
+        return open_array(path, rate, max_side)
+    return ContainerReader(path, rate, max_side, any_rate)
+
+
+def _existing(path: Path | str) -> Path:
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist. Check the name and the folder.")
+    if path.is_dir():
+        return path
+    allowed = (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES)
+    if path.suffix.lower() not in allowed:
+        raise InputError(
+            f"{path}: '{path.suffix}' is no known kind of clip. Allowed are {', '.join(allowed)} "
+            "and folders of numbered pictures."
+        )
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: permission denied. Make the file readable.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty (0 bytes). Copy or export it again.")
+    return path
+
+
+def _check_memory(path: Path | str, count: int, width: int, height: int) -> None:
+    needed = count * width * height * 3
+    available = available_memory()
+    if available is not None and needed > available:
+        raise InputError(
+            f"{path}: {count} frames of {width}x{height} need {needed / 2**30:.1f} GiB, "
+            f"{available / 2**30:.1f} GiB of memory are available. Give --frames A:B or "
+            "--max-side PX."
+        )
+
+
+def available_memory() -> int | None:
+    """Give the bytes of memory that can still be used, or None where the system does not say."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.is_file():
+        for line in meminfo.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None

@@ -1,0 +1,60 @@
+"""The JSON file beside a clip, as far as reading and converting clips needs it."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from stst.errors import InputError
+from stst.video.rates import parse_rate
+
+
+def sidecar_path(path: Path | str) -> Path:
+    """Name the sidecar of a clip: ``X.json`` for ``X.mkv``, ``X.npy`` or the folder ``X``."""
+    path = Path(path)
+    if path.is_dir() or not path.suffix:
+        return path.with_name(path.name + ".json")
+    return path.with_suffix(".json")
+
+
+def read_sidecar(path: Path | str) -> dict[str, Any] | None:
+    """Read the sidecar of a clip.
+
+    Parameters
+    ----------
+    path
+        The clip, not the sidecar.
+
+    Returns
+    -------
+    dict or None
+        The content; None if there is no such file.
+
+    Raises
+    ------
+    InputError
+        If the file is there and is not a JSON object.
+    """
+    beside = sidecar_path(path)
+    if not beside.is_file():
+        return None
+    try:
+        content = json.loads(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{beside}: the sidecar of {path} is not readable JSON ({error}). Repair or remove it."
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{beside}: the sidecar of {path} holds no JSON object. Remove it.")
+    return content
+
+
+def sidecar_rate(path: Path | str) -> Fraction | None:
+    """Give the rate in Hz that a clip's sidecar records, or None."""
+    content = read_sidecar(path)
+    output = content.get("output") if content else None
+    if not isinstance(output, dict) or "fps" not in output:
+        return None
+    return parse_rate(output["fps"], f"{sidecar_path(path)}: output.fps")
