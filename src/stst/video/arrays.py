@@ -97,7 +97,8 @@ def probe_array(path: Path) -> VideoInfo:
 def _member(path: Path) -> tuple[BinaryIO, Fraction | None]:
     """Open the frames; for .npz give the stored rate too."""
     if path.suffix.lower() == ".npy":
-        return open(path, "rb"), sidecar_rate(path)
+        rate = sidecar_rate(path)
+        return open(path, "rb"), rate
     try:
         # the archive stays open for as long as its member does
         archive = zipfile.ZipFile(path)

@@ -182,7 +182,7 @@ class RgbConverter:
         return rgb
 
     def _converted(self, frame: VideoFrame, layout: str) -> Frames:
-        from av.video.reformatter import ColorRange, Colorspace
+        from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
         span = ColorRange(FULL)
         if self._reading.kind == "yuv":
@@ -196,6 +196,8 @@ class RgbConverter:
             format=layout,
             src_colorspace=matrix,
             dst_colorspace=matrix,
+            # OpenCV's choice; it matters where chroma must be enlarged by the general scaler
+            interpolation=Interpolation.BICUBIC,
             src_color_range=span,
             dst_color_range=ColorRange(FULL),
         )

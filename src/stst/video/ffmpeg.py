@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stst.errors import InputError
+from stst.video.clip import check_size
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -35,7 +37,7 @@ def open_container(path: Path) -> InputContainer:
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty (0 bytes). Copy or export it again.")
     if path.suffix.lower() == ".gif":
-        _check_gif_end(path)
+        _check_gif(path)
     try:
         # "file:" because a colon in a name would be taken for a protocol
         return av.open(
@@ -50,6 +52,10 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """Give the first video stream that is no cover picture, set to stop at damage."""
     for stream in container.streams.video:
         if "attached_pic" not in str(stream.disposition):
+            # None where FFmpeg has no decoder, despite the annotation
+            context: object = stream.codec_context
+            if context is None:
+                raise damaged(path, "its header names no codec that can be decoded")
             stream.codec_context.options = dict(_STRICT)
             stream.thread_type = "AUTO"
             return stream
@@ -109,11 +115,17 @@ def _atoms(path: Path) -> set[str]:
     return found
 
 
-def _check_gif_end(path: Path) -> None:
-    """Refuse a GIF without its trailer: FFmpeg would silently give fewer frames."""
+def _check_gif(path: Path) -> None:
+    """Refuse a GIF that is too large or has no trailer.
+
+    FFmpeg decodes a frame before it can be asked for the size, and silently gives fewer frames
+    of a file that is cut short.
+    """
     with open(path, "rb") as file:
-        if file.read(3) != b"GIF":
+        header = file.read(10)
+        if header[:3] != b"GIF" or len(header) < 10:
             return
+        check_size(path, *struct.unpack("<HH", header[6:]))
         file.seek(max(0, path.stat().st_size - 64))
         if not file.read().rstrip(b"\0").endswith(b";"):
             raise damaged(path, "the GIF does not end with its end mark")

@@ -241,7 +241,8 @@ def _rate(
 def _refusal(reading: ColorReading, metadata: dict[str, str], rate: Fraction | None) -> str | None:
     if reading.refusal:
         return reading.refusal
-    if metadata.get("alpha_mode", "0") not in ("", "0"):
+    # WebM keeps alpha beside the picture, where the decoder does not look
+    if any(key.lower() == "alpha_mode" and value == "1" for key, value in metadata.items()):
         return "an alpha channel; only opaque clips are read. Composite it onto a background first."
     if rate is None:
         return (
@@ -256,10 +257,10 @@ def _notes(
     reading: ColorReading, orientation: Orientation, interlaced: bool, audio: bool, others: int
 ) -> tuple[str, ...]:
     notes = []
-    if reading.matrix_assumed or reading.range_assumed:
-        notes.append(
-            f"Colour tags are missing; read as {reading.matrix}, {reading.range} range (assumed)."
-        )
+    if reading.matrix_assumed:
+        notes.append(f"The colour matrix is untagged; read as {reading.matrix} (assumed).")
+    if reading.range_assumed:
+        notes.append(f"The colour range is untagged; read as {reading.range} (assumed).")
     if reading.kind == "gray":
         notes.append("Grey clip; the three channels are equal.")
     if reading.tags[3] == "bt2020":
