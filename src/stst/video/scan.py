@@ -174,8 +174,9 @@ def _check_promise(
     hours, minutes, seconds = (Fraction(part) for part in lasting.groups())
     promise = hours * 3600 + minutes * 60 + seconds
     end = max(known) * stream.time_base
-    period = max(packets.last_duration * stream.time_base, (end / len(known)))
-    if end + 2 * period < promise:
+    period = max(packets.last_duration * stream.time_base, end / len(known))
+    # the last frame lasts one period; the rest is for whole ticks
+    if end + period * 3 / 2 + 2 * stream.time_base < promise:
         raise damaged(
             path, f"its header promises {float(promise):g} s, only {float(end):g} s are there"
         )

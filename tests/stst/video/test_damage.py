@@ -81,6 +81,20 @@ def test_cut_short(tmp_path, clip, name, part):
         probe(path)
 
 
+def test_a_master_without_its_last_frame(tmp_path):
+    write_video(tmp_path / "a.mkv", noise(5, 16, 16), 25)
+    whole = (tmp_path / "a.mkv").read_bytes()
+    with open_video(tmp_path / "a.mkv") as reader:
+        last = noise(5, 16, 16)[4]
+        assert (reader[4] == last).all()
+    import av
+
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        place = [packet.pos for packet in container.demux(video=0) if packet.size][4]
+    (tmp_path / "b.mkv").write_bytes(whole[:place])
+    refused(tmp_path / "b.mkv", "promises 0.2 s, only 0.12 s")
+
+
 def test_gif_cut_short(tmp_path):
     path = encode(tmp_path / "a.gif", noise(4, 16, 16), codec="gif", layout="rgb8")
     path.write_bytes(path.read_bytes()[:-200])

@@ -1,0 +1,52 @@
+"""``stst convert``: one kind of clip into another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stst_cli.options import PATH
+
+
+@click.command(no_args_is_help=True)
+@click.argument("source", metavar="IN", type=PATH)
+@click.argument("output", metavar="OUT")
+@click.option("--fps", metavar="HZ",
+              help="Rate where IN holds none or a wrong one, e.g. 25 or 60000/1001.")  # fmt: skip
+@click.option("--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based.")
+@click.option("--max-side", type=int, metavar="PX",
+              help="Shrink so that the longer side has at most PX pixels.")  # fmt: skip
+@click.option("--resample-fps", metavar="HZ",
+              help="Resample in time to this rate; takes the nearest frame.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def convert(
+    source: Path,
+    output: str,
+    fps: str | None,
+    frames: str | None,
+    max_side: int | None,
+    resample_fps: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Convert the clip IN to OUT, frame by frame and without loss.
+
+    IN: a video file, a folder of numbered pictures, X.npy or X.npz. OUT: X.mkv (FFV1), X/ (PNG
+    sequence), X.npy, X.npz, or X.mp4 for a lossy preview. A sidecar X.json goes along.
+    """
+    import json
+
+    from stst.video import convert as convert_clip
+
+    done = convert_clip(source, output, frames, max_side, fps, resample_fps, overwrite)
+    for note in done.notes:
+        click.echo(note, err=True)
+    if as_json:
+        click.echo(json.dumps(done.as_dict(), indent=2))
+        return
+    made = done.written
+    click.echo(f"{made.path}: {made.frames} frames of {made.width}x{made.height} at {made.fps} Hz")
+    if done.sidecar is not None:
+        click.echo(f"{done.sidecar}: sidecar")
