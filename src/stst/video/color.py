@@ -182,15 +182,12 @@ class RgbConverter:
         return rgb
 
     def _converted(self, frame: VideoFrame, layout: str) -> Frames:
-        from av.video.reformatter import ColorRange, Colorspace, Interpolation
+        from av.video.reformatter import Interpolation
 
-        span = ColorRange(FULL)
-        if self._reading.kind == "yuv":
-            matrix = Colorspace(SWSCALE[self._reading.matrix])
-            if self._reading.range == "limited":
-                span = ColorRange(LIMITED)
-        else:
-            matrix = Colorspace(SWSCALE["bt601"])
+        reading = self._reading
+        # numbers, because PyAV 17 has no name for BT.2020
+        matrix = SWSCALE.get(reading.matrix, SWSCALE["bt601"])
+        span = LIMITED if reading.kind == "yuv" and reading.range == "limited" else FULL
         converted = self._reformatter.reformat(
             frame,
             format=layout,
@@ -199,7 +196,7 @@ class RgbConverter:
             # OpenCV's choice; it matters where chroma must be enlarged by the general scaler
             interpolation=Interpolation.BICUBIC,
             src_color_range=span,
-            dst_color_range=ColorRange(FULL),
+            dst_color_range=FULL,
         )
         return np.asarray(converted.to_ndarray(), dtype=np.uint8)
 
