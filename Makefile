@@ -19,7 +19,7 @@ BIN := .venv/bin
 	@touch $@
 
 demo: .venv/core
-	$(BIN)/python demo.py
+	$(BIN)/python docs/demo.py
 
 test: .venv/dev
 	$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""The napari plugin: make and compare stimuli inside the viewer."""

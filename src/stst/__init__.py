@@ -1,3 +1,84 @@
-"""Dynamic visual stimuli by spatiotemporal style transfer."""
+"""Dynamic visual stimuli by spatiotemporal style transfer.
+
+Everything public is here by name and imported when it is first used, so that ``import stst`` takes
+no time.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from stst.config import StstConfig, build, load_preset, preset_names, to_toml
+    from stst.errors import InputError, StstError
+    from stst.figures import save_side_by_side, side_by_side
+    from stst.jobs import Job, synthesize
+    from stst.models import Multiscale, Stream, validate_stream
+    from stst.video import (
+        Video,
+        convert,
+        frames_sha256,
+        open_video,
+        probe,
+        read_video,
+        write_preview,
+        write_video,
+    )
+
+_PLACES = {
+    "stst.config": ("StstConfig", "build", "load_preset", "preset_names", "to_toml"),
+    "stst.errors": ("InputError", "StstError"),
+    "stst.figures": ("save_side_by_side", "side_by_side"),
+    "stst.jobs": ("Job", "synthesize"),
+    "stst.models": ("Multiscale", "Stream", "validate_stream"),
+    "stst.video": (
+        "Video",
+        "convert",
+        "frames_sha256",
+        "open_video",
+        "probe",
+        "read_video",
+        "write_preview",
+        "write_video",
+    ),
+}
+_PLACE_OF = {name: module for module, names in _PLACES.items() for name in names}
+
+__all__ = [
+    "InputError",
+    "Job",
+    "Multiscale",
+    "Stream",
+    "StstConfig",
+    "StstError",
+    "Video",
+    "__version__",
+    "build",
+    "convert",
+    "frames_sha256",
+    "load_preset",
+    "open_video",
+    "preset_names",
+    "probe",
+    "read_video",
+    "save_side_by_side",
+    "side_by_side",
+    "synthesize",
+    "to_toml",
+    "validate_stream",
+    "write_preview",
+    "write_video",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACE_OF:
+        raise AttributeError(f"module 'stst' has no attribute {name!r}")
+    return getattr(import_module(_PLACE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

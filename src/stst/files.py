@@ -30,6 +30,16 @@ def sha256_of_file(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_of(path: Path) -> str:
+    """Hash a file; or a folder, as the lines ``<sha256>  <name>`` of its files by name."""
+    if path.is_file():
+        return sha256_of_file(path)
+    digest = hashlib.sha256()
+    for file in sorted(one for one in path.iterdir() if one.is_file()):
+        digest.update(f"{sha256_of_file(file)}  {file.name}\n".encode())
+    return digest.hexdigest()
+
+
 def check_output(path: Path, overwrite: bool) -> None:
     """Refuse an output that could not be written, before any work is done.
 

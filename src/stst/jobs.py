@@ -13,19 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from stst.config import TERMS, StstConfig
+from stst.config import TERMS, InputConfig, StstConfig, load_preset
 from stst.devices import environment, numerics, pick_device
 from stst.errors import InputError
-from stst.files import check_output
+from stst.files import check_output, sha256_of
 from stst.models import load_stream, resolved
 from stst.outputs import Output, RunFolder, State, outputs_for
-from stst.provenance import (
-    Input,
-    output_record,
-    sha256_of,
-    sha256_of_frames,
-    write_sidecar,
-)
+from stst.provenance import Input, write_sidecar
 from stst.synthesis.estimate import Estimate, estimated
 from stst.synthesis.events import (
     Checkpointed,
@@ -35,7 +29,7 @@ from stst.synthesis.events import (
     RunStopped,
 )
 from stst.synthesis.stst import Synthesis, Targets
-from stst.video import Video, read_video, write_preview, write_video
+from stst.video import Video, check_video_output, read_video, write_preview, write_video
 
 #: Share of clipped values above which a sidecar carries a warning.
 CLIPPED_WARNING = 0.01
@@ -92,10 +86,7 @@ def prepare(clips: Mapping[str, Video], config: StstConfig) -> Prepared:
             for kind in ("spatial", "temporal")
         }
         config = resolved(config, loaded)
-        streams = {
-            kind: one.stream.to(device) if one else None
-            for kind, one in loaded.items()
-        }
+        streams = {kind: one.stream.to(device) if one else None for kind, one in loaded.items()}
         synthesis = Synthesis(config, streams["spatial"], streams["temporal"], targets, device)
     weights = tuple(one.weights for one in loaded.values() if one and one.weights)
     return Prepared(synthesis, config, clips["natural"].fps, weights, device)
@@ -103,7 +94,7 @@ def prepare(clips: Mapping[str, Video], config: StstConfig) -> Prepared:
 
 def _targets(clips: Mapping[str, Video], config: StstConfig) -> Targets:
     for role in clips:
-        if role in TERMS and config.term_weight(role) == 0:  # type: ignore[arg-type]
+        if role in TERMS and config.term_weight(role) == 0:
             raise InputError(
                 f"--target {role}: that term has weight 0, so its clip would not be used. "
                 f"Give it a weight: --set {role.replace('_', '.')}_weight=1."
@@ -136,6 +127,54 @@ def _size(video: Video) -> str:
 
 def _name(video: Video) -> str:
     return str(video.source.path) if video.source else "an array"
+
+
+def synthesize(
+    natural: Video,
+    config: StstConfig | str = "fast",
+    targets: Mapping[str, Video] | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> list[Video]:
+    """Make metamers in memory.
+
+    Parameters
+    ----------
+    natural
+        The clip that every term matches where `targets` says nothing else.
+    config
+        A config, or the name of a preset.
+    targets
+        Other clips by the name of a term or ``"color"``.
+    on_event
+        Called with every event of the run, e.g. to show progress.
+
+    Returns
+    -------
+    list of Video
+        One for each sample.
+
+    Raises
+    ------
+    InputError
+        See `prepare`; also if the config has ``input`` keys, which hold for files only.
+    DivergedError
+        If a loss is no longer finite.
+    """
+    if isinstance(config, str):
+        config = load_preset(config)
+    if config.input != InputConfig():
+        raise InputError(
+            "config.input applies to files. Read the clip as you want it: "
+            'read_video(path, frames="0:60", max_side=640).'
+        )
+    prepared = prepare({"natural": natural, **(targets or {})}, config)
+    made = []
+    with numerics(prepared.device, prepared.config.precision):
+        for event in prepared.synthesis.run():
+            on_event(event)
+            if isinstance(event, FrameDone) and event.frame >= 0:
+                made.append(event.images)
+    return [Video(frames, prepared.fps) for frames in np.stack(made, axis=1)]
 
 
 @dataclass(frozen=True)
@@ -181,7 +220,7 @@ class Job:
     @property
     def folder(self) -> RunFolder:
         """Where the run lives until it is whole."""
-        return RunFolder.beside(self.output.rstrip("/\\"))
+        return RunFolder(outputs_for(self.output, (0,))[0].named(".run"))
 
     def paths(self) -> dict[str, Path]:
         """Give the input files by role."""
@@ -206,8 +245,10 @@ class Job:
                 "or --overwrite to start anew."
             )
         for output in self.outputs:
+            check_video_output(output.target, self.overwrite)
             for path in output.files().values():
-                check_output(path, self.overwrite)
+                if path != output.master:
+                    check_output(path, self.overwrite)
                 if path.resolve() in {one.resolve() for one in self.paths().values()}:
                     raise InputError(f"{path} is an input as well. Choose another output.")
 
@@ -296,7 +337,7 @@ class Job:
 
     def _record(self, prepared: Prepared) -> dict[str, Any]:
         """Say what the run is made of, as the sidecar and a resume need it."""
-        folder = Path(self.output.rstrip("/\\")).absolute().parent
+        folder = self.folder.path.absolute().parent
         inputs = self.inputs()
         config = prepared.config.model_dump(mode="json", exclude_none=True)
         paths = {one.role: one.described(folder)["path"] for one in inputs}
@@ -337,20 +378,13 @@ class Job:
         for output, seed in zip(self.outputs, chosen, strict=True):
             sample = seeds.index(seed)
             frames, fps = self.folder.frames, prepared.fps
-            write_video(output.master, frames(sample), fps, overwrite=overwrite)
+            master = write_video(output.target, frames(sample), fps, overwrite=overwrite)
             write_preview(output.preview, frames(sample), fps, overwrite=overwrite)
             per_frame = self.folder.statistics(sample)
-            height, width = prepared.synthesis.targets.size
             content = {
                 **record,
                 "seed": seed,
-                "output": output_record(
-                    output.master,
-                    output.sidecar.absolute().parent,
-                    sha256_of_frames(frames(sample)),
-                    (len(per_frame), height, width),
-                    fps,
-                ),
+                "output": master.as_dict(),
                 "per_frame": per_frame,
                 "warnings": self._warnings(prepared, per_frame),
                 "seconds": round(seconds, 3),
@@ -374,19 +408,15 @@ def _described(path: Path, video: Video) -> dict[str, Any]:
     """Give the sidecar's record of one input."""
     record: dict[str, Any] = {
         "sha256": sha256_of(path),
-        "frames_sha256": sha256_of_frames(video.frames),
+        "frames_sha256": video.sha256(),
         "size": list(video.frames.shape[1:3]),
         "fps": str(video.fps),
     }
     source = video.source
     if source is not None:
-        record |= {
-            "frames": [source.start, source.stop],
-            "original_size": list(source.size),
-            "decoder": source.decoder,
-            "color_matrix": source.color_matrix,
-            "color_range": source.color_range,
-        }
+        decoded = source.as_dict()
+        record |= {"frames": [decoded.pop("start"), decoded.pop("stop")]}
+        record |= {key: value for key, value in decoded.items() if key not in ("path", "notes")}
     return record
 
 

@@ -30,24 +30,32 @@ class Output:
     ----------
     master
         Lossless: ``.mkv``, ``.npy``, ``.npz``, or a folder of PNG files.
+    is_folder
+        Whether it is a folder.
     """
 
     master: Path
+    is_folder: bool
 
     @property
-    def stem(self) -> Path:
-        """The master's name without its suffix."""
-        return self.master.with_suffix("") if self.master.suffix in MASTERS else self.master
+    def target(self) -> str:
+        """The master as `stst.write_video` wants it: a folder's name ends in a slash."""
+        return f"{self.master}/" if self.is_folder else str(self.master)
 
     @property
     def preview(self) -> Path:
         """H.264 for looking at."""
-        return self.stem.with_name(f"{self.stem.name}.preview.mp4")
+        return self.named(".preview.mp4")
 
     @property
     def sidecar(self) -> Path:
         """How the stimulus was made."""
-        return self.stem.with_name(f"{self.stem.name}.json")
+        return self.named(".json")
+
+    def named(self, ending: str) -> Path:
+        """Put an ending in the place of the master's suffix."""
+        stem = self.master.name if self.is_folder else self.master.stem
+        return self.master.with_name(stem + ending)
 
     def files(self) -> dict[str, Path]:
         """Give all three by name."""
@@ -82,10 +90,10 @@ def outputs_for(path: Path | str, seeds: Sequence[int]) -> list[Output]:
             f"of PNG files (a name that ends in /); found {path.suffix or 'no suffix'!r}.{hint}"
         )
     if len(seeds) == 1:
-        return [Output(path)]
+        return [Output(path, folder)]
     suffix = "" if folder else path.suffix
     stem = path.name[: len(path.name) - len(suffix)]
-    return [Output(path.with_name(f"{stem}_seed{seed}{suffix}")) for seed in seeds]
+    return [Output(path.with_name(f"{stem}_seed{seed}{suffix}"), folder) for seed in seeds]
 
 
 @dataclass(frozen=True)
@@ -118,13 +126,6 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-
-    @classmethod
-    def beside(cls, output: Path | str) -> RunFolder:
-        """Give the run folder that belongs to an output name."""
-        path = Path(output)
-        stem = path.with_suffix("") if path.suffix in MASTERS else path
-        return cls(stem.with_name(f"{stem.name}.run"))
 
     def begin(self, job: Mapping[str, Any], overwrite: bool) -> None:
         """Start afresh.

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
-from stst.files import sha256_of_file, written_whole
-from stst.types import Frames
+from stst.files import written_whole
 
 SCHEMA_VERSION = 1
 
@@ -47,52 +44,6 @@ def relative(path: Path, folder: Path) -> str:
         return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
     except ValueError:
         return path.absolute().as_posix()
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file, or a folder by the names and hashes of its files."""
-    if path.is_file():
-        return sha256_of_file(path)
-    digest = hashlib.sha256()
-    for file in sorted(one for one in path.iterdir() if one.is_file()):
-        digest.update(f"{file.name}\0{sha256_of_file(file)}\n".encode())
-    return digest.hexdigest()
-
-
-def sha256_of_frames(frames: Iterable[Frames]) -> str:
-    """Hash decoded 8-bit RGB frames, row by row, frame after frame."""
-    digest = hashlib.sha256()
-    for frame in frames:
-        digest.update(frame.tobytes())
-    return digest.hexdigest()
-
-
-def output_record(
-    master: Path, folder: Path, frames_sha256: str, shape: Sequence[int], fps: Fraction
-) -> dict[str, Any]:
-    """Describe a master.
-
-    Parameters
-    ----------
-    master
-        The file or folder.
-    folder
-        Where the sidecar lies.
-    frames_sha256
-        Of the decoded frames.
-    shape
-        Frames, height, width.
-    fps
-        Frame rate in Hz.
-    """
-    return {
-        "path": relative(master, folder),
-        "sha256": sha256_of(master),
-        "frames_sha256": frames_sha256,
-        "frames": shape[0],
-        "size": [shape[1], shape[2]],
-        "fps": str(fps),
-    }
 
 
 def write_sidecar(path: Path, content: Mapping[str, Any], overwrite: bool = False) -> None:

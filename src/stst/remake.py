@@ -98,7 +98,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 
 def _by_role(content: Mapping[str, Any], sidecar: Path) -> dict[str, Mapping[str, Any]]:
-    out = {}
+    out: dict[str, Mapping[str, Any]] = {}
     for one in content["inputs"]:
         if not isinstance(one, dict) or not {"role", "path", "frames_sha256"} <= one.keys():
             raise InputError(f"{sidecar}: an entry of 'inputs' lacks role, path or frames_sha256.")

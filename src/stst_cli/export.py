@@ -30,6 +30,6 @@ def export(run: Path, output: str, overwrite: bool) -> None:
     seeds = job["environment"]["batch"]
     fps = Fraction(job["inputs"][0]["fps"])
     for sample, one in enumerate(outputs_for(output, seeds)):
-        write_video(one.master, folder.frames(sample), fps, overwrite=overwrite)
+        write_video(one.target, folder.frames(sample), fps, overwrite=overwrite)
         click.echo(str(one.master))
     click.echo(f"{finished} frames of an unfinished run", err=True)

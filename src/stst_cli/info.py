@@ -24,10 +24,10 @@ def info(file: Path, as_json: bool) -> None:
     """
     import json
 
-    from stst.video import probe, read_sidecar, sidecar_path
+    from stst.video import probe, sidecar_of, sidecar_path
 
     found = probe(file)
-    sidecar = read_sidecar(file)
+    sidecar = sidecar_of(file)
     if as_json:
         click.echo(json.dumps({**found.as_dict(), "sidecar": sidecar}, indent=2))
         return

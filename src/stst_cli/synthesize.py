@@ -127,9 +127,7 @@ def print_plan(job: Job, as_json: bool) -> None:
         "memory_bytes": estimate.memory,
         "seconds": round(estimate.seconds, 1),
         "notes": list(plan.notes),
-        "outputs": [
-            {name: str(path) for name, path in one.files().items()} for one in job.outputs
-        ],
+        "outputs": [{name: str(path) for name, path in one.files().items()} for one in job.outputs],
     }
     if as_json:
         click.echo(json.dumps(result, indent=1))

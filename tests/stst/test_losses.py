@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from arrays import images, pictures, relative_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arrays import images, pictures, relative_error
 from stst.losses import content_loss, gram, texture_loss, total_variation
 from stst.models.activations import resized
 

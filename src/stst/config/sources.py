@@ -204,7 +204,8 @@ def to_toml(config: RunConfig) -> str:
     """Write a config as TOML; reading it back gives an equal config."""
     import tomli_w
 
-    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+    text: str = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+    return text
 
 
 def _explained(error: Any, kind: type[BaseModel]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,10 @@ class Stream(Protocol):
 
     def min_side(self, layers: Sequence[str]) -> int:
         """Give the smallest height or width in pixels that `layers` can be computed from."""
+        ...
+
+    def to(self, device: torch.device) -> Self:
+        """Move to a device, as every `nn.Module` does."""
         ...
 
     def __call__(self, frames: Tensor, layers: Sequence[str]) -> Mapping[str, Activation]:

@@ -19,7 +19,7 @@ from stst.video.rates import parse_rate
 from stst.video.read import open_video, probe, read_video
 from stst.video.reader import VideoReader
 from stst.video.resize import fitted_size
-from stst.video.sidecar import read_sidecar, sidecar_path
+from stst.video.sidecar import sidecar_of, sidecar_path
 from stst.video.write import Written, check_video_output, write_preview, write_video
 
 __all__ = [
@@ -40,8 +40,8 @@ __all__ = [
     "parse_range",
     "parse_rate",
     "probe",
-    "read_sidecar",
     "read_video",
+    "sidecar_of",
     "sidecar_path",
     "to_uint8",
     "write_preview",

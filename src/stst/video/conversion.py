@@ -14,7 +14,7 @@ from stst.files import check_output, written_whole
 from stst.video.clip import SourceInfo
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.read import open_video
-from stst.video.sidecar import read_sidecar, sidecar_path
+from stst.video.sidecar import sidecar_of, sidecar_path
 from stst.video.write import Written, check_video_output, write_video
 
 
@@ -87,7 +87,7 @@ def convert(
     if Path(src).resolve() == target.resolve():
         raise InputError(f"{src} cannot be converted onto itself. Choose another output.")
     changes = _changes(frames, max_side, fps, resample_fps)
-    content = read_sidecar(src)
+    content = sidecar_of(src)
     beside = _new_sidecar(Path(src), target, dst, bool(changes), overwrite) if content else None
     with open_video(src, max_side, fps, resample_fps) as reader:
         start, stop = parse_range(frames, len(reader), str(src))

@@ -19,7 +19,7 @@ def sidecar_path(path: Path | str) -> Path:
     return path.with_suffix(".json")
 
 
-def read_sidecar(path: Path | str) -> dict[str, Any] | None:
+def sidecar_of(path: Path | str) -> dict[str, Any] | None:
     """Read the sidecar of a clip.
 
     Parameters
@@ -53,7 +53,7 @@ def read_sidecar(path: Path | str) -> dict[str, Any] | None:
 
 def sidecar_rate(path: Path | str) -> Fraction | None:
     """Give the rate in Hz that a clip's sidecar records, or None."""
-    content = read_sidecar(path)
+    content = sidecar_of(path)
     output = content.get("output") if content else None
     if not isinstance(output, dict) or "fps" not in output:
         return None

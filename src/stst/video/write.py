@@ -17,7 +17,7 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 
 from stst.errors import InputError
-from stst.files import check_output, sha256_of_file, written_whole
+from stst.files import check_output, sha256_of, written_whole
 from stst.types import Frames
 from stst.video.arrays import FRAMES_KEY, RATE_KEY
 from stst.video.clip import Video, check_frames
@@ -115,7 +115,7 @@ def write_video(
     replace = overwrite or target.is_dir()
     with written_whole(target, replace) as beside:
         _writer(target)(beside, iter(counted), rate)
-        sha256 = sha256_of_output(beside)
+        sha256 = sha256_of(beside)
     height, width = counted.shape[:2]
     return Written(
         target,
@@ -187,16 +187,6 @@ def check_video_output(path: Path | str, overwrite: bool = False) -> Path:
         overwrite = overwrite or not any(target.iterdir())
     check_output(target, overwrite)
     return target
-
-
-def sha256_of_output(path: Path) -> str:
-    """Hash a file, or a folder as the lines ``<sha256>  <name>`` of its files by name."""
-    if not path.is_dir():
-        return sha256_of_file(path)
-    digest = hashlib.sha256()
-    for file in sorted(path.iterdir(), key=lambda entry: entry.name):
-        digest.update(f"{sha256_of_file(file)}  {file.name}\n".encode())
-    return digest.hexdigest()
 
 
 class _Counted:

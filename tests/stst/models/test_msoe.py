@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from arrays import images, pictures, relative_error
 
+from arrays import images, pictures, relative_error
 from stst.errors import InputError
 from stst.losses import gram
 from stst.models.msoe import MSOE, symmetric_pad

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from arrays import images, pictures, relative_error
 
+from arrays import images, pictures, relative_error
 from stst.errors import InputError
 from stst.losses import content_loss, gram, texture_loss
 from stst.models.vgg import BLOCKS, VGG19, layer_names
@@ -38,7 +38,9 @@ def deep(vgg) -> VGG19:
     channels = 256
     for name in layer_names()[8:]:
         kernel = random.standard_normal((3, 3, channels, 512)) * np.sqrt(2 / (9 * channels))
-        tensors[f"{name}.weight"] = torch.from_numpy(kernel.astype(np.float32).transpose(3, 2, 0, 1))
+        tensors[f"{name}.weight"] = torch.from_numpy(
+            kernel.astype(np.float32).transpose(3, 2, 0, 1)
+        )
         tensors[f"{name}.bias"] = torch.zeros(512)
         channels = 512
     return VGG19(tensors, "keras")
@@ -68,9 +70,7 @@ def test_all_five_texture_layers(golden, deep, size):
         target = deep(images(data["frame_target"]), layers)
         other = deep(images(data["frame_other"]), layers)
     grams = {layer: gram(target[layer], False) for layer in layers}
-    losses = [
-        float(texture_loss(gram(other[layer], False), grams[layer])) for layer in layers[:5]
-    ]
+    losses = [float(texture_loss(gram(other[layer], False), grams[layer])) for layer in layers[:5]]
     np.testing.assert_allclose(losses, data["he_l2_5layers"], rtol=5e-5)
     assert sum(losses) / 5 == pytest.approx(float(data["he_style_loss_5layers"]), rel=5e-5)
     for layer in ("conv4_1", "conv5_1"):
@@ -90,7 +90,9 @@ def test_nothing_deeper_than_the_last_layer_needs_weights():
 
 def test_a_layer_without_weights_is_named_never_skipped():
     network = VGG19(random_tensors(("conv1_1", "conv2_1")), "keras", "small.npz")
-    with pytest.raises(InputError, match=r"small\.npz has no weights for the layer conv1_2, which "):
+    with pytest.raises(
+        InputError, match=r"small\.npz has no weights for the layer conv1_2, which "
+    ):
         network(torch.rand(1, 3, 16, 16), ("conv2_1",))
 
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from arrays import images, pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arrays import images, pictures
 from stst.synthesis.color import color_transfer, distribution_transfer, match_distribution
 
 SIZES = ("33x37", "67x101", "144x256")
@@ -19,14 +19,18 @@ def test_both_parts_in_float64(golden, size):
     picture, reference = (images(data[key], torch.float64) for key in ("input", "reference"))
     found = pictures(distribution_transfer(picture, reference))
     np.testing.assert_allclose(found, data["pdf"], atol=1e-6)
-    np.testing.assert_allclose(pictures(color_transfer(picture, reference)), data["full"], atol=5e-6)
+    np.testing.assert_allclose(
+        pictures(color_transfer(picture, reference)), data["full"], atol=5e-6
+    )
 
 
 @pytest.mark.golden
 @pytest.mark.parametrize("size", SIZES)
 def test_matching_in_one_dimension(golden, size):
     data = golden(f"color_{size}")
-    values, reference = (torch.from_numpy(data[key]).double()[None] for key in ("oned_in", "oned_ref"))
+    values, reference = (
+        torch.from_numpy(data[key]).double()[None] for key in ("oned_in", "oned_ref")
+    )
     found = match_distribution(values, reference)[0]
     np.testing.assert_allclose(found.numpy(), data["oned_out"], atol=1e-6)
 

@@ -115,7 +115,11 @@ def test_divergence_names_term_and_iteration(bad):
 def test_closing_the_generator_cancels():
     images = torch.rand(1, 3, 2, 2)
     steps = minimized(
-        images, Distance(torch.zeros(1)), rule=GradientDescent(True), iterations=9, learning_rate=0.1
+        images,
+        Distance(torch.zeros(1)),
+        rule=GradientDescent(True),
+        iterations=9,
+        learning_rate=0.1,
     )
     next(steps)
     kept = images.clone()

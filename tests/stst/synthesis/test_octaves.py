@@ -43,7 +43,9 @@ def test_small_octaves_are_left_out_and_said():
 
 
 def test_the_full_resolution_is_never_left_out():
-    with pytest.raises(InputError, match="octave 0 is 64x99 px .* at least 65 px .*, these have 64"):
+    with pytest.raises(
+        InputError, match="octave 0 is 64x99 px .* at least 65 px .*, these have 64"
+    ):
         octaves_of(load_preset("fast"), (64, 99), {"msoe": 65})
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from arrays import images, pictures, relative_error
 
+from arrays import images, pictures, relative_error
 from stst.config import StstConfig, build
 from stst.errors import InputError
 from stst.synthesis.engine import DivergedError, make_rule, minimized
@@ -101,9 +101,7 @@ def test_three_octaves(golden, vgg, msoe):
     earlier = through_octaves(previous, sizes, chained=True)
     losses = []
     for index, (exponent, rate, tv_weight) in enumerate(settings):
-        np.testing.assert_allclose(
-            pictures(nows[index]), data[f"tar_cur_oct{exponent}"], atol=1e-5
-        )
+        np.testing.assert_allclose(pictures(nows[index]), data[f"tar_cur_oct{exponent}"], atol=1e-5)
         np.testing.assert_allclose(
             pictures(earlier[index]), data[f"gen_prev_oct{exponent}"], atol=1e-5
         )
@@ -332,7 +330,10 @@ def test_settings_of_single_frames():
     events = list(
         small(
             frames=[
-                {"range": "1:2", "octaves": [{"exponent": 0, "iterations": 2, "learning_rate": 0.1}]},
+                {
+                    "range": "1:2",
+                    "octaves": [{"exponent": 0, "iterations": 2, "learning_rate": 0.1}],
+                },
                 {"range": "2:", "spatial": {"texture_weight": 0.0}},
             ]
         ).run()
@@ -367,7 +368,9 @@ def test_divergence_says_where():
     synthesis = small()
     spatial = synthesis.streams["spatial"]
     spatial.kernel.fill_(torch.nan)
-    with pytest.raises(DivergedError, match="diverged at frame 0, octave -1, iteration 0: spatial_"):
+    with pytest.raises(
+        DivergedError, match="diverged at frame 0, octave -1, iteration 0: spatial_"
+    ):
         list(synthesis.run())
 
 

@@ -9,8 +9,8 @@ from stst.video import (
     convert,
     frames_sha256,
     open_video,
-    read_sidecar,
     read_video,
+    sidecar_of,
     sidecar_path,
     write_video,
 )
@@ -40,7 +40,7 @@ def test_around_the_houses(tmp_path, master):
         video = read_video(path)
         assert (video.frames == FRAMES).all()
         assert video.fps == NTSC
-        sidecar = read_sidecar(path)
+        sidecar = sidecar_of(path)
         assert done.sidecar == sidecar_path(path)
         assert sidecar["seed"] == 3
         assert sidecar["inputs"] == SIDECAR["inputs"]
