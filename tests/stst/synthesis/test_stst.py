@@ -395,3 +395,12 @@ def test_previous_frame_gets_no_gradient():
     prepared, _, _ = synthesis.rehearsal(previous)
     assert prepared.previous is not None
     assert not prepared.previous.requires_grad
+
+
+def test_bfloat16_stays_close_to_float32():
+    exact, coarse = (finished(small(precision=precision)) for precision in ("fp32", "bf16"))
+    assert not np.array_equal(exact[0].state, coarse[0].state)
+    assert coarse[0].state.dtype == np.float32
+    first, second = (run[0].statistics[0]["losses"] for run in (exact, coarse))
+    for term in TEXTURE:
+        assert second[term] == pytest.approx(first[term], rel=0.2)

@@ -1,0 +1,75 @@
+"""What agrees between a CPU and a CUDA device, and how closely."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from arrays import images, relative_error
+
+from stst.config import StreamConfig, build, load_preset, merged
+from stst.config.schema import StstConfig
+from stst.jobs import synthesize
+from stst.models import load_stream
+from stst.synthesis.color import color_transfer
+from stst.video import Video
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="gpu: no CUDA device here"),
+]
+
+
+def clip() -> Video:
+    from fractions import Fraction
+
+    frames = np.random.default_rng(0).integers(0, 256, (3, 80, 96, 3), dtype=np.uint8)
+    return Video(frames, Fraction(24))
+
+
+def quick(**changes) -> StstConfig:
+    octaves = [{"exponent": 0, "iterations": 5, "learning_rate": 0.01, "tv_weight": 0.1}]
+    return build(
+        merged(load_preset("quick").model_dump(), {"octaves": octaves}, changes), StstConfig
+    )
+
+
+def test_one_run_agrees_with_the_cpu():
+    (here,), (there,) = (synthesize(clip(), quick(device=device)) for device in ("cpu", "cuda"))
+    assert relative_error(there.frames, here.frames) < 0.02
+
+
+def test_the_same_bytes_twice():
+    first, second = (synthesize(clip(), quick(device="cuda", samples=2)) for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one.frames, other.frames)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_lower_precision_stays_close(precision):
+    (exact,) = synthesize(clip(), quick(device="cuda"))
+    (found,) = synthesize(clip(), quick(device="cuda", precision=precision))
+    assert relative_error(found.frames, exact.frames) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("kind", "model"), [("spatial", "filterbank"), ("temporal", "motion_energy")]
+)
+def test_streams_agree_with_the_cpu(kind, model):
+    stream = load_stream(kind, StreamConfig(model=model)).stream
+    shape = (2, 3, 80, 96) if kind == "spatial" else (2, 2, 3, 80, 96)
+    frames = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    layers = stream.texture_layers
+    here = stream(frames, layers)
+    there = stream.to(torch.device("cuda"))(frames.cuda(), layers)
+    from stst.losses import gram
+
+    for layer in layers:
+        assert relative_error(gram(there[layer]).cpu(), gram(here[layer])) < 1e-4
+
+
+def test_color_transfer_agrees_with_the_cpu():
+    frames = np.random.default_rng(1).random((2, 60, 70, 3))
+    picture, reference = images(frames[0]), images(frames[1])
+    there = color_transfer(picture.cuda(), reference.cuda()).cpu()
+    np.testing.assert_allclose(there, color_transfer(picture, reference), atol=1e-6)
