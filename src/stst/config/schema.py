@@ -14,7 +14,9 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
-_RANGE = re.compile(r"^(\d*):(\d*)$")
+_RANGE = re.compile(r"([0-9]{0,9}):([0-9]{0,9})")
+_FACTORY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,4})?")
 
 
 class _Frozen(BaseModel):
@@ -23,12 +25,12 @@ class _Frozen(BaseModel):
 
 def _check_range(text: str) -> str:
     """Accept ``A:B`` with either end left out, half-open, and not empty."""
-    match = _RANGE.match(text)
+    match = _RANGE.fullmatch(text)
     if match is None:
-        raise ValueError(f"expected A:B (frames A to B-1), found {text!r}")
+        raise ValueError("expected A:B (frames A to B-1)")
     start, stop = int(match[1] or 0), int(match[2]) if match[2] else None
     if stop is not None and stop <= start:
-        raise ValueError(f"{text!r} holds no frame: B must be greater than A")
+        raise ValueError("holds no frame: in A:B, B must be greater than A")
     return text
 
 
@@ -74,6 +76,13 @@ class StreamConfig(_Frozen):
     content_layers: tuple[str, ...] | None = None
     texture_weight: NonNegative = 1.0
     content_weight: NonNegative = 0.0
+
+    @field_validator("model")
+    @classmethod
+    def _model(cls, value: str) -> str:
+        if ":" in value and not _FACTORY.fullmatch(value):
+            raise ValueError("expected package.module:factory, or the name of a built-in model")
+        return value
 
 
 class OctaveConfig(_Frozen):
@@ -152,10 +161,16 @@ class FrameOverride(_Frozen):
             _check_octaves(self.octaves)
         return self
 
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """Give the first frame of the range, and the first one after it if the range ends."""
+        start, stop = self.range.split(":")
+        return (int(start or 0), int(stop)) if stop else (int(start or 0),)
+
     def covers(self, frame: int) -> bool:
         """Say whether `frame` lies in the range."""
-        start, stop = self.range.split(":")
-        return int(start or 0) <= frame and (not stop or frame < int(stop))
+        first, *stop = self.bounds
+        return first <= frame and (not stop or frame < stop[0])
 
 
 class TargetsConfig(_Frozen):
@@ -185,9 +200,16 @@ class RunConfig(_Frozen):
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     samples: Annotated[int, Field(ge=1, le=4096)] = 1
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    device: str = "auto"
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     input: InputConfig = InputConfig()
+
+    @field_validator("device")
+    @classmethod
+    def _device(cls, value: str) -> str:
+        if not _DEVICE.fullmatch(value):
+            raise ValueError("expected auto, cpu, cuda, cuda:N or mps")
+        return value
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -208,6 +230,10 @@ class StstConfig(RunConfig):
         What becomes of octaves too small for a stream: ``"refuse"`` or ``"skip"``.
     equalize
         Every active term starts every octave at this value times its weight; 0 turns it off.
+    start
+        What stands before the first frame: ``"noise"``, or ``"scrambled"``, its target with random
+        phases. The right spectrum from the start saves iterations, most of all at scales larger
+        than the models see.
     blend
         φ (equation 9): a frame starts from φ·previous + (1−φ)·noise.
     padding_frames
@@ -227,6 +253,7 @@ class StstConfig(RunConfig):
     small_octaves: Literal["refuse", "skip"] = "refuse"
     optimizer: OptimizerConfig = OptimizerConfig()
     equalize: NonNegative = 1e4
+    start: Literal["noise", "scrambled"] = "noise"
     blend: Share = 0.95
     padding_frames: Annotated[int, Field(ge=0, le=1000)] = 5
     color_transfer: bool = True
@@ -241,7 +268,25 @@ class StstConfig(RunConfig):
                 "every loss term has weight 0; give at least one of spatial/temporal "
                 "texture_weight/content_weight a positive value"
             )
+        for frame in sorted({bound for override in self.frames for bound in override.bounds}):
+            if not any(self._weight_at(term, frame) for term in TERMS):
+                raise ValueError(
+                    f"frames: every loss term has weight 0 at frame {frame}; leave one of them on"
+                )
+        self._check_first_frame()
         return self
+
+    def _check_first_frame(self) -> None:
+        octaves = self.octaves
+        for override in self.frames:
+            if override.octaves is not None and override.covers(0):
+                octaves = override.octaves
+        spatial = any(self._weight_at(term, 0) for term in TERMS if term.startswith("spatial"))
+        if self.padding_frames == 0 and not spatial and any(not o.tv_weight for o in octaves):
+            raise ValueError(
+                "padding_frames is 0, so frame 0 has no predecessor for the temporal terms, and "
+                "nothing else has a weight there; give padding_frames=1 or more, or a spatial term"
+            )
 
     def term_weight(self, term: Term) -> float:
         """Give the nominal weight of a loss term."""
@@ -253,10 +298,30 @@ class StstConfig(RunConfig):
         stream, kind = term.split("_")
         return getattr(getattr(self, stream), f"{kind}_layers") or ()
 
+    def term_used(self, term: Term) -> bool:
+        """Say whether a loss term has a weight at any frame."""
+        starts = [0, *(override.bounds[0] for override in self.frames)]
+        return any(self._weight_at(term, frame) > 0 for frame in starts)
+
     @property
     def temporal_needed(self) -> bool:
-        """Whether any temporal term is active."""
-        return self.temporal.texture_weight > 0 or self.temporal.content_weight > 0
+        """Whether any temporal term is active at any frame."""
+        return self.term_used("temporal_texture") or self.term_used("temporal_content")
+
+    @property
+    def color_used(self) -> bool:
+        """Whether any frame takes the colours of its target."""
+        return self.color_transfer or any(override.color_transfer for override in self.frames)
+
+    def _weight_at(self, term: Term, frame: int) -> float:
+        stream, kind = term.split("_")
+        weight = self.term_weight(term)
+        for override in self.frames:
+            section = getattr(override, stream)
+            changed = getattr(section, f"{kind}_weight") if section else None
+            if changed is not None and override.covers(frame):
+                weight = changed
+        return weight
 
     def for_frame(self, frame: int) -> StstConfig:
         """Apply the overrides for one frame of the generated clip.
@@ -270,7 +335,9 @@ class StstConfig(RunConfig):
         for override in self.frames:
             if override.covers(max(frame, 0)):
                 changes = override.model_dump(exclude={"range"}, exclude_none=True)
-                config = StstConfig.model_validate(_updated(config.model_dump(), changes))
+                config = StstConfig.model_validate(
+                    _updated(config.model_dump(exclude={"frames"}), changes)
+                )
         return config
 
 

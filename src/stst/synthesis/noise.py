@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Purpose = Literal["previous", "start", "blend"]
+Purpose = Literal["previous", "start", "blend", "phases"]
 #: Gives (B, 3, H, W) noise in [0, 1) for a frame (negative: padding) and a purpose.
 NoiseSource = Callable[[int, Purpose], Tensor]
 

@@ -14,10 +14,11 @@ from torch import Tensor
 from stst.config import StstConfig, Term
 from stst.errors import InputError
 from stst.models.stream import Stream
+from stst.scramble import phase_scrambled
 from stst.synthesis.color import color_transfer
 from stst.synthesis.engine import DivergedError, make_rule, minimized
 from stst.synthesis.events import Event, FrameDone, IterationDone, Preview, RunStarted
-from stst.synthesis.noise import NoiseSource, noise_of_seeds
+from stst.synthesis.noise import NoiseSource, Purpose, noise_of_seeds
 from stst.synthesis.objective import Statistician, Statistics, StstObjective, active_terms
 from stst.synthesis.octaves import Octave, octaves_of, through_octaves
 from stst.synthesis.rules import frame_order, rules_named
@@ -162,7 +163,7 @@ class Synthesis:
         if after is not None and state is not None:
             generated = state.to(self.device)
         else:
-            generated = self._noise(-self.config.padding_frames, "previous")
+            generated = self._before_all()
         clock = _Progress(self.work(), after)
         for place in places:
             frame = self._frame(place)
@@ -294,14 +295,23 @@ class Synthesis:
     def _start(self, place: int, config: StstConfig, previous: Tensor) -> Tensor:
         """Give what a frame is optimised from: noise, or the previous frame and noise (eq. 9)."""
         frame = self._frame(place)
-        if place == self._places()[0]:
+        if place == self._places()[0] and config.start == "noise":
             return self._noise(frame, "start")
         blended = config.blend * previous
         if config.blend < 1:
             blended = blended + (1 - config.blend) * self._noise(frame, "blend")
         return blended
 
-    def _noise(self, frame: int, purpose: Any) -> Tensor:
+    def _before_all(self) -> Tensor:
+        """Give what stands in for the frame before the first one that is optimised."""
+        frame = -self.config.padding_frames
+        if self.config.start == "noise":
+            return self._noise(frame, "previous")
+        target = as_tensor(self.targets.color[self.order[0]], torch.device("cpu"))
+        phases = self.noise(frame, "phases")[:, 0]
+        return phase_scrambled(target, phases).clamp(0, 1).to(self.device)
+
+    def _noise(self, frame: int, purpose: Purpose) -> Tensor:
         return self.noise(frame, purpose).to(self.device)
 
     def _done(self, frame: int, made: _Made) -> FrameDone:

@@ -404,3 +404,21 @@ def test_bfloat16_stays_close_to_float32():
     first, second = (run[0].statistics[0]["losses"] for run in (exact, coarse))
     for term in TEXTURE:
         assert second[term] == pytest.approx(first[term], rel=0.2)
+
+
+def test_a_scrambled_start_has_the_spectrum_of_the_target():
+    # grey enough that nothing is clipped
+    natural = (100 + clip(4) // 8).astype(np.uint8)
+    seen = []
+    synthesis = small(natural=natural, start="scrambled", seed=3, samples=2)
+    made = synthesis._made
+    synthesis._made = lambda place, previous, *rest: (
+        seen.append(previous.clone()) or made(place, previous, *rest)
+    )
+    finished(synthesis)
+    target = torch.from_numpy(natural[0].transpose(2, 0, 1) / 255)
+    amplitudes = torch.fft.fft2(target).abs()
+    for sample in seen[0].double():
+        torch.testing.assert_close(torch.fft.fft2(sample).abs(), amplitudes, atol=1e-4, rtol=1e-4)
+        assert float((sample - target).abs().mean()) > 0.01
+    assert not torch.equal(seen[0][0], seen[0][1])
