@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from arrays import images, relative_error
 
+from arrays import images, relative_error
 from stst.config import StreamConfig, build, load_preset, merged
 from stst.config.schema import StstConfig
 from stst.jobs import synthesize

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import tomllib
+
 import numpy as np
 import pytest
 import torch
 
 from arrays import images, pictures, relative_error
-from stst.config import StstConfig, build
+from stst.config import StstConfig, build, merged, preset_text
 from stst.errors import InputError
 from stst.synthesis.engine import DivergedError, make_rule, minimized
 from stst.synthesis.events import FrameDone, IterationDone, Preview, RunStarted
@@ -24,9 +26,9 @@ def config(octaves, **changes) -> StstConfig:
     tree = {
         "spatial": {"model": "vgg19", "texture_layers": LAYERS["spatial_texture"]},
         "temporal": {"model": "msoe", "texture_layers": LAYERS["temporal_texture"]},
-        "octaves": [dict(zip(keys, octave, strict=True)) for octave in octaves],
     }
-    return build(tree | changes, StstConfig)
+    octaves = [dict(zip(keys, octave, strict=True)) for octave in octaves]
+    return build(merged(tree, changes, {"octaves": octaves}), StstConfig)
 
 
 def texture_objective(vgg, msoe, pair, previous, rules, tv_weight, equalize):
@@ -91,53 +93,57 @@ class TestOneStep:
         np.testing.assert_allclose(losses, data["losses_weighted"], rtol=2e-3)
 
 
+def preset(octaves, **changes) -> StstConfig:
+    """Build the preset of the released code with the three layers and octaves of a golden."""
+    tree = merged(tomllib.loads(preset_text("reference")), changes)
+    del tree["octaves"]
+    return config(octaves, **tree)
+
+
 @pytest.mark.golden
 def test_three_octaves(golden, vgg, msoe):
     data = golden("stst_octaves_147x152")
-    settings = [(-2, 0.001, 0.05), (-1, 0.003, 0.1), (0, 0.005, 0.5)]
-    sizes = [octave_size((147, 152), 1.5, exponent) for exponent, _, _ in settings]
-    pair, previous, current = (images(data[key]) for key in ("target_pair", "prev", "cur"))
-    befores, nows = (through_octaves(frame, sizes, chained=True) for frame in pair.unbind(1))
-    earlier = through_octaves(previous, sizes, chained=True)
-    losses = []
-    for index, (exponent, rate, tv_weight) in enumerate(settings):
-        np.testing.assert_allclose(pictures(nows[index]), data[f"tar_cur_oct{exponent}"], atol=1e-5)
-        np.testing.assert_allclose(
-            pictures(earlier[index]), data[f"gen_prev_oct{exponent}"], atol=1e-5
-        )
-        current = through_octaves(current, [sizes[index]], chained=True)[0].clone()
-        assert relative_error(pictures(current), data[f"gen_cur_in_oct{exponent}"]) < 5e-4
-        if index == 0:
-            np.testing.assert_allclose(pictures(current), data["gen_cur_in_oct-2"], atol=1e-5)
-        objective = texture_objective(
-            vgg, msoe, torch.stack([befores[index], nows[index]], 1), earlier[index],
-            REFERENCE, tv_weight, 1e4,
-        )  # fmt: skip
-        rule = make_rule(config([(0, 1, 0.1, 0)]).optimizer, REFERENCE.std_per_channel)
-        steps = minimized(current, objective, rule=rule, iterations=3, learning_rate=rate)
-        losses += [values[0].numpy() for _, values in steps]
-    assert relative_error(pictures(current), data["gen_cur_out"]) < 5e-4
+    octaves = [(-2, 3, 0.001, 0.05), (-1, 3, 0.003, 0.1), (0, 3, 0.005, 0.5)]
+    # frame 1 follows frame 0 as it was recorded, and with blend 0 starts from what the noise gives
+    settings = preset(octaves, blend=0.0, padding_frames=0, color_transfer=False)
+    clip = np.array(data["target_pair"])
+    targets = Targets(dict.fromkeys(TEXTURE, clip), clip)
+    synthesis = Synthesis(settings, vgg, msoe, targets, CPU, lambda *_: images(data["cur"]))
+    losses, frame = [], None
+    for event in synthesis.run(after=0, state=images(data["prev"])):
+        if isinstance(event, IterationDone):
+            losses.append([values[0] for values in event.losses.values()])
+        elif isinstance(event, FrameDone):
+            frame = event.state[0].transpose(1, 2, 0)
+    assert relative_error(frame, data["gen_cur_out"]) < 5e-4
     np.testing.assert_allclose(losses, data["losses_weighted"], rtol=2e-3)
+
+
+@pytest.mark.golden
+def test_sizes_and_resizing_of_three_octaves(golden):
+    data = golden("stst_octaves_147x152")
+    sizes = [octave_size((147, 152), 1.5, exponent) for exponent in (-2, -1, 0)]
+    for source, name in (("target_pair", "tar_cur"), ("prev", "gen_prev")):
+        image = images(data[source])
+        chain = through_octaves(image[:, -1] if image.ndim == 5 else image, sizes, chained=True)
+        for exponent, found in zip((-2, -1, 0), chain, strict=True):
+            expected = data[f"{name}_oct{exponent}"]
+            np.testing.assert_allclose(pictures(found), expected, atol=1e-5)
+    (first,) = through_octaves(images(data["cur"]), sizes[:1], chained=True)
+    np.testing.assert_allclose(pictures(first), data["gen_cur_in_oct-2"], atol=1e-5)
 
 
 def end_to_end(data, vgg, msoe, **changes):
     """Run the four-frame golden; give the frames (T, H, W, 3) and the losses by frame."""
-    settings = config(
+    settings = preset(
         [(-1, 2, 0.002, 0.05), (0, 2, 0.003, 0.1)],
-        **{"rules": "reference", "blend": 0.95, "padding_frames": 2} | changes,
+        **{"blend": 0.95, "padding_frames": 2} | changes,
     )
 
-    def noise(frame, purpose):
-        place = frame + 2
-        if place < 2:
-            return images(data["noise_prev"] if purpose == "previous" else data["noise_cur"])
-        return images(data["noise_blend"][place - 2])
-
     def recorded(frame, purpose):
-        # the released code draws the first predecessor and the first start
         if purpose == "previous":
             return images(data["noise_prev"])
-        return images(data["noise_cur"]) if purpose == "start" else noise(frame, purpose)
+        return images(data["noise_cur"] if purpose == "start" else data["noise_blend"][frame])
 
     targets = Targets(dict.fromkeys(TEXTURE, data["targets"]), data["targets"])
     run = Synthesis(settings, vgg, msoe, targets, CPU, recorded).run()
