@@ -316,7 +316,7 @@ class Synthesis:
 
     def _done(self, frame: int, made: _Made) -> FrameDone:
         images = to_frames(made.images)
-        clipped = ((made.images <= 0) | (made.images >= 1)).double().mean(dim=(1, 2, 3)).tolist()
+        clipped = ((made.images <= 0) | (made.images >= 1)).float().mean(dim=(1, 2, 3)).tolist()
         statistics = []
         for sample, values in enumerate(made.losses.tolist()):
             grey = (images[sample] @ np.array([0.299, 0.587, 0.114])) / 255
@@ -400,5 +400,6 @@ def to_frames(images: Tensor) -> Frames:
     """
     if not bool(torch.isfinite(images).all()):
         raise DivergedError("a finished picture holds values that are not finite numbers.")
-    rounded = (images.double() * 255).round().clamp(0, 255).to(torch.uint8)
-    return rounded.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    # on the CPU: not every device has float64
+    rounded = (images.cpu().double() * 255).round().clamp(0, 255).to(torch.uint8)
+    return rounded.permute(0, 2, 3, 1).contiguous().numpy()
