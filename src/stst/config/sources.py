@@ -23,6 +23,11 @@ MODEL_PAIRS = {
     "builtin": ("filterbank", "motion_energy"),
 }
 
+# more than any key has, and few enough to follow one by one
+_DEEPEST = 20
+# pydantic's words for what a TOML file calls otherwise
+_WORDS = {"tuple_type": "should be a list", "model_type": "should be a table"}
+
 AnyConfig = TypeVar("AnyConfig", bound=RunConfig)
 
 
@@ -143,9 +148,12 @@ def set_override(tree: Tree, assignment: str) -> Tree:
         raise InputError(f"--set: expected KEY=VALUE, found {assignment!r}.")
     try:
         value: Any = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text.strip()
-    result = _assigned(tree, key.strip().split("."), value, key.strip())
+    parts = key.strip().split(".")
+    if len(parts) > _DEEPEST:
+        raise InputError(f"--set: no key has {len(parts)} parts, as {key.strip()[:60]!r}… has.")
+    result = _assigned(tree, parts, value, key.strip())
     assert isinstance(result, dict)
     return result
 
@@ -155,11 +163,10 @@ def _assigned(node: Any, parts: Sequence[str], value: Any, key: str) -> Any:
         return value
     head, rest = parts[0], parts[1:]
     if isinstance(node, list | tuple):
-        if not head.isdigit() or int(head) >= len(node):
-            raise InputError(
-                f"--set {key}: there is no entry {head!r}; the list has {len(node)} "
-                f"(0 to {len(node) - 1})."
-            )
+        places = [str(place) for place in range(len(node))]
+        if head not in places:
+            allowed = f"0 to {len(node) - 1}" if node else "none, it is empty"
+            raise InputError(f"--set {key}: the list has no entry {head!r}; allowed are {allowed}.")
         items = list(node)
         items[int(head)] = _assigned(items[int(head)], rest, value, key)
         return items
@@ -214,18 +221,16 @@ def _explained(error: Any, kind: type[BaseModel]) -> str:
         known = _keys_at(kind, error["loc"][:-1])
         close = _suggestion(str(error["loc"][-1]), known)
         return f"unknown key {where!r}{close}; allowed here: {', '.join(known)}"
-    message = error["msg"].removeprefix("Value error, ")
+    message: str = _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if error["type"] == "missing":
         return f"{where} is missing"
     if not where:
         return message
-    found = error["input"]
-    return (
-        f"{where}: {message} (found {found!r})"
-        if not isinstance(found, dict)
-        else (f"{where}: {message}")
-    )
+    if isinstance(error["input"], dict):
+        return f"{where}: {message}"
+    found = repr(error["input"])
+    return f"{where}: {message} (found {found if len(found) < 200 else found[:200] + '…'})"
 
 
 def _keys_at(kind: type[BaseModel], path: Sequence[int | str]) -> list[str]:

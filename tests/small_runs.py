@@ -1,0 +1,87 @@
+"""Runs that take a moment: small clips, the tiny model, few iterations."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from click.testing import CliRunner, Result
+
+from stst.config import StstConfig, build, merged
+from stst.video import write_video
+from stst_cli.main import main
+
+TESTS = Path(__file__).parent
+FPS = Fraction(30000, 1001)
+
+TREE = {
+    "spatial": {"model": "tiny_model:spatial"},
+    "temporal": {"model": "tiny_model:temporal"},
+    "padding_frames": 1,
+    "octaves": [
+        {"exponent": -1, "iterations": 1, "learning_rate": 0.02, "tv_weight": 0.1},
+        {"exponent": 0, "iterations": 2, "learning_rate": 0.02, "tv_weight": 0.1},
+    ],
+}
+#: The same on the command line, over the preset fast.
+SMALL = (
+    *("--set", "spatial.model=tiny_model:spatial", "--set", "spatial.weights=default"),
+    *("--set", "temporal.model=tiny_model:temporal", "--set", "padding_frames=1"),
+    *("--set", "optimizer={}", "--set", "small_octaves=refuse"),
+    "--set",
+    "octaves=[{exponent = -1, iterations = 1, learning_rate = 0.02, tv_weight = 0.1},"
+    " {exponent = 0, iterations = 2, learning_rate = 0.02, tv_weight = 0.1}]",
+)
+#: For commands that take the models' names out of a file.
+TRUST = ("--trust-model", "tiny_model:spatial", "--trust-model", "tiny_model:temporal")
+
+
+def config(**changes) -> StstConfig:
+    return build(merged(TREE, changes), StstConfig)
+
+
+def frames(count=3, height=18, width=20, seed=0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+
+
+def clip(path: Path, count=3, height=18, width=20, seed=0, fps=FPS) -> Path:
+    write_video(path, frames(count, height, width, seed), fps)
+    return path
+
+
+def stst(*words: object) -> Result:
+    """Run a command in this process; anything but an orderly exit is raised."""
+    result = CliRunner().invoke(main, [str(word) for word in words], prog_name="stst")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def synthesize(*words: object) -> Result:
+    return stst("synthesize", *SMALL, *words)
+
+
+def refused(result: Result, *parts: str, code: int = 2) -> str:
+    """Check for exit code and one line of error that holds every part; give the line."""
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    lines = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(lines) == 1, result.stderr
+    assert result.stderr.splitlines()[-1] == lines[0], "the error is not the last line"
+    assert "Traceback" not in result.stderr
+    for part in parts:
+        assert part in lines[0], lines[0]
+    return lines[0]
+
+
+def process(*words: object, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, on one thread."""
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1", **variables}
+    return subprocess.run(
+        [sys.executable, "-m", "stst_cli", *map(str, words)],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
