@@ -15,6 +15,7 @@ from stst.synthesis.objective import Statistician, StstObjective
 from stst.synthesis.octaves import octave_size, through_octaves
 from stst.synthesis.rules import PAPER, REFERENCE
 from stst.synthesis.stst import Synthesis, Targets, to_frames
+from tiny_model import Filters
 
 LAYERS = {"spatial_texture": ("conv1_1", "conv2_1", "conv3_1"), "temporal_texture": ("concat",)}
 TEXTURE = tuple(LAYERS)
@@ -179,31 +180,9 @@ def test_end_to_end_tells_variants_apart(golden, vgg, msoe, change):
     assert relative_error(frames, data["out"]) > 4e-3
 
 
-class Filters(torch.nn.Module):
-    """A small stream of either kind: fixed random filters, rectified."""
-
-    layers = ("a", "b")
-    texture_layers = ("a",)
-    content_layers = ("b",)
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        generator = torch.Generator().manual_seed(channels)
-        self.register_buffer("kernel", torch.randn(6, channels, 3, 3, generator=generator))
-
-    def min_side(self, layers):
-        return 8
-
-    def forward(self, frames, layers):
-        if frames.ndim == 5:
-            frames = frames.flatten(1, 2)
-        values = torch.nn.functional.conv2d(frames - 0.5, self.kernel)
-        return {name: values.relu() if name == "a" else values for name in layers}
-
-
 FILTERED = {
-    "spatial": {"model": "x:y", "texture_layers": ("a",), "content_layers": ("b",)},
-    "temporal": {"model": "x:y", "texture_layers": ("a",), "content_layers": ("b",)},
+    "spatial": {"model": "x:y", "texture_layers": ("rectified",), "content_layers": ("plain",)},
+    "temporal": {"model": "x:y", "texture_layers": ("rectified",), "content_layers": ("plain",)},
 }
 
 
@@ -319,7 +298,7 @@ def test_equalisation_starts_every_term_at_its_weight():
 def test_a_term_that_starts_at_zero_gets_a_finite_weight():
     statistician = Statistician(Filters(3), Filters(6), PAPER, "fp32")
     frame = torch.full((1, 3, 20, 20), 0.5)
-    targets = {"spatial_content": statistician.wanted("spatial_content", frame, ("b",))}
+    targets = {"spatial_content": statistician.wanted("spatial_content", frame, ("plain",))}
     objective = StstObjective(statistician, targets, {"spatial_content": 1.0}, 0.1, 1e4, None)
     losses = objective(frame)
     assert losses.tolist() == [[0.0, 0.0]]
