@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,33 @@ def natural_clip() -> Path:
     if path is None or not path.exists():
         pytest.skip("golden: the clip animal.mp4 is not here (set STST_TEST_CLIP)")
     return path
+
+
+def _mounted(folder: Path, options: str) -> bool:
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 24 KiB; skip where none can be mounted."""
+    yield from _disk(tmp_path, "size=24k")
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A disk that cannot be written to, not even by root; skip where none can be mounted."""
+    yield from _disk(tmp_path, "size=24k,ro")
+
+
+def _disk(tmp_path: Path, options: str) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if not _mounted(folder, options):
+        pytest.skip("mounting a small disk takes root on Linux")
+    yield folder
+    # -l, because a file that failed to be written may still be open
+    subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -53,16 +53,25 @@ def check_output(path: Path, overwrite: bool) -> None:
     Raises
     ------
     InputError
-        If the parent folder is missing, not a folder or not writable, or if `path` exists and
-        `overwrite` is false.
+        If the parent folder is missing, not a folder or not writable, if the name is too long, or
+        if `path` exists and `overwrite` is false.
     """
     parent = path.parent
-    if not parent.exists():
+    if not os.path.exists(parent):
         raise InputError(f"{path}: the folder {parent} does not exist. Create it first.")
     if not parent.is_dir():
         raise InputError(f"{path}: {parent} is not a folder.")
     if not os.access(parent, os.W_OK):
         raise InputError(f"{path}: the folder {parent} is not writable. Choose another output.")
+    # the longer name that it is written under has to be possible, too
+    try:
+        _beside(path).lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written there ({error.strerror}). Choose another name."
+        ) from error
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists. Give --overwrite to replace it, or choose another name.")
 
@@ -92,7 +101,7 @@ def written_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
         If the disk is full or refuses the write.
     """
     check_output(path, overwrite)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    beside = _beside(path)
     _remove(beside)
     try:
         yield beside
@@ -104,13 +113,18 @@ def written_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
         os.replace(beside, path)
     except OSError as error:
         _remove(beside)
-        raise _explained(path, error) from error
+        raise explained(path, error) from error
     except BaseException:
         _remove(beside)
         raise
 
 
-def _explained(path: Path, error: OSError) -> StstError:
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+
+
+def explained(path: Path, error: OSError) -> StstError:
+    """Say why a file could not be written."""
     if error.errno == errno.ENOSPC:
         return StstError(f"{path}: the disk is full; nothing was left there. Free space and retry.")
     return StstError(f"{path}: could not be written ({error.strerror or error}).")

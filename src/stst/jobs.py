@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stst.config import TERMS, InputConfig, StstConfig, load_preset
+from stst.config import TERMS, InputConfig, StstConfig, TargetsConfig, load_preset
 from stst.devices import environment, numerics, pick_device
 from stst.errors import InputError
 from stst.files import check_output, sha256_of
@@ -76,33 +76,37 @@ def prepare(clips: Mapping[str, Video], config: StstConfig) -> Prepared:
         If clips disagree in size, length or rate, a frame is too small, a model or layer is
         missing, or the device cannot do what is asked.
     """
-    targets = _targets(clips, config)
+    targets, fps = _targets(clips, config)
     device = pick_device(config.device)
     with numerics(device, config.precision):
         loaded = {
             kind: load_stream(kind, getattr(config, kind))
-            if any(config.term_weight(term) > 0 for term in TERMS if term.startswith(kind))
+            if any(config.term_used(term) for term in TERMS if term.startswith(kind))
             else None
             for kind in ("spatial", "temporal")
         }
         config = resolved(config, loaded)
+        _check_layers(config)
         streams = {kind: one.stream.to(device) if one else None for kind, one in loaded.items()}
         synthesis = Synthesis(config, streams["spatial"], streams["temporal"], targets, device)
     weights = tuple(one.weights for one in loaded.values() if one and one.weights)
-    return Prepared(synthesis, config, clips["natural"].fps, weights, device)
+    return Prepared(synthesis, config, fps, weights, device)
 
 
-def _targets(clips: Mapping[str, Video], config: StstConfig) -> Targets:
-    for role in clips:
-        if role in TERMS and config.term_weight(role) == 0:
-            raise InputError(
-                f"--target {role}: that term has weight 0, so its clip would not be used. "
-                f"Give it a weight: --set {role.replace('_', '.')}_weight=1."
-            )
+def _check_layers(config: StstConfig) -> None:
+    for term in TERMS:
+        if config.term_used(term) and not config.term_layers(term):
+            key = f"{term.replace('_', '.')}_layers"
+            raise InputError(f"{key} is empty, but that term has a weight. Name a layer.")
+
+
+def _targets(clips: Mapping[str, Video], config: StstConfig) -> tuple[Targets, Fraction]:
+    """Choose every term's clip and their common rate in Hz; clips without a use need not agree."""
+    _check_roles(clips, config)
     by_term = {term: term if term in clips else "natural" for term in TERMS}
-    color = "color" if "color" in clips else by_term["spatial_texture"]
-    active = {by_term[term] for term in TERMS if config.term_weight(term) > 0}
-    used = sorted(active | {color})
+    active = [by_term[term] for term in TERMS if config.term_used(term)]
+    color = "color" if "color" in clips else active[0]
+    used = sorted({*active, color})
     first = clips[used[0]]
     for role in used[1:]:
         for what, here, there in (
@@ -116,9 +120,30 @@ def _targets(clips: Mapping[str, Video], config: StstConfig) -> Targets:
                     f"{role} ({_name(clips[role])}) has {here}. Bring them to the same first, "
                     "e.g. with --frames, --max-side or `stst convert`."
                 )
-    return Targets(
+    targets = Targets(
         {term: clips[role].frames for term, role in by_term.items()}, clips[color].frames
     )
+    return targets, first.fps
+
+
+def _check_roles(clips: Mapping[str, Video], config: StstConfig) -> None:
+    for role, video in clips.items():
+        if role not in ("natural", "color", *TERMS):
+            raise InputError(
+                f"--target {role}: there is no such term. There are: {', '.join(TERMS)}, color."
+            )
+        if not isinstance(video, Video):
+            raise InputError(f"{role}: expected a stst.Video, found {type(video).__name__}.")
+        if role in TERMS and not config.term_used(role):
+            raise InputError(
+                f"--target {role}: that term has weight 0, so its clip would not be used. "
+                f"Give it a weight: --set {role.replace('_', '.')}_weight=1."
+            )
+        if role == "color" and not config.color_used:
+            raise InputError(
+                "--target color: color_transfer is false, so its clip would not be used. "
+                "Leave it out, or give --set color_transfer=true."
+            )
 
 
 def _size(video: Video) -> str:
@@ -156,7 +181,7 @@ def synthesize(
     Raises
     ------
     InputError
-        See `prepare`; also if the config has ``input`` keys, which hold for files only.
+        See `prepare`; also if the config has ``input`` or ``targets``, which hold for files only.
     DivergedError
         If a loss is no longer finite.
     """
@@ -166,6 +191,10 @@ def synthesize(
         raise InputError(
             "config.input applies to files. Read the clip as you want it: "
             'read_video(path, frames="0:60", max_side=640).'
+        )
+    if config.targets != TargetsConfig():
+        raise InputError(
+            'config.targets applies to files. Give clips: targets={"color": read_video(path)}.'
         )
     prepared = prepare({"natural": natural, **(targets or {})}, config)
     made = []
@@ -194,7 +223,7 @@ class Job:
     resume
         Continue the unfinished run beside the output.
     threads
-        Of the CPU; None for torch's own choice.
+        Of the CPU; None for torch's own choice, or for what the run that is continued had.
     only
         Seeds whose files are written; None for all. The others still run: bytes can depend on
         what was batched together.
@@ -207,15 +236,12 @@ class Job:
     resume: bool = False
     threads: int | None = None
     only: tuple[int, ...] | None = None
-    _clips: dict[str, Video] = field(default_factory=dict, compare=False, repr=False)
+    _clips: dict[str, Video] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def outputs(self) -> list[Output]:
         """One for each sample that is written."""
-        seeds = self.config.seeds
-        if self.only is not None:
-            return [outputs_for(self.output, (seed,))[0] for seed in self.only]
-        return outputs_for(self.output, seeds)
+        return outputs_for(self.output, self.config.seeds if self.only is None else self.only)
 
     @property
     def folder(self) -> RunFolder:
@@ -235,22 +261,21 @@ class Job:
         InputError
             Naming the file and what to do.
         """
-        run = self.folder.path
+        # resuming may find a master that was put in place before the run was cut off
+        replace = self.overwrite or self.resume
         if self.resume:
             self.folder.job()
-            return
-        if run.exists() and not self.overwrite:
-            raise InputError(
-                f"{run} exists: an earlier run was not finished. Give --resume to continue it, "
-                "or --overwrite to start anew."
-            )
+        else:
+            self.folder.check_free(self.overwrite)
+        inputs = {path.resolve() for path in self.paths().values()}
         for output in self.outputs:
-            check_video_output(output.target, self.overwrite)
             for path in output.files().values():
-                if path != output.master:
-                    check_output(path, self.overwrite)
-                if path.resolve() in {one.resolve() for one in self.paths().values()}:
+                if path.resolve() in inputs:
                     raise InputError(f"{path} is an input as well. Choose another output.")
+                if path != output.master:
+                    check_output(path, replace)
+                else:
+                    check_video_output(output.target, replace)
 
     def read(self) -> dict[str, Video]:
         """Decode the inputs, each file once."""
@@ -310,7 +335,9 @@ class Job:
         began = time.monotonic()
         self.check_outputs()
         prepared = self.prepare()
-        threads = self.folder.job()["environment"]["threads"] if self.resume else self.threads
+        threads = self.threads
+        if self.resume and threads is None:
+            threads = self.folder.job()["environment"]["threads"]
         with numerics(prepared.device, prepared.config.precision, threads):
             record = self._record(prepared)
             state = self._opened(record)
@@ -350,6 +377,7 @@ class Job:
             "environment": environment(
                 prepared.device, prepared.config.precision, prepared.config.seeds
             ),
+            "output": outputs_for(self.output, (0,))[0].master.name,
         }
 
     def _opened(self, record: Mapping[str, Any]) -> State | None:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from stst.errors import InputError, StstError
-from stst.files import check_output, written_whole
+from stst.errors import InputError
+from stst.files import check_output, explained, written_whole
 from stst.types import Frames
 
 #: Suffixes of a master; a folder stands for a PNG sequence.
 MASTERS = (".mkv", ".npy", ".npz")
 
 _FORMAT = 1
+# what a run folder holds
+_OURS = {"job.json", "state.npz", "frames"}
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,19 @@ def outputs_for(path: Path | str, seeds: Sequence[int]) -> list[Output]:
     Raises
     ------
     InputError
-        If the suffix is none of a lossless master.
+        If there is no name, or the suffix is none of a lossless master.
     """
-    folder = str(path).endswith(("/", "\\")) or Path(path).is_dir()
-    path = Path(path)
+    folder = str(path).endswith(("/", "\\")) or os.path.isdir(path)
+    given, path = path, Path(path)
+    if path.name in ("", ".."):
+        raise InputError(
+            f"the output {str(given)!r} names no file. Give a name such as clip.mkv or clip/."
+        )
+    if folder and path.suffix in MASTERS:
+        raise InputError(
+            f"{given}: a folder of PNG files cannot be called {path.suffix}. Leave the / out for "
+            "a file, or the suffix for a folder."
+        )
     if not folder and path.suffix not in MASTERS:
         hint = (
             " An mp4 preview is written beside the master by itself."
@@ -133,22 +146,56 @@ class RunFolder:
         Raises
         ------
         InputError
-            If an unfinished run is there and may not be replaced.
+            See `check_free`; also if the folder cannot be made.
+        StstError
+            If the disk is full.
         """
-        if self.path.exists():
-            if not overwrite:
-                raise InputError(
-                    f"{self.path} exists: an earlier run was not finished. Give --resume to "
-                    "continue it, or --overwrite to start anew."
-                )
-            shutil.rmtree(self.path)
-        check_output(self.path, overwrite)
+        self.check_free(overwrite)
         try:
+            if self.path.exists():
+                shutil.rmtree(self.path)
             (self.path / "frames").mkdir(parents=True)
         except OSError as error:
-            raise StstError(f"{self.path}: cannot be made ({error.strerror}).") from error
-        with written_whole(self.path / "job.json") as part:
-            part.write_text(json.dumps({"format": _FORMAT, **job}, indent=1), "utf-8")
+            if error.errno == errno.ENOSPC:
+                raise explained(self.path, error) from error
+            raise InputError(
+                f"{self.path}: cannot be made ({error.strerror}). Choose another output."
+            ) from error
+        try:
+            with written_whole(self.path / "job.json") as part:
+                part.write_text(json.dumps({"format": _FORMAT, **job}, indent=1), "utf-8")
+        except BaseException:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
+
+    def check_free(self, overwrite: bool) -> None:
+        """Refuse a place where no run can be started.
+
+        Parameters
+        ----------
+        overwrite
+            Whether an unfinished run may be replaced.
+
+        Raises
+        ------
+        InputError
+            If an unfinished run is there and may not be replaced, or anything else is.
+        """
+        check_output(self.path, overwrite=True)
+        if not os.path.lexists(self.path):
+            return
+        names = set(os.listdir(self.path)) if self.path.is_dir() else {"a file"}
+        if {name for name in names if not name.startswith(".")} - _OURS:
+            raise InputError(
+                f"{self.path} exists and is not the folder of an unfinished run. The run needs "
+                "that name: move it away, or choose another output."
+            )
+        # without its job nothing can be continued: such a run was cut off as it began
+        if "job.json" in names and not overwrite:
+            raise InputError(
+                f"{self.path} exists: an earlier run was not finished. Give --resume to "
+                "continue it, or --overwrite to start anew."
+            )
 
     def job(self) -> dict[str, Any]:
         """Read what the run was started with.
@@ -171,6 +218,8 @@ class RunFolder:
                 f"{self.path} was written by another version of this program and cannot be "
                 "continued here. Start anew with --overwrite."
             )
+        if not _is_whole(job):
+            raise InputError(f"{self.path}/job.json is damaged. Start anew with --overwrite.")
         return job
 
     def keep(
@@ -244,11 +293,23 @@ class RunFolder:
         return self.path / "frames" / f"{frame:06d}.npz"
 
 
+def _is_whole(job: Mapping[str, Any]) -> bool:
+    """Say whether everything is there that continuing and exporting look up."""
+    try:
+        environment, rate = job["environment"], Fraction(job["inputs"][0]["fps"])
+        numbers = [environment["threads"], *environment["batch"]]
+    except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
+        return False
+    return rate > 0 and numbers[0] != 0 and all(type(n) is int and n >= 0 for n in numbers)
+
+
 def _read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
     try:
-        with np.load(path, allow_pickle=False) as data:
+        # opened here, because NumPy leaves the file of a damaged archive open
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
             return {name: data[name] for name in names}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    # zipfile and NumPy raise almost anything on damaged bytes
+    except Exception as error:
         raise InputError(
             f"{path} is missing or damaged ({error}). Start anew with --overwrite."
         ) from error

@@ -14,6 +14,9 @@ from stst.files import written_whole
 
 SCHEMA_VERSION = 1
 
+# what making a stimulus again looks up
+_KINDS = {"method": str, "config": dict, "inputs": list, "environment": dict, "output": dict}
+
 
 @dataclass(frozen=True)
 class Input:
@@ -76,7 +79,9 @@ def read_sidecar(path: Path) -> dict[str, Any]:
             f"{path}: schema_version {content['schema_version']!r}; this version reads "
             f"{SCHEMA_VERSION}. Update napari-stst."
         )
-    for key, kind in (("method", str), ("config", dict), ("inputs", list), ("environment", dict)):
+    for key, kind in _KINDS.items():
         if not isinstance(content.get(key), kind):
             raise InputError(f"{path}: the entry {key!r} is missing or of the wrong kind.")
+    if not isinstance(content["output"].get("frames_sha256"), str):
+        raise InputError(f"{path}: output.frames_sha256 is missing.")
     return content

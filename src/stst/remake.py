@@ -10,6 +10,7 @@ from stst.config import StstConfig, build
 from stst.config.sources import check_trust
 from stst.errors import InputError
 from stst.jobs import Job
+from stst.outputs import MASTERS
 from stst.provenance import read_sidecar
 
 
@@ -21,6 +22,7 @@ def job_of_sidecar(
     trusted: Collection[str] = (),
     device: str | None = None,
     overwrite: bool = False,
+    resume: bool = False,
 ) -> Job:
     """Set up the run that a sidecar describes: same config, device, threads and batch.
 
@@ -38,6 +40,8 @@ def job_of_sidecar(
         Another device than the recorded one; the result may then differ.
     overwrite
         Whether existing outputs may be replaced.
+    resume
+        Continue an unfinished remake.
 
     Raises
     ------
@@ -58,13 +62,14 @@ def job_of_sidecar(
     if seed not in config.seeds:
         raise InputError(f"{sidecar}: seed {seed!r} is none of the batch's, {config.seeds}.")
     if output is None:
-        output = str(sidecar.parent / str(content.get("output", {}).get("path", "")))
+        output = _recorded_output(sidecar, content["output"])
     threads = content["environment"].get("threads")
     job = Job(
         natural=paths["natural"],
         output=output,
         config=config,
         overwrite=overwrite,
+        resume=resume,
         threads=threads if isinstance(threads, int) and threads > 0 else None,
         only=(seed,),
     )
@@ -90,11 +95,29 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     if before["output"]["frames_sha256"] == after["output"]["frames_sha256"]:
         return []
     out = ["the frames are not the recorded ones"]
-    old, new = before["environment"], after["environment"]
-    for key in sorted({*old, *new}):
-        if old.get(key) != new.get(key):
-            out.append(f"{key} was {old.get(key)}, is {new.get(key)}")
+    pairs = [(before["environment"], after["environment"]), (_weights(before), _weights(after))]
+    for old, new in pairs:
+        for key in sorted({*old, *new}):
+            if old.get(key) != new.get(key):
+                out.append(f"{key} was {old.get(key)}, is {new.get(key)}")
     return out
+
+
+def _weights(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the hash of every file of weights by its name."""
+    listed = content.get("weights")
+    entries = listed if isinstance(listed, list) else []
+    return {
+        f"weights {one.get('name')}": one.get("hash") for one in entries if isinstance(one, dict)
+    }
+
+
+def _recorded_output(sidecar: Path, record: Mapping[str, Any]) -> str:
+    name = record.get("path")
+    if not isinstance(name, str) or Path(name).name != name:
+        raise InputError(f"{sidecar}: output.path is {name!r}, not the name of a file beside it.")
+    path = sidecar.parent / name
+    return str(path) if path.suffix in MASTERS else f"{path}/"
 
 
 def _by_role(content: Mapping[str, Any], sidecar: Path) -> dict[str, Mapping[str, Any]]:

@@ -23,6 +23,8 @@ def export(run: Path, output: str, overwrite: bool) -> None:
     from stst.video import write_video
 
     folder = RunFolder(run)
+    if not (run / "job.json").is_file():
+        raise InputError(f"{run}: not the folder of an unfinished run (it has no job.json).")
     job = folder.job()
     finished = folder.finished()
     if finished == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import click
@@ -31,13 +32,30 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
-        except MemoryError:
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
             click.echo(
                 "Error: out of memory. Use fewer --samples or a smaller --max-side "
                 "(--dry-run estimates what a run needs).",
                 err=True,
             )
             ctx.exit(1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # nobody reads any more; click ends quietly
+            where = f"{error.filename}: " if error.filename else ""
+            click.echo(f"Error: {where}{error.strerror or error}.", err=True)
+            ctx.exit(1)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Say whether this is Python's error, or one of torch's, without importing torch."""
+    return (
+        type(error).__name__ in ("MemoryError", "OutOfMemoryError")
+        or "DefaultCPUAllocator" in str(error)
+        or "MPS backend out of memory" in str(error)
+    )
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -103,7 +103,7 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
             if isinstance(event, RunStarted):
                 frames = event.frames
                 for note in event.notes:
-                    bar.console.print(f"Note: {note}")
+                    bar.console.print(f"Note: {note}", markup=False, highlight=False)
             elif isinstance(event, IterationDone) and time.monotonic() - shown > 0.2:
                 shown = time.monotonic()
                 bar.update(

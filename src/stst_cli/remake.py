@@ -20,6 +20,7 @@ from stst_cli.options import PATH, pairs
 @click.option("--trust-model", "trusted", multiple=True, metavar="PACKAGE.MODULE:FACTORY",
               help="Allow the sidecar to name this model. Repeatable.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
+@click.option("--resume", is_flag=True, help="Continue an unfinished remake.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def remake(
     sidecar: Path,
@@ -28,6 +29,7 @@ def remake(
     device: str | None,
     trusted: tuple[str, ...],
     overwrite: bool,
+    resume: bool,
     as_json: bool,
 ) -> None:
     """Make the stimulus that SIDECAR describes again and compare it with the record.
@@ -48,6 +50,7 @@ def remake(
         trusted=trusted,
         device=device,
         overwrite=overwrite,
+        resume=resume,
     )
     result = run_job(job, as_json)
     found = differences(before, read_sidecar(Path(result["outputs"][0]["sidecar"])))

@@ -49,7 +49,7 @@ def stst_config(
         set_override,
     )
 
-    tree = tomllib.loads(preset_text(preset or DEFAULT_PRESET))
+    tree = tomllib.loads(preset_text(DEFAULT_PRESET if preset is None else preset))
     if config_file is not None:
         tree = merged(tree, _targets_beside(read_config_file(config_file, trusted), config_file))
     if model is not None:

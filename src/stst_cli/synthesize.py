@@ -81,14 +81,26 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
     dict
         What was printed.
     """
+    from stst.errors import InputError, StstError
     from stst.synthesis.events import RunStopped
     from stst_cli.progress import duration, followed, interruptible
 
-    with interruptible() as asked:
-        end = followed(job.run(stop=asked))
+    path = job.folder.path
+    try:
+        with interruptible() as asked:
+            end = followed(job.run(stop=asked))
+    except KeyboardInterrupt:
+        # asked twice, so at once; or before there was anything to keep
+        if not path.exists():
+            raise
+        end = RunStopped(0, path)
+    except StstError as error:
+        if not isinstance(error, InputError) and path.exists():
+            click.echo(f"What is finished is kept in {path}; --resume continues it.", err=True)
+        raise
     if isinstance(end, RunStopped):
         click.echo(
-            f"Interrupted. What is finished is kept in {end.path}. Continue with:\n"
+            f"Interrupted. What is finished is kept in {path}. Continue with:\n"
             f"  {_command_to_resume()}",
             err=True,
         )
@@ -146,6 +158,8 @@ def print_plan(job: Job, as_json: bool) -> None:
 
 
 def _command_to_resume() -> str:
-    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    program = Path(sys.argv[0]).name
+    start = [program] if program != "__main__.py" else ["python", "-m", "stst_cli"]
+    words = [*start, *sys.argv[1:]]
     words = [word for word in words if word not in ("--overwrite", "--resume")]
     return shlex.join([*words, "--resume"])

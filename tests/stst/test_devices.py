@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import platform
+
+import pytest
+import torch
+
+from stst.devices import environment, numerics, pick_device
+from stst.errors import InputError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+def test_only_the_cpu(no_gpu):
+    assert pick_device("auto") == pick_device("cpu") == CPU
+    for name in ("cuda", "cuda:0", "mps", "cuda:1"):
+        with pytest.raises(InputError, match=rf"device: '{name}' is not .* There are: cpu \(or a"):
+            pick_device(name)
+
+
+def test_two_gpus(two_gpus):
+    assert str(pick_device("auto")) == str(pick_device("cuda")) == "cuda:0"
+    assert str(pick_device("cuda:1")) == "cuda:1"
+    assert pick_device("cpu") == CPU
+    with pytest.raises(InputError, match=r"'cuda:2' is not .* There are: cuda:0, cuda:1, cpu \("):
+        pick_device("cuda:2")
+
+
+def test_apples_gpu(no_gpu, monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert str(pick_device("auto")) == str(pick_device("mps")) == "mps"
+
+
+def settings():
+    return (
+        torch.backends.cuda.matmul.allow_tf32,
+        torch.backends.cudnn.allow_tf32,
+        torch.backends.cudnn.deterministic,
+        torch.backends.cudnn.benchmark,
+        torch.get_num_threads(),
+    )
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_settings_hold_inside_and_are_restored(precision):
+    before = settings()
+    threads = before[-1] + 1
+    with numerics(CPU, precision, threads):
+        assert settings() == (False, False, True, False, threads)
+    assert settings() == before
+    with pytest.raises(ZeroDivisionError), numerics(CPU, precision, threads):
+        raise ZeroDivisionError
+    assert settings() == before
+
+
+def test_tf32_is_for_cuda():
+    with numerics(torch.device("cuda:0"), "tf32"):
+        assert settings()[:2] == (True, True)
+    for device in ("cpu", "mps"):
+        with (
+            pytest.raises(InputError, match=f"precision: tf32 .* on {device}. Use fp32 or bf16"),
+            numerics(torch.device(device), "tf32"),
+        ):
+            raise AssertionError("never entered")
+    with (
+        pytest.raises(InputError, match="bf16 is not .* mps"),
+        numerics(torch.device("mps"), "bf16"),
+    ):
+        raise AssertionError("never entered")
+
+
+def test_environment():
+    with numerics(CPU, "bf16", 1):
+        found = environment(CPU, "bf16", (3, 4))
+    assert found["device"] == "cpu"
+    assert (found["threads"], found["precision"], found["batch"]) == (1, "bf16", [3, 4])
+    assert found["versions"]["python"] == platform.python_version()
+    assert {"torch", "numpy", "av", "napari-stst"} <= found["versions"].keys()
+    assert found["platform"]

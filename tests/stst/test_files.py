@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from stst.errors import InputError, StstError
+from stst.files import check_output, sha256_of, sha256_of_file, written_whole
+
+
+def names(folder):
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    with written_whole(tmp_path / "a.b.mkv") as part:
+        assert part.parent == tmp_path
+        assert part.suffix == ".mkv"
+        assert part.name.startswith("."), "hidden while it is not whole"
+        part.write_bytes(b"new")
+        assert not (tmp_path / "a.b.mkv").exists()
+    assert (tmp_path / "a.b.mkv").read_bytes() == b"new"
+    assert names(tmp_path) == ["a.b.mkv"]
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    with written_whole(tmp_path / "v1.2") as part:
+        part.mkdir()
+        (part / "x").write_bytes(b"1")
+    assert names(tmp_path / "v1.2") == ["x"]
+    assert names(tmp_path) == ["v1.2"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, GeneratorExit])
+@pytest.mark.parametrize("folder", [False, True])
+def test_nothing_stays_after_an_exception(tmp_path, error, folder):
+    def write():
+        with written_whole(tmp_path / "a") as part:
+            if folder:
+                part.mkdir()
+                part = part / "x"
+            part.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("old", ["file", "folder"])
+@pytest.mark.parametrize("new", ["file", "folder"])
+def test_overwriting(tmp_path, old, new):
+    path = tmp_path / "a"
+
+    def make(where, kind, text):
+        if kind == "folder":
+            where.mkdir()
+            where = where / f"{text}.txt"
+        where.write_text(text)
+
+    make(path, old, "old")
+    with pytest.raises(InputError, match="a exists. Give --overwrite"), written_whole(path):
+        raise AssertionError("nothing is begun")
+    with written_whole(path, overwrite=True) as part:
+        make(part, new, "new")
+        assert path.exists(), "the old one stays until the new one is whole"
+    found = path.read_text() if new == "file" else "".join(p.read_text() for p in path.iterdir())
+    assert found == "new"
+    assert names(tmp_path) == ["a"]
+
+
+def test_the_old_file_survives_a_failure(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("old")
+    with pytest.raises(TypeError), written_whole(path, overwrite=True) as part:
+        part.write_text("half") + "a mistake"
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a"]
+
+
+def test_what_an_earlier_crash_left_is_replaced(tmp_path):
+    with written_whole(tmp_path / "a") as part:
+        left = part
+        part.write_text("x")
+    left.mkdir()
+    (left / "rest").touch()
+    with written_whole(tmp_path / "a", overwrite=True) as part:
+        assert part == left
+        part.write_text("y")
+    assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("no/a.mkv", "the folder .*no does not exist. Create it first"),
+        ("file/a.mkv", ".*file is not a folder"),
+        ("x" * 300 + ".mkv", "cannot be written there .*[Tt]oo long.*Choose another name"),
+        ("x" * 245 + ".mkv", "cannot be written there .*[Tt]oo long.*Choose another name"),
+    ],
+    ids=["missing", "file", "long", "almost too long"],
+)
+def test_places_that_cannot_be_written_to(tmp_path, path, message):
+    (tmp_path / "file").touch()
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match=message) as caught:
+            check_output(tmp_path / path, overwrite)
+        assert str(tmp_path / path) in str(caught.value)
+
+
+def test_a_folder_without_permission(tmp_path, monkeypatch):
+    # root may write anywhere, so the answer is made up
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    with pytest.raises(InputError, match=r"is not writable. Choose another output"):
+        check_output(tmp_path / "a", False)
+
+
+def test_a_file_system_that_is_read_only(read_only):
+    with pytest.raises(InputError, match=r"is not writable. Choose another output"):
+        check_output(read_only / "a", False)
+
+
+def test_the_current_folder_is_a_parent(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_output(Path("a.mkv"), False)
+    Path("a.mkv").symlink_to("nowhere")
+    with written_whole(Path("a.mkv"), overwrite=True) as part:
+        part.write_text("x")
+    assert not Path("a.mkv").is_symlink()
+
+
+def test_a_full_disk(tmp_path):
+    with (
+        pytest.raises(StstError, match="the disk is full; nothing was left there") as caught,
+        written_whole(tmp_path / "a"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert not isinstance(caught.value, InputError)
+    assert str(tmp_path / "a") in str(caught.value)
+    assert names(tmp_path) == []
+
+
+def test_a_disk_that_is_really_full(small_disk):
+    with (
+        pytest.raises(StstError, match="the disk is full; nothing was left there"),
+        written_whole(small_disk / "a") as part,
+    ):
+        part.write_bytes(bytes(200_000))
+    assert names(small_disk) == []
+
+
+def test_a_disk_that_refuses(tmp_path, monkeypatch):
+    def refuse(number):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with (
+        pytest.raises(StstError, match=r"could not be written \(Input/output error\)"),
+        written_whole(tmp_path / "a") as part,
+    ):
+        part.write_text("x")
+    assert names(tmp_path) == []
+
+
+def test_hashes(tmp_path):
+    (tmp_path / "b").write_bytes(b"2")
+    (tmp_path / "a").write_bytes(b"1")
+    one = hashlib.sha256(b"1").hexdigest()
+    two = hashlib.sha256(b"2").hexdigest()
+    assert sha256_of_file(tmp_path / "a") == sha256_of(tmp_path / "a") == one
+    lines = f"{one}  a\n{two}  b\n"
+    assert sha256_of(tmp_path) == hashlib.sha256(lines.encode()).hexdigest()

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from stst.errors import InputError
+from stst.provenance import SCHEMA_VERSION, Input, read_sidecar, relative, write_sidecar
+
+CONTENT = {
+    "method": "stst", "config": {}, "inputs": [], "environment": {},
+    "output": {"frames_sha256": "0"},
+}  # fmt: skip
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / "a.json"
+    write_sidecar(path, {**CONTENT, "ä": [1, 0.1]})
+    assert read_sidecar(path) == {"schema_version": SCHEMA_VERSION, **CONTENT, "ä": [1, 0.1]}
+    assert path.read_text("utf-8").endswith("}\n")
+    with pytest.raises(InputError, match="exists"):
+        write_sidecar(path, CONTENT)
+    write_sidecar(path, CONTENT, overwrite=True)
+    assert "ä" not in read_sidecar(path)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_numbers_that_json_has_not_are_never_written(tmp_path, value):
+    with pytest.raises(ValueError, match="JSON"):
+        write_sidecar(tmp_path / "a.json", {**CONTENT, "seconds": value})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_paths_are_relative_to_the_sidecar(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one = Input("natural", tmp_path / "clips/a b.mp4", {"sha256": "0"})
+    assert one.described(tmp_path / "out/deep") == {
+        "role": "natural", "path": "../../clips/a b.mp4", "sha256": "0",
+    }  # fmt: skip
+    assert relative(tmp_path / "a", tmp_path) == "a"
+    from pathlib import Path
+
+    assert relative(Path("x/a"), Path("y")) == "../x/a"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read as JSON"),
+        (b"\x89PNG\r\n", "not a text file; a sidecar is JSON"),
+        (b"[" * 100_000, "cannot be read as JSON"),
+        (b"[]", "not a sidecar of this program"),
+        (b"{}", r"no schema_version"),
+        (b'{"schema_version": 99}', "schema_version 99; this version reads 1. Update napari-stst"),
+        (b'{"schema_version": "1"}', "schema_version '1'"),
+        *(
+            (json.dumps({"schema_version": 1, **CONTENT, key: 3}).encode(), f"the entry '{key}'")
+            for key in CONTENT
+        ),
+        (json.dumps({"schema_version": 1, **CONTENT, "output": {}}).encode(), "frames_sha256 is m"),
+    ],
+)
+def test_what_is_no_sidecar(tmp_path, content, message):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read_sidecar(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_not_there_or_a_folder(tmp_path):
+    with pytest.raises(InputError, match=r"a\.json: no such sidecar"):
+        read_sidecar(tmp_path / "a.json")
+    with pytest.raises(InputError, match="cannot be read as JSON"):
+        read_sidecar(tmp_path)
