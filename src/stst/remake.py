@@ -114,7 +114,7 @@ def _weights(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _recorded_output(sidecar: Path, record: Mapping[str, Any]) -> str:
     name = record.get("path")
-    if not isinstance(name, str) or Path(name).name != name:
+    if not isinstance(name, str) or not name or Path(name).name != name:
         raise InputError(f"{sidecar}: output.path is {name!r}, not the name of a file beside it.")
     path = sidecar.parent / name
     return str(path) if path.suffix in MASTERS else f"{path}/"
