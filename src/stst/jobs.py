@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from stst.synthesis.events import (
     Event,
     FrameDone,
     RunFinished,
+    RunStarted,
     RunStopped,
 )
 from stst.synthesis.stst import Synthesis, Targets
@@ -348,6 +349,8 @@ class Job:
             )
             frame = -prepared.config.padding_frames if after is None else after
             for event in events:
+                if isinstance(event, RunStarted):
+                    event = replace(event, notes=tuple(self.notes(prepared)))
                 yield event
                 seconds = spent + time.monotonic() - began
                 if isinstance(event, FrameDone):
@@ -421,15 +424,20 @@ class Job:
             written.append(output.files())
         return written
 
-    def _warnings(self, prepared: Prepared, per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
-        warnings = list(prepared.synthesis.notes)
+    def notes(self, prepared: Prepared) -> list[str]:
+        """Say what a user should know beforehand: octaves left out, how clips were decoded."""
+        notes = list(prepared.synthesis.notes)
         for role, video in self.read().items():
             if video.source:
-                warnings.extend(f"{role}: {note}" for note in video.source.notes)
+                notes.extend(f"{role}: {note}" for note in video.source.notes)
+        return list(dict.fromkeys(notes))
+
+    def _warnings(self, prepared: Prepared, per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
+        warnings = self.notes(prepared)
         clipped = float(np.mean([frame["clipped"] for frame in per_frame]))
         if clipped > CLIPPED_WARNING:
             warnings.append(f"{clipped:.1%} of all values sit at 0 or 255.")
-        return list(dict.fromkeys(warnings))
+        return warnings
 
 
 def _described(path: Path, video: Video) -> dict[str, Any]:

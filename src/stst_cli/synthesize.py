@@ -138,7 +138,7 @@ def print_plan(job: Job, as_json: bool) -> None:
         "device": str(prepared.device),
         "memory_bytes": estimate.memory,
         "seconds": round(estimate.seconds, 1),
-        "notes": list(plan.notes),
+        "notes": job.notes(prepared),
         "outputs": [{name: str(path) for name, path in one.files().items()} for one in job.outputs],
     }
     if as_json:
@@ -153,7 +153,7 @@ def print_plan(job: Job, as_json: bool) -> None:
     click.echo(f"time        about {duration(estimate.seconds)}")
     for one in job.outputs:
         click.echo(f"output      {one.master}")
-    for note in plan.notes:
+    for note in job.notes(prepared):
         click.echo(f"note        {note}")
 
 
