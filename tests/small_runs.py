@@ -27,11 +27,11 @@ TREE = {
         {"exponent": 0, "iterations": 2, "learning_rate": 0.02, "tv_weight": 0.1},
     ],
 }
-#: The same on the command line, over the preset fast.
+#: The same on the command line, over the preset paper.
 SMALL = (
-    *("--set", "spatial.model=tiny_model:spatial", "--set", "spatial.weights=default"),
+    *("--preset", "paper", "--set", "spatial.weights=default"),
+    *("--set", "spatial.model=tiny_model:spatial"),
     *("--set", "temporal.model=tiny_model:temporal", "--set", "padding_frames=1"),
-    *("--set", "optimizer={}", "--set", "small_octaves=refuse"),
     "--set",
     "octaves=[{exponent = -1, iterations = 1, learning_rate = 0.02, tv_weight = 0.1},"
     " {exponent = 0, iterations = 2, learning_rate = 0.02, tv_weight = 0.1}]",

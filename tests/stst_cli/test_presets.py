@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import tomllib
+
+from small_runs import refused, stst
+from stst.config import StstConfig, build, load_preset, preset_names
+
+
+def test_list():
+    lines = stst("presets").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(preset_names())
+    assert all(len(line.split()) > 5 for line in lines), "each says what it is"
+
+
+def test_one_as_toml(tmp_path):
+    for name in preset_names():
+        shown = stst("presets", name)
+        assert (shown.exit_code, shown.stderr) == (0, "")
+        assert build(tomllib.loads(shown.stdout), StstConfig) == load_preset(name)
+
+
+def test_unknown():
+    refused(stst("presets", "papr"), "unknown preset 'papr'", "did you mean 'paper'", "fast")
