@@ -21,7 +21,7 @@ from torch import Tensor
 
 OUTPUT = Path(__file__).parents[1] / "src/stst/models/data/filterbank.safetensors"
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
-WIDTHS = (32, 64, 128)
+WIDTHS = (48, 64, 96)
 SIDES = (5, 3, 3)
 BIAS = 0.3
 

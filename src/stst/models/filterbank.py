@@ -58,7 +58,7 @@ class FilterBank(nn.Module):
         frames
             (B, 3, H, W) RGB in [0, 1].
         layers
-            Out of ``conv1`` (32 channels, H×W), ``conv2`` (64, at half) and ``conv3`` (128, at a
+            Out of ``conv1`` (48 channels, H×W), ``conv2`` (64, at half) and ``conv3`` (96, at a
             quarter of the resolution, rounded down).
 
         Returns

@@ -32,9 +32,9 @@ def test_channels_and_resolutions(bank):
     found = bank(noise(2, 3, 41, 59), bank.layers)
     shapes = {name: tuple(values.shape) for name, values in found.items()}
     assert shapes == {
-        "conv1": (2, 32, 41, 59),
+        "conv1": (2, 48, 41, 59),
         "conv2": (2, 64, 20, 29),
-        "conv3": (2, 128, 10, 14),
+        "conv3": (2, 96, 10, 14),
     }
     assert all(bool((values >= 0).all()) for values in found.values())
 
