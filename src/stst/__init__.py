@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from stst.config import StstConfig, build, load_preset, preset_names, to_toml
     from stst.errors import InputError, StstError
     from stst.figures import save_side_by_side, side_by_side
-    from stst.jobs import Job, synthesize
+    from stst.jobs import Job
     from stst.models import Multiscale, Stream, validate_stream
+    from stst.synthesis.prepare import synthesize
     from stst.video import (
         Video,
         convert,
@@ -32,8 +33,9 @@ _PLACES = {
     "stst.config": ("StstConfig", "build", "load_preset", "preset_names", "to_toml"),
     "stst.errors": ("InputError", "StstError"),
     "stst.figures": ("save_side_by_side", "side_by_side"),
-    "stst.jobs": ("Job", "synthesize"),
+    "stst.jobs": ("Job",),
     "stst.models": ("Multiscale", "Stream", "validate_stream"),
+    "stst.synthesis.prepare": ("synthesize",),
     "stst.video": (
         "Video",
         "convert",

@@ -6,18 +6,16 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from stst.config import TERMS, InputConfig, StstConfig, TargetsConfig, load_preset
-from stst.devices import environment, numerics, pick_device
+from stst.config import StstConfig
+from stst.devices import environment, numerics
 from stst.errors import InputError
 from stst.files import check_output, sha256_of
-from stst.models import load_stream, resolved
 from stst.outputs import Output, RunFolder, State, outputs_for
 from stst.provenance import Input, write_sidecar
 from stst.synthesis.estimate import Estimate, estimated
@@ -29,182 +27,11 @@ from stst.synthesis.events import (
     RunStarted,
     RunStopped,
 )
-from stst.synthesis.stst import Synthesis, Targets
+from stst.synthesis.prepare import Prepared, prepare
 from stst.video import Video, check_video_output, read_video, write_preview, write_video
 
 #: Share of clipped values above which a sidecar carries a warning.
 CLIPPED_WARNING = 0.01
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A run that can start: everything is read, checked and loaded.
-
-    Attributes
-    ----------
-    synthesis
-        The loop.
-    config
-        Resolved: the models' layers are filled in.
-    fps
-        Frame rate in Hz.
-    weights
-        What a sidecar says of them.
-    device
-        Where the arithmetic runs.
-    """
-
-    synthesis: Synthesis
-    config: StstConfig
-    fps: Fraction
-    weights: tuple[Mapping[str, Any], ...]
-    device: torch.device
-
-
-def prepare(clips: Mapping[str, Video], config: StstConfig) -> Prepared:
-    """Check clips against each other and a config, and load the models.
-
-    Parameters
-    ----------
-    clips
-        ``"natural"``, and by the name of a term (or ``"color"``) every clip that replaces it.
-    config
-        What is to be done; frame range and size have been applied to the clips already.
-
-    Raises
-    ------
-    InputError
-        If clips disagree in size, length or rate, a frame is too small, a model or layer is
-        missing, or the device cannot do what is asked.
-    """
-    targets, fps = _targets(clips, config)
-    device = pick_device(config.device)
-    with numerics(device, config.precision):
-        loaded = {
-            kind: load_stream(kind, getattr(config, kind))
-            if any(config.term_used(term) for term in TERMS if term.startswith(kind))
-            else None
-            for kind in ("spatial", "temporal")
-        }
-        config = resolved(config, loaded)
-        _check_layers(config)
-        streams = {kind: one.stream.to(device) if one else None for kind, one in loaded.items()}
-        synthesis = Synthesis(config, streams["spatial"], streams["temporal"], targets, device)
-    weights = tuple(one.weights for one in loaded.values() if one and one.weights)
-    return Prepared(synthesis, config, fps, weights, device)
-
-
-def _check_layers(config: StstConfig) -> None:
-    for term in TERMS:
-        if config.term_used(term) and not config.term_layers(term):
-            key = f"{term.replace('_', '.')}_layers"
-            raise InputError(f"{key} is empty, but that term has a weight. Name a layer.")
-
-
-def _targets(clips: Mapping[str, Video], config: StstConfig) -> tuple[Targets, Fraction]:
-    """Choose every term's clip and their common rate in Hz; clips without a use need not agree."""
-    _check_roles(clips, config)
-    by_term = {term: term if term in clips else "natural" for term in TERMS}
-    active = [by_term[term] for term in TERMS if config.term_used(term)]
-    color = "color" if "color" in clips else active[0]
-    used = sorted({*active, color})
-    first = clips[used[0]]
-    for role in used[1:]:
-        for what, here, there in (
-            ("size (height x width)", _size(clips[role]), _size(first)),
-            ("number of frames", len(clips[role].frames), len(first.frames)),
-            ("frame rate in Hz", clips[role].fps, first.fps),
-        ):
-            if here != there:
-                raise InputError(
-                    f"the targets disagree in {what}: {used[0]} ({_name(first)}) has {there}, "
-                    f"{role} ({_name(clips[role])}) has {here}. Bring them to the same first, "
-                    "e.g. with --frames, --max-side or `stst convert`."
-                )
-    targets = Targets(
-        {term: clips[role].frames for term, role in by_term.items()}, clips[color].frames
-    )
-    return targets, first.fps
-
-
-def _check_roles(clips: Mapping[str, Video], config: StstConfig) -> None:
-    for role, video in clips.items():
-        if role not in ("natural", "color", *TERMS):
-            raise InputError(
-                f"--target {role}: there is no such term. There are: {', '.join(TERMS)}, color."
-            )
-        if not isinstance(video, Video):
-            raise InputError(f"{role}: expected a stst.Video, found {type(video).__name__}.")
-        if role in TERMS and not config.term_used(role):
-            raise InputError(
-                f"--target {role}: that term has weight 0, so its clip would not be used. "
-                f"Give it a weight: --set {role.replace('_', '.')}_weight=1."
-            )
-        if role == "color" and not config.color_used:
-            raise InputError(
-                "--target color: color_transfer is false, so its clip would not be used. "
-                "Leave it out, or give --set color_transfer=true."
-            )
-
-
-def _size(video: Video) -> str:
-    return f"{video.frames.shape[1]}x{video.frames.shape[2]}"
-
-
-def _name(video: Video) -> str:
-    return str(video.source.path) if video.source else "an array"
-
-
-def synthesize(
-    natural: Video,
-    config: StstConfig | str = "fast",
-    targets: Mapping[str, Video] | None = None,
-    on_event: Callable[[Event], None] = lambda event: None,
-) -> list[Video]:
-    """Make metamers in memory.
-
-    Parameters
-    ----------
-    natural
-        The clip that every term matches where `targets` says nothing else.
-    config
-        A config, or the name of a preset.
-    targets
-        Other clips by the name of a term or ``"color"``.
-    on_event
-        Called with every event of the run, e.g. to show progress.
-
-    Returns
-    -------
-    list of Video
-        One for each sample.
-
-    Raises
-    ------
-    InputError
-        See `prepare`; also if the config has ``input`` or ``targets``, which hold for files only.
-    DivergedError
-        If a loss is no longer finite.
-    """
-    if isinstance(config, str):
-        config = load_preset(config)
-    if config.input != InputConfig():
-        raise InputError(
-            "config.input applies to files. Read the clip as you want it: "
-            'read_video(path, frames="0:60", max_side=640).'
-        )
-    if config.targets != TargetsConfig():
-        raise InputError(
-            'config.targets applies to files. Give clips: targets={"color": read_video(path)}.'
-        )
-    prepared = prepare({"natural": natural, **(targets or {})}, config)
-    made = []
-    with numerics(prepared.device, prepared.config.precision):
-        for event in prepared.synthesis.run():
-            on_event(event)
-            if isinstance(event, FrameDone) and event.frame >= 0:
-                made.append(event.images)
-    return [Video(frames, prepared.fps) for frames in np.stack(made, axis=1)]
 
 
 @dataclass(frozen=True)

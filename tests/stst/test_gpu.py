@@ -9,9 +9,9 @@ import torch
 from arrays import images, relative_error
 from stst.config import StreamConfig, build, load_preset, merged
 from stst.config.schema import StstConfig
-from stst.jobs import synthesize
 from stst.models import load_stream
 from stst.synthesis.color import color_transfer
+from stst.synthesis.prepare import synthesize
 from stst.video import Video
 
 pytestmark = [

@@ -7,10 +7,10 @@ import torch
 import tiny_model
 from small_runs import config, frames
 from stst.config import TERMS
-from stst.jobs import prepare
 from stst.synthesis.engine import DivergedError
 from stst.synthesis.estimate import estimated
 from stst.synthesis.events import FrameDone
+from stst.synthesis.prepare import prepare
 from stst.synthesis.stst import Synthesis, Targets
 from stst.video import Video
 
