@@ -33,5 +33,5 @@ def export(run: Path, output: str, overwrite: bool) -> None:
     fps = Fraction(job["inputs"][0]["fps"])
     for sample, one in enumerate(outputs_for(output, seeds)):
         write_video(one.target, folder.frames(sample), fps, overwrite=overwrite)
-        click.echo(str(one.master))
+        click.echo(click.format_filename(one.master))
     click.echo(f"{finished} frames of an unfinished run", err=True)

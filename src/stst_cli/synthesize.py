@@ -114,7 +114,7 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
         return result
     for one in end.outputs:
         for name, path in one.items():
-            click.echo(f"{name + ':':9} {path}")
+            click.echo(f"{name + ':':9} {click.format_filename(path)}")
     click.echo(f"done in {duration(end.seconds)}", err=True)
     return result
 
@@ -152,7 +152,7 @@ def print_plan(job: Job, as_json: bool) -> None:
     click.echo(f"memory      about {estimate.memory / 2**30:.2f} GiB")
     click.echo(f"time        about {duration(estimate.seconds)}")
     for one in job.outputs:
-        click.echo(f"output      {one.master}")
+        click.echo(f"output      {click.format_filename(one.master)}")
     for note in job.notes(prepared):
         click.echo(f"note        {note}")
 

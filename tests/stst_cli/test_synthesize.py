@@ -50,6 +50,14 @@ class TestResult:
         assert progress[-1].startswith("done in 0:00:")
         assert len(read_video("out.mkv")) == 3
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
+    def test_names_that_are_no_text(self, here):
+        natural, output = os.fsdecode(b"\xff.npz"), os.fsdecode(b"\xfe.npy")
+        os.rename("natural.npz", natural)
+        assert "\n" in synthesize(natural, "-o", output, "--dry-run").stdout
+        assert synthesize(natural, "-o", output).exit_code == 0
+        assert read_sidecar(here / os.fsdecode(b"\xfe.json"))["inputs"][0]["path"] == natural
+
     def test_json(self, here):
         shown = synthesize("natural.npz", "-o", "out.mkv", "--json", "--samples", 2, "--seed", 4)
         result = json.loads(shown.stdout)
@@ -502,8 +510,9 @@ class TestInterruption:
         assert (program, command[-1]) == ("python", "--resume")
         assert command[2:-1] == words
         # the line can be pasted as it is
-        second = process(*command[2:], folder=here)
-        assert second.returncode == 0, second.stderr
+        assert command[:2] == ["-m", "stst_cli"]
+        second = stst(*command[2:])
+        assert second.exit_code == 0, second.stderr
         assert "frame 1/3" not in second.stderr, "what was finished is not made again"
         list(Job(here / "natural.npz", "whole.mkv", config(), threads=1).run())
         assert (here / "out.mkv").read_bytes() == (here / "whole.mkv").read_bytes()
