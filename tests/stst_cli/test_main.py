@@ -36,10 +36,10 @@ def test_as_a_module(tmp_path):
 
 
 def test_every_command_has_a_summary_and_an_h():
-    shown = command("-h").stdout
+    shown = command("--help").stdout
     for name in main.commands:
         assert re.search(rf"^  {name} +[A-Z]\w+\W", shown, re.MULTILINE), name
-        assert command(name, "-h").exit_code == 0
+        assert command(name, "--help").exit_code == 0
 
 
 @pytest.mark.parametrize("words", [["synthesise"], ["--nope"], ["remake", "x.json", "--nope"]])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stst.config import StreamConfig, StstConfig
+from stst.config import TERMS, StreamConfig, StstConfig, Term
 from stst.errors import InputError
 from stst.models.activations import Activation, Multiscale
 from stst.models.stream import Kind, Stream, check_layers, validate_stream
@@ -74,35 +74,45 @@ def load_stream(kind: Kind, config: StreamConfig) -> LoadedStream:
     return loaded
 
 
-def resolved(config: StstConfig, streams: Mapping[str, LoadedStream | None]) -> StstConfig:
+def resolved(config: StstConfig, streams: Mapping[Kind, LoadedStream | None]) -> StstConfig:
     """Fill in the models' own choice of layers where the config makes none.
 
     Raises
     ------
     InputError
-        If a term has a weight and an empty list of layers, or its weights are missing.
+        If a term that is used has no layer, or the weights at hand do not reach one.
     """
-    update = {}
+    update: dict[str, Any] = {}
     for kind, loaded in streams.items():
-        section: StreamConfig = getattr(config, kind)
         if loaded is None:
             continue
+        section: StreamConfig = getattr(config, kind)
         layers = {}
         for field in ("texture_layers", "content_layers"):
             chosen = getattr(section, field)
             layers[field] = getattr(loaded.stream, field) if chosen is None else chosen
-            weight = field.replace("layers", "weight")
-            if getattr(section, weight) > 0:
-                if not layers[field]:
-                    raise InputError(
-                        f"{kind}.{field} is empty, but {kind}.{weight} is not 0. "
-                        "Name a layer, or set the weight to 0."
-                    )
-                require = getattr(loaded.stream, "require", None)
-                if require is not None:
-                    require(layers[field])
         update[kind] = section.model_copy(update=layers)
-    return config.model_copy(update=update)
+    config = config.model_copy(update=update)
+    for term in TERMS:
+        if config.term_used(term):
+            _check_term(config, term, streams)
+    return config
+
+
+def _check_term(
+    config: StstConfig, term: Term, streams: Mapping[Kind, LoadedStream | None]
+) -> None:
+    kind, _, field = term.partition("_")
+    layers = config.term_layers(term)
+    if not layers:
+        raise InputError(
+            f"{kind}.{field}_layers is empty, but {kind}.{field}_weight is not 0. "
+            "Name a layer, or set the weight to 0."
+        )
+    loaded = streams["spatial" if kind == "spatial" else "temporal"]
+    require = getattr(loaded.stream, "require", None) if loaded else None
+    if require is not None:
+        require(layers)
 
 
 def _vgg19(config: StreamConfig) -> LoadedStream:
@@ -150,19 +160,20 @@ _BUILDERS: Mapping[Kind, Mapping[str, Any]] = {
 def _no_weights(config: StreamConfig) -> None:
     if config.weights != "default":
         raise InputError(
-            f"the model {config.model} ships with the package and takes no weights; "
-            f"found {config.weights!r}. Leave `weights` out."
+            f"the model {config.model} loads no weights by name; found {config.weights!r}. "
+            "Leave `weights` out."
         )
 
 
 def _own(kind: Kind, config: StreamConfig) -> Stream:
+    _no_weights(config)
     module_name, _, factory_name = config.model.partition(":")
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # a module of the user's can fail in any way
         raise InputError(
-            f"{kind}.model: {config.model!r} cannot be imported ({error}). It must name a factory "
-            "as package.module:factory, on Python's path."
+            f"{kind}.model: {config.model!r} cannot be imported ({type(error).__name__}: {error}). "
+            "It must name a factory as package.module:factory, on Python's path."
         ) from error
     try:
         stream = factory()

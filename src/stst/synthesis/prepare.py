@@ -13,7 +13,7 @@ import torch
 from stst.config import TERMS, InputConfig, StstConfig, TargetsConfig, load_preset
 from stst.devices import numerics, pick_device
 from stst.errors import InputError
-from stst.models import load_stream, resolved
+from stst.models import Kind, LoadedStream, load_stream, resolved
 from stst.synthesis.events import Event, FrameDone
 from stst.synthesis.stst import Synthesis, Targets
 from stst.video import Video
@@ -63,25 +63,17 @@ def prepare(clips: Mapping[str, Video], config: StstConfig) -> Prepared:
     targets, fps = _targets(clips, config)
     device = pick_device(config.device)
     with numerics(device, config.precision):
-        loaded = {
+        loaded: dict[Kind, LoadedStream | None] = {
             kind: load_stream(kind, getattr(config, kind))
             if any(config.term_used(term) for term in TERMS if term.startswith(kind))
             else None
             for kind in ("spatial", "temporal")
         }
         config = resolved(config, loaded)
-        _check_layers(config)
         streams = {kind: one.stream.to(device) if one else None for kind, one in loaded.items()}
         synthesis = Synthesis(config, streams["spatial"], streams["temporal"], targets, device)
     weights = tuple(one.weights for one in loaded.values() if one and one.weights)
     return Prepared(synthesis, config, fps, weights, device)
-
-
-def _check_layers(config: StstConfig) -> None:
-    for term in TERMS:
-        if config.term_used(term) and not config.term_layers(term):
-            key = f"{term.replace('_', '.')}_layers"
-            raise InputError(f"{key} is empty, but that term has a weight. Name a layer.")
 
 
 def _targets(clips: Mapping[str, Video], config: StstConfig) -> tuple[Targets, Fraction]:

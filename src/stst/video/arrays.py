@@ -78,7 +78,8 @@ def open_array(path: Path, fps: Fraction | None, max_side: int | None) -> ArrayR
         rate = fps or info.fps
         if rate is None:
             raise InputError(
-                f"{path} holds no frame rate. Give --fps, or keep the sidecar "
+                f"{path} holds no frame rate. Say it: read_video(…, fps=30) or "
+                "`stst convert … --fps 30`; or keep the sidecar "
                 f"{path.with_suffix('.json').name} beside it."
             )
         return ArrayReader(info, rate, max_side, file, start)

@@ -98,7 +98,8 @@ class PictureReader(VideoReader):
         if rate is None:
             raise InputError(
                 f"{sequence.folder} holds no frame rate (no {RATE_FILE}, no sidecar "
-                f"{sequence.folder.name}.json). Give --fps, for example 30 or 60000/1001."
+                f"{sequence.folder.name}.json). Say it: "
+                "read_video(…, fps=30), or `stst convert … --fps 30`."
             )
         super().__init__(info, rate, max_side)
         self._files = sequence.files
