@@ -18,8 +18,8 @@ from stst.models.activations import Multiscale
 from stst.models.msoe import blurred_half, contrast_normalized, gaussian_kernel, symmetric_pad
 
 SCALES = 5
-ORIENTATIONS = 8
-PHASES = 4
+ORIENTATIONS = 12
+PHASES = 3
 #: Wavelength of the filters in pixels of a scale's own grid.
 WAVELENGTH = 4.5
 
@@ -35,15 +35,15 @@ _FAINT = 0.2
 class MotionEnergy(nn.Module):
     """Direction-selective energy of a pair of frames at five scales.
 
-    A filter pair in quadrature gives every frame a local amplitude and phase at each of eight
+    A filter pair in quadrature gives every frame a local amplitude and phase at each of twelve
     orientations. A pattern that moves changes its phase from one frame to the next. The energy of
-    ``previous + current shifted back by φ`` is largest where the phase advanced by φ; four of them,
-    at φ = 0, 90, 180 and 270°, span all that can be said of a phase difference. They are what
-    filters that extend over both frames would give, at half the work.
+    ``previous + current turned back by φ`` is largest where the phase advanced by φ; three of them,
+    at φ = 0, 120 and 240°, span all that can be said of a phase difference. They are what filters
+    that extend over both frames would give, at half the work.
 
-    Channels of a scale: 8·k + i is orientation i (the normal of the grating at i·22.5°, y down)
-    and a displacement of k·λ/4 along that normal, λ = 4.5 px of the scale. k = 3 is the same as
-    −λ/4, so k = 1 and k = 3 are the two directions.
+    Channels of a scale: 12·k + i is orientation i (the normal of the grating at i·15°, y down) and
+    a displacement of k·λ/3 along that normal, λ = 4.5 px of the scale. k = 2 is the same as −λ/3,
+    so k = 1 and k = 2 are the two directions.
     """
 
     layers: tuple[str, ...] = ("energy",)
@@ -78,7 +78,7 @@ class MotionEnergy(nn.Module):
         Returns
         -------
         dict of str to Multiscale
-            Per scale (B, 32, h, w), each ≥ 0 and with a sum over channels below 1.
+            Per scale (B, 36, h, w), each ≥ 0 and with a sum over channels below 1.
         """
         return {name: Multiscale(self.energies(frames)) for name in layers}
 
@@ -94,7 +94,7 @@ class MotionEnergy(nn.Module):
         return tuple(maps)
 
     def _energy(self, grey: Tensor) -> Tensor:
-        """Pool |previous + current·e^(iφ)|² of (B, 2, h, w) frames over 5×5 positions, stride 2."""
+        """Pool |previous + current·e^(−iφ)|² of (B, 2, h, w) frames over 5×5, stride 2."""
         batch, times, *size = grey.shape
         padded = symmetric_pad(grey.reshape(batch * times, 1, *size), _RADIUS)
         responses = filtered_by_phase(padded, self.get_buffer("filters"), size)
@@ -103,7 +103,6 @@ class MotionEnergy(nn.Module):
         together = 2 * (even[:, 0] * even[:, 1] + odd[:, 0] * odd[:, 1])
         turned = 2 * (even[:, 0] * odd[:, 1] - odd[:, 0] * even[:, 1])
         parts = torch.stack([power, together, turned], dim=1)
-        # pooled before they are mixed into channels: three maps instead of four
         parts = F.avg_pool2d(symmetric_pad(parts.flatten(1, 2), _POOL // 2), _POOL, stride=2)
         power, together, turned = parts.reshape(
             batch, 3, 1, ORIENTATIONS, *parts.shape[-2:]
@@ -175,7 +174,7 @@ def quadrature_filters() -> Tensor:
     Returns
     -------
     Tensor
-        (2·8, 1, 9, 9): first the even ones, then the odd ones.
+        (2·12, 1, 9, 9): first the even ones, then the odd ones.
     """
     axis = torch.arange(-_RADIUS, _RADIUS + 1, dtype=torch.float64)
     y, x = torch.meshgrid(axis, axis, indexing="ij")

@@ -47,11 +47,12 @@ def test_serves_as_a_temporal_stream(energy):
 
 
 @pytest.mark.parametrize("orientation", range(ORIENTATIONS))
-@pytest.mark.parametrize("quarter", range(4))
-def test_the_channel_tuned_to_a_drift_answers_most(energy, orientation, quarter):
-    values = mean_energy(energy, grating(orientation, quarter * WAVELENGTH / 4))
-    assert divmod(int(values.argmax()), ORIENTATIONS) == (quarter, orientation)
-    assert values[quarter, orientation] > 5 * values[(quarter + 2) % 4, orientation]
+@pytest.mark.parametrize("third", range(3))
+def test_the_channel_tuned_to_a_drift_answers_most(energy, orientation, third):
+    values = mean_energy(energy, grating(orientation, third * WAVELENGTH / 3))
+    assert divmod(int(values.argmax()), ORIENTATIONS) == (third, orientation)
+    assert values[third, orientation] > 2 * values[(third + 1) % 3, orientation]
+    assert values[third, orientation] > 2 * values[(third + 2) % 3, orientation]
 
 
 def test_opposite_directions_have_different_grams(energy):
@@ -66,7 +67,7 @@ def test_reversing_time_swaps_the_two_directions(energy):
     frames = noise(1, 2, 3, 40, 40)
     there = mean_energy(energy, frames)
     back = mean_energy(energy, frames.flip(1))
-    torch.testing.assert_close(there[1], back[3], rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(there[1], back[2], rtol=1e-3, atol=1e-6)
     torch.testing.assert_close(there[0], back[0], rtol=1e-3, atol=1e-6)
 
 
@@ -75,7 +76,7 @@ def test_coarse_scales_see_fast_motion(energy):
     picture = torch.nn.functional.interpolate(noise(1, 3, 16, 22), scale_factor=8, mode="bicubic")
     frames = torch.stack([picture[..., 8:], picture[..., 4:-4]], dim=1)
     values = mean_energy(energy, frames, scale=2)
-    assert values[1, 0] > 1.3 * values[3, 0]
+    assert values[1, 0] > 1.3 * values[2, 0]
 
 
 def test_energies_are_not_negative_and_sum_to_less_than_one(energy):
