@@ -14,7 +14,8 @@ import stst
 from small_runs import process, refused
 from small_runs import stst as command
 from stst.errors import InputError, StstError
-from stst_cli.main import Commands, main
+from stst_cli.commands import Commands
+from stst_cli.main import main
 
 
 def test_version():

@@ -14,6 +14,7 @@ from stst.video.clip import (
     to_uint8,
 )
 from stst.video.conversion import Converted, convert
+from stst.video.lazy import LazyFrames, LazyVideo
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.rates import parse_rate
 from stst.video.read import open_video, probe, read_video
@@ -26,6 +27,8 @@ __all__ = [
     "MAX_PIXELS",
     "Converted",
     "FrameRange",
+    "LazyFrames",
+    "LazyVideo",
     "SourceInfo",
     "Video",
     "VideoInfo",

@@ -1,0 +1,98 @@
+"""Tidy tables: one value per row, the same columns everywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stst.errors import InputError
+from stst.files import check_output, written_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: In this order; those that do not apply to a table are left out.
+COLUMNS = ("clip", "reference", "frame", "time_s", "model", "layer", "measure", "value", "unit")
+SUFFIXES = (".csv", ".parquet", ".json")
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Make a table of rows.
+
+    Parameters
+    ----------
+    rows
+        Each with some of `COLUMNS`. An undefined value is NaN.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns that any row has, in the order of `COLUMNS`.
+    """
+    import pandas as pd
+
+    listed = list(rows)
+    used = [column for column in COLUMNS if any(column in row for row in listed)]
+    return pd.DataFrame(listed, columns=used or list(COLUMNS))
+
+
+def check_table_output(path: Path, overwrite: bool = False) -> None:
+    """Refuse a name that no table can be written to, before any work.
+
+    Raises
+    ------
+    InputError
+        If the suffix is none of `SUFFIXES`, or see `stst.files.check_output`.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            f"{path}: a table is written as {', '.join(SUFFIXES)}; found "
+            f"{path.suffix or 'no suffix'!r}."
+        )
+    check_output(path, overwrite)
+
+
+def write_table(data: pd.DataFrame, path: Path, overwrite: bool = False) -> None:
+    """Write a table as its suffix says; it appears whole or not at all.
+
+    Parameters
+    ----------
+    data
+        Of `table`.
+    path
+        ``.csv`` (empty where undefined), ``.parquet``, or ``.json`` (a list of rows, null where
+        undefined). Numbers keep all their digits.
+    overwrite
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    InputError
+        See `check_table_output`.
+    """
+    check_table_output(path, overwrite)
+    suffix = path.suffix.lower()
+    with written_whole(path, overwrite) as part:
+        if suffix == ".parquet":
+            data.to_parquet(part, index=False, engine="pyarrow")
+        else:
+            text = as_csv(data) if suffix == ".csv" else as_json(data)
+            part.write_text(text, "utf-8", newline="\n")
+
+
+def as_csv(data: pd.DataFrame) -> str:
+    """Give a table as comma-separated values with a header."""
+    text: str = data.to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def as_json(data: pd.DataFrame) -> str:
+    """Give a table as a JSON list of rows."""
+    # pandas would round to 15 digits
+    rows = [
+        {key: None if value != value else value for key, value in row.items()}
+        for row in data.to_dict("records")
+    ]
+    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"

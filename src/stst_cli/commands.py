@@ -1,0 +1,70 @@
+"""What both programs share: errors become a line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import click
+
+from stst.errors import StstError
+
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group that turns the core's errors into a line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; exit 1 where it failed, 2 for bad input, 130 when interrupted."""
+        try:
+            return super().invoke(ctx)
+        except StstError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            click.echo(
+                "Error: out of memory. Use fewer --samples or a smaller --max-side "
+                "(--dry-run estimates what a run needs).",
+                err=True,
+            )
+            ctx.exit(1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # nobody reads any more; click ends quietly
+            where = f"{error.filename}: " if error.filename else ""
+            click.echo(f"Error: {where}{error.strerror or error}.", err=True)
+            ctx.exit(1)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Say whether this is Python's error, or one of torch's, without importing torch."""
+    return (
+        type(error).__name__ in ("MemoryError", "OutOfMemoryError")
+        or "DefaultCPUAllocator" in str(error)
+        or "MPS backend out of memory" in str(error)
+    )
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib import metadata
+
+    import stst
+
+    name = ctx.find_root().info_name
+    click.echo(f"{name} {stst.__version__} (torch {metadata.version('torch')})")
+    ctx.exit()
+
+
+#: ``--version`` of a program.
+version_option = click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    help="Show the versions and exit.",
+)  # fmt: skip
