@@ -1,0 +1,25 @@
+"""``stst-analyze``: measure stimuli and compare them with the clips they were made of."""
+
+from __future__ import annotations
+
+import click
+
+from stst_cli.analyze import compare, features
+from stst_cli.commands import Commands, version_option
+
+
+@click.group(cls=Commands)
+@version_option
+def main() -> None:
+    """Measure stimuli and compare them with the natural clips they were made of.
+
+    How closely does a metamer keep the low-level features of its clip?
+
+      stst-analyze compare clip.mp4 metamer.mkv -o comparison.csv
+
+    Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted.
+    """
+
+
+for command in (features.features, compare.compare):
+    main.add_command(command)

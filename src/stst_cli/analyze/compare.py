@@ -1,0 +1,65 @@
+"""``stst-analyze compare``: stimuli beside the natural clip they were made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
+from stst_cli.options import PATH
+
+
+@click.command(no_args_is_help=True)
+@click.argument("natural", type=PATH)
+@click.argument("others", type=PATH, metavar="OTHER...", nargs=-1, required=True)
+@clip_options
+@table_options
+def compare(
+    natural: Path,
+    others: tuple[Path, ...],
+    frames: str | None,
+    max_side: int | None,
+    output: Path | None,
+    as_json: bool,
+    overwrite: bool,
+) -> None:
+    """Compare the low-level features of every OTHER clip with those of the clip NATURAL.
+
+    Where the sidecar of a stimulus names NATURAL, the frames and the size that it was made with
+    are compared; for other clips, --frames and --max-side say what to take of NATURAL.
+    """
+    from stst.analysis.comparison import compare as compared
+    from stst.analysis.comparison import comparison_rows
+    from stst.analysis.features import Features, features
+    from stst.analysis.pairs import NaturalClip
+    from stst.video import LazyVideo
+    from stst_cli.analyze.progress import frames_counted
+
+    check_table(output, overwrite)
+    clip = NaturalClip(natural, frames, max_side)
+    # a bad clip is found before any is measured; none stays open, for there may be many
+    lengths: dict[Path, int] = {}
+    naturals: dict[LazyVideo, Features | None] = {}
+    for other in dict.fromkeys(others):
+        pair = clip.pair(other)
+        lengths[other] = len(pair.other)
+        naturals[pair.natural] = None
+        for note in pair.notes:
+            click.echo(f"Note: {note}", err=True)
+    rows: list[dict[str, Any]] = []
+    with frames_counted(sum(lengths.values()) + sum(map(len, naturals))) as begin:
+        for other, length in lengths.items():
+            pair = clip.pair(other)
+            reference = click.format_filename(pair.reference)
+            measured = naturals[pair.natural]
+            if measured is None:
+                measured = features(pair.natural, on_frame=begin(reference, length))
+                naturals[pair.natural] = measured
+            name = click.format_filename(other)
+            changed = features(pair.other, on_frame=begin(name, length))
+            rows += comparison.comparison_rows(
+                comparison.compare(measured, changed), name, reference
+            )
+    give_table(rows, output, as_json, overwrite)

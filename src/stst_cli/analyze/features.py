@@ -1,0 +1,44 @@
+"""``stst-analyze features``: low-level features of clips, frame by frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
+from stst_cli.options import PATH
+
+
+@click.command(no_args_is_help=True)
+@click.argument("clips", type=PATH, metavar="CLIP...", nargs=-1, required=True)
+@clip_options
+@table_options
+def features(
+    clips: tuple[Path, ...],
+    frames: str | None,
+    max_side: int | None,
+    output: Path | None,
+    as_json: bool,
+    overwrite: bool,
+) -> None:
+    """Measure the low-level features of every CLIP, frame by frame.
+
+    One tidy table of all clips: pixel intensity, contrast, pixel change, and magnitude and angle
+    of the optical flow. A clip that is named twice is measured once.
+    """
+    from stst.analysis.features import features as measure
+    from stst.video import LazyVideo
+    from stst_cli.analyze.progress import frames_counted
+
+    check_table(output, overwrite)
+    # a bad clip is found before any is measured; none stays open, for there may be many
+    lengths = {clip: len(LazyVideo(clip, frames, max_side)) for clip in clips}
+    rows: list[dict[str, Any]] = []
+    with frames_counted(sum(lengths.values())) as begin:
+        for clip, length in lengths.items():
+            name = click.format_filename(clip)
+            video = LazyVideo(clip, frames, max_side)
+            rows += measure(video, on_frame=begin(name, length)).rows(name)
+    give_table(rows, output, as_json, overwrite)

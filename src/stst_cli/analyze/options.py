@@ -1,0 +1,82 @@
+"""What several commands share: their options, and how they give a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from stst_cli.options import PATH
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def table_options(function: Function) -> Function:
+    """Add ``output``, ``as_json`` and ``overwrite`` of every command that makes a table."""
+    options = [
+        click.option("-o", "--output", type=PATH, metavar="TABLE",
+                     help="Write to X.csv, X.parquet or X.json.  [default: CSV on stdout]"),
+        click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON."),
+        overwrite_option,
+    ]  # fmt: skip
+    return _with(options, function)
+
+
+def clip_options(function: Function) -> Function:
+    """Add ``frames`` and ``max_side`` of every command that reads a part of a clip."""
+    options = [
+        click.option("--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based."),
+        click.option("--max-side", type=int, metavar="PX",
+                     help="Shrink so that the longer side has at most PX pixels."),
+    ]  # fmt: skip
+    return _with(options, function)
+
+
+#: ``overwrite``
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
+
+
+def check_table(output: Path | None, overwrite: bool) -> None:
+    """Refuse an output that no table can be written to, before any work."""
+    from stst.analysis.tables import check_table_output
+
+    if output is not None:
+        check_table_output(output, overwrite)
+
+
+def give_table(
+    rows: Iterable[Mapping[str, Any]], output: Path | None, as_json: bool, overwrite: bool
+) -> None:
+    """Write a table and say where it is, or print it.
+
+    Parameters
+    ----------
+    rows
+        See `stst.analysis.tables.table`.
+    output
+        The file to be made; None to print the table as CSV.
+    as_json
+        Print the rows as JSON instead, beside the file if there is one.
+    overwrite
+        Whether the file may exist.
+    """
+    from stst.analysis.tables import as_csv, table, write_table
+    from stst.analysis.tables import as_json as json_of
+
+    data = tables.table(rows)
+    if output is not None:
+        tables.write_table(data, output, overwrite)
+    if as_json:
+        click.echo(tables.as_json(data), nl=False)
+    elif output is None:
+        click.echo(tables.as_csv(data), nl=False)
+    else:
+        click.echo(f"table:    {click.format_filename(output)}")
+
+
+def _with(options: Sequence[Callable[[Any], Any]], function: Function) -> Function:
+    for option in reversed(options):
+        function = option(function)
+    return function
