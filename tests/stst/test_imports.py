@@ -10,8 +10,8 @@ import pytest
 
 SOURCES = Path(__file__).parents[2] / "src"
 HEAVY = (
-    "torch", "torchvision", "cv2", "av", "napari", "qtpy", "skimage", "h5py", "matplotlib", "pandas",
-    "pyarrow", "jinja2",
+    "torch", "torchvision", "cv2", "av", "napari", "qtpy", "skimage", "h5py", "matplotlib",
+    "pandas", "pyarrow", "jinja2",
 )  # fmt: skip
 
 HELP = f"""

@@ -30,8 +30,7 @@ def compare(
     Where the sidecar of a stimulus names NATURAL, the frames and the size that it was made with
     are compared; for other clips, --frames and --max-side say what to take of NATURAL.
     """
-    from stst.analysis.comparison import compare as compared
-    from stst.analysis.comparison import comparison_rows
+    from stst.analysis import comparison
     from stst.analysis.features import Features, features
     from stst.analysis.pairs import NaturalClip
     from stst.video import LazyVideo

@@ -62,8 +62,7 @@ def give_table(
     overwrite
         Whether the file may exist.
     """
-    from stst.analysis.tables import as_csv, table, write_table
-    from stst.analysis.tables import as_json as json_of
+    from stst.analysis import tables
 
     data = tables.table(rows)
     if output is not None:
