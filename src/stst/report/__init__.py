@@ -1,0 +1,11 @@
+"""A page that shows clips, their low-level features and how they were made.
+
+A report is a folder: ``index.html``, which needs no other file, and its figures and tables. Same
+clips and versions, same bytes. Nothing here needs torch.
+"""
+
+from stst.report.clips import Clip, open_clips
+from stst.report.content import frames_to_read
+from stst.report.write import check_report_output, write_report
+
+__all__ = ["Clip", "check_report_output", "frames_to_read", "open_clips", "write_report"]

@@ -1,0 +1,46 @@
+"""Numbers and foreign text as they are shown."""
+
+from __future__ import annotations
+
+import json
+import re
+from fractions import Fraction
+
+_LONG = 600  # characters of a value
+# control characters, halves of characters, and what turns the direction of writing
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def printable(text: str) -> str:
+    """Replace what cannot be shown as it is; line breaks and tabs can."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def text(value: object) -> str:
+    """Write any JSON value in one line."""
+    if isinstance(value, str):
+        shown = value
+    elif value is None:
+        shown = "none"
+    elif isinstance(value, bool):
+        shown = "yes" if value else "no"
+    elif isinstance(value, list) and not any(isinstance(one, list | dict) for one in value):
+        shown = ", ".join(text(one) for one in value) or "none"
+    else:
+        shown = json.dumps(value, ensure_ascii=False)
+    return shown if len(shown) <= _LONG else f"{shown[:_LONG]} …"
+
+
+def number(value: float) -> str:
+    """Write a number with three digits; a dash where it is undefined."""
+    if value != value:
+        return "–"
+    shown = f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
+    return shown.rstrip(".").replace("-", "−")
+
+
+def rate_text(rate: Fraction) -> str:
+    """Write a rate exactly, and as a decimal where it is a fraction."""
+    return f"{rate} Hz" if rate.denominator == 1 else f"{rate} Hz ({float(rate):.4g} Hz)"

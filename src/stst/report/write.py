@@ -1,0 +1,154 @@
+"""Writing a report: a folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stst.analysis.comparison import comparison_rows
+from stst.analysis.tables import table, write_table
+from stst.errors import InputError
+from stst.figures import feature_courses, feature_means, frame_sheet, picture
+from stst.files import check_output, written_whole
+from stst.report.clips import Clip
+from stst.report.content import Begin, Content, measure_content
+from stst.report.page import GENERATOR, page, part
+from stst.report.sections import SECTIONS, key_of
+
+PAGE = "index.html"
+FIGURES = ("frames", "features", "means")
+TABLES = ("features.csv", "comparison.csv")
+FILES = (PAGE, *(f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")), *TABLES)
+
+_SHARP = 200  # dots per inch of the drawn figures
+
+
+def write_report(
+    folder: Path | str,
+    clips: tuple[Clip, ...],
+    command: str = "",
+    overwrite: bool = False,
+    begin: Begin = lambda name, frames: lambda frame: None,
+) -> tuple[Path, ...]:
+    """Write a report of clips.
+
+    Parameters
+    ----------
+    folder
+        To be made.
+    clips
+        Of `open_clips`.
+    command
+        What the user typed, for the page.
+    overwrite
+        Whether a report that is there may be replaced.
+    begin
+        Called with the label of a clip and the number of frames to go through; what it returns is
+        called once for each, and raising in it cancels. There are `frames_to_read` in all.
+
+    Returns
+    -------
+    tuple of Path
+        The files, the page first.
+
+    Raises
+    ------
+    InputError
+        See `check_report_output`.
+    StstError
+        If writing fails.
+    """
+    folder = Path(folder)
+    replace = check_report_output(folder, overwrite)
+    with written_whole(folder, replace) as beside:
+        beside.mkdir()
+        content = measure_content(clips, beside, begin)
+        _write_figures(content, beside)
+        _write_tables(content, beside)
+        (beside / PAGE).write_bytes(_page_of(content, command))
+    return tuple(folder / name for name in FILES)
+
+
+def check_report_output(folder: Path, overwrite: bool) -> bool:
+    """Refuse a folder that no report can be written to, before any work.
+
+    Parameters
+    ----------
+    folder
+        To be made.
+    overwrite
+        Whether a report that is there may be replaced.
+
+    Returns
+    -------
+    bool
+        Whether there is something that will be replaced.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made there, or something is there that is no report, or that is
+        one and `overwrite` is false.
+    """
+    if not folder.name or folder.name == "..":
+        raise InputError(f"{folder}: a report is a folder of its own. Give a name such as report/.")
+    if folder.is_dir() and not any(folder.iterdir()):
+        check_output(folder, overwrite=True)
+        return True
+    if overwrite and (folder.exists() or folder.is_symlink()):
+        _check_ours(folder)
+    check_output(folder, overwrite)
+    return overwrite
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse to replace anything that is not a report, or holds more than one."""
+    if not folder.is_dir() or not _is_page(folder / PAGE):
+        raise InputError(f"{folder} is not a report, so it is not replaced. Choose another name.")
+    foreign = sorted(one.name for one in folder.iterdir() if one.name not in FILES)
+    if foreign:
+        raise InputError(
+            f"{folder} holds {foreign[0]!r}, which is not of a report; it would be deleted. "
+            "Choose another name."
+        )
+
+
+def _is_page(path: Path) -> bool:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return GENERATOR in file.read(4096)
+    except OSError:
+        return False
+
+
+def _page_of(content: Content, command: str) -> bytes:
+    natural = content.natural.path.name or str(content.natural.path)
+    others = content.clips[1:]
+    title = f"{natural} and {others[0].label if len(others) == 1 else f'{len(others)} other clips'}"
+    notes = dict.fromkeys(note for clip in content.clips for note in clip.notes)
+    lead = part("lead.html", key=key_of(content), notes=list(notes), files=FILES[1:])
+    return page(title, lead, [section(content) for section in SECTIONS], command)
+
+
+def _write_figures(content: Content, folder: Path) -> None:
+    captions = [f"frame {one}, {content.seconds(one):.3f} s" for one in content.numbers]
+    sheet = frame_sheet(content.stills, captions)
+    for name, figure, dpi in (
+        ("frames", sheet, None),
+        ("features", feature_courses(content.features), _SHARP),
+        ("means", feature_means(content.features), _SHARP),
+    ):
+        for kind in ("png", "svg"):
+            (folder / f"{name}.{kind}").write_bytes(picture(figure, kind, dpi))
+
+
+def _write_tables(content: Content, folder: Path) -> None:
+    features = [
+        row for clip in content.clips for row in content.features[clip.label].rows(clip.name)
+    ]
+    compared = [
+        row
+        for clip in content.clips[1:]
+        for row in comparison_rows(content.comparisons[clip.label], clip.name, content.natural.name)
+    ]
+    for name, rows in zip(TABLES, (features, compared), strict=True):
+        write_table(table(rows), folder / name)

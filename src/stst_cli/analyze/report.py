@@ -1,0 +1,66 @@
+"""``stst-analyze report``: a page that shows clips beside each other, and its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stst_cli.analyze.options import clip_options, overwrite_option
+from stst_cli.options import PATH
+
+
+@click.command(no_args_is_help=True)
+@click.argument("natural", type=PATH)
+@click.argument("others", type=PATH, metavar="OTHER...", nargs=-1, required=True)
+@click.option("-o", "--output", type=PATH, required=True, metavar="DIR", help="Folder to make.")
+@clip_options
+@overwrite_option
+@click.option("--json", "as_json", is_flag=True, help="Print the paths as JSON.")
+def report(
+    natural: Path,
+    others: tuple[Path, ...],
+    output: Path,
+    frames: str | None,
+    max_side: int | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Make a page that shows every OTHER clip beside the clip NATURAL.
+
+    DIR/index.html needs no other file and no network: frames, previews, low-level features over
+    time, their comparison, and how each clip was made. Figures and tables lie beside it.
+
+    Where the sidecar of a stimulus names NATURAL, the frames and the size that it was made with
+    are shown; for other clips, --frames and --max-side say what to take of NATURAL.
+    """
+    import json
+
+    from stst.report import check_report_output, frames_to_read, open_clips, write_report
+    from stst_cli.analyze.progress import frames_counted
+
+    check_report_output(output, overwrite)
+    clips = open_clips(natural, others, frames, max_side)
+    for note in dict.fromkeys(note for clip in clips for note in clip.notes):
+        click.echo(f"Note: {note}", err=True)
+    command = _command(natural, others, frames, max_side)
+    with frames_counted(frames_to_read(clips)) as begin:
+        paths = write_report(output, clips, command, overwrite, begin)
+    names = [click.format_filename(path) for path in paths]
+    if as_json:
+        page, *files = names
+        click.echo(json.dumps({"report": page, "files": files}, indent=2))
+    else:
+        click.echo(names[0])
+
+
+def _command(
+    natural: Path, others: tuple[Path, ...], frames: str | None, max_side: int | None
+) -> str:
+    """Write what makes the page, without what does not change it."""
+    import shlex
+
+    words = ["stst-analyze", "report", str(natural), *map(str, others), "-o", "DIR"]
+    words += ["--frames", frames] if frames is not None else []
+    words += ["--max-side", str(max_side)] if max_side is not None else []
+    return shlex.join(words)
