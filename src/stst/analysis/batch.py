@@ -1,0 +1,374 @@
+"""Many pairs of clips: measured side by side, each result kept, and all in one table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache, lru_cache, partial
+from pathlib import Path
+from typing import Any, Literal
+
+import stst
+from stst.analysis.comparison import compare, comparison_rows
+from stst.analysis.features import Features, features
+from stst.analysis.lanes import Failure, in_processes
+from stst.analysis.manifest import NamedPair, label_key
+from stst.analysis.pairs import Alignment, NaturalClip
+from stst.analysis.tables import COLUMNS
+from stst.errors import InputError
+from stst.files import check_output, sha256_of, sha256_of_file, written_whole
+from stst.video import LazyVideo, sidecar_path
+from stst.video.ranges import parse_range
+from stst.video.resize import fitted_size
+
+#: Tables of the whole batch; the first two also of every pair.
+FEATURES, COMPARISON, ERRORS = "features.csv", "comparison.csv", "errors.csv"
+#: Written last, so that a pair that has it is done.
+RECORD = "record.json"
+# says that a folder is one of ours
+_MARK = "batch.json"
+_OF_A_BATCH = {FEATURES, COMPARISON, ERRORS, _MARK}
+_OF_A_PAIR = {FEATURES, COMPARISON, RECORD}
+# to be raised when a record or a table changes its meaning: everything is measured again
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is taken of natural clips where no sidecar says it; see `stst.analysis.pairs`.
+
+    Attributes
+    ----------
+    frames
+        ``"A:B"``; None for all.
+    max_side
+        In pixels; None for the full size.
+    """
+
+    frames: str | None = None
+    max_side: int | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is kept of a pair.
+
+    Attributes
+    ----------
+    features, comparison
+        Tables as CSV.
+    record
+        What was measured, and how.
+    """
+
+    features: str
+    comparison: str
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a pair.
+
+    Attributes
+    ----------
+    pair
+        Its clips and label.
+    state
+        ``"up to date"`` if an earlier result was kept.
+    error
+        Why it failed, one line.
+    notes
+        What a reader of the result should know, one sentence each.
+    """
+
+    pair: NamedPair
+    state: Literal["done", "up to date", "failed"]
+    error: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+Measure = Callable[[NamedPair, Settings], Measured]
+
+
+def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
+    """Measure and compare two clips.
+
+    Parameters
+    ----------
+    pair
+        The clips.
+    settings
+        For the natural one.
+
+    Raises
+    ------
+    InputError
+        If a clip cannot be read, or they cannot be compared.
+    """
+    import cv2
+
+    for path in (pair.natural_path, pair.other_path):
+        if not path.exists():
+            raise InputError(f"{path} does not exist. Check the name and the folder.")
+    identity = _identity(pair, settings, sha256_of)
+    opened = NaturalClip(pair.natural_path, settings.frames, settings.max_side).pair(
+        pair.other_path
+    )
+    sha256 = identity["natural"]["sha256"]
+    natural = _natural_features(pair.natural_path, sha256, opened.alignment)
+    other = features(opened.other)
+    name = _text(pair.other)
+    reference = _text(f"{pair.natural} {opened.alignment}".strip())
+    return Measured(
+        _csv([*natural.rows(reference), *other.rows(name)]),
+        _csv(comparison_rows(compare(natural, other), name, reference)),
+        {
+            **identity,
+            "notes": [_text(note) for note in opened.notes],
+            "versions": {"napari-stst": stst.__version__, "opencv": cv2.__version__},
+        },
+    )
+
+
+def run_batch(
+    pairs: Sequence[NamedPair],
+    folder: Path,
+    settings: Settings = Settings(),
+    jobs: int = 1,
+    measure: Measure = measure_pair,
+) -> Generator[Outcome, None, None]:
+    """Measure pairs side by side; keep what an earlier run has measured already.
+
+    Parameters
+    ----------
+    pairs
+        In the order of the tables.
+    folder
+        Where results go; made if it does not exist. Each pair gets a folder ``<label>`` with
+        its tables and its record; it appears whole or not at all. Tables of all pairs that are
+        done, and of errors if there are any, are written at the end.
+    settings
+        For natural clips without a sidecar that says what was taken of them.
+    jobs
+        Number of processes. A script that calls this needs the guard
+        ``if __name__ == "__main__":``, as the processes import it.
+    measure
+        What is done with each pair, found by its name in the processes.
+
+    Yields
+    ------
+    Outcome
+        Of every pair, as soon as it is known: first of those that are up to date. One that
+        fails, even by a crash, does not keep others from being done. Closing the generator ends
+        the processes and keeps what is done.
+
+    Raises
+    ------
+    InputError
+        If labels are not different, the folder holds something else, or a setting is wrong.
+    StstError
+        If results cannot be written.
+    """
+    _check(pairs, folder, settings)
+    return _outcomes(pairs, folder, settings, jobs, measure)
+
+
+def _outcomes(
+    pairs: Sequence[NamedPair], folder: Path, settings: Settings, jobs: int, measure: Measure
+) -> Generator[Outcome, None, None]:
+    _claim(folder)
+    errors: dict[str, str] = {}
+    todo = []
+    hashed = cache(sha256_of)
+    for pair in pairs:
+        place = folder / pair.label
+        error = _why_not_ours(place)
+        if _is_current(place, pair, settings, hashed):
+            yield Outcome(pair, "up to date")
+        elif error is not None:
+            errors[pair.label] = error
+            yield Outcome(pair, "failed", error)
+        else:
+            todo.append(pair)
+    with closing(in_processes(partial(_measured, settings, measure), todo, jobs, _calm)) as results:
+        for pair, result in results:
+            if isinstance(result, Failure):
+                errors[pair.label] = result.message
+                yield Outcome(pair, "failed", result.message)
+            else:
+                _write(folder / pair.label, result)
+                yield Outcome(pair, "done", notes=tuple(result.record["notes"]))
+    _write_tables(pairs, folder, errors)
+
+
+def _measured(settings: Settings, measure: Measure, pair: NamedPair) -> Measured:
+    return measure(pair, settings)
+
+
+def _calm() -> None:
+    """Compute on one thread: the other cores have their own pairs."""
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+@lru_cache(maxsize=1)
+def _natural_features(path: Path, sha256: str, alignment: Alignment) -> Features:
+    """Measure a natural clip; samples that were made of it follow each other."""
+    return features(
+        LazyVideo(path, alignment.frames, alignment.max_side, resample_fps=alignment.resample_fps)
+    )
+
+
+def _identity(pair: NamedPair, settings: Settings, hashed: Callable[[Path], str]) -> dict[str, Any]:
+    """Describe all that a result depends on."""
+
+    def clip(name: str, path: Path) -> dict[str, Any]:
+        sidecar = sidecar_path(path)
+        return {
+            "path": name,
+            "sha256": hashed(path),
+            "sidecar_sha256": sha256_of_file(sidecar) if sidecar.is_file() else None,
+        }
+
+    return {
+        "format": _FORMAT,
+        "label": pair.label,
+        "natural": clip(pair.natural, pair.natural_path),
+        "other": clip(pair.other, pair.other_path),
+        "settings": {"frames": settings.frames, "max_side": settings.max_side},
+    }
+
+
+def _is_current(
+    place: Path, pair: NamedPair, settings: Settings, hashed: Callable[[Path], str]
+) -> bool:
+    """Say whether measuring now would give what is there."""
+    try:
+        record = json.loads((place / RECORD).read_text("utf-8"))
+        # hashing takes a while, so only where there is something to compare with
+        identity = _identity(pair, settings, hashed)
+    except (OSError, ValueError, RecursionError):
+        return False
+    if not isinstance(record, dict) or not all((place / name).is_file() for name in _OF_A_PAIR):
+        return False
+    return all(record.get(key) == value for key, value in identity.items())
+
+
+def _check(pairs: Sequence[NamedPair], folder: Path, settings: Settings) -> None:
+    if settings.frames is not None:
+        parse_range(settings.frames, 2**62, "the clips")
+    fitted_size(2**31, 2**31, settings.max_side)
+    seen = {label_key(name): f"a file of the batch, {name}" for name in _OF_A_BATCH}
+    for pair in pairs:
+        key = label_key(pair.label)
+        if key in seen:
+            raise InputError(f"the label {pair.label!r} is that of {seen[key]}. Choose another.")
+        seen[key] = f"{pair.natural} and {pair.other}"
+    check_output(folder, overwrite=True)
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; results go to a folder. Choose another name.")
+    names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+    ours = _OF_A_BATCH if _MARK in names else set()
+    for name in names:
+        if name not in ours and not (ours and (folder / name / RECORD).is_file()):
+            raise InputError(
+                f"{folder} holds {name!r}, which is no result of an earlier batch. Choose another "
+                "folder, or move it away."
+            )
+
+
+def _claim(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    if not (folder / _MARK).exists():
+        with written_whole(folder / _MARK) as part:
+            part.write_text(json.dumps({"format": _FORMAT}) + "\n", "utf-8")
+
+
+def _why_not_ours(place: Path) -> str | None:
+    """Say what would be lost if a pair's folder were replaced."""
+    if not place.is_dir():
+        return None
+    others = sorted(e.name for e in place.iterdir() if e.name not in _OF_A_PAIR)
+    foreign = [name for name in others if not name.startswith(".")]
+    if not foreign:
+        return None
+    return f"{place} holds {foreign[0]!r}, which would be deleted. Move it away."
+
+
+def _write(place: Path, measured: Measured) -> None:
+    with written_whole(place, overwrite=True) as part:
+        part.mkdir()
+        (part / FEATURES).write_text(measured.features, "utf-8", newline="\n")
+        (part / COMPARISON).write_text(measured.comparison, "utf-8", newline="\n")
+        text = json.dumps(measured.record, indent=1) + "\n"
+        (part / RECORD).write_text(text, "utf-8", newline="\n")
+
+
+def _write_tables(pairs: Sequence[NamedPair], folder: Path, errors: Mapping[str, str]) -> None:
+    done = [folder / pair.label for pair in pairs if pair.label not in errors]
+    for name in (FEATURES, COMPARISON):
+        if done:
+            _join([place / name for place in done], folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    if not errors:
+        (folder / ERRORS).unlink(missing_ok=True)
+        return
+    with written_whole(folder / ERRORS, overwrite=True) as part, _opened(part, "w") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("label", "natural", "other", "error"))
+        for pair in pairs:
+            if pair.label in errors:
+                cells = (pair.label, pair.natural, pair.other, errors[pair.label])
+                writer.writerow(map(_text, cells))
+
+
+def _join(parts: Iterable[Path], path: Path) -> None:
+    """Put tables of the same columns one after another; what two of them hold, once."""
+    names: set[tuple[str, ...]] = set()
+    with written_whole(path, overwrite=True) as beside, _opened(beside, "w") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        for number, one in enumerate(parts):
+            with _opened(one, "r") as source:
+                rows = csv.reader(source)
+                header = next(rows)
+                places = [header.index(name) for name in ("clip", "reference") if name in header]
+                if number == 0:
+                    writer.writerow(header)
+                new = set()
+                for row in rows:
+                    name = tuple(row[place] for place in places)
+                    if name not in names:
+                        new.add(name)
+                        writer.writerow(row)
+                names |= new
+
+
+def _csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Write a table as `stst.analysis.tables.as_csv` does, without the time that pandas takes."""
+    listed = list(rows)
+    columns = [column for column in COLUMNS if any(column in row for row in listed)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in listed:
+        cells = [row.get(column, "") for column in columns]
+        writer.writerow("" if cell != cell else cell for cell in cells)
+    return text.getvalue()
+
+
+def _opened(path: Path, mode: str) -> Any:
+    return open(path, mode, encoding="utf-8", newline="")
+
+
+def _text(name: str) -> str:
+    """Give a name that may hold bytes which are no text as text."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

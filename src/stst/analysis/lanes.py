@@ -1,0 +1,199 @@
+"""Work in processes of their own, so that a crash costs no more than the piece it happened in."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import connection, get_context, resource_tracker
+from multiprocessing.context import SpawnProcess
+from typing import Any, Generic, TypeVar
+
+from stst.errors import StstError
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
+
+# enough for a process to end that was asked to, in seconds
+_PATIENCE = 5.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a piece of work has no result.
+
+    Attributes
+    ----------
+    message
+        One line.
+    """
+
+    message: str
+
+
+def available_cores() -> int:
+    """Count the processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_processes(
+    do: Callable[[Work], Result],
+    works: Iterable[Work],
+    jobs: int,
+    prepare: Callable[[], None] = lambda: None,
+) -> Generator[tuple[Work, Result | Failure], None, None]:
+    """Do pieces of work side by side.
+
+    Parameters
+    ----------
+    do
+        What is done with each. As it is started in new processes, it is found by its name: a
+        function of a module, or a `functools.partial` of one. The same goes for `prepare`.
+    works
+        Given out in order.
+    jobs
+        Number of processes.
+    prepare
+        Called first in each process.
+
+    Yields
+    ------
+    tuple
+        A piece of work and its result, or a `Failure` if an exception was raised or the process
+        died; in the order in which they end. If this generator is closed or interrupted, the
+        processes are ended.
+    """
+    waiting = deque(works)
+    lanes = [_Lane(do, prepare) for _ in range(min(jobs, len(waiting)))]
+    finished: list[tuple[Work, Result | Failure]] = []
+    try:
+        while True:
+            for lane in lanes:
+                if not lane.busy and waiting:
+                    lane.begin(waiting.popleft())
+            yield from finished
+            busy = [lane for lane in lanes if lane.busy]
+            if not busy:
+                return
+            ready = connection.wait([lane.pipe for lane in busy])
+            finished = [lane.end() for lane in busy if lane.pipe in ready]
+    finally:
+        for lane in lanes:
+            lane.stop()
+
+
+class _Lane(Generic[Work, Result]):
+    """One process after another, each but the first because the one before it died."""
+
+    pipe: connection.Connection
+    _process: SpawnProcess | None = None
+
+    def __init__(self, do: Callable[[Work], Result], prepare: Callable[[], None]) -> None:
+        self._do, self._prepare = do, prepare
+        self._works: list[Work] = []
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._works)
+
+    def begin(self, work: Work) -> None:
+        if self._process is None or not self._process.is_alive():
+            self.stop()
+            self._start()
+        self._works.append(work)
+        # if it died just now, the end of the pipe says so
+        with suppress(OSError):
+            self.pipe.send(work)
+
+    def end(self) -> tuple[Work, Result | Failure]:
+        """Give what came of the work; to be called when the pipe has something to say."""
+        work = self._works.pop()
+        try:
+            return work, self.pipe.recv()
+        except (EOFError, OSError):
+            assert self._process is not None
+            self._process.join(_PATIENCE)
+            failure = Failure(_death(self._process.exitcode))
+            self.stop()
+            return work, failure
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        self._process.join(_PATIENCE)
+        if self._process.is_alive():
+            self._process.kill()
+        self.pipe.close()
+        self._process = None
+
+    def _start(self) -> None:
+        context = get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, self._do, self._prepare), daemon=True
+        )
+        with _uninterrupted():
+            self._process.start()
+        theirs.close()
+
+
+def _serve(
+    pipe: connection.Connection, do: Callable[[Any], object], prepare: Callable[[], None]
+) -> None:
+    """Work until the other end of the pipe is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; it is the parent's matter
+    prepare()
+    with suppress(EOFError, OSError):
+        while True:
+            work = pipe.recv()
+            try:
+                result = do(work)
+            except StstError as error:
+                result = Failure(_line(error))
+            except Exception as error:
+                result = Failure(f"{type(error).__name__}: {_line(error)}")
+            pipe.send(result)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Start processes that do not hear Ctrl-C even before they can say so."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # started with the first process otherwise, which undoes the mask
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _death(code: int | None) -> str:
+    """Say how a process ended."""
+    if code is None or code >= 0:
+        return f"the process that worked on it ended by itself (exit code {code})."
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    if name == "SIGKILL":
+        return (
+            "the process that worked on it was killed (SIGKILL), perhaps because memory ran out. "
+            "Do less side by side, or smaller frames."
+        )
+    return (
+        f"the process that worked on it crashed ({name}). A file that it decoded may be damaged: "
+        "copy or export it again."
+    )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).splitlines())

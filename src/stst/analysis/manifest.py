@@ -1,0 +1,289 @@
+"""Which clips belong together: manifests, and folders matched by file stem."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stst.analysis.rows import read_rows
+from stst.errors import InputError
+from stst.video.arrays import ARRAY_SUFFIXES
+from stst.video.ffmpeg import VIDEO_SUFFIXES
+from stst.video.pictures import PICTURE_SUFFIXES
+
+# as a part of a path, a name may take 255 bytes on most systems
+_LONGEST, _LONGEST_BYTES = 100, 200
+_PUNCTUATION = "._- "
+_DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
+    f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³"
+}
+#: What `--samples` writes; the seed is the second group.
+_SAMPLE = re.compile(r"(.+)_seed([0-9]+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class NamedPair:
+    """A natural clip, what was made of it, and a name for the two.
+
+    Attributes
+    ----------
+    label
+        A safe name of a folder, see `label_problem`.
+    natural, other
+        The clips, as whoever named them wrote it.
+    folder
+        What these names are relative to.
+
+    Raises
+    ------
+    InputError
+        If the label cannot name a folder.
+    """
+
+    label: str
+    natural: str
+    other: str
+    folder: Path = Path()
+
+    def __post_init__(self) -> None:
+        problem = label_problem(self.label)
+        if problem:
+            raise InputError(f"the label {self.label!r} {problem}")
+
+    @property
+    def natural_path(self) -> Path:
+        """Where the natural clip is."""
+        return self.folder / self.natural
+
+    @property
+    def other_path(self) -> Path:
+        """Where the other clip is."""
+        return self.folder / self.other
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    where: str
+    natural: str
+    other: str
+    label: str | None
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.other
+
+    @property
+    def stem(self) -> str:
+        return _usable(self.path.name if self.path.is_dir() else self.path.stem)
+
+    @property
+    def long_stem(self) -> str:
+        parent = os.path.basename(os.path.dirname(os.path.abspath(self.path)))
+        return _usable(f"{parent}_{self.stem}")
+
+
+def read_pairs(manifest: Path) -> list[NamedPair]:
+    """Read the pairs that a manifest names.
+
+    Parameters
+    ----------
+    manifest
+        ``.csv`` or ``.tsv`` with the columns, or ``.toml`` with tables ``[[pairs]]`` of the keys
+        ``natural``, ``other`` and, if wanted, ``label``. Relative paths are relative to the
+        manifest's folder. A pair without a label is called as the other clip's stem, or, where
+        several are called so, ``<parent folder>_<stem>``.
+
+    Raises
+    ------
+    InputError
+        Naming the file, the row and the field, see `stst.analysis.rows.read_rows`; also if a
+        label cannot name a folder or comes twice.
+    """
+    rows = read_rows(manifest, "pairs", ("natural", "other"), ("label",))
+    return _labelled(
+        [
+            _Wanted(row.where, row["natural"], row["other"], row.get("label"), manifest.parent)
+            for row in rows
+        ],
+        f"{manifest}: give them a label",
+    )
+
+
+def match_folders(naturals: Path, others: Path) -> tuple[list[NamedPair], list[str]]:
+    """Match the clips of two folders by their stems.
+
+    Parameters
+    ----------
+    naturals, others
+        The folders. ``cat.mkv`` and ``cat_seed7.mkv`` in the second belong to ``cat.mp4`` in the
+        first.
+
+    Returns
+    -------
+    pairs : list of NamedPair
+        By the natural clip's stem, then by seed.
+    notes : list of str
+        One sentence for each clip that belongs to none.
+
+    Raises
+    ------
+    InputError
+        If one is no folder, both are the same, two clips in a folder have one stem, or none match.
+    """
+    for folder in (naturals, others):
+        if not folder.is_dir():
+            raise InputError(f"{folder} is not a folder. Give a manifest, or two folders.")
+    if naturals.samefile(others):
+        raise InputError(f"{naturals} and {others} are the same folder. Give two.")
+    here, there = clips_in(naturals), clips_in(others)
+    matches, notes = [], []
+    for stem, other in there.items():
+        natural, seed = _natural_of(stem, here)
+        if natural in here:
+            matches.append((natural, seed, other))
+        else:
+            notes.append(f"{other} belongs to no clip in {naturals}.")
+    if not matches:
+        raise InputError(
+            f"no clip in {others} ({_some(there)}) belongs to one in {naturals} ({_some(here)}). "
+            "They belong together by name: cat.mkv and cat_seed7.mkv to cat.mp4."
+        )
+    used = {natural for natural, _, _ in matches}
+    notes += [f"{here[n]} has no clip in {others}." for n in here if n not in used]
+    wanted = [
+        _Wanted(str(other), str(here[natural]), str(other), None, Path())
+        for natural, _, other in sorted(matches)
+    ]
+    return _labelled(wanted, "write a manifest that gives them a label"), notes
+
+
+def clips_in(folder: Path) -> dict[str, Path]:
+    """List the clips in a folder by stem: video files, arrays, and folders of pictures.
+
+    Hidden files, previews, unfinished runs and sidecars are none.
+
+    Raises
+    ------
+    InputError
+        If there is none, or two have the same stem.
+    """
+    found: dict[str, Path] = {}
+    for entry in sorted(folder.iterdir()):
+        stem = _clip_stem(entry)
+        if stem is None:
+            continue
+        if stem in found:
+            raise InputError(
+                f"{found[stem]} and {entry} have the same stem, so it is not clear which one "
+                "belongs to the clip of that name. Move one away, or write a manifest."
+            )
+        found[stem] = entry
+    if not found:
+        raise InputError(
+            f"{folder} holds no clips. Clips are {', '.join((*VIDEO_SUFFIXES, *ARRAY_SUFFIXES))} "
+            "files and folders of pictures."
+        )
+    return found
+
+
+def label_problem(label: str) -> str | None:
+    """Say why a label cannot name a folder, on any system and inside the one it is meant for.
+
+    Returns
+    -------
+    str or None
+        The end of a sentence that began with the label; None for a good one.
+    """
+    if not label:
+        return "is empty."
+    odd = sorted({char for char in label if not _is_plain(char)})
+    if odd:
+        return (
+            f"holds {' '.join(map(repr, odd))}. It names a folder: letters, digits, '.', '_', "
+            "'-' and spaces are allowed."
+        )
+    if label[0] in ". " or label[-1] in ". ":
+        return "begins or ends with a dot or a space. It names a folder."
+    if len(label) > _LONGEST or len(label.encode()) > _LONGEST_BYTES:
+        return (
+            f"is too long ({len(label)} characters). At most {_LONGEST} are allowed "
+            f"({_LONGEST_BYTES} bytes in UTF-8)."
+        )
+    if label.split(".")[0].strip().upper() in _DEVICES:
+        return "is a name that Windows reserves for a device. Choose another."
+    return None
+
+
+def label_key(label: str) -> str:
+    """Give what labels that name the same folder on some system have in common."""
+    return unicodedata.normalize("NFC", label).casefold()
+
+
+def _labelled(wanted: Sequence[_Wanted], hint: str) -> list[NamedPair]:
+    shorts = [_usable(one.stem) if one.label is None else one.label for one in wanted]
+    counts = Counter(map(label_key, shorts))
+    pairs: dict[str, tuple[_Wanted, NamedPair]] = {}
+    for one, short in zip(wanted, shorts, strict=True):
+        alone = one.label is not None or counts[label_key(short)] == 1
+        label = unicodedata.normalize("NFC", short if alone else one.long_stem)
+        problem = label_problem(label)
+        if problem and one.label is None:
+            raise InputError(f"{one.where}: {one.path.name!r} gives no label; {hint}.")
+        if problem:
+            raise InputError(f"{one.where}: the label {label!r} {problem}")
+        key = label_key(label)
+        if key in pairs:
+            raise InputError(
+                f"{one.where}: the label {label!r} is that of {pairs[key][0].where}, too. Labels "
+                f"name folders and must differ in more than capitals; {hint}."
+            )
+        pairs[key] = one, NamedPair(label, one.natural, one.other, one.folder)
+    return [pair for _, pair in pairs.values()]
+
+
+def _usable(name: str) -> str:
+    """Make a label of a name that nobody chose as one."""
+    composed = unicodedata.normalize("NFC", name)
+    return "".join(char if _is_plain(char) else "_" for char in composed).strip(". ")
+
+
+def _is_plain(char: str) -> bool:
+    # marks are parts of words in many scripts
+    return char in _PUNCTUATION or unicodedata.category(char)[0] in "LMN"
+
+
+def _clip_stem(entry: Path) -> str | None:
+    name = entry.name
+    if name.startswith(".") or name.lower().endswith((".preview.mp4", ".run")):
+        return None
+    if entry.is_dir():
+        return unicodedata.normalize("NFC", name) if _has_pictures(entry) else None
+    if entry.suffix.lower() not in (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES):
+        return None
+    return unicodedata.normalize("NFC", entry.stem)
+
+
+def _has_pictures(folder: Path) -> bool:
+    return any(
+        entry.suffix.lower() in PICTURE_SUFFIXES and not entry.name.startswith(".")
+        for entry in folder.iterdir()
+    )
+
+
+def _natural_of(stem: str, naturals: dict[str, Path]) -> tuple[str, int]:
+    """Give the stem of the natural clip and the seed, -1 for none."""
+    sample = _SAMPLE.fullmatch(stem)
+    if stem in naturals or sample is None:
+        return stem, -1
+    return sample[1], int(sample[2])
+
+
+def _some(clips: dict[str, Path]) -> str:
+    names = [path.name for path in clips.values()]
+    return ", ".join([*names[:3], "…"] if len(names) > 3 else names)

@@ -1,0 +1,178 @@
+"""Rows of text that a manifest lists: CSV, TSV or TOML. Nothing in it is executed."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from stst.errors import InputError
+
+#: Of manifests.
+MANIFEST_SUFFIXES = (".csv", ".tsv", ".toml")
+
+
+class Row(dict[str, str]):
+    """The fields of one row that are not empty.
+
+    Attributes
+    ----------
+    where
+        The file and the place in it, for messages.
+    """
+
+    def __init__(self, where: str, fields: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.where = where
+
+
+def read_rows(
+    path: Path, table: str, required: Collection[str], optional: Collection[str]
+) -> list[Row]:
+    """Read a manifest.
+
+    Parameters
+    ----------
+    path
+        A CSV file with a header, the same separated by tabs, or TOML with tables ``[[table]]``;
+        in UTF-8.
+    table
+        What the rows are, in the plural, and how the tables are called in TOML.
+    required
+        Fields that every row has.
+    optional
+        Fields that a row may have; in CSV an empty cell stands for none.
+
+    Returns
+    -------
+    list of Row
+        At least one. Space around a field is left out.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a field is unknown, missing, empty or no text, or there are no
+        rows. Names the file, the line (in TOML the number of the table, from 1) and the field.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in MANIFEST_SUFFIXES:
+        raise InputError(
+            f"{path}: a manifest is a {', '.join(MANIFEST_SUFFIXES)} file; found "
+            f"{suffix or 'no suffix'!r}."
+        )
+    fields = _Fields(required, optional)
+    text = _text(path)
+    if suffix == ".toml":
+        rows = list(_toml_rows(path, text, table, fields))
+    else:
+        rows = list(_csv_rows(path, text, "," if suffix == ".csv" else "\t", fields))
+    if not rows:
+        raise InputError(f"{path} lists no {table}. It needs {fields}.")
+    return rows
+
+
+class _Fields:
+    """Which fields there may be."""
+
+    def __init__(self, required: Collection[str], optional: Collection[str]) -> None:
+        self.required, self.known = list(required), [*required, *optional]
+
+    def __str__(self) -> str:
+        optional = self.known[len(self.required) :]
+        extra = f"; optional: {', '.join(optional)}" if optional else ""
+        return f"{', '.join(self.required)}{extra}"
+
+    def check_names(self, where: str, names: Collection[str], kind: str) -> None:
+        for name in names:
+            if name not in self.known:
+                close = difflib.get_close_matches(name.lower(), self.known, n=1)
+                meant = f" (did you mean {close[0]!r}?)" if close else ""
+                raise InputError(f"{where}: unknown {kind} {name!r}{meant}. Allowed are {self}.")
+        for name in self.required:
+            if name not in names:
+                raise InputError(f"{where}: the {kind} {name!r} is missing. Needed are {self}.")
+
+    def row(self, where: str, fields: Mapping[str, str]) -> Row:
+        """Check the values; leave out empty ones."""
+        for name, value in fields.items():
+            odd = next((char for char in value if ord(char) < 32 or ord(char) == 127), None)
+            if odd is not None:
+                raise InputError(f"{where}: {name} holds the control character {odd!r}.")
+            if not value and name in self.required:
+                raise InputError(f"{where}: {name} is empty.")
+        return Row(where, {name: value for name, value in fields.items() if value})
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such manifest.") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file in UTF-8. Save it as UTF-8.") from error
+
+
+def _csv_rows(path: Path, text: str, separator: str, fields: _Fields) -> Iterator[Row]:
+    lines = _csv_lines(path, text, separator)
+    where, header = next(lines, (f"{path}, line 1", []))
+    if len(header) == 1:
+        other = next((one for one in (",", ";", "\t") if one in header[0]), None)
+        if other is not None:
+            raise InputError(
+                f"{where}: the columns are separated by {other!r}. A .csv file has commas, a .tsv "
+                "file has tabs."
+            )
+    fields.check_names(where, header, "column")
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise InputError(f"{where}: the column {twice!r} comes twice.")
+    for where, cells in lines:
+        if len(cells) != len(header):
+            raise InputError(
+                f"{where}: found {len(cells)} cells, the header has {len(header)} "
+                f"({', '.join(header)}). A cell with {separator!r} in it goes in quotes."
+            )
+        yield fields.row(where, dict(zip(header, cells, strict=True)))
+
+
+def _csv_lines(path: Path, text: str, separator: str) -> Iterator[tuple[str, list[str]]]:
+    """Split lines into cells; skip those that are empty throughout."""
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
+    )
+    try:
+        for line in reader:
+            cells = [cell.strip() for cell in line]
+            if any(cells):
+                yield f"{path}, line {reader.line_num}", cells
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: not readable ({error}).") from error
+
+
+def _toml_rows(path: Path, text: str, table: str, fields: _Fields) -> Iterator[Row]:
+    try:
+        tree = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from error
+    for key in tree:
+        if key != table:
+            raise InputError(f"{path}: unknown key {key!r}; allowed are tables [[{table}]].")
+    entries = tree.get(table, [])
+    if not isinstance(entries, list):
+        raise InputError(f"{path}: {table} must be written as tables [[{table}]].")
+    for number, entry in enumerate(entries, 1):
+        where = f"{path}, [[{table}]] {number}"
+        if not isinstance(entry, dict):
+            raise InputError(f"{where}: found {entry!r}; it must be a table.")
+        fields.check_names(where, entry, "key")
+        for name, value in entry.items():
+            if not isinstance(value, str):
+                raise InputError(f"{where}: {name} is {value!r}; every field is text, in quotes.")
+            if not value.strip():
+                raise InputError(f"{where}: {name} is empty.")
+        yield fields.row(where, {name: value.strip() for name, value in entry.items()})

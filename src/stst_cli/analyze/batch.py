@@ -1,0 +1,164 @@
+"""``stst-analyze batch``: many pairs of clips at once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stst_cli.analyze.options import clip_options
+from stst_cli.commands import INTERRUPTED
+from stst_cli.options import PATH
+
+if TYPE_CHECKING:
+    from stst.analysis.batch import Outcome
+    from stst.analysis.manifest import NamedPair
+
+
+@click.command(no_args_is_help=True)
+@click.argument(
+    "sources", type=PATH, nargs=-1, required=True, metavar="MANIFEST | NATURAL_DIR OTHER_DIR"
+)
+@click.option(
+    "-o", "--output", "folder", type=PATH, required=True, metavar="DIR",
+    help="Folder of results; made if it does not exist.",
+)  # fmt: skip
+@clip_options
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N",
+    help="How many pairs are measured side by side.  [default: number of cores]",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def batch(
+    sources: tuple[Path, ...],
+    folder: Path,
+    frames: str | None,
+    max_side: int | None,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Compare many stimuli with the natural clips they were made of.
+
+    MANIFEST is a .csv or .tsv file with the columns natural, other and, if wanted, label; or a
+    .toml file with tables [[pairs]] of these keys. Paths in it are relative to its folder. From
+    two folders, clips are matched by name: cat.mkv and cat_seed7.mkv belong to cat.mp4.
+
+    Each pair gets a folder DIR/<label>; DIR/features.csv and DIR/comparison.csv hold all of them,
+    DIR/errors.csv names those that failed. The same command once more does only what is not done
+    yet, or not any more with these clips and options.
+    """
+    from stst.analysis.batch import Settings, run_batch
+    from stst.analysis.lanes import available_cores
+
+    pairs, notes = _pairs(sources)
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
+    outcomes = run_batch(pairs, folder, Settings(frames, max_side), jobs or available_cores())
+    try:
+        with _terminable(), closing(outcomes):
+            seen = list(_shown(outcomes, len(pairs)))
+    except KeyboardInterrupt:
+        click.echo(
+            f"Interrupted. Finished pairs are kept in {click.format_filename(folder)}; the same "
+            "command continues.",
+            err=True,
+        )
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    if _summed_up(seen, folder, as_json):
+        raise click.exceptions.Exit(1)
+
+
+def _pairs(sources: tuple[Path, ...]) -> tuple[list[NamedPair], list[str]]:
+    from stst.analysis.manifest import match_folders, read_pairs
+
+    if len(sources) == 1 and not sources[0].is_dir():
+        return read_pairs(sources[0]), []
+    if len(sources) == 2:
+        return match_folders(*sources)
+    raise click.UsageError(
+        f"expected a manifest or two folders, found {len(sources)} "
+        + ("folder." if len(sources) == 1 else "names.")
+    )
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Stop in order when asked to by another program, too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _shown(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
+    """Show on stderr what has become of each pair: below a bar, or as a line each in a log."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Left
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        for number, outcome in enumerate(outcomes, 1):
+            for line in _lines(outcome):
+                print(f"{number}/{total} {line}", file=sys.stderr, flush=True)
+            yield outcome
+        return
+    columns = BarColumn(), MofNCompleteColumn(), TextColumn("left"), Left()
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=total)
+        for outcome in outcomes:
+            bar.advance(task)
+            if outcome.error is not None or outcome.notes:
+                for line in _lines(outcome):
+                    bar.console.print(line, markup=False, highlight=False)
+            yield outcome
+
+
+def _lines(outcome: Outcome) -> list[str]:
+    label = outcome.pair.label
+    ending = "" if outcome.error is None else f": {outcome.error}"
+    return [f"{label}: {outcome.state}{ending}", *(f"{label}: {note}" for note in outcome.notes)]
+
+
+def _summed_up(outcomes: list[Outcome], folder: Path, as_json: bool) -> int:
+    """Print what there is now; give the number of pairs that failed."""
+    from stst.analysis.batch import COMPARISON, ERRORS, FEATURES
+
+    labels: dict[str, list[str]] = {"done": [], "up to date": [], "failed": []}
+    for outcome in outcomes:
+        labels[outcome.state].append(outcome.pair.label)
+    tables = [folder / name for name in (FEATURES, COMPARISON, ERRORS)]
+    outputs = {path.stem: click.format_filename(path) for path in tables if path.exists()}
+    counts = ", ".join(f"{len(found)} {state}" for state, found in labels.items())
+    see = f"; see {outputs['errors']}" if labels["failed"] else ""
+    if as_json:
+        failed = [_failure(outcome) for outcome in outcomes if outcome.error is not None]
+        result = {
+            "done": labels["done"],
+            "skipped": labels["up to date"],
+            "failed": failed,
+            "outputs": outputs,
+        }
+        click.echo(json.dumps(result, indent=1))
+    else:
+        for name, path in outputs.items():
+            click.echo(f"{name + ':':12} {path}")
+    click.echo(counts + see, err=True)
+    return len(labels["failed"])
+
+
+def _failure(outcome: Outcome) -> dict[str, Any]:
+    pair = outcome.pair
+    return {
+        "label": pair.label,
+        "natural": pair.natural,
+        "other": pair.other,
+        "error": outcome.error,
+    }
