@@ -134,8 +134,8 @@ def _csv_rows(path: Path, text: str, separator: str, fields: _Fields) -> Iterato
     for where, cells in lines:
         if len(cells) != len(header):
             raise InputError(
-                f"{where}: found {len(cells)} cells, the header has {len(header)} "
-                f"({', '.join(header)}). A cell with {separator!r} in it goes in quotes."
+                f"{where}: the header has {len(header)} cells ({', '.join(header)}), this line "
+                f"{len(cells)}. A cell with {separator!r} in it goes in quotes."
             )
         yield fields.row(where, dict(zip(header, cells, strict=True)))
 
