@@ -15,8 +15,8 @@ from stst.types import Frames
 if TYPE_CHECKING:
     from stst.video import SourceInfo
 
-#: Weights of red, green and blue in a grey value.
-GREY = np.array([0.299, 0.587, 0.114])
+# of red, green and blue in a grey value
+_THOUSANDTHS = np.array([299, 587, 114], np.int32)
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,8 @@ def features(
         pixels per frame, and the mean angle in radians in [0, 2π), 0 to the right and π/2 down;
         as a circular mean with its resultant length in [0, 1] (0: all directions alike), and as
         the plain mean of the angles, which is what the paper's text says and which depends on
-        where the circle is cut. A pixel without flow has angle 0.
+        where the circle is cut. A pixel without flow has angle 0. Flow is found in grey values
+        that are rounded to 0 to 255, halves to even.
     """
     rows: list[tuple[float, ...]] = []
     for row in measured(clip.frames, flow):
@@ -182,7 +183,8 @@ def measured(frames: Iterable[Frames], flow: Farneback = PAPER_FLOW) -> Iterator
     before: Frames | None = None
     grey_before: Frames | None = None
     for frame in frames:
-        grey = frame @ GREY
+        # in whole numbers, so that halves are rounded alike on every machine
+        grey = frame.astype(np.int32) @ _THOUSANDTHS / 1000
         grey_now = np.rint(grey).astype(np.uint8)
         still = float(frame.mean(dtype=np.float64)) / 255, float(grey.std()) / 255
         if before is None or grey_before is None:
