@@ -30,11 +30,12 @@ def compare(natural: Features, other: Features) -> dict[str, dict[str, float]]:
     dict
         By the name of the measure. For angles: ``natural_mean`` and ``other_mean`` (circular
         means over frames, radians), ``mean_absolute_difference`` and ``mean_difference`` (other −
-        natural around the circle; the mean of sizes in [0, π], and the circular mean in (−π, π]),
+        natural around the circle; the mean of sizes in [0, π], and the circular mean in [−π, π]),
         ``circular_correlation`` (Jammalamadaka & SenGupta 2001) in [−1, 1]. For all others:
         ``natural_mean``, ``other_mean``, ``mean_absolute_error``, ``relative_error`` (the mean
         absolute error over the mean size of the natural values) and ``correlation`` (Pearson, of
-        the time courses). NaN where a statistic is undefined, e.g. the correlation with a constant.
+        the time courses). NaN where a statistic is undefined, e.g. the correlation with a constant
+        or the mean of opposite directions.
 
     Raises
     ------
@@ -112,7 +113,9 @@ def _circular(natural: Values, other: Values) -> dict[str, float]:
 
 
 def _mean_angle(angles: Values) -> Values:
-    return np.asarray(np.arctan2(np.sin(angles).mean(), np.cos(angles).mean()))
+    down, right = np.sin(angles).mean(), np.cos(angles).mean()
+    undefined = np.hypot(down, right) < _STEADY
+    return np.asarray(np.nan if undefined else np.arctan2(down, right))
 
 
 def _correlation(here: Values, there: Values) -> float:

@@ -29,11 +29,12 @@ def table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        With the columns that any row has, in the order of `COLUMNS`.
+        With the columns that any row has, in the order of `COLUMNS`. Bytes of a file name that
+        are no text become ``�``, for no table could hold them.
     """
     import pandas as pd
 
-    listed = list(rows)
+    listed = [{key: _text(value) for key, value in row.items()} for row in rows]
     used = [column for column in COLUMNS if any(column in row for row in listed)]
     return pd.DataFrame(listed, columns=used or list(COLUMNS))
 
@@ -80,6 +81,12 @@ def write_table(data: pd.DataFrame, path: Path, overwrite: bool = False) -> None
         else:
             text = as_csv(data) if suffix == ".csv" else as_json(data)
             part.write_text(text, "utf-8", newline="\n")
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def as_csv(data: pd.DataFrame) -> str:
