@@ -9,10 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from click import Group
 from click.testing import CliRunner, Result
 
 from stst.config import StstConfig, build, merged
 from stst.video import write_video
+from stst_cli.analyze import main as analyze_main
 from stst_cli.main import main
 
 TESTS = Path(__file__).parent
@@ -55,7 +57,15 @@ def clip(path: Path, count=3, height=18, width=20, seed=0, fps=FPS) -> Path:
 
 def stst(*words: object) -> Result:
     """Run a command in this process; anything but an orderly exit is raised."""
-    result = CliRunner().invoke(main, [str(word) for word in words], prog_name="stst")
+    return _run(main, "stst", words)
+
+
+def stst_analyze(*words: object) -> Result:
+    return _run(analyze_main, "stst-analyze", words)
+
+
+def _run(program: Group, name: str, words: tuple[object, ...]) -> Result:
+    result = CliRunner().invoke(program, [str(word) for word in words], prog_name=name)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
