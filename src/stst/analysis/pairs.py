@@ -11,7 +11,15 @@ from typing import Any
 
 from stst.errors import InputError
 from stst.files import sha256_of
-from stst.video import LazyVideo, parse_rate, sidecar_of, sidecar_path
+from stst.video import (
+    FrameRange,
+    LazyVideo,
+    parse_range,
+    parse_rate,
+    probe,
+    sidecar_of,
+    sidecar_path,
+)
 
 
 @dataclass(frozen=True)
@@ -106,109 +114,99 @@ class NaturalClip:
         other
             A stimulus, or any clip.
 
+        Returns
+        -------
+        Pair
+            Pairs of the same alignment share their natural clip.
+
         Raises
         ------
         InputError
             If a clip cannot be read, the sidecar is damaged or contradicts what was given, or
             the clips still differ in length, size or rate.
         """
-        video = LazyVideo(other)
-        sidecar = sidecar_of(other)
+        probe(self.path)
+        video, sidecar, where = LazyVideo(other), sidecar_of(other), str(sidecar_path(other))
         notes: list[str] = []
-        recorded = self._recorded(other, sidecar, notes)
-        natural = self.opened(recorded[0] if recorded else None)
-        alignment = self._alignment_of(natural)
-        _check_same(natural, video, recorded is not None)
-        if recorded:
-            if str(alignment):
-                notes.append(f"{self.path} was aligned as {sidecar_path(other)} says: {alignment}.")
-            if recorded[1] is not None and natural.sha256() != recorded[1]:
-                notes.append(
-                    f"The frames of {self.path} are decoded differently here than when {other} "
-                    "was made."
-                )
-        elif str(alignment):
-            notes.append(f"{self.path} was aligned as asked for: {alignment}.")
+        record = None if sidecar is None else self._record(sidecar, other, notes)
+        if record is None:
+            alignment, said = self._alignment(self._frames, self._max_side), "asked for"
+        else:
+            alignment, said = self._recorded(record, where), f"{where} says"
+        natural = self._open(alignment)
+        _check_same(natural, video, record is not None)
+        if str(alignment):
+            notes.append(f"{self.path} was aligned as {said}: {alignment}.")
+        if record and record.get("frames_sha256", natural.sha256()) != natural.sha256():
+            notes.append(
+                f"The frames of {self.path} are decoded differently here than when {other} was "
+                "made."
+            )
         return Pair(natural, video, alignment, sidecar, tuple(notes))
 
-    def opened(self, alignment: Alignment | None = None) -> LazyVideo:
-        """Open this clip, once for each alignment; by default as was asked for at the start."""
-        if alignment is None:
-            video = LazyVideo(self.path, self._frames, self._max_side)
-            alignment = self._asked(video)
-            return self._opened.setdefault(alignment, video)
+    def _open(self, alignment: Alignment) -> LazyVideo:
         if alignment not in self._opened:
             self._opened[alignment] = LazyVideo(
-                self.path,
-                alignment.frames,
-                alignment.max_side,
-                resample_fps=alignment.resample_fps,
+                self.path, alignment.frames, alignment.max_side, resample_fps=alignment.resample_fps
             )
         return self._opened[alignment]
 
-    def _asked(self, video: LazyVideo) -> Alignment:
-        frames = None
-        if self._frames is not None:
-            frames = (video.start, video.start + len(video))
-        return Alignment(frames, self._max_side)
+    def _alignment(
+        self, frames: FrameRange, max_side: int | None, rate: Fraction | None = None
+    ) -> Alignment:
+        """Count the frames; all of them are written as None."""
+        length = len(self._open(Alignment(resample_fps=rate)))
+        span = parse_range(frames, length, str(self.path))
+        return Alignment(None if span == (0, length) else span, max_side, rate)
 
-    def _alignment_of(self, video: LazyVideo) -> Alignment:
-        return next(one for one, opened in self._opened.items() if opened is video)
-
-    def _recorded(
-        self, other: Path, sidecar: Mapping[str, Any] | None, notes: list[str]
-    ) -> tuple[Alignment, str | None] | None:
-        """Find this clip among the inputs of a sidecar: how it was read, and its frames' hash."""
-        if sidecar is None:
-            return None
-        inputs = sidecar.get("inputs")
-        found = [
-            one
-            for one in (inputs if isinstance(inputs, list) else [])
-            if isinstance(one, dict) and one.get("sha256") == self.sha256
-        ]
-        if not found:
-            notes.append(f"{sidecar_path(other)} does not name {self.path} as an input.")
-            return None
-        output = sidecar.get("output")
-        if isinstance(output, dict) and "converted" in output:
+    def _record(
+        self, sidecar: Mapping[str, Any], other: Path, notes: list[str]
+    ) -> Mapping[str, Any] | None:
+        """Find this clip among the inputs of a sidecar, or note why that does not help."""
+        where, inputs, output = sidecar_path(other), sidecar.get("inputs"), sidecar.get("output")
+        for one in inputs if isinstance(inputs, list) else []:
+            if not isinstance(one, dict) or one.get("sha256") != self.sha256:
+                continue
+            if not isinstance(output, dict) or "converted" not in output:
+                return one
             notes.append(
-                f"{other} was changed after it was made, so {sidecar_path(other)} does not say "
-                "any more which frames it shows."
+                f"{other} was changed after it was made, so {where} does not say any more which "
+                "frames it shows."
             )
             return None
-        return self._read_record(found[0], str(sidecar_path(other)))
+        notes.append(f"{where} does not name {self.path} as an input.")
+        return None
 
-    def _read_record(self, record: Mapping[str, Any], where: str) -> tuple[Alignment, str | None]:
-        frames, side = record.get("frames"), record.get("max_side")
-        rate, sha256 = record.get("resample_fps"), record.get("frames_sha256")
-        numbers = isinstance(frames, list) and len(frames) == 2
-        if frames is not None and not (numbers and all(type(one) is int for one in frames)):
+    def _recorded(self, record: Mapping[str, Any], where: str) -> Alignment:
+        """Read how a sidecar says that this clip was read, and refuse what contradicts it."""
+        frames, side, rate = (record.get(key) for key in ("frames", "max_side", "resample_fps"))
+        if frames is not None and not _whole_numbers(frames, 2):
             raise InputError(f"{where}: inputs.frames is {frames!r}; it must be two whole numbers.")
-        if side is not None and type(side) is not int:
+        if side is not None and not _whole_numbers([side], 1):
             raise InputError(f"{where}: inputs.max_side is {side!r}; it must be a whole number.")
-        resample = None if rate is None else parse_rate(rate, f"{where}: inputs.resample_fps")
-        whole = LazyVideo(self.path, resample_fps=resample)
-        span = None if frames is None or frames == [0, len(whole)] else (frames[0], frames[1])
-        alignment = Alignment(span, side, resample)
-        self._check_asked(alignment, whole, where)
-        return alignment, sha256 if isinstance(sha256, str) else None
-
-    def _check_asked(self, recorded: Alignment, whole: LazyVideo, where: str) -> None:
-        """Refuse options that contradict the record."""
-        if self._frames is not None:
-            asked = self._asked(LazyVideo(self.path, self._frames)).frames
-            start, stop = recorded.frames or (0, len(whole))
-            if asked != (start, stop):
-                raise InputError(
-                    f"--frames {self._frames}: {where} says that the stimulus shows frames "
-                    f"{start}:{stop} of {self.path}. Leave --frames out."
-                )
-        if self._max_side is not None and self._max_side != recorded.max_side:
+        exact = None if rate is None else parse_rate(rate, f"{where}: inputs.resample_fps")
+        try:
+            recorded = self._alignment(frames, side, exact)
+            self._open(recorded)
+        except InputError as error:
+            raise InputError(f"{where}: what it says of {self.path} cannot be. {error}") from error
+        asked = self._alignment(self._frames, self._max_side, exact)
+        if self._frames is not None and asked.frames != recorded.frames:
+            start, stop = recorded.frames or (0, len(self._open(recorded)))
+            raise InputError(
+                f"--frames {self._frames}: {where} says that the stimulus shows frames "
+                f"{start}:{stop} of {self.path}. Leave --frames out."
+            )
+        if self._max_side is not None and asked.max_side != recorded.max_side:
             raise InputError(
                 f"--max-side {self._max_side}: {where} says that the stimulus was made with "
                 f"{recorded.max_side or 'no such limit'}. Leave --max-side out."
             )
+        return recorded
+
+
+def _whole_numbers(values: object, count: int) -> bool:
+    return isinstance(values, list) and [type(one) for one in values] == [int] * count
 
 
 def _check_same(natural: LazyVideo, other: LazyVideo, recorded: bool) -> None:

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from small_runs import clip, frames, stst, synthesize
+from stst import InputError, read_video, write_video
+from stst.analysis.pairs import Alignment, NaturalClip
+from stst.video import LazyVideo
+
+ALIGNED = "natural.npz was aligned as part.json says: [frames=2:5, max_side=33]."
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The current folder, with natural.npz of 9 frames of 40x44 px and part.mkv made of a part."""
+    monkeypatch.chdir(tmp_path)
+    clip(tmp_path / "natural.npz", 9, 40, 44)
+    words = ("--frames", "2:5", "--max-side", 33)
+    assert synthesize("natural.npz", "-o", "part.mkv", *words).exit_code == 0
+    return tmp_path
+
+
+def pair(other="part.mkv", frames=None, max_side=None, natural="natural.npz"):
+    return NaturalClip(Path(natural), frames, max_side).pair(Path(other))
+
+
+def refused(*args, **options):
+    with pytest.raises(InputError) as error:
+        pair(*args, **options)
+    return str(error.value)
+
+
+def change(name="part.json", output=(), **entries):
+    """Change entries of the first input, or of the output, in a sidecar."""
+    content = json.loads(Path(name).read_text())
+    content["inputs"][0].update(entries)
+    content["output"].update(output)
+    Path(name).write_text(json.dumps(content))
+
+
+class TestSidecar:
+    def test_frames_and_size_are_applied(self, here):
+        found = pair()
+        assert found.alignment == Alignment((2, 5), 33)
+        assert found.notes == (ALIGNED,)
+        assert found.reference == "natural.npz [frames=2:5, max_side=33]"
+        assert found.sidecar["seed"] == 0
+        expected = read_video("natural.npz", "2:5", 33).frames
+        assert np.array_equal(list(found.natural.frames), expected)
+        assert found.other.frames.shape == found.natural.frames.shape == (3, 30, 33, 3)
+
+    @pytest.mark.parametrize("name", ["copy.npz", "copy/", "copy.npy"])
+    def test_it_goes_along_to_other_formats(self, here, name):
+        stst("convert", "part.mkv", name)
+        assert pair(name).alignment == Alignment((2, 5), 33)
+
+    def test_the_natural_clip_is_known_by_its_bytes(self, here):
+        (here / "natural.npz").rename(here / "renamed.npz")
+        assert pair(natural="renamed.npz").alignment == Alignment((2, 5), 33)
+
+    def test_a_folder_of_pictures(self, here):
+        stst("convert", "natural.npz", "natural/")
+        words = ("--frames", "1:3", "--max-side", 33)
+        assert synthesize("natural", "-o", "of_pictures.npy", *words).exit_code == 0
+        assert pair("of_pictures.npy", natural="natural").alignment == Alignment((1, 3), 33)
+
+    def test_all_of_the_clip(self, here):
+        synthesize("natural.npz", "-o", "all.npy")
+        found = pair("all.npy")
+        assert (found.alignment, found.notes) == (Alignment(), ())
+        assert found.reference == "natural.npz"
+
+    def test_options_that_agree(self, here):
+        assert pair(frames="2:5", max_side=33).notes == (ALIGNED,)
+        assert pair(max_side=33).alignment == Alignment((2, 5), 33)
+
+    def test_options_that_contradict(self, here):
+        assert refused(frames="2:6") == (
+            "--frames 2:6: part.json says that the stimulus shows frames 2:5 of natural.npz. "
+            "Leave --frames out."
+        )
+        assert refused(max_side=32) == (
+            "--max-side 32: part.json says that the stimulus was made with 33. "
+            "Leave --max-side out."
+        )
+        synthesize("natural.npz", "-o", "all.npy")
+        assert refused("all.npy", "0:3") == (
+            "--frames 0:3: all.json says that the stimulus shows frames 0:9 of natural.npz. "
+            "Leave --frames out."
+        )
+        assert refused("all.npy", None, 33) == (
+            "--max-side 33: all.json says that the stimulus was made with no such limit. "
+            "Leave --max-side out."
+        )
+        assert pair("all.npy", "0:9").alignment == Alignment()
+
+    def test_another_clip(self, here):
+        clip(here / "second.npz", 9, 40, 44, seed=1)
+        unnamed = "part.json does not name second.npz as an input."
+        found = pair(frames="2:5", max_side=33, natural="second.npz")
+        assert found.notes == (
+            unnamed, "second.npz was aligned as asked for: [frames=2:5, max_side=33].",
+        )  # fmt: skip
+        assert found.sidecar is not None
+        clip(here / "third.npz", 3, 30, 33, seed=2)
+        assert pair(natural="third.npz").notes == (
+            "part.json does not name third.npz as an input.",
+        )
+
+    def test_a_clip_that_was_changed_later(self, here):
+        stst("convert", "part.mkv", "shorter.npy", "--frames", "1:3")
+        found = pair("shorter.npy", "3:5", 33)
+        assert found.notes == (
+            "shorter.npy was changed after it was made, so shorter.json does not say any more "
+            "which frames it shows.",
+            "natural.npz was aligned as asked for: [frames=3:5, max_side=33].",
+        )
+
+    def test_resampled(self, here):
+        change(frames=[1, 4], resample_fps="60000/1001")
+        write_video("part.npz", frames(3, 30, 33), Fraction(60000, 1001))
+        found = pair("part.npz")
+        assert found.alignment == Alignment((1, 4), 33, Fraction(60000, 1001))
+        assert found.reference == ("natural.npz [frames=1:4, max_side=33, resample_fps=60000/1001]")
+        expected = read_video("natural.npz", "1:4", 33, resample_fps="60000/1001")
+        assert np.array_equal(list(found.natural.frames), expected.frames)
+        # counted as resampled, so 17 and not 8 would be the last
+        change(frames=[15, 18])
+        assert pair("part.npz").alignment.frames == (15, 18)
+
+    def test_a_decoder_that_gives_other_pixels(self, here):
+        change(frames_sha256="0" * 64)
+        assert pair().notes == (
+            ALIGNED,
+            "The frames of natural.npz are decoded differently here than when part.mkv was made.",
+        )
+
+
+class TestDamagedSidecars:
+    @pytest.mark.parametrize("frames", [[2], [2, 5.0], "2:5", [True, 5], {"2": 5}, 7])
+    def test_frames(self, here, frames):
+        change(frames=frames)
+        assert refused() == f"part.json: inputs.frames is {frames!r}; it must be two whole numbers."
+
+    @pytest.mark.parametrize("side", ["33", 33.0, [33], False])
+    def test_side(self, here, side):
+        change(max_side=side)
+        assert refused() == f"part.json: inputs.max_side is {side!r}; it must be a whole number."
+
+    @pytest.mark.parametrize(
+        ("entries", "said"),
+        [
+            ({"frames": [2, 99]}, "--frames 2:99 is not inside natural.npz, which has 9 frames"),
+            ({"frames": [5, 5]}, "--frames 5:5 is empty."),
+            ({"max_side": 0}, "--max-side 0: it must be a whole number of pixels, at least 1."),
+        ],
+    )
+    def test_values_that_cannot_be(self, here, entries, said):
+        change(**entries)
+        assert refused().startswith(f"part.json: what it says of natural.npz cannot be. {said}")
+
+    def test_rate(self, here):
+        change(resample_fps="quick")
+        assert refused().startswith("part.json: inputs.resample_fps")
+
+    @pytest.mark.parametrize("text", ["{", "[]", "\x00"])
+    def test_no_sidecar_at_all(self, here, text):
+        (here / "part.json").write_text(text)
+        assert refused().startswith("part.json: the sidecar of part.mkv ")
+
+    @pytest.mark.parametrize("inputs", [None, {}, [1], [{}], [{"sha256": 1}]])
+    def test_inputs(self, here, inputs):
+        (here / "part.json").write_text(json.dumps({"inputs": inputs}))
+        found = pair(frames="2:5", max_side=33)
+        assert found.notes[0] == "part.json does not name natural.npz as an input."
+
+    @pytest.mark.parametrize("output", [None, {}, 3])
+    def test_output(self, here, output):
+        content = json.loads((here / "part.json").read_text())
+        (here / "part.json").write_text(json.dumps({**content, "output": output}))
+        assert pair().notes == (ALIGNED,)
+
+
+class TestWithoutSidecar:
+    def test_as_asked_for(self, here):
+        (here / "part.json").unlink()
+        found = pair(frames="2:5", max_side=33)
+        assert found.alignment == Alignment((2, 5), 33)
+        assert found.sidecar is None
+        assert found.notes == ("natural.npz was aligned as asked for: [frames=2:5, max_side=33].",)
+
+    def test_nothing_to_do(self, here):
+        clip(here / "other.npz", 9, 40, 44, seed=1)
+        assert pair("other.npz").notes == ()
+        assert pair("other.npz", ":").reference == pair("other.npz", "0:9").reference
+
+    def test_open_ends(self, here):
+        clip(here / "other.npz", 3, 40, 44)
+        assert pair("other.npz", "6:").reference == "natural.npz [frames=6:9]"
+
+    def test_what_still_differs(self, here):
+        (here / "part.json").unlink()
+        assert refused() == (
+            "natural.npz (9 frames of 40x44 px at 30000/1001 Hz) and part.mkv (3 frames of 30x33 "
+            "px at 30000/1001 Hz) cannot be compared. Give --frames A:B and --max-side PX so that "
+            "the natural clip agrees with the other."
+        )
+        clip(here / "slow.npz", 9, 40, 44, fps=Fraction(25))
+        assert "slow.npz (9 frames of 40x44 px at 25 Hz) cannot be" in refused("slow.npz")
+        clip(here / "turned.npz", 9, 44, 40)
+        assert "turned.npz (9 frames of 44x40 px at" in refused("turned.npz")
+
+    def test_the_sidecar_of_another_file(self, here):
+        clip(here / "longer.npz", 4, 30, 33)
+        (here / "part.json").rename(here / "longer.json")
+        assert refused("longer.npz").endswith(
+            "cannot be compared. The sidecar's frame range and size have been applied already, so "
+            "the clip is not what its sidecar describes."
+        )
+
+
+class TestFiles:
+    def test_missing(self, here):
+        assert refused(natural="no.mp4") == "no.mp4 does not exist. Check the name and the folder."
+        assert refused("no.mkv") == "no.mkv does not exist. Check the name and the folder."
+
+    def test_options_that_cannot_be(self, here):
+        clip(here / "other.npz", 9, 40, 44)
+        for other in ("other.npz", "part.mkv"):
+            assert refused(other, "5:99").startswith("--frames 5:99 is not inside natural.npz")
+            assert refused(other, "x").startswith("--frames 'x' is not a range.")
+        assert refused("other.npz", None, 0).startswith("--max-side 0: it must be a whole number")
+
+    def test_one_opened_clip_per_alignment(self, here, monkeypatch):
+        opened = []
+
+        def noted(path, *args, **options):
+            opened.append(str(path))
+            return LazyVideo(path, *args, **options)
+
+        monkeypatch.setattr("stst.analysis.pairs.LazyVideo", noted)
+        stst("convert", "part.mkv", "copy.npz")
+        synthesize("natural.npz", "-o", "all.npy")
+        natural = NaturalClip(Path("natural.npz"))
+        found = [natural.pair(Path(name)) for name in ("part.mkv", "copy.npz", "all.npy") * 2]
+        assert len({one.natural for one in found}) == 2
+        assert found[0].natural is found[1].natural
+        assert opened.count("natural.npz") == 2
