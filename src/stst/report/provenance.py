@@ -164,14 +164,11 @@ def _input(record: Mapping[str, Any]) -> Facts:
         ("Role", text(record.get("role"))),
         ("File", text(record.get("path"))),
         ("Frames", _joined(record.get("frames"), ":")),
-        (
-            "Height × width (px)",
-            _joined(record.get("size"), " × "),
-        ),
-        ("Rate (Hz)", text(record.get("fps"))),
+        ("Height × width", f"{_joined(record.get('size'), ' × ')} px"),
+        ("Rate", f"{text(record.get('fps'))} Hz"),
         ("Decoder", text(record.get("decoder_version", record.get("decoder")))),
         ("SHA-256", text(record.get("sha256"))),
-        ("SHA-256 of the frames", text(record.get("frames_sha256"))),
+        ("Frames’ SHA-256", text(record.get("frames_sha256"))),
     ]
 
 
