@@ -89,10 +89,15 @@ class LazyVideo:
         resample_fps: Rate | None = None,
     ) -> None:
         self._reader = open_video(path, max_side=max_side, fps=fps, resample_fps=resample_fps)
-        weakref.finalize(self, self._reader.close)
-        self.start, self._stop = parse_range(frames, len(self._reader), str(path))
+        try:
+            self.start, self._stop = parse_range(frames, len(self._reader), str(path))
+        except BaseException:
+            self._reader.close()
+            raise
         self.path = Path(path)
         self.frames = LazyFrames(self._reader, self.start, self._stop)
+        # not when this goes: the frames may be in use for longer
+        weakref.finalize(self.frames, self._reader.close)
         self.fps: Fraction = self._reader.fps
         self._sha256: str | None = None
 
