@@ -45,7 +45,7 @@ def in_processes(
     do: Callable[[Work], Result],
     works: Iterable[Work],
     jobs: int,
-    prepare: Callable[[], None] = lambda: None,
+    prepare: Callable[[], None] | None = None,
 ) -> Generator[tuple[Work, Result | Failure], None, None]:
     """Do pieces of work side by side.
 
@@ -59,7 +59,7 @@ def in_processes(
     jobs
         Number of processes.
     prepare
-        Called first in each process.
+        Called first in each process, if given.
 
     Yields
     ------
@@ -93,7 +93,7 @@ class _Lane(Generic[Work, Result]):
     pipe: connection.Connection
     _process: SpawnProcess | None = None
 
-    def __init__(self, do: Callable[[Work], Result], prepare: Callable[[], None]) -> None:
+    def __init__(self, do: Callable[[Work], Result], prepare: Callable[[], None] | None) -> None:
         self._do, self._prepare = do, prepare
         self._works: list[Work] = []
 
@@ -135,30 +135,33 @@ class _Lane(Generic[Work, Result]):
     def _start(self) -> None:
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self._process = context.Process(
+        process = context.Process(
             target=_serve, args=(theirs, self._do, self._prepare), daemon=True
         )
         with _uninterrupted():
-            self._process.start()
+            process.start()
+            self._process = process
         theirs.close()
 
 
 def _serve(
-    pipe: connection.Connection, do: Callable[[Any], object], prepare: Callable[[], None]
+    pipe: connection.Connection,
+    do: Callable[[Any], object],
+    prepare: Callable[[], None] | None,
 ) -> None:
     """Work until the other end of the pipe is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; it is the parent's matter
-    prepare()
+    if prepare is not None:
+        prepare()
     with suppress(EOFError, OSError):
         while True:
             work = pipe.recv()
             try:
-                result = do(work)
+                pipe.send(do(work))
             except StstError as error:
-                result = Failure(_line(error))
+                pipe.send(Failure(_line(error)))
             except Exception as error:
-                result = Failure(f"{type(error).__name__}: {_line(error)}")
-            pipe.send(result)
+                pipe.send(Failure(f"{type(error).__name__}: {_line(error)}"))
 
 
 @contextmanager

@@ -1,0 +1,44 @@
+"""What processes of a batch can be told to do; they find it here by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from stst.analysis.batch import Measured, Settings, measure_pair
+from stst.analysis.manifest import NamedPair
+from stst.errors import InputError
+
+
+def obey(word: str) -> str:
+    """Do what the word says, else give it back in capitals."""
+    if word == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if word == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if word == "exit":
+        os._exit(3)
+    if word == "wait":
+        time.sleep(60)
+    if word == "odd":
+        raise ZeroDivisionError("one\ntwo")
+    if word == "refuse":
+        raise InputError("no such thing")
+    if word == "unsendable":
+        return (one for one in word)  # type: ignore[return-value]
+    if word == "process":
+        return str(os.getpid())
+    return word.upper()
+
+
+def refuse_to_start() -> None:
+    os._exit(7)
+
+
+def counted(pair: NamedPair, settings: Settings) -> Measured:
+    """Leave a trace in the folder STST_TEST_CALLS, and obey the label."""
+    (Path(os.environ["STST_TEST_CALLS"]) / f"{pair.label}.{time.time_ns()}").touch()
+    obey(pair.label)
+    return measure_pair(pair, settings)

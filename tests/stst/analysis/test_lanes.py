@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+
+from batch_workers import obey, refuse_to_start
+from stst.analysis.lanes import Failure, available_cores, in_processes
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+
+KILLED = Failure(
+    "the process that worked on it was killed (SIGKILL), perhaps because memory ran out. "
+    "Do less side by side, or smaller frames."
+)
+CRASHED = Failure(
+    "the process that worked on it crashed (SIGSEGV). A file that it decoded may be damaged: "
+    "copy or export it again."
+)
+
+
+def gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 9])
+def test_a_crash_costs_one_piece_of_work(jobs):
+    words = ["a", "kill", "b", "crash", "exit", "odd", "c"]
+    assert dict(in_processes(obey, words, jobs)) == {
+        "a": "A", "kill": KILLED, "b": "B", "crash": CRASHED,
+        "exit": Failure("the process that worked on it ended by itself (exit code 3)."),
+        "odd": Failure("ZeroDivisionError: one two"), "c": "C",
+    }  # fmt: skip
+
+
+def test_one_process_does_one_thing_after_another():
+    first, (_, a), (_, b) = in_processes(obey, ["process", "process", "process"], 1)
+    assert first == ("process", a) == ("process", b)
+    assert a != str(os.getpid())
+    assert gone(int(a))
+
+
+def test_nothing_to_do():
+    assert list(in_processes(obey, [], 2)) == []
+
+
+def test_the_core_s_own_errors_are_given_as_they_are():
+    ((_, failure),) = in_processes(obey, ["refuse"], 1)
+    assert failure == Failure("no such thing")
+
+
+def test_results_that_cannot_be_sent():
+    found = dict(in_processes(obey, ["unsendable", "a"], 1))
+    assert found["a"] == "A"
+    assert found["unsendable"].message.startswith("TypeError: cannot pickle 'generator'")
+
+
+def test_processes_that_do_not_start():
+    found = list(in_processes(obey, ["a", "b"], 1, refuse_to_start))
+    failure = Failure("the process that worked on it ended by itself (exit code 7).")
+    assert found == [("a", failure), ("b", failure)]
+
+
+def test_closing_ends_the_processes():
+    with closing(in_processes(obey, ["process", "wait", "process"], 2)) as results:
+        _, process = next(results)
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
+    assert gone(int(process))
+
+
+def test_cores():
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)
+    if hasattr(os, "sched_getaffinity"):
+        code = (
+            "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
+            "from stst.analysis.lanes import available_cores; print(available_cores())"
+        )
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        assert found.stdout.strip() == b"1"
