@@ -36,17 +36,19 @@ def compare(
     from stst.video import LazyVideo
     from stst_cli.analyze.progress import frames_counted
 
-    check_table(output, overwrite)
+    check_table(output, overwrite, (natural, *others))
     clip = NaturalClip(natural, frames, max_side)
     # a bad clip is found before any is measured; none stays open, for there may be many
     lengths: dict[Path, int] = {}
     naturals: dict[LazyVideo, Features | None] = {}
+    notes: dict[str, None] = {}
     for other in dict.fromkeys(others):
         pair = clip.pair(other)
         lengths[other] = len(pair.other)
         naturals[pair.natural] = None
-        for note in pair.notes:
-            click.echo(f"Note: {note}", err=True)
+        notes |= dict.fromkeys(pair.notes)
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
     rows: list[dict[str, Any]] = []
     with frames_counted(sum(lengths.values()) + sum(map(len, naturals))) as begin:
         for other, length in lengths.items():

@@ -32,7 +32,7 @@ def features(
     from stst.video import LazyVideo
     from stst_cli.analyze.progress import frames_counted
 
-    check_table(output, overwrite)
+    check_table(output, overwrite, clips)
     # a bad clip is found before any is measured; none stays open, for there may be many
     lengths = {clip: len(LazyVideo(clip, frames, max_side)) for clip in clips}
     rows: list[dict[str, Any]] = []

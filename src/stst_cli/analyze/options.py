@@ -38,12 +38,30 @@ def clip_options(function: Function) -> Function:
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 
 
-def check_table(output: Path | None, overwrite: bool) -> None:
-    """Refuse an output that no table can be written to, before any work."""
-    from stst.analysis.tables import check_table_output
+def check_table(output: Path | None, overwrite: bool, clips: Iterable[Path] = ()) -> None:
+    """Refuse an output that no table can be written to, before any work.
 
-    if output is not None:
-        check_table_output(output, overwrite)
+    Parameters
+    ----------
+    output
+        The file to be made, if one is.
+    overwrite
+        Whether it may exist.
+    clips
+        Those whose sidecars must stay.
+    """
+    from stst.analysis.tables import check_table_output
+    from stst.errors import InputError
+    from stst.video import sidecar_path
+
+    if output is None:
+        return
+    for clip in clips:
+        if sidecar_path(clip).resolve() == output.resolve():
+            raise InputError(
+                f"{output}: the sidecar of {clip} has this name. Choose another one for the table."
+            )
+    check_table_output(output, overwrite)
 
 
 def give_table(
