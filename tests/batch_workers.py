@@ -24,6 +24,8 @@ def obey(word: str) -> str:
         time.sleep(60)
     if word == "odd":
         raise ZeroDivisionError("one\ntwo")
+    if word == "empty":
+        raise MemoryError
     if word == "refuse":
         raise InputError("no such thing")
     if word == "unsendable":

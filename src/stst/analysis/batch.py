@@ -270,11 +270,12 @@ def _check(pairs: Sequence[NamedPair], folder: Path, settings: Settings) -> None
         if key in seen:
             raise InputError(f"the label {pair.label!r} is that of {seen[key]}. Choose another.")
         seen[key] = f"{pair.natural} and {pair.other}"
-    check_output(folder, overwrite=True)
     if not folder.exists():
+        check_output(folder, overwrite=True)
         return
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; results go to a folder. Choose another name.")
+    check_output(folder / _MARK, overwrite=True)
     names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     ours = _OF_A_BATCH if _MARK in names else set()
     for name in names:

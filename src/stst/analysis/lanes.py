@@ -161,7 +161,8 @@ def _serve(
             except StstError as error:
                 pipe.send(Failure(_line(error)))
             except Exception as error:
-                pipe.send(Failure(f"{type(error).__name__}: {_line(error)}"))
+                said = f"{type(error).__name__}: {_line(error)}"
+                pipe.send(Failure(said.removesuffix(": ")))
 
 
 @contextmanager

@@ -226,7 +226,7 @@ def label_key(label: str) -> str:
 
 
 def _labelled(wanted: Sequence[_Wanted], hint: str) -> list[NamedPair]:
-    shorts = [_usable(one.stem) if one.label is None else one.label for one in wanted]
+    shorts = [one.stem if one.label is None else one.label for one in wanted]
     counts = Counter(map(label_key, shorts))
     pairs: dict[str, tuple[_Wanted, NamedPair]] = {}
     for one, short in zip(wanted, shorts, strict=True):

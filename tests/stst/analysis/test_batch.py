@@ -175,6 +175,12 @@ class TestResults:
         for file in files:
             assert Path("out1", file).read_bytes() == Path("out2", file).read_bytes(), file
 
+    def test_the_current_folder(self, here, monkeypatch):
+        (here / "out").mkdir()
+        monkeypatch.chdir(here / "out")
+        assert run([NamedPair("a", "../a.npz", "../a2.npz")], ".") == {"a": "done"}
+        assert Path("a/record.json").exists()
+
 
 class TestAgain:
     def test_nothing_has_changed(self, here):
@@ -327,6 +333,12 @@ class TestRefusals:
             "no/out: the folder no does not exist. Create it first."
         )
 
+    def test_a_folder_that_cannot_be_written_to(self, here, read_only):
+        assert refused(PAIRS, read_only) == (
+            f"{read_only}/batch.json: the folder {read_only} is not writable. Choose another "
+            "output."
+        )
+
     def test_labels(self, here):
         assert refused([pair("a", "x"), pair("b", "X")]) == (
             "the label 'X' is that of a.npz and a2.npz. Choose another."
@@ -357,3 +369,18 @@ def test_measuring_in_this_process(here):
     shutil.copy("a2.npz", "same.npz")
     measured = measure_pair(NamedPair("a", "a2.npz", "same.npz"), Settings())
     assert "contrast.mean_absolute_error,0.0," in measured.comparison
+
+
+def test_a_natural_clip_is_measured_once_for_all_its_samples(here, monkeypatch):
+    found = []
+
+    def counting(video):
+        found.append(video.path.name)
+        return features(video)
+
+    monkeypatch.setattr("stst.analysis.batch.features", counting)
+    for name in ("b2.npz", "c2.npz"):
+        measure_pair(NamedPair("x", "a.npz", name), Settings())
+    replaced(here / "a.npz", seed=99)
+    measure_pair(NamedPair("x", "a.npz", "b2.npz"), Settings())
+    assert found == ["a.npz", "b2.npz", "c2.npz", "a.npz", "b2.npz"]

@@ -34,11 +34,11 @@ def gone(process: int) -> bool:
 
 @pytest.mark.parametrize("jobs", [1, 2, 9])
 def test_a_crash_costs_one_piece_of_work(jobs):
-    words = ["a", "kill", "b", "crash", "exit", "odd", "c"]
+    words = ["a", "kill", "b", "crash", "exit", "odd", "empty", "c"]
     assert dict(in_processes(obey, words, jobs)) == {
         "a": "A", "kill": KILLED, "b": "B", "crash": CRASHED,
         "exit": Failure("the process that worked on it ended by itself (exit code 3)."),
-        "odd": Failure("ZeroDivisionError: one two"), "c": "C",
+        "odd": Failure("ZeroDivisionError: one two"), "empty": Failure("MemoryError"), "c": "C",
     }  # fmt: skip
 
 
