@@ -12,26 +12,23 @@ in px per frame; contrast. The paper's models judge only if their weights are at
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 import stst
-from stst.config import StreamConfig, StstConfig, load_preset
+from stst.analysis.features import features
+from stst.config import StpsConfig, StreamConfig, StstConfig, load_preset
 from stst.errors import InputError
 from stst.losses import gram
 from stst.models import Kind, Stream, load_stream
-from stst.synthesis.color import color_transfer
 from stst.synthesis.prepare import synthesize
-from stst.synthesis.stst import to_frames
 from stst.video import Video, read_video
 
 RESULTS = Path(__file__).parent / "results"
@@ -69,19 +66,9 @@ def paper_judges() -> list[Judge]:
         return []
 
 
-def scrambled(natural: Frames, seed: int) -> Frames:
-    """Replace all phases of the clip's 3-D spectrum, then give every frame its natural colours.
-
-    The phases are those of real noise, so the result is real; one field for all three channels.
-    """
-    noise = np.random.default_rng(seed).standard_normal(natural.shape[:3])
-    phases = np.angle(np.fft.fftn(noise))
-    phases[0, 0, 0] = 0  # the mean keeps its sign
-    spectrum = np.fft.fftn(natural / 255, axes=(0, 1, 2))
-    values = np.fft.ifftn(spectrum * np.exp(1j * phases)[..., None], axes=(0, 1, 2)).real
-    colors = torch.from_numpy(natural / 255).permute(0, 3, 1, 2)
-    pictures = torch.from_numpy(values).permute(0, 3, 1, 2).clamp(0, 1)
-    return to_frames(color_transfer(pictures, colors))
+def scrambled(natural: Video, seed: int) -> Frames:
+    """Scramble the phases of the clip as the paper does."""
+    return stst.scramble(natural, StpsConfig(seed=seed))[0].frames
 
 
 def gram_distances(judges: list[Judge], natural: Frames, other: Frames) -> dict[str, float]:
@@ -105,24 +92,12 @@ def grams(one: Judge, frames: Frames) -> dict[str, torch.Tensor]:
     return {layer: torch.cat([part[layer] for part in parts]) for layer in one.layers}
 
 
-def grey(frames: Frames) -> NDArray[np.float64]:
-    return frames @ np.array([0.299, 0.587, 0.114])
-
-
-def flow_magnitude(frames: Frames) -> float:
-    pictures = np.rint(grey(frames)).astype(np.uint8)
-    lengths = [
-        np.linalg.norm(cv2.calcOpticalFlowFarneback(a, b, None, 0.5, 5, 13, 10, 5, 1.1, 0), axis=2)
-        for a, b in itertools.pairwise(pictures)
-    ]
-    return float(np.mean(lengths))
-
-
-def measured(judges: list[Judge], natural: Frames, other: Frames) -> dict[str, float]:
+def measured(judges: list[Judge], natural: Video, other: Frames) -> dict[str, float]:
+    values = features(Video(other, natural.fps)).values
     return {
-        **gram_distances(judges, natural, other),
-        "flow, px": flow_magnitude(other),
-        "contrast": float(grey(other).std(axis=(1, 2)).mean() / 255),
+        **gram_distances(judges, natural.frames, other),
+        "flow, px": float(np.nanmean(values["flow_magnitude"])),
+        "contrast": float(values["contrast"].mean()),
     }
 
 
@@ -139,8 +114,8 @@ def compared(natural: Video, config: StstConfig) -> dict[str, dict[str, float]]:
     judges = builtin_judges() + paper
     seed, frames = config.seed, natural.frames
     rows = {
-        "natural": measured(judges, frames, frames),
-        "phase scrambled": measured(judges, frames, scrambled(frames, seed)),
+        "natural": measured(judges, natural, frames),
+        "phase scrambled": measured(judges, natural, scrambled(natural, seed)),
     }
     configs = {"filterbank + motion_energy": config}
     if paper:
@@ -149,7 +124,7 @@ def compared(natural: Video, config: StstConfig) -> dict[str, dict[str, float]]:
         began = time.monotonic()
         made = synthesize(natural, chosen)[0].frames
         seconds = (time.monotonic() - began) / (len(frames) + max(config.padding_frames - 1, 0))
-        rows[name] = {**measured(judges, frames, made), "s per frame": seconds}
+        rows[name] = {**measured(judges, natural, made), "s per frame": seconds}
     return rows
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from stst.config import StstConfig, build, load_preset, preset_names, to_toml
+    from stst.config import StpsConfig, StstConfig, build, load_preset, preset_names, to_toml
     from stst.errors import InputError, StstError
     from stst.figures import save_side_by_side, side_by_side
     from stst.jobs import Job
     from stst.models import Multiscale, Stream, validate_stream
+    from stst.scrambling.prepare import scramble
     from stst.synthesis.prepare import synthesize
     from stst.video import (
         Video,
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     )
 
 _PLACES = {
-    "stst.config": ("StstConfig", "build", "load_preset", "preset_names", "to_toml"),
+    "stst.config": ("StpsConfig", "StstConfig", "build", "load_preset", "preset_names", "to_toml"),
     "stst.errors": ("InputError", "StstError"),
     "stst.figures": ("save_side_by_side", "side_by_side"),
     "stst.jobs": ("Job",),
     "stst.models": ("Multiscale", "Stream", "validate_stream"),
+    "stst.scrambling.prepare": ("scramble",),
     "stst.synthesis.prepare": ("synthesize",),
     "stst.video": (
         "Video",
@@ -53,6 +55,7 @@ __all__ = [
     "InputError",
     "Job",
     "Multiscale",
+    "StpsConfig",
     "Stream",
     "StstConfig",
     "StstError",
@@ -67,6 +70,7 @@ __all__ = [
     "probe",
     "read_video",
     "save_side_by_side",
+    "scramble",
     "side_by_side",
     "synthesize",
     "to_toml",

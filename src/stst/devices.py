@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 
 from stst.errors import InputError
+from stst.video.read import available_memory
 
 _DISTRIBUTIONS = ("napari-stst", "torch", "torchvision", "numpy", "av", "opencv-python-headless")
 
@@ -44,6 +46,25 @@ def pick_device(name: str) -> torch.device:
     return torch.device(wanted)
 
 
+def memory_in_use(device: torch.device) -> int:
+    """Give what is in use already, in bytes: by the process on a CPU, by tensors on a GPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.memory_allocated(device))
+    if sys.platform == "win32":
+        return 700 * 2**20  # no cheap way to ask; torch and the models take about this much
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Give the bytes that can still be used on a device, None where it does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return available_memory()
+
+
 @contextmanager
 def numerics(device: torch.device, precision: str, threads: int | None = None) -> Iterator[None]:
     """Set the precision of matrix products and the number of threads, and restore both.
@@ -53,7 +74,7 @@ def numerics(device: torch.device, precision: str, threads: int | None = None) -
     device
         Where the arithmetic runs.
     precision
-        ``"fp32"``, ``"tf32"`` or ``"bf16"``.
+        ``"fp64"``, ``"fp32"``, ``"tf32"`` or ``"bf16"``.
     threads
         On the CPU; None leaves torch's choice.
 
@@ -67,8 +88,9 @@ def numerics(device: torch.device, precision: str, threads: int | None = None) -
             f"precision: tf32 exists on CUDA devices only, this run is on {device.type}. "
             "Use fp32 or bf16."
         )
-    if precision == "bf16" and device.type == "mps":
-        raise InputError("precision: bf16 is not supported on mps. Use fp32.")
+    if precision in ("bf16", "fp64") and device.type == "mps":
+        hint = " or device cpu" if precision == "fp64" else ""
+        raise InputError(f"precision: {precision} is not supported on mps. Use fp32{hint}.")
     # repeatable matrix products; read when CUDA starts
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = (

@@ -16,3 +16,7 @@ class InputError(StstError, ValueError):
     """The request itself is wrong: a bad file, option, key or value (exit code 2)."""
 
     exit_code = 2
+
+
+class DivergedError(StstError):
+    """A loss or a pixel is no longer a finite number."""

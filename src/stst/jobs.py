@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from stst.config import StstConfig
+from stst.config import METHODS, RunConfig, StpsConfig, StstConfig
 from stst.devices import environment, numerics
 from stst.errors import InputError
 from stst.files import check_output, sha256_of
 from stst.outputs import Output, RunFolder, State, outputs_for
+from stst.process import Estimate, Prepared
 from stst.provenance import Input, write_sidecar
-from stst.synthesis.estimate import Estimate, estimated
 from stst.synthesis.events import (
     Checkpointed,
     Event,
@@ -27,8 +27,7 @@ from stst.synthesis.events import (
     RunStarted,
     RunStopped,
 )
-from stst.synthesis.prepare import Prepared, prepare
-from stst.video import Video, check_video_output, read_video, write_preview, write_video
+from stst.video import LazyVideo, check_video_output, write_preview, write_video
 
 #: Share of clipped values above which a sidecar carries a warning.
 CLIPPED_WARNING = 0.01
@@ -36,7 +35,7 @@ CLIPPED_WARNING = 0.01
 
 @dataclass(frozen=True)
 class Job:
-    """One call of ``stst synthesize``: files in, files out.
+    """One call of ``stst synthesize`` or ``stst scramble``: files in, files out.
 
     Attributes
     ----------
@@ -59,12 +58,14 @@ class Job:
 
     natural: Path
     output: str
-    config: StstConfig
+    config: RunConfig
     overwrite: bool = False
     resume: bool = False
     threads: int | None = None
     only: tuple[int, ...] | None = None
-    _clips: dict[str, Video] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _clips: dict[str, LazyVideo] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @property
     def outputs(self) -> list[Output]:
@@ -78,7 +79,9 @@ class Job:
 
     def paths(self) -> dict[str, Path]:
         """Give the input files by role."""
-        targets = self.config.targets.model_dump(exclude_none=True)
+        targets = {}
+        if isinstance(self.config, StstConfig):
+            targets = self.config.targets.model_dump(exclude_none=True)
         return {"natural": self.natural, **{role: Path(path) for role, path in targets.items()}}
 
     def check_outputs(self) -> None:
@@ -105,31 +108,39 @@ class Job:
                 else:
                     check_video_output(output.target, replace)
 
-    def read(self) -> dict[str, Video]:
-        """Decode the inputs, each file once."""
+    def clips(self) -> dict[str, LazyVideo]:
+        """Open the inputs, each file once; frames are decoded when they are needed."""
         if not self._clips:
             wanted = self.config.input
-            decoded: dict[Path, Video] = {}
+            opened: dict[Path, LazyVideo] = {}
             for role, path in self.paths().items():
-                if path not in decoded:
-                    decoded[path] = read_video(path, wanted.frames, wanted.max_side)
-                self._clips[role] = decoded[path]
+                if path not in opened:
+                    opened[path] = LazyVideo(path, wanted.frames, wanted.max_side)
+                self._clips[role] = opened[path]
         return self._clips
 
     def prepare(self) -> Prepared:
-        """Read the inputs and load the models; see `stst.jobs.prepare`."""
-        return prepare(self.read(), self.config)
+        """Open the inputs, check them, and load the models where there are any."""
+        if isinstance(self.config, StstConfig):
+            from stst.synthesis.prepare import prepare
+
+            return prepare(self.clips(), self.config)
+        if isinstance(self.config, StpsConfig):
+            from stst.scrambling.prepare import prepare as prepare_scrambling
+
+            return prepare_scrambling(self.clips(), self.config)
+        raise InputError(f"method: {self.config.method!r} is none of {', '.join(METHODS)}.")
 
     def estimate(self, prepared: Prepared) -> Estimate:
-        """Measure a few iterations at the smallest octave and scale up to the whole run."""
+        """Measure a little and scale it up to the whole run."""
         with numerics(prepared.device, prepared.config.precision, self.threads):
-            return estimated(prepared.synthesis)
+            return prepared.estimate()
 
     def inputs(self) -> list[Input]:
         """Describe the inputs for the sidecar."""
         return [
             Input(role, self.paths()[role], _described(self.paths()[role], video))
-            for role, video in self.read().items()
+            for role, video in self.clips().items()
         ]
 
     def run(
@@ -150,8 +161,8 @@ class Job:
         Yields
         ------
         Event
-            RunStarted, IterationDone, Preview, FrameDone, Checkpointed, then RunFinished or
-            RunStopped.
+            RunStarted, StepDone, IterationDone, Preview, FrameDone, Checkpointed, then
+            RunFinished or RunStopped.
 
         Raises
         ------
@@ -171,12 +182,13 @@ class Job:
             state = self._opened(record)
             spent = state.seconds if state else 0.0
             after = state.frame if state else None
-            events = prepared.synthesis.run(
+            events = prepared.process.run(
                 after, torch.from_numpy(state.images) if state else None, preview_seconds
             )
-            frame = -prepared.config.padding_frames if after is None else after
+            frame = 0 if after is None else after
             for event in events:
                 if isinstance(event, RunStarted):
+                    frame = event.first - 1
                     event = replace(event, notes=tuple(self.notes(prepared)))
                 yield event
                 seconds = spent + time.monotonic() - began
@@ -188,17 +200,18 @@ class Job:
                     yield RunStopped(frame, self.folder.path)
                     return
             seconds = spent + time.monotonic() - began
-            outputs = self._put_in_place(prepared, record, seconds)
+            outputs, warnings = self._put_in_place(prepared, record, seconds)
             self.folder.remove()
-            yield RunFinished(tuple(outputs), seconds)
+            yield RunFinished(tuple(outputs), seconds, tuple(warnings))
 
     def _record(self, prepared: Prepared) -> dict[str, Any]:
         """Say what the run is made of, as the sidecar and a resume need it."""
         folder = self.folder.path.absolute().parent
         inputs = self.inputs()
         config = prepared.config.model_dump(mode="json", exclude_none=True)
-        paths = {one.role: one.described(folder)["path"] for one in inputs}
-        config["targets"] = {role: paths[role] for role in config["targets"]}
+        if "targets" in config:
+            paths = {one.role: one.described(folder)["path"] for one in inputs}
+            config["targets"] = {role: paths[role] for role in config["targets"]}
         return {
             "method": prepared.config.method,
             "config": config,
@@ -228,10 +241,11 @@ class Job:
 
     def _put_in_place(
         self, prepared: Prepared, record: Mapping[str, Any], seconds: float
-    ) -> list[dict[str, Path]]:
+    ) -> tuple[list[dict[str, Path]], list[str]]:
         seeds = prepared.config.seeds
         overwrite = self.overwrite or self.resume
-        written = []
+        written: list[dict[str, Path]] = []
+        found: list[str] = []
         chosen = self.only if self.only is not None else seeds
         for output, seed in zip(self.outputs, chosen, strict=True):
             sample = seeds.index(seed)
@@ -239,48 +253,48 @@ class Job:
             master = write_video(output.target, frames(sample), fps, overwrite=overwrite)
             write_preview(output.preview, frames(sample), fps, overwrite=overwrite)
             per_frame = self.folder.statistics(sample)
+            warnings = _clipping(per_frame)
+            found.extend(f"{output.master}: {line}" for line in warnings)
             content = {
                 **record,
                 "seed": seed,
                 "output": master.as_dict(),
                 "per_frame": per_frame,
-                "warnings": self._warnings(prepared, per_frame),
+                "warnings": [*self.notes(prepared), *warnings],
                 "seconds": round(seconds, 3),
             }
             write_sidecar(output.sidecar, content, overwrite)
             written.append(output.files())
-        return written
+        return written, found
 
     def notes(self, prepared: Prepared) -> list[str]:
         """Say what a user should know beforehand: octaves left out, how clips were decoded."""
-        notes = list(prepared.synthesis.notes)
-        for role, video in self.read().items():
-            if video.source:
-                notes.extend(f"{role}: {note}" for note in video.source.notes)
+        notes = list(prepared.process.notes)
+        for role, video in self.clips().items():
+            notes.extend(f"{role}: {note}" for note in video.source.notes)
         return list(dict.fromkeys(notes))
 
-    def _warnings(self, prepared: Prepared, per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
-        warnings = self.notes(prepared)
-        clipped = float(np.mean([frame["clipped"] for frame in per_frame]))
-        if clipped > CLIPPED_WARNING:
-            warnings.append(f"{clipped:.1%} of all values sit at 0 or 255.")
-        return warnings
+
+def _clipping(per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Warn where many values were clipped."""
+    clipped = float(np.mean([frame["clipped"] for frame in per_frame]))
+    if clipped <= CLIPPED_WARNING:
+        return []
+    return [f"{clipped:.1%} of all values lie at 0 or 255, or were clipped to them."]
 
 
-def _described(path: Path, video: Video) -> dict[str, Any]:
+def _described(path: Path, video: LazyVideo) -> dict[str, Any]:
     """Give the sidecar's record of one input."""
-    record: dict[str, Any] = {
+    hashed = {
         "sha256": sha256_of(path),
         "frames_sha256": video.sha256(),
         "size": list(video.frames.shape[1:3]),
         "fps": str(video.fps),
     }
-    source = video.source
-    if source is not None:
-        decoded = source.as_dict()
-        record |= {"frames": [decoded.pop("start"), decoded.pop("stop")]}
-        record |= {key: value for key, value in decoded.items() if key not in ("path", "notes")}
-    return record
+    # after the hash, when all frames have been decoded: now it is complete
+    decoded = video.source.as_dict()
+    frames = {"frames": [decoded.pop("start"), decoded.pop("stop")]}
+    return hashed | frames | {k: v for k, v in decoded.items() if k not in ("path", "notes")}
 
 
 def _difference(key: str, then: object, now: object, where: str = "") -> str:

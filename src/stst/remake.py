@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from stst.config import StstConfig, build
+from stst.config import METHODS, build
 from stst.config.sources import check_trust
 from stst.errors import InputError
 from stst.jobs import Job
@@ -49,15 +49,20 @@ def job_of_sidecar(
         If the sidecar is damaged, an input is missing or holds other frames than recorded.
     """
     content = read_sidecar(sidecar)
-    if content["method"] != "stst":
-        raise InputError(f"{sidecar}: method {content['method']!r} cannot be remade here.")
+    method = content["method"]
+    if method not in METHODS:
+        raise InputError(
+            f"{sidecar}: method {method!r} cannot be remade here; {', '.join(METHODS)} can."
+        )
     tree = dict(content["config"])
     check_trust(tree, trusted, str(sidecar))
     recorded = _by_role(content, sidecar)
     paths = _located(sidecar, recorded, inputs or {})
-    tree["targets"] = {role: str(path) for role, path in paths.items() if role != "natural"}
+    targets = {role: str(path) for role, path in paths.items() if role != "natural"}
+    if targets:
+        tree["targets"] = targets
     tree["device"] = device or str(content["environment"].get("device", "auto")).split(" ")[0]
-    config = build(tree, StstConfig, str(sidecar))
+    config = build(tree, METHODS[method], str(sidecar))
     seed = content.get("seed", config.seed)
     if seed not in config.seeds:
         raise InputError(f"{sidecar}: seed {seed!r} is none of the batch's, {config.seeds}.")

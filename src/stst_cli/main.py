@@ -10,6 +10,7 @@ from stst_cli.export import export
 from stst_cli.info import info
 from stst_cli.presets import presets
 from stst_cli.remake import remake
+from stst_cli.scramble import scramble
 from stst_cli.synthesize import synthesize
 from stst_cli.weights import weights
 
@@ -17,15 +18,16 @@ from stst_cli.weights import weights
 @click.group(cls=Commands)
 @version_option
 def main() -> None:
-    """Make dynamic visual stimuli by spatiotemporal style transfer.
+    """Make dynamic visual stimuli that keep a natural clip's low-level statistics.
 
-    A metamer keeps a natural clip's low-level statistics and loses its meaning:
+    By spatiotemporal style transfer, or by scrambling the phases of the clip's spectrum:
 
       stst synthesize clip.mp4 -o metamer.mkv
+      stst scramble clip.mp4 -o scrambled.mkv
 
     Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted.
     """
 
 
-for command in (synthesize, remake, export, convert, info, presets, weights):
+for command in (synthesize, scramble, remake, export, convert, info, presets, weights):
     main.add_command(command)

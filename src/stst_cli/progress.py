@@ -80,17 +80,29 @@ class _Clock:
         self.start = time.monotonic()
         self.first: float | None = None
 
-    def left(self, progress: float) -> str:
+    def begin(self, progress: float) -> None:
+        """Note what was done already when this process began; the first call counts."""
         if self.first is None:
             self.first, self.start = progress, time.monotonic()
-        done = progress - self.first
+
+    def left(self, progress: float) -> str:
+        """Say how long the rest takes."""
+        self.begin(progress)
+        done = progress - (self.first or 0.0)
         if done <= 0:
             return "?"
         return duration((time.monotonic() - self.start) / done * (1 - progress))
 
 
 def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunStopped:
-    from stst.synthesis.events import IterationDone, RunFinished, RunStarted, RunStopped
+    from stst.synthesis.events import (
+        FrameDone,
+        IterationDone,
+        RunFinished,
+        RunStarted,
+        RunStopped,
+        StepDone,
+    )
 
     clock, shown, frames = _Clock(), 0.0, 0
     columns = (
@@ -111,6 +123,12 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
                     losses=_losses(event.losses),
                     description=f"{_frame(event.frame, frames)} octave {event.octave}",
                 )  # fmt: skip
+            elif isinstance(event, StepDone | FrameDone):
+                what = event.what if isinstance(event, StepDone) else _frame(event.frame, frames)
+                bar.update(
+                    task, completed=event.progress, left=clock.left(event.progress),
+                    description=what,
+                )  # fmt: skip
             elif isinstance(event, RunFinished):
                 bar.update(task, completed=1.0, left=duration(0), description="done")
                 return event
@@ -126,22 +144,25 @@ def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
         RunFinished,
         RunStarted,
         RunStopped,
+        StepDone,
     )
 
-    clock, frames, last = _Clock(), 0, None
+    clock, frames = _Clock(), 0
+    last: IterationDone | None = None
     for event in events:
         if isinstance(event, RunStarted):
             frames = event.frames
             for note in event.notes:
                 print(f"Note: {note}", file=sys.stderr)
-        elif isinstance(event, IterationDone):
-            if last is None:
-                clock.left(event.progress)
-            last = event
-        elif isinstance(event, FrameDone) and last is not None:
+        elif isinstance(event, StepDone | IterationDone):
+            clock.begin(event.progress)
+            if isinstance(event, IterationDone):
+                last = event
+        elif isinstance(event, FrameDone):
+            losses = f", {_losses(last.losses)}" if last is not None else ""
             print(
-                f"{_frame(event.frame, frames)} done ({last.progress:.0%}), left "
-                f"{clock.left(last.progress)}, {_losses(last.losses)}",
+                f"{_frame(event.frame, frames)} done ({event.progress:.0%}), left "
+                f"{clock.left(event.progress)}{losses}",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
         elif isinstance(event, RunFinished | RunStopped):

@@ -40,7 +40,7 @@ def remake(
     from stst.errors import StstError
     from stst.provenance import read_sidecar
     from stst.remake import differences, job_of_sidecar
-    from stst_cli.synthesize import run_job
+    from stst_cli.job import run_job
 
     before = read_sidecar(sidecar)
     job = job_of_sidecar(

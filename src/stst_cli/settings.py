@@ -5,62 +5,80 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from stst.errors import InputError
 
 if TYPE_CHECKING:
-    from stst.config import StstConfig
+    from stst.config import RunConfig
 
-DEFAULT_PRESET = "fast"
+Config = TypeVar("Config", bound="RunConfig")
 
 
-def stst_config(
+def run_config(
+    kind: type[Config],
+    default_preset: str,
+    own: Mapping[str, Any],
     *,
     preset: str | None,
     config_file: Path | None,
     trusted: Sequence[str],
-    model: str | None,
-    targets: Mapping[str, str],
-    options: Mapping[str, Any],
+    seed: int | None,
+    samples: int | None,
+    device: str | None,
+    precision: str | None,
     frames: str | None,
     max_side: int | None,
     assignments: Sequence[str],
-) -> StstConfig:
+) -> Config:
     """Merge everything the user said into a validated config.
 
     Parameters
     ----------
-    preset, config_file, trusted, model, targets, frames, max_side, assignments
-        The options of the same names.
-    options
-        Options that are keys of the top level; None for those not given.
+    kind
+        Config of the method.
+    default_preset
+        Where none is named.
+    own
+        What the method's own options say.
+    preset, config_file, trusted, seed, samples, device, precision, frames, max_side, assignments
+        The options that all methods share; None for those not given.
 
     Raises
     ------
     InputError
         Naming the key, what was found and what is allowed.
     """
-    from stst.config import (
-        StstConfig,
-        build,
-        merged,
-        model_override,
-        preset_text,
-        read_config_file,
-        set_override,
-    )
+    from stst.config import build, merged, read_config_file, set_override
 
-    tree = tomllib.loads(preset_text(DEFAULT_PRESET if preset is None else preset))
+    method = kind.model_fields["method"].default
+    tree = _preset(default_preset if preset is None else preset, method)
     if config_file is not None:
         tree = merged(tree, _targets_beside(read_config_file(config_file, trusted), config_file))
-    if model is not None:
-        tree = merged(tree, model_override(model))
-    tree = merged(tree, {key: value for key, value in options.items() if value is not None})
-    given = {"frames": frames, "max_side": max_side}
-    tree = merged(tree, {"input": {k: v for k, v in given.items() if v is not None}})
-    tree = merged(tree, {"targets": dict(targets)})
+    shared = {"seed": seed, "samples": samples, "device": device, "precision": precision}
+    taken = {"frames": frames, "max_side": max_side}
+    tree = merged(tree, own, _given(shared), {"input": _given(taken)})
     for assignment in assignments:
         tree = set_override(tree, assignment)
-    return build(tree, StstConfig)
+    return build(tree, kind)
+
+
+def _preset(name: str, method: str) -> dict[str, Any]:
+    """Read a preset; refuse one of another method."""
+    from stst.config import preset_method, preset_names, preset_text
+
+    text = preset_text(name)
+    if preset_method(name) != method:
+        fitting = [one for one in preset_names() if preset_method(one) == method]
+        raise InputError(
+            f"--preset {name}: it is for the method {preset_method(name)}, this is {method}. "
+            f"There are: {', '.join(fitting)}."
+        )
+    return tomllib.loads(text)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _targets_beside(tree: dict[str, Any], file: Path) -> dict[str, Any]:

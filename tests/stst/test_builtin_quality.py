@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
 
 from stst.config import load_preset
@@ -35,11 +34,8 @@ def compared(quality, clip: Path, frames: str, max_side: int, judges: list):
     config = load_preset("quick").model_copy(update={"device": "cpu"})
     assert (config.spatial.model, config.temporal.model) == ("filterbank", "motion_energy")
     made = synthesize(natural, config)[0].frames
-    scrambled = quality.scrambled(natural.frames, 0)
-    return [
-        quality.measured(judges, natural.frames, other)
-        for other in (natural.frames, scrambled, made)
-    ]
+    scrambled = quality.scrambled(natural, 0)
+    return [quality.measured(judges, natural, other) for other in (natural.frames, scrambled, made)]
 
 
 def test_nearer_to_natural_than_scrambled_by_its_own_measures(quality):
@@ -71,16 +67,6 @@ def test_nearer_to_natural_than_scrambled_by_the_papers_models(quality, vgg, mso
 
 def error(row: dict[str, float], natural: dict[str, float], name: str) -> float:
     return abs(row[name] - natural[name])
-
-
-def test_scrambling_keeps_the_mean_colours_and_repeats(quality):
-    natural = read_video(ROOT / "sample_data" / "cat.mkv", frames="0:4", max_side=96).frames
-    made = quality.scrambled(natural, 1)
-    assert made.shape == natural.shape
-    assert made.dtype == np.uint8
-    assert not np.array_equal(made, natural)
-    np.testing.assert_allclose(made.mean((1, 2)), natural.mean((1, 2)), atol=4)
-    assert np.array_equal(made, quality.scrambled(natural, 1))
 
 
 def test_the_table_has_a_row_for_each_stimulus(quality):

@@ -265,7 +265,7 @@ class TestTargets:
         (["--device", "gpu"], ["device: expected auto, cpu, cuda, cuda:N or mps", "found 'gpu'"]),
         (["--device", "cuda:99"], ["device: 'cuda:99' is not available", "cpu"]),
         (["--device", "cpu", "--precision", "tf32"], ["precision: tf32", "CUDA", "fp32 or bf16"]),
-        (["--precision", "fp64"], ["'--precision': 'fp64' is not one of 'fp32'"]),
+        (["--precision", "fp64"], ["precision: input should be 'fp32', 'tf32'", "'fp64'"]),
         (["--seed", "-1"], ["seed", "greater than or equal to 0", "found -1"]),
         (["--seed", "one"], ["'--seed': 'one' is not a valid integer"]),
         (["--samples", "0"], ["samples", "found 0"]),
@@ -372,14 +372,13 @@ class TestFullDisk:
 
         def failing(path, overwrite=False):
             if path.name == victim:
-                monkeypatch.setattr(os, "fsync", full)
+                patched.setattr(os, "fsync", full)
             return written_whole(path, overwrite)
 
-        for module in (stst.video.write, stst.provenance):
-            monkeypatch.setattr(module, "written_whole", failing)
-        shown = synthesize(*words)
-        monkeypatch.undo()
-        os.chdir(here)
+        with monkeypatch.context() as patched:
+            for module in (stst.video.write, stst.provenance):
+                patched.setattr(module, "written_whole", failing)
+            shown = synthesize(*words)
         assert shown.exit_code == 1
         assert f"Error: {victim}: the disk is full" in shown.stderr.splitlines()[-1]
         made = ["out.mkv", "out.preview.mp4", "out.json"]

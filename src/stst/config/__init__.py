@@ -1,12 +1,14 @@
 """One frozen, validated config for every method: the Python argument and the TOML file alike."""
 
 from stst.config.schema import (
+    METHODS,
     TERMS,
     FrameOverride,
     InputConfig,
     OctaveConfig,
     OptimizerConfig,
     RunConfig,
+    StpsConfig,
     StreamConfig,
     StstConfig,
     TargetsConfig,
@@ -18,6 +20,7 @@ from stst.config.sources import (
     load_preset,
     merged,
     model_override,
+    preset_method,
     preset_names,
     preset_text,
     read_config_file,
@@ -26,6 +29,7 @@ from stst.config.sources import (
 )
 
 __all__ = [
+    "METHODS",
     "MODEL_PAIRS",
     "TERMS",
     "FrameOverride",
@@ -33,6 +37,7 @@ __all__ = [
     "OctaveConfig",
     "OptimizerConfig",
     "RunConfig",
+    "StpsConfig",
     "StreamConfig",
     "StstConfig",
     "TargetsConfig",
@@ -41,6 +46,7 @@ __all__ = [
     "load_preset",
     "merged",
     "model_override",
+    "preset_method",
     "preset_names",
     "preset_text",
     "read_config_file",

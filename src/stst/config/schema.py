@@ -188,6 +188,8 @@ class RunConfig(_Frozen):
 
     Attributes
     ----------
+    method
+        Its short name.
     seed
         Of the first sample; the others follow by one.
     samples
@@ -195,13 +197,15 @@ class RunConfig(_Frozen):
     device
         ``"auto"`` takes CUDA, else Apple's GPU, else the CPU.
     precision
-        Of the models: ``"fp32"``, ``"tf32"`` (CUDA) or ``"bf16"``.
+        Of the arithmetic: ``"fp32"``, ``"tf32"`` (CUDA) or ``"bf16"`` of models, ``"fp64"`` or
+        ``"fp32"`` of transforms.
     """
 
+    method: str
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     samples: Annotated[int, Field(ge=1, le=4096)] = 1
     device: str = "auto"
-    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    precision: Literal["fp64", "fp32", "tf32", "bf16"] = "fp32"
     input: InputConfig = InputConfig()
 
     @field_validator("device")
@@ -245,6 +249,7 @@ class StstConfig(RunConfig):
     """
 
     method: Literal["stst"] = "stst"
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     rules: Literal["paper", "reference"] = "paper"
     spatial: StreamConfig = StreamConfig(model="vgg19")
     temporal: StreamConfig = StreamConfig(model="msoe")
@@ -339,6 +344,38 @@ class StstConfig(RunConfig):
                     _updated(config.model_dump(exclude={"frames"}), changes)
                 )
         return config
+
+
+class StpsConfig(RunConfig):
+    """Spatiotemporal phase scrambling (Greco & Siegel 2024, comparison to existing methods).
+
+    Attributes
+    ----------
+    mode
+        ``"spatial"``: one random field for all frames; keeps each frame's amplitude spectrum.
+        ``"spatiotemporal"``: a field over space and time; keeps the clip's. ``"both"``: one after
+        the other, as in the paper, which has the same distribution as the second alone.
+        ``"temporal"``: one phase for each temporal frequency, shared by all pixels; keeps the
+        clip's spectrum, not each frame's.
+    coherence
+        From 0 (phases fully random) to 1 (the natural clip): weighted-mean phase (Dakin et al.
+        2002).
+    phase_per_channel
+        A field of its own for red, green and blue. Decorrelates them, which lowers the contrast.
+    color_transfer
+        Whether each finished frame takes the colours of the natural one.
+    """
+
+    method: Literal["stps"] = "stps"
+    precision: Literal["fp64", "fp32"] = "fp64"
+    mode: Literal["both", "spatial", "spatiotemporal", "temporal"] = "both"
+    coherence: Share = 0.0
+    phase_per_channel: bool = False
+    color_transfer: bool = True
+
+
+#: The config of every method.
+METHODS: dict[str, type[RunConfig]] = {"stst": StstConfig, "stps": StpsConfig}
 
 
 def _check_octaves(octaves: tuple[OctaveConfig, ...]) -> None:

@@ -56,9 +56,21 @@ def preset_text(name: str) -> str:
     return text
 
 
+def preset_method(name: str) -> str:
+    """Name the method that a preset is for."""
+    method: str = tomllib.loads(preset_text(name)).get("method", "stst")
+    return method
+
+
 def load_preset(name: str) -> StstConfig:
-    """Build the config of a preset."""
-    return build(merged(tomllib.loads(preset_text(name))), StstConfig)
+    """Build the config of a preset for synthesis.
+
+    Raises
+    ------
+    InputError
+        If there is no such preset, or it is for another method.
+    """
+    return build(tomllib.loads(preset_text(name)), StstConfig, f"preset {name}")
 
 
 def read_config_file(path: Path, trusted: Collection[str] = ()) -> Tree:

@@ -10,11 +10,7 @@ import torch
 from torch import Tensor
 
 from stst.config import OptimizerConfig
-from stst.errors import StstError
-
-
-class DivergedError(StstError):
-    """A loss or a pixel is no longer a finite number."""
+from stst.errors import DivergedError
 
 
 class Objective(Protocol):

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from stst.devices import memory_in_use
+from stst.process import Estimate
 from stst.synthesis.engine import make_rule, minimized
 from stst.synthesis.noise import uniform_noise
 from stst.synthesis.objective import StstObjective
 from stst.synthesis.stst import Synthesis
 
 _WARM_UP, _TIMED = 1, 3
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a run will cost.
-
-    Attributes
-    ----------
-    seconds
-        For all frames, padding included.
-    memory
-        Peak in bytes: of the process on a CPU, of the device elsewhere.
-    """
-
-    seconds: float
-    memory: int
 
 
 def estimated(synthesis: Synthesis) -> Estimate:
@@ -65,7 +49,7 @@ def estimated(synthesis: Synthesis) -> Estimate:
     height, width = synthesis.targets.size
     scale = height * width / pixels
     # what the backward pass holds, the gradients on their way, and one layer's temporaries
-    memory = int(1.3 * saved * scale) + _base(synthesis.device)
+    memory = int(1.3 * saved * scale) + memory_in_use(synthesis.device)
     return Estimate(per_pixel * sum(synthesis.work().values()), memory)
 
 
@@ -89,15 +73,3 @@ def _saved_bytes(objective: StstObjective, images: Tensor) -> int:
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         objective(images.detach().requires_grad_())
     return sum(sizes.values())
-
-
-def _base(device: torch.device) -> int:
-    """Give what is in use before the run: the process on a CPU, the weights on a GPU."""
-    if device.type == "cuda":
-        return int(torch.cuda.memory_allocated(device))
-    if sys.platform == "win32":
-        return 700 * 2**20  # no cheap way to ask; torch and the models take about this much
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

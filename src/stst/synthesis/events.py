@@ -24,9 +24,9 @@ class RunStarted:
     padding
         Frames made in front of them and dropped.
     octaves
-        Height and width of each, coarse to fine.
+        Height and width of each, coarse to fine; none where nothing is optimised.
     iterations
-        Steps of the whole run, padding included.
+        Steps of the whole run, padding included; 0 where nothing is optimised.
     first
         The first frame that is still to be made (negative: padding); larger than ``-padding``
         where a run is resumed.
@@ -85,6 +85,22 @@ class IterationDone:
 
 
 @dataclass(frozen=True)
+class StepDone:
+    """A part of a run that works on all frames at once.
+
+    Attributes
+    ----------
+    what
+        In a word or two.
+    progress
+        Share of the whole run's work that is done, 0 to 1.
+    """
+
+    what: str
+    progress: float
+
+
+@dataclass(frozen=True)
 class Preview:
     """The frame that is being made, as it looks now.
 
@@ -110,16 +126,21 @@ class FrameDone:
     images
         (samples, H, W, 3) uint8.
     statistics
-        Per sample: loss of every term before the last step, mean luminance and contrast in [0, 1],
-        the share of values that sit at 0 or 1, the number of iterations.
+        Per sample: mean luminance and contrast in [0, 1], and the share of values at the ends of
+        [0, 1] or beyond; of an optimisation also the loss of every term before the last step and
+        the number of iterations.
     state
-        (samples, 3, H, W) float32: all that the next frame depends on.
+        (samples, 3, H, W) float32: all that the next frame depends on; empty where it depends on
+        nothing.
+    progress
+        Share of the whole run's work that is done, 0 to 1.
     """
 
     frame: int
     images: Frames = field(repr=False)
     statistics: tuple[Mapping[str, Any], ...] = field(repr=False)
     state: np.ndarray[Any, np.dtype[np.float32]] = field(repr=False)
+    progress: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -138,10 +159,13 @@ class RunFinished:
     ----------
     outputs
         Per sample the master, the preview and the sidecar.
+    warnings
+        What the sidecars warn of and was not known at the start, each once.
     """
 
     outputs: tuple[Mapping[str, Path], ...]
     seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,4 +176,13 @@ class RunStopped:
     path: Path | None = None
 
 
-Event = RunStarted | IterationDone | Preview | FrameDone | Checkpointed | RunFinished | RunStopped
+Event = (
+    RunStarted
+    | StepDone
+    | IterationDone
+    | Preview
+    | FrameDone
+    | Checkpointed
+    | RunFinished
+    | RunStopped
+)

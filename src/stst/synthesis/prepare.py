@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from functools import partial
 
 import numpy as np
-import torch
 
 from stst.config import TERMS, InputConfig, StstConfig, TargetsConfig, load_preset
 from stst.devices import numerics, pick_device
 from stst.errors import InputError
 from stst.models import Kind, LoadedStream, load_stream, resolved
+from stst.process import Prepared
+from stst.synthesis.estimate import estimated
 from stst.synthesis.events import Event, FrameDone
 from stst.synthesis.stst import Synthesis, Targets
-from stst.video import Video
+from stst.video import Clip, LazyVideo, Video
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A run that can start: everything is read, checked and loaded.
-
-    Attributes
-    ----------
-    synthesis
-        The loop.
-    config
-        Resolved: the models' layers are filled in.
-    fps
-        Frame rate in Hz.
-    weights
-        What a sidecar says of them.
-    device
-        Where the arithmetic runs.
-    """
-
-    synthesis: Synthesis
-    config: StstConfig
-    fps: Fraction
-    weights: tuple[Mapping[str, Any], ...]
-    device: torch.device
-
-
-def prepare(clips: Mapping[str, Video], config: StstConfig) -> Prepared:
+def prepare(clips: Mapping[str, Clip], config: StstConfig) -> Prepared:
     """Check clips against each other and a config, and load the models.
 
     Parameters
@@ -73,10 +48,10 @@ def prepare(clips: Mapping[str, Video], config: StstConfig) -> Prepared:
         streams = {kind: one.stream.to(device) if one else None for kind, one in loaded.items()}
         synthesis = Synthesis(config, streams["spatial"], streams["temporal"], targets, device)
     weights = tuple(one.weights for one in loaded.values() if one and one.weights)
-    return Prepared(synthesis, config, fps, weights, device)
+    return Prepared(synthesis, config, fps, weights, device, partial(estimated, synthesis))
 
 
-def _targets(clips: Mapping[str, Video], config: StstConfig) -> tuple[Targets, Fraction]:
+def _targets(clips: Mapping[str, Clip], config: StstConfig) -> tuple[Targets, Fraction]:
     """Choose every term's clip and their common rate in Hz; clips without a use need not agree."""
     _check_roles(clips, config)
     by_term = {term: term if term in clips else "natural" for term in TERMS}
@@ -102,13 +77,13 @@ def _targets(clips: Mapping[str, Video], config: StstConfig) -> tuple[Targets, F
     return targets, first.fps
 
 
-def _check_roles(clips: Mapping[str, Video], config: StstConfig) -> None:
+def _check_roles(clips: Mapping[str, Clip], config: StstConfig) -> None:
     for role, video in clips.items():
         if role not in ("natural", "color", *TERMS):
             raise InputError(
                 f"--target {role}: there is no such term. There are: {', '.join(TERMS)}, color."
             )
-        if not isinstance(video, Video):
+        if not isinstance(video, Video | LazyVideo):
             raise InputError(f"{role}: expected a stst.Video, found {type(video).__name__}.")
         if role in TERMS and not config.term_used(role):
             raise InputError(
@@ -122,11 +97,11 @@ def _check_roles(clips: Mapping[str, Video], config: StstConfig) -> None:
             )
 
 
-def _size(video: Video) -> str:
+def _size(video: Clip) -> str:
     return f"{video.frames.shape[1]}x{video.frames.shape[2]}"
 
 
-def _name(video: Video) -> str:
+def _name(video: Clip) -> str:
     return str(video.source.path) if video.source else "an array"
 
 
@@ -175,7 +150,7 @@ def synthesize(
     prepared = prepare({"natural": natural, **(targets or {})}, config)
     made = []
     with numerics(prepared.device, prepared.config.precision):
-        for event in prepared.synthesis.run():
+        for event in prepared.process.run():
             on_event(event)
             if isinstance(event, FrameDone) and event.frame >= 0:
                 made.append(event.images)

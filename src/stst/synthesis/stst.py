@@ -5,24 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from stst.config import StstConfig, Term
-from stst.errors import InputError
+from stst.errors import DivergedError, InputError
 from stst.models.stream import Stream
-from stst.scramble import phase_scrambled
+from stst.pixels import as_tensor, picture_statistics, to_frames
+from stst.scrambling.spectrum import scrambled_by_noise
 from stst.synthesis.color import color_transfer
-from stst.synthesis.engine import DivergedError, make_rule, minimized
+from stst.synthesis.engine import make_rule, minimized
 from stst.synthesis.events import Event, FrameDone, IterationDone, Preview, RunStarted
 from stst.synthesis.noise import NoiseSource, Purpose, noise_of_seeds
 from stst.synthesis.objective import Statistician, Statistics, StstObjective, active_terms
 from stst.synthesis.octaves import Octave, octaves_of, through_octaves
 from stst.synthesis.rules import frame_order, rules_named
-from stst.types import Frames
+from stst.video import FrameSequence
 
 # Work of finishing a frame (colour transfer), in iterations at full resolution; for estimates only
 _FINISHING = 2
@@ -30,7 +29,7 @@ _FINISHING = 2
 
 @dataclass(frozen=True)
 class Targets:
-    """The clips that are matched; arrays (T, H, W, 3) uint8 of one size and length.
+    """The clips that are matched; frames (T, H, W, 3) uint8 of one size and length.
 
     Attributes
     ----------
@@ -40,8 +39,8 @@ class Targets:
         The clip whose colours are taken.
     """
 
-    by_term: Mapping[Term, Frames]
-    color: Frames
+    by_term: Mapping[Term, FrameSequence]
+    color: FrameSequence
 
     @property
     def frames(self) -> int:
@@ -110,6 +109,11 @@ class Synthesis:
             self._octaves[frame] = octaves
             self.notes.extend(line for line in left_out if line not in self.notes)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames in pixels."""
+        return self.targets.size
+
     def started(self, first: int | None = None) -> RunStarted:
         """Describe the run; `first` is the first frame still to be made."""
         sizes = {octave.size: None for octaves in self._octaves.values() for octave in octaves}
@@ -159,7 +163,7 @@ class Synthesis:
             Naming the frame, the octave and the iteration.
         """
         places = [place for place in self._places() if after is None or self._frame(place) > after]
-        yield self.started(self._frame(places[0]) if places else None)
+        yield self.started(self._frame(places[0]) if places else self.targets.frames)
         if after is not None and state is not None:
             generated = state.to(self.device)
         else:
@@ -171,7 +175,7 @@ class Synthesis:
             yield from self._made(place, generated, made, clock, preview_seconds)
             generated = made.images
             clock.frame_done(frame)
-            yield self._done(frame, made)
+            yield self._done(frame, made, clock.done / clock.total)
 
     def smallest_octave(self) -> Octave:
         """Give the coarsest octave of the last frame."""
@@ -309,27 +313,24 @@ class Synthesis:
             return self._noise(frame, "previous")
         target = as_tensor(self.targets.color[self.order[0]], torch.device("cpu"))
         phases = self.noise(frame, "phases")[:, 0]
-        return phase_scrambled(target, phases).clamp(0, 1).to(self.device)
+        return scrambled_by_noise(target, phases).clamp(0, 1).to(self.device)
 
     def _noise(self, frame: int, purpose: Purpose) -> Tensor:
         return self.noise(frame, purpose).to(self.device)
 
-    def _done(self, frame: int, made: _Made) -> FrameDone:
+    def _done(self, frame: int, made: _Made, progress: float) -> FrameDone:
         images = to_frames(made.images)
-        clipped = ((made.images <= 0) | (made.images >= 1)).float().mean(dim=(1, 2, 3)).tolist()
-        statistics = []
-        for sample, values in enumerate(made.losses.tolist()):
-            grey = (images[sample] @ np.array([0.299, 0.587, 0.114])) / 255
-            statistics.append(
-                {
-                    "losses": dict(zip(made.terms, values, strict=True)),
-                    "luminance": float(grey.mean()),
-                    "contrast": float(grey.std()),
-                    "clipped": clipped[sample],
-                    "iterations": made.iterations,
-                }
+        statistics = tuple(
+            {
+                "losses": dict(zip(made.terms, losses, strict=True)),
+                **picture,
+                "iterations": made.iterations,
+            }
+            for losses, picture in zip(
+                made.losses.tolist(), picture_statistics(made.images, images), strict=True
             )
-        return FrameDone(frame, images, tuple(statistics), made.images.cpu().numpy())
+        )
+        return FrameDone(frame, images, statistics, made.images.cpu().numpy(), progress)
 
     def _places(self) -> list[int]:
         """List the places in the padded order that are optimised.
@@ -382,24 +383,3 @@ class _Progress:
         height, width = octaves[index].size
         here = sum(octave.cost for octave in octaves[:index]) + height * width * iterations
         return (self.done + here) / self.total
-
-
-def as_tensor(frame: np.ndarray[Any, Any], device: torch.device) -> Tensor:
-    """Bring one (H, W, 3) frame, uint8 or float in [0, 1], to (1, 3, H, W) float32 in [0, 1]."""
-    values = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)[None]
-    return values.float() if values.is_floating_point() else values / 255
-
-
-def to_frames(images: Tensor) -> Frames:
-    """Round (B, 3, H, W) in [0, 1] to (B, H, W, 3) uint8, halves to even.
-
-    Raises
-    ------
-    DivergedError
-        If a value is not finite: such a picture must never reach a file.
-    """
-    if not bool(torch.isfinite(images).all()):
-        raise DivergedError("a finished picture holds values that are not finite numbers.")
-    # on the CPU: not every device has float64
-    rounded = (images.cpu().double() * 255).round().clamp(0, 255).to(torch.uint8)
-    return rounded.permute(0, 2, 3, 1).contiguous().numpy()

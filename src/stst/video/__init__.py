@@ -6,6 +6,8 @@ imported when a file is opened, not before.
 
 from stst.video.clip import (
     MAX_PIXELS,
+    Clip,
+    FrameSequence,
     SourceInfo,
     Video,
     VideoInfo,
@@ -25,8 +27,10 @@ from stst.video.write import Written, check_video_output, write_preview, write_v
 
 __all__ = [
     "MAX_PIXELS",
+    "Clip",
     "Converted",
     "FrameRange",
+    "FrameSequence",
     "LazyFrames",
     "LazyVideo",
     "SourceInfo",

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -140,6 +140,42 @@ class VideoInfo:
     def as_dict(self) -> dict[str, Any]:
         """Give the fields as JSON types; rates become strings such as ``60000/1001``."""
         return _as_json(self)
+
+
+class FrameSequence(Protocol):
+    """Frames (H, W, 3) uint8 RGB by their number: an array, or decoded when asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, H, W, 3)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Frames: ...
+
+
+class Clip(Protocol):
+    """What a `Video` and a `LazyVideo` have in common."""
+
+    @property
+    def frames(self) -> FrameSequence:
+        """The frames."""
+        ...
+
+    @property
+    def fps(self) -> Fraction:
+        """Exact rate in Hz."""
+        ...
+
+    @property
+    def source(self) -> SourceInfo | None:
+        """How the clip was decoded, if it was."""
+        ...
+
+    def sha256(self) -> str:
+        """Hash the frames; see `frames_sha256`."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

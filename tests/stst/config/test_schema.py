@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from small_runs import TREE, config
-from stst.config import StstConfig, build, load_preset, merged, preset_names, to_toml
+from stst.config import (
+    METHODS,
+    StpsConfig,
+    StstConfig,
+    build,
+    load_preset,
+    merged,
+    preset_method,
+    preset_names,
+    preset_text,
+    to_toml,
+)
 from stst.errors import InputError
 
 COUNT = st.integers(1, 10**6)
@@ -108,10 +119,37 @@ def test_toml_round_trip(tree):
 
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_load_and_survive_toml(name):
-    preset = load_preset(name)
-    assert preset.method == "stst"
-    assert preset.octaves[-1].exponent == 0
-    assert build(tomllib.loads(to_toml(preset)), StstConfig) == preset
+    kind = METHODS[preset_method(name)]
+    preset = build(tomllib.loads(preset_text(name)), kind)
+    assert preset.method == preset_method(name)
+    assert build(tomllib.loads(to_toml(preset)), kind) == preset
+    if kind is StstConfig:
+        assert load_preset(name) == preset
+        assert preset.octaves[-1].exponent == 0
+
+
+def test_the_preset_of_scrambling_is_its_default():
+    assert build(tomllib.loads(preset_text("stps")), StpsConfig) == StpsConfig()
+    with pytest.raises(InputError, match="preset stps: method: input should be 'stst'"):
+        load_preset("stps")
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"coherence": 1.5}, ["coherence", "less than or equal to 1", "1.5"]),
+        ({"coherence": float("nan")}, ["coherence"]),
+        ({"mode": "time"}, ["mode", "'both', 'spatial', 'spatiotemporal' or 'temporal'", "'time'"]),
+        ({"precision": "bf16"}, ["precision", "'fp64' or 'fp32'"]),
+        ({"octaves": []}, ["unknown key 'octaves'", "coherence"]),
+        ({"color_transfr": True}, ["did you mean 'color_transfer'?"]),
+    ],
+)
+def test_what_is_refused_in_scrambling(changes, parts):
+    with pytest.raises(InputError) as caught:
+        build(changes, StpsConfig)
+    for part in parts:
+        assert part in str(caught.value)
 
 
 def test_the_names_of_the_presets():
@@ -188,7 +226,7 @@ OCTAVE = {"iterations": 1, "learning_rate": 0.1}
         ),
         ({"octaves": 3}, ["octaves: should be a list (found 3)"]),
         ({"spatial": 3}, ["spatial: should be a table (found 3)"]),
-        ({"sede": 3}, ["unknown key 'sede' (did you mean 'seed'?)", "allowed here: seed, samples"]),
+        ({"sede": 3}, ["unknown key 'sede' (did you mean 'seed'?)", "allowed here: method, seed"]),
         ({"spatial": {"modle": "x"}}, ["'spatial.modle' (did you mean 'model'?)", "weights"]),
         ({"frames": [{"range": "1:2", "blnd": 1}]}, ["'frames.0.blnd'", "mean 'blend'", "range"]),
         ({"frames": [{"range": "2:1"}]}, ["frames.0.range", "greater than A", "found '2:1'"]),

@@ -19,15 +19,17 @@ from stst.config import (
 )
 from stst.errors import InputError
 from stst.models import load_stream
-from stst_cli.settings import stst_config
+from stst_cli.settings import run_config
 
 
 def made(**given) -> StstConfig:
     words = {
-        "preset": None, "config_file": None, "trusted": (), "model": None, "targets": {},
-        "options": {}, "frames": None, "max_side": None, "assignments": (),
+        "preset": None, "config_file": None, "trusted": (), "seed": None, "samples": None,
+        "device": None, "precision": None, "frames": None, "max_side": None, "assignments": (),
     }  # fmt: skip
-    return stst_config(**words | given)
+    model, targets = given.pop("model", None), given.pop("targets", {})
+    own = {**(model_override(model) if model else {}), "targets": targets}
+    return run_config(StstConfig, "fast", own, **words | given.pop("options", {}) | given)
 
 
 class TestPrecedence:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from stst.config import OptimizerConfig
-from stst.synthesis.engine import Adam, DivergedError, GradientDescent, make_rule, minimized
+from stst.errors import DivergedError
+from stst.synthesis.engine import Adam, GradientDescent, make_rule, minimized
 
 
 class Distance:

@@ -7,7 +7,7 @@ import torch
 import tiny_model
 from small_runs import config, frames
 from stst.config import TERMS
-from stst.synthesis.engine import DivergedError
+from stst.errors import DivergedError
 from stst.synthesis.estimate import estimated
 from stst.synthesis.events import FrameDone
 from stst.synthesis.prepare import prepare
@@ -18,7 +18,7 @@ from stst.video import Video
 def synthesis(count=3, size=(18, 20), **changes) -> Synthesis:
     from small_runs import FPS
 
-    return prepare({"natural": Video(frames(count, *size), FPS)}, config(**changes)).synthesis
+    return prepare({"natural": Video(frames(count, *size), FPS)}, config(**changes)).process
 
 
 def last(made: Synthesis) -> np.ndarray:
@@ -40,7 +40,7 @@ def test_it_gives_positive_numbers():
 @pytest.fixture
 def empty_machine(monkeypatch):
     """Without what the process has in use already, which depends on the tests before."""
-    monkeypatch.setattr("stst.synthesis.estimate._base", lambda device: 0)
+    monkeypatch.setattr("stst.synthesis.estimate.memory_in_use", lambda device: 0)
 
 
 def test_memory_grows_with_pixels_and_samples(empty_machine):

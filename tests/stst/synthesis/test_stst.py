@@ -8,13 +8,14 @@ import torch
 
 from arrays import images, pictures, relative_error
 from stst.config import StstConfig, build, merged, preset_text
-from stst.errors import InputError
-from stst.synthesis.engine import DivergedError, make_rule, minimized
+from stst.errors import DivergedError, InputError
+from stst.pixels import to_frames
+from stst.synthesis.engine import make_rule, minimized
 from stst.synthesis.events import FrameDone, IterationDone, Preview, RunStarted
 from stst.synthesis.objective import Statistician, StstObjective
 from stst.synthesis.octaves import octave_size, through_octaves
 from stst.synthesis.rules import PAPER, REFERENCE
-from stst.synthesis.stst import Synthesis, Targets, to_frames
+from stst.synthesis.stst import Synthesis, Targets
 from tiny_model import Filters
 
 LAYERS = {"spatial_texture": ("conv1_1", "conv2_1", "conv3_1"), "temporal_texture": ("concat",)}

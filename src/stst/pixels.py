@@ -1,0 +1,61 @@
+"""Between frames of 8 bits and tensors in [0, 1]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stst.errors import DivergedError
+from stst.types import GREY, Frames
+
+
+def as_tensor(
+    frame: np.ndarray[Any, Any], device: torch.device, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Bring one (H, W, 3) frame, uint8 or float in [0, 1], to (1, 3, H, W) in [0, 1]."""
+    values = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)[None]
+    return values.to(dtype) if values.is_floating_point() else values.to(dtype) / 255
+
+
+def to_frames(images: Tensor) -> Frames:
+    """Round (B, 3, H, W) to (B, H, W, 3) uint8, halves to even; clips to [0, 1].
+
+    Raises
+    ------
+    DivergedError
+        If a value is not finite: such a picture must never reach a file.
+    """
+    if not bool(torch.isfinite(images).all()):
+        raise DivergedError("a finished picture holds values that are not finite numbers.")
+    # on the CPU: not every device has float64
+    rounded = (images.cpu().double() * 255).round().clamp(0, 255).to(torch.uint8)
+    return rounded.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def picture_statistics(images: Tensor, frames: Frames) -> list[dict[str, float]]:
+    """Describe finished pictures for the sidecar.
+
+    Parameters
+    ----------
+    images
+        (B, 3, H, W), before rounding.
+    frames
+        (B, H, W, 3) uint8, after it.
+
+    Returns
+    -------
+    list of dict
+        Per sample: mean luminance and contrast in [0, 1], and the share of values that lie at the
+        ends of [0, 1] or beyond.
+    """
+    clipped = ((images <= 0) | (images >= 1)).double().mean(dim=(1, 2, 3)).tolist()
+    out = []
+    for frame, share in zip(frames, clipped, strict=True):
+        grey = (frame @ GREY) / 255
+        out.append(
+            {"luminance": float(grey.mean()), "contrast": float(grey.std()), "clipped": share}
+        )
+    return out

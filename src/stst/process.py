@@ -1,0 +1,95 @@
+"""What every method looks like once it is ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from stst.config import RunConfig
+from stst.synthesis.events import Event, RunStarted
+
+
+class Process(Protocol):
+    """A method with everything it needs."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames in pixels."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a user should know beforehand."""
+        ...
+
+    def started(self) -> RunStarted:
+        """Describe the run."""
+        ...
+
+    def run(
+        self,
+        after: int | None = None,
+        state: Tensor | None = None,
+        preview_seconds: float | None = None,
+    ) -> Iterator[Event]:
+        """Make the frames one after the other; closing the generator cancels.
+
+        Parameters
+        ----------
+        after
+            The last frame that is already made; None to begin.
+        state
+            What `FrameDone.state` of that frame was.
+        preview_seconds
+            How often at most a preview is shown; None for never.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will cost.
+
+    Attributes
+    ----------
+    seconds
+        For all frames, padding included.
+    memory
+        Peak in bytes: of the process on a CPU, of the device elsewhere.
+    """
+
+    seconds: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that can start: everything is read, checked and loaded.
+
+    Attributes
+    ----------
+    process
+        What makes the frames.
+    config
+        Resolved: what was left to a model or the program is filled in.
+    fps
+        Frame rate in Hz.
+    weights
+        What a sidecar says of them.
+    device
+        Where the arithmetic runs.
+    estimate
+        Measures a little and scales it up to the whole run.
+    """
+
+    process: Process
+    config: RunConfig
+    fps: Fraction
+    weights: tuple[Mapping[str, Any], ...]
+    device: torch.device
+    estimate: Callable[[], Estimate]

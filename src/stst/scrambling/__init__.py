@@ -1,0 +1,1 @@
+"""Phase scrambling: stimuli with a clip's amplitude spectrum and random phases."""

@@ -1,0 +1,137 @@
+"""A job on the terminal: its plan, its progress, where its outputs are."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from stst.config import RunConfig
+    from stst.jobs import Job
+
+
+def run_command(
+    natural: Path,
+    output: str,
+    config: RunConfig,
+    *,
+    as_json: bool,
+    dry_run: bool,
+    overwrite: bool,
+    resume: bool,
+) -> None:
+    """Do what a command that makes stimuli was asked for; the options have the same names."""
+    from stst.jobs import Job
+
+    job = Job(natural, output, config, overwrite=overwrite, resume=resume)
+    if dry_run:
+        print_plan(job, as_json)
+    else:
+        run_job(job, as_json)
+
+
+def run_job(job: Job, as_json: bool) -> dict[str, Any]:
+    """Run a job on the terminal and print where its outputs are.
+
+    Parameters
+    ----------
+    job
+        What to do.
+    as_json
+        Print one JSON object instead of lines.
+
+    Returns
+    -------
+    dict
+        What was printed.
+    """
+    from stst.errors import InputError, StstError
+    from stst.synthesis.events import RunStopped
+    from stst_cli.progress import duration, followed, interruptible
+
+    path = job.folder.path
+    try:
+        with interruptible() as asked:
+            end = followed(job.run(stop=asked))
+    except KeyboardInterrupt:
+        # asked twice, so at once; or before there was anything to keep
+        if not path.exists():
+            raise
+        end = RunStopped(0, path)
+    except StstError as error:
+        if not isinstance(error, InputError) and path.exists():
+            click.echo(f"What is finished is kept in {path}; --resume continues it.", err=True)
+        raise
+    if isinstance(end, RunStopped):
+        click.echo(
+            f"Interrupted. What is finished is kept in {path}. Continue with:\n"
+            f"  {_command_to_resume()}",
+            err=True,
+        )
+        raise click.exceptions.Exit(130)
+    result = {
+        "outputs": [{name: str(path) for name, path in one.items()} for one in end.outputs],
+        "seconds": round(end.seconds, 1),
+    }
+    for warning in end.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+        return result
+    for one in end.outputs:
+        for name, path in one.items():
+            click.echo(f"{name + ':':9} {click.format_filename(path)}")
+    click.echo(f"done in {duration(end.seconds)}", err=True)
+    return result
+
+
+def print_plan(job: Job, as_json: bool) -> None:
+    """Say what a job would do, and what it would cost."""
+    from stst_cli.progress import duration
+
+    job.check_outputs()
+    prepared = job.prepare()
+    plan, estimate = prepared.process.started(), job.estimate(prepared)
+    height, width = prepared.process.size
+    result = {
+        "frames": plan.frames,
+        "size": [height, width],
+        "fps": str(prepared.fps),
+        "padding_frames": plan.padding,
+        "octaves": [list(size) for size in plan.octaves],
+        "iterations": plan.iterations,
+        "samples": prepared.config.samples,
+        "device": str(prepared.device),
+        "memory_bytes": estimate.memory,
+        "seconds": round(estimate.seconds, 1),
+        "notes": job.notes(prepared),
+        "outputs": [{name: str(path) for name, path in one.files().items()} for one in job.outputs],
+    }
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+        return
+    click.echo(f"frames      {plan.frames} of {height}x{width} px at {prepared.fps} Hz")
+    if plan.octaves:
+        click.echo(f"padding     {plan.padding} frames")
+        click.echo(f"octaves     {', '.join(f'{h}x{w}' for h, w in plan.octaves)} px")
+        click.echo(f"iterations  {plan.iterations} in all")
+    click.echo(f"samples     {prepared.config.samples} side by side on {prepared.device}")
+    click.echo(f"memory      about {estimate.memory / 2**30:.2f} GiB")
+    click.echo(f"time        about {duration(estimate.seconds)}")
+    for one in job.outputs:
+        click.echo(f"output      {click.format_filename(one.master)}")
+    for note in job.notes(prepared):
+        click.echo(f"note        {note}")
+
+
+def _command_to_resume() -> str:
+    program = Path(sys.argv[0]).name
+    start = [program] if program != "__main__.py" else ["python", "-m", "stst_cli"]
+    words = [*start, *sys.argv[1:]]
+    words = [word for word in words if word not in ("--overwrite", "--resume")]
+    return shlex.join([*words, "--resume"])
