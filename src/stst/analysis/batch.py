@@ -112,13 +112,9 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
     """
     import cv2
 
-    for path in (pair.natural_path, pair.other_path):
-        if not path.exists():
-            raise InputError(f"{path} does not exist. Check the name and the folder.")
+    clip = NaturalClip(pair.natural_path, settings.frames, settings.max_side)
+    opened = clip.pair(pair.other_path)
     identity = _identity(pair, settings, sha256_of)
-    opened = NaturalClip(pair.natural_path, settings.frames, settings.max_side).pair(
-        pair.other_path
-    )
     sha256 = identity["natural"]["sha256"]
     natural = _natural_features(pair.natural_path, sha256, opened.alignment)
     other = features(opened.other)

@@ -319,6 +319,7 @@ class TestInterruption:
     def test_while_processes_start(self, here):
         process = self.start(here)
         while not Path("out/batch.json").exists():
+            assert process.poll() is None
             time.sleep(0.002)
         os.killpg(process.pid, signal.SIGINT)
         self.ended(process, "")
