@@ -41,6 +41,7 @@ _AXIS = {"1": "0–1", "rad": "rad"}
 _SHORT = {"flow_magnitude": "Flow magnitude", "flow_angle_circular_mean": "Flow angle"}
 _TURN = ([0, np.pi / 2, np.pi, 3 * np.pi / 2, 2 * np.pi], ["0", "π/2", "π", "3π/2", "2π"])
 _FEW = 60  # up to so many frames, each is marked
+_ABREAST = 4  # labels of a legend
 _LONG = 32  # characters of a label in a figure
 _DPI = 100
 _LARGEST = 12000  # pixels of a side of a sheet of frames
@@ -103,8 +104,9 @@ def feature_courses(
         Time in seconds from the first frame. The course of an angle is interrupted where it
         jumps across 0 and 2π.
     """
+    above = 0.1 + 0.2 * -(-len(clips) // _ABREAST) if legend else 0.0
     with _style():
-        figure, panels = _panels(len(measures), columns, 4.6, 2.0, 0.3 if legend else 0.0)
+        figure, panels = _panels(len(measures), columns, 4.6, 2.0, above)
         for panel, measure in zip(panels, measures, strict=True):
             for place, features in enumerate(clips.values()):
                 _course(panel, features, measure, place)
@@ -359,6 +361,7 @@ def _scale(panel: Axes, measure: Measure, axis: str) -> None:
         panel.text(0.5, 0.5, "undefined", transform=panel.transAxes, ha="center", va="center")
         return
     set_limits(min(0.0, limits[0]), limits[1] * 1.08 or 1.0)
+    panel.locator_params(axis=axis, nbins=6)
 
 
 def _legend(figure: Figure, labels: list[str]) -> None:
@@ -377,7 +380,7 @@ def _legend(figure: Figure, labels: list[str]) -> None:
     # Matplotlib would leave out a label that begins with an underscore
     drawn = figure.legend(
         lines, [str(place) for place in range(len(labels))], loc="outside upper left",
-        ncols=min(4, len(labels)), frameon=False,
+        ncols=min(_ABREAST, len(labels)), frameon=False,
     )  # fmt: skip
     for text, label in zip(drawn.get_texts(), labels, strict=True):
         text.set_text(shortened(label))
