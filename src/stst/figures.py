@@ -348,7 +348,7 @@ def _mean(panel: Axes, values: NDArray[np.float64], measure: Measure, place: int
     panel.plot([mean], [place], _MARKERS[place % len(_MARKERS)], color=color, markersize=5)
 
 
-def _scale(panel: Axes, measure: Measure, axis: str) -> None:
+def _scale(panel: Axes, measure: Measure, axis: Literal["x", "y"]) -> None:
     """Show an angle's whole circle; let every other measure begin at zero, where it has its end."""
     set_limits = panel.set_ylim if axis == "y" else panel.set_xlim
     if measure.circular:
