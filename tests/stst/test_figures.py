@@ -83,7 +83,8 @@ class TestCourses:
         assert np.array_equal(np.isnan(drawn[1:]), np.isnan(line.get_xdata()[1:]))
         assert line.get_marker() == ".", "a value between two jumps is seen"
         assert panel.get_ylim() == (0, 2 * np.pi)
-        assert [one.get_text() for one in panel.get_yticklabels()] == ["0", "π/2", "π", "3π/2", "2π"]
+        ticks = [one.get_text() for one in panel.get_yticklabels()]
+        assert ticks == ["0", "π/2", "π", "3π/2", "2π"]
 
     def test_half_a_turn_is_no_jump(self):
         clip = made(3, **{ANGLE.name: np.array([0.0, np.pi, 0.0])})
@@ -126,7 +127,9 @@ class TestMeans:
 
 
 class TestSheet:
-    @pytest.mark.parametrize(("height", "width", "scale"), [(120, 224, 1), (33, 45, 4), (7, 1, 160)])
+    @pytest.mark.parametrize(
+        ("height", "width", "scale"), [(120, 224, 1), (33, 45, 4), (7, 1, 160)]
+    )
     def test_the_pixels_are_those_of_the_frames(self, height, width, scale):
         clips = {"natural": frames(3, height, width), "b": frames(3, height, width, seed=1)}
         figure = frame_sheet(clips, ["frame 0", "frame 1", "frame 2"])
