@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from arrays import images, relative_error
-from stst.config import StreamConfig, build, load_preset, merged
+from stst.config import StpsConfig, StreamConfig, build, load_preset, merged
 from stst.config.schema import StstConfig
 from stst.models import load_stream
+from stst.scrambling.prepare import scramble
 from stst.synthesis.color import color_transfer
 from stst.synthesis.prepare import synthesize
 from stst.video import Video
@@ -73,3 +74,23 @@ def test_color_transfer_agrees_with_the_cpu():
     picture, reference = images(frames[0]), images(frames[1])
     there = color_transfer(picture.cuda(), reference.cuda()).cpu()
     np.testing.assert_allclose(there, color_transfer(picture, reference), atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["both", "spatial", "spatiotemporal", "temporal"])
+@pytest.mark.parametrize("color", [True, False])
+def test_scrambling_agrees_with_the_cpu(mode, color):
+    config = StpsConfig(mode=mode, color_transfer=color, coherence=0.2, samples=2)
+    here, there = (
+        scramble(clip(), config.model_copy(update={"device": device})) for device in ("cpu", "cuda")
+    )
+    for one, other in zip(here, there, strict=True):
+        difference = np.abs(one.frames.astype(int) - other.frames)
+        # a value on the edge between two bytes may fall to either side
+        assert difference.max() <= 1
+        assert (difference > 0).mean() < 1e-3
+
+
+def test_scrambling_gives_the_same_bytes_twice():
+    config = StpsConfig(device="cuda")
+    first, second = (scramble(clip(), config)[0] for _ in range(2))
+    np.testing.assert_array_equal(first.frames, second.frames)

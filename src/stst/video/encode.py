@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 #: H.273 code point of BT.709 for matrix, primaries and transfer alike; 1 is also limited range.
 _BT709 = 1
 _LIMITED = 1
-#: x264's choices depend on the number of threads, so it must not follow the machine.
-_PREVIEW = {"crf": "16", "preset": "medium", "threads": "4"}
+#: x264's choices depend on the number of threads, so it must not follow the machine; and its
+#: macroblock tree reads memory that nobody has set, so the same frames gave different bytes.
+_PREVIEW = {"crf": "16", "preset": "medium", "threads": "4", "mbtree": "0"}
 
 
 def write_master(path: Path, frames: Iterator[Frames], rate: Fraction) -> None:

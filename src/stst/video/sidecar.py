@@ -42,7 +42,7 @@ def sidecar_of(path: Path | str) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{beside}: the sidecar of {path} is not readable JSON ({error}). Repair or remove it."
         ) from error

@@ -21,6 +21,7 @@ from stst.video import (
     write_video,
 )
 
+ROOT = Path(__file__).parents[3]
 NTSC = Fraction(60000, 1001)
 LOSSLESS = ["a.mkv", "a.npz", "a.npy", "a/"]
 few = settings(
@@ -111,6 +112,16 @@ def test_preview(tmp_path, height, width):
     assert np.abs(video.frames.astype(int) - (200, 40, 90)).max() <= 3
     whole = (tmp_path / "a.mp4").read_bytes()
     assert whole.index(b"moov") < whole.index(b"mdat")
+
+
+def test_the_same_preview_whatever_is_in_memory(tmp_path):
+    clip = read_video(ROOT / "sample_data" / "cat.mkv")
+    previews, held = set(), []
+    for number in range(8):
+        held.append(np.random.default_rng(number).bytes(10_000 * (number + 1)))
+        write_preview(tmp_path / "a.mp4", clip, overwrite=True)
+        previews.add((tmp_path / "a.mp4").read_bytes())
+    assert len(previews) == 1
 
 
 def test_preview_repeats_the_edge(tmp_path):
