@@ -1,4 +1,4 @@
-"""Spatiotemporal phase scrambling of a clip (Greco & Siegel 2024, after Koenig-Robert et al.)."""
+"""Spatiotemporal phase scrambling of a clip (Greco & Siegel 2024)."""
 
 from __future__ import annotations
 
