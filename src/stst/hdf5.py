@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,22 +38,70 @@ def read_arrays(path: Path | str) -> dict[str, npt.NDArray[Any]]:
     InputError
         If the file is not HDF5, is truncated, or holds one of the refused things.
     """
-    import h5py
-
     arrays: dict[str, npt.NDArray[Any]] = {}
     total = 0
+    with _opened(path) as file:
+        for name, dataset in _datasets(path, file, "", 0):
+            total += dataset.nbytes
+            if total > LARGEST_TOTAL:
+                raise InputError(f"{path}: declares more than {LARGEST_TOTAL >> 30} GiB.")
+            arrays[name] = np.asarray(dataset[()])
+    return arrays
+
+
+def read_texts(path: Path | str, name: str) -> set[str]:
+    """Read what the file's root and the groups in it say in a text attribute.
+
+    Parameters
+    ----------
+    path
+        An HDF5 file.
+    name
+        Of the attribute, such as Keras's ``backend``.
+
+    Returns
+    -------
+    set of str
+        Every value found; attributes that are no single text are left out.
+
+    Raises
+    ------
+    InputError
+        If the file is not HDF5, or is truncated.
+    """
+    texts: set[str] = set()
+    with _opened(path) as file:
+        for group in (file, *_groups(file)):
+            value = group.attrs.get(name)
+            if isinstance(value, bytes):
+                value = value.decode("utf-8", "replace")
+            if isinstance(value, str):
+                texts.add(value)
+    return texts
+
+
+@contextmanager
+def _opened(path: Path | str) -> Iterator[Any]:
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
-            for name, dataset in _datasets(path, file, "", 0):
-                total += dataset.nbytes
-                if total > LARGEST_TOTAL:
-                    raise InputError(f"{path}: declares more than {LARGEST_TOTAL >> 30} GiB.")
-                arrays[name] = np.asarray(dataset[()])
+            yield file
     except InputError:
         raise
     except Exception as error:  # damage shows as whatever its reading led to
         raise InputError(f"{path}: not a whole HDF5 file ({error}). Fetch it again.") from error
-    return arrays
+
+
+def _groups(file: Any) -> Iterator[Any]:
+    """Give the groups right below the root."""
+    import h5py
+
+    for key in file:
+        if isinstance(file.get(key, getlink=True), h5py.HardLink):
+            item = file[key]
+            if isinstance(item, h5py.Group):
+                yield item
 
 
 def _datasets(path: Path | str, group: Any, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
