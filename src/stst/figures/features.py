@@ -1,0 +1,168 @@
+"""Low-level features over time, and their means (Greco & Siegel 2024, figure 2b)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stst.analysis.features import MEASURES, Features, Measure
+from stst.figures.style import (
+    FEW,
+    MARKERS,
+    THIN,
+    WIDE,
+    add_legend,
+    clip_color,
+    dash_of,
+    legend_height,
+    new_panels,
+    shortened,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: What figure 2b of Greco & Siegel (2024) shows.
+SHOWN = tuple(
+    one for one in MEASURES if one.name not in ("flow_angle_resultant", "flow_angle_plain_mean")
+)
+_AXIS = {"1": "0–1", "rad": "rad"}
+_SHORT = {"flow_magnitude": "Flow magnitude", "flow_angle_circular_mean": "Flow angle"}
+_TURN = ([0, np.pi / 2, np.pi, 3 * np.pi / 2, 2 * np.pi], ["0", "π/2", "π", "3π/2", "2π"])
+
+
+def axis_label(measure: Measure) -> str:
+    """Name a measure and its unit, as on an axis."""
+    return f"{_SHORT.get(measure.name, measure.title)} ({_AXIS.get(measure.unit, measure.unit)})"
+
+
+def feature_courses(
+    clips: Mapping[str, Features],
+    measures: Sequence[Measure] = SHOWN,
+    columns: int = 2,
+    legend: bool = True,
+) -> Figure:
+    """Draw measures over time, one panel each (Greco & Siegel 2024, figure 2b).
+
+    Parameters
+    ----------
+    clips
+        Label to features; the natural clip first, in black.
+    measures
+        What is shown.
+    columns
+        How many panels lie beside each other.
+    legend
+        Whether the labels are named in the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Time in seconds from the first frame. The course of an angle is interrupted where it
+        jumps across 0 and 2π.
+    """
+    above = legend_height(len(clips)) if legend else 0.0
+    with styled():
+        figure, panels = new_panels(len(measures), columns, 4.6, 2.0, above)
+        for panel, measure in zip(panels, measures, strict=True):
+            for place, features in enumerate(clips.values()):
+                _course(panel, features, measure, place)
+            panel.set_ylabel(axis_label(measure))
+            panel.set_xlabel("Time (s)")
+            panel.set_xlim(*_span(clips.values()))
+            _scale(panel, measure, "y")
+        if legend:
+            add_legend(figure, dict(enumerate(clips)))
+        return figure
+
+
+def feature_means(
+    clips: Mapping[str, Features], measures: Sequence[Measure] = SHOWN, columns: int = 2
+) -> Figure:
+    """Draw the mean of measures over the frames, a point for each clip.
+
+    Parameters
+    ----------
+    clips, measures, columns
+        As in `feature_courses`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A line gives one standard deviation over the frames to either side. Angles have their
+        circular mean and no line.
+    """
+    with styled():
+        height = 0.6 + 0.19 * len(clips)
+        figure, panels = new_panels(len(measures), columns, 4.6, height)
+        for panel, measure in zip(panels, measures, strict=True):
+            for place, features in enumerate(clips.values()):
+                _mean(panel, features.values[measure.name], measure, place)
+            panel.set_yticks(range(len(clips)), [shortened(label) for label in clips])
+            panel.set_ylim(len(clips) - 0.5, -0.5)
+            panel.tick_params(axis="y", length=0)
+            panel.spines["left"].set_visible(False)
+            panel.set_xlabel(f"Mean {axis_label(measure)[0].lower()}{axis_label(measure)[1:]}")
+            _scale(panel, measure, "x")
+        return figure
+
+
+def _span(clips: Any) -> tuple[float, float]:
+    last = max(float((len(one) - 1) / one.fps) for one in clips)
+    return (0.0, last) if last > 0 else (-0.5, 0.5)
+
+
+def _course(panel: Axes, features: Features, measure: Measure, place: int) -> None:
+    values = features.values[measure.name]
+    time = np.arange(len(values)) / float(features.fps)
+    if measure.circular:
+        time, values = _broken(time, values)
+    panel.plot(
+        time, values, color=clip_color(place), markersize=3.0,
+        # the natural course is wider and lies below, so that what follows it closely is seen
+        linewidth=WIDE if place == 0 else THIN, zorder=2 if place == 0 else 3,
+        linestyle=dash_of(place),
+        marker="." if measure.circular or len(features) <= FEW else "none",
+    )  # fmt: skip
+
+
+def _broken(
+    time: NDArray[np.float64], angles: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Interrupt a course where it is shorter to go across 0 and 2π."""
+    jumps = np.flatnonzero(np.abs(np.diff(angles)) > np.pi) + 1
+    return np.insert(time, jumps, np.nan), np.insert(angles, jumps, np.nan)
+
+
+def _mean(panel: Axes, values: NDArray[np.float64], measure: Measure, place: int) -> None:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return
+    color = clip_color(place)
+    if measure.circular:
+        mean = np.arctan2(np.sin(known).mean(), np.cos(known).mean()) % (2 * np.pi)
+    else:
+        mean, spread = known.mean(), known.std()
+        panel.plot([mean - spread, mean + spread], [place, place], color=color, linewidth=1.2)
+    panel.plot([mean], [place], MARKERS[place % len(MARKERS)], color=color, markersize=5)
+
+
+def _scale(panel: Axes, measure: Measure, axis: Literal["x", "y"]) -> None:
+    """Show an angle's whole circle; let every other measure begin at zero, where it has its end."""
+    set_limits = panel.set_ylim if axis == "y" else panel.set_xlim
+    if measure.circular:
+        set_limits(0, 2 * np.pi)
+        (panel.set_yticks if axis == "y" else panel.set_xticks)(*_TURN)
+        return
+    limits = panel.dataLim.intervaly if axis == "y" else panel.dataLim.intervalx
+    if not np.isfinite(limits).all():  # no values: a clip of one frame does not move
+        set_limits(0, 1)
+        panel.text(0.5, 0.5, "undefined", transform=panel.transAxes, ha="center", va="center")
+        return
+    set_limits(min(0.0, limits[0]), limits[1] * 1.08 or 1.0)
+    panel.locator_params(axis=axis, nbins=6)

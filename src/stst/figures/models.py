@@ -1,0 +1,149 @@
+"""What models make of clips: courses over time, and bars of clip means (figures 3 and 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stst.figures.style import (
+    FEW,
+    THIN,
+    WIDE,
+    add_legend,
+    clip_color,
+    dash_of,
+    legend_height,
+    new_panels,
+    shortened,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """One measure of one clip.
+
+    Attributes
+    ----------
+    place
+        Of the clip: 0 for the natural one; decides the colour.
+    time
+        (T,) seconds from the first frame of the clip.
+    values
+        (T,); NaN where undefined.
+    """
+
+    place: int
+    time: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One measure of several clips.
+
+    Attributes
+    ----------
+    title
+        Above the panel.
+    label
+        At the axis of the values, with the unit.
+    courses
+        One for each clip.
+    limits
+        Of the values, where they have ends.
+    """
+
+    title: str
+    label: str
+    courses: Sequence[Course]
+    limits: tuple[float, float] | None = None
+
+
+def panel_courses(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2) -> Figure:
+    """Draw measures over time.
+
+    Parameters
+    ----------
+    panels
+        What is shown.
+    labels
+        Of all clips by their place; only those with a course are named.
+    columns
+        How many panels lie beside each other.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Time in seconds.
+    """
+    shown = sorted({course.place for panel in panels for course in panel.courses})
+    with styled():
+        figure, axes = new_panels(len(panels), columns, 4.6, 2.1, legend_height(len(shown)))
+        for axis, panel in zip(axes, panels, strict=True):
+            for course in panel.courses:
+                axis.plot(
+                    course.time, course.values, color=clip_color(course.place),
+                    linestyle=dash_of(course.place), markersize=3.0,
+                    linewidth=THIN if course.place else WIDE,
+                    marker="." if len(course.values) <= FEW else "none",
+                )  # fmt: skip
+            axis.set_title(panel.title, fontsize=8, loc="left", weight="bold")
+            axis.set_ylabel(panel.label)
+            axis.set_xlabel("Time (s)")
+            _limit(axis, panel)
+        add_legend(figure, {place: labels[place] for place in shown})
+        return figure
+
+
+def panel_bars(panels: Sequence[Panel], labels: Sequence[str], columns: int = 3) -> Figure:
+    """Draw the mean of measures over a clip as bars.
+
+    Parameters
+    ----------
+    panels, labels, columns
+        As in `panel_courses`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A line gives one standard deviation over the frames to either side.
+    """
+    with styled():
+        most = max(len(panel.courses) for panel in panels)
+        figure, axes = new_panels(len(panels), columns, 3.1, 0.9 + 0.22 * most)
+        for axis, panel in zip(axes, panels, strict=True):
+            for row, course in enumerate(panel.courses):
+                known = course.values[~np.isnan(course.values)]
+                if len(known):
+                    axis.barh(
+                        row, known.mean(), xerr=known.std(), height=0.7,
+                        color=clip_color(course.place), ecolor="#888888",
+                        error_kw={"linewidth": 1.0},
+                    )  # fmt: skip
+            names = [shortened(labels[course.place]) for course in panel.courses]
+            axis.set_yticks(range(len(names)), names)
+            axis.set_ylim(len(names) - 0.4, -0.6)
+            axis.tick_params(axis="y", length=0)
+            axis.set_title(panel.title, fontsize=8, loc="left", weight="bold")
+            axis.set_xlabel(f"Mean {panel.label}")
+            if panel.limits is not None:
+                axis.set_xlim(*panel.limits)
+        return figure
+
+
+def _limit(axis: Axes, panel: Panel) -> None:
+    if panel.limits is not None:
+        axis.set_ylim(*panel.limits)
+        return
+    lowest, highest = axis.dataLim.intervaly
+    if np.isfinite([lowest, highest]).all():
+        axis.set_ylim(min(0.0, lowest), highest * 1.08 or 1.0)
