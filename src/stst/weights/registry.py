@@ -90,6 +90,7 @@ def torchvision_entry(
     mib: float | None = None,
     layout: Layout = "as-is",
     also: tuple[str, ...] = (),
+    data: Literal["ImageNet", "Kinetics-400"] = "ImageNet",
 ) -> Entry:
     """Describe weights that torchvision publishes; its file names end in the hash's first digits.
 
@@ -103,6 +104,8 @@ def torchvision_entry(
         The last part of torchvision's URL, ``<model>-<first digits of the SHA-256>.pth``.
     mib
         Size in MiB, as torchvision gives it.
+    data
+        What the network was trained on.
     """
     digits = file.removesuffix(".pth").rpartition("-")[2]
     return Entry(
@@ -111,10 +114,10 @@ def torchvision_entry(
         url=f"https://download.pytorch.org/models/{file}",
         hash=Hash("sha256", digits),
         size=None if mib is None else round(mib * 2**20),
-        licence="torchvision (BSD-3-Clause); trained on ImageNet, whose terms of use may apply",
+        licence=f"torchvision (BSD-3-Clause); trained on {data}, whose terms of use may apply",
         note=f"torchvision {member}",
         layout=layout,
-        convention="torchvision",
+        convention="torchvision" if data == "ImageNet" else None,
         also=also,
         torchvision=member,
     )
@@ -154,6 +157,45 @@ _ENTRIES = (
         note="MSOE, the optical flow network of the temporal stream",
         layout="msoe",
         also=("weights.npz",),
+    ),
+    # of image and video models that are only looked at; V1 and V2 as torchvision calls them
+    torchvision_entry(
+        "resnet50-v1", "ResNet50_Weights.IMAGENET1K_V1", "resnet50-0676ba61.pth", mib=97.781
+    ),
+    torchvision_entry(
+        "resnet50-v2", "ResNet50_Weights.IMAGENET1K_V2", "resnet50-11ad3fa6.pth", mib=97.79
+    ),
+    torchvision_entry(
+        "convnext_tiny",
+        "ConvNeXt_Tiny_Weights.IMAGENET1K_V1",
+        "convnext_tiny-983f1562.pth",
+        mib=109.119,
+    ),
+    torchvision_entry(
+        "r3d_18",
+        "R3D_18_Weights.KINETICS400_V1",
+        "r3d_18-b3b3357e.pth",
+        mib=127.359,
+        data="Kinetics-400",
+    ),
+    torchvision_entry(
+        "mc3_18",
+        "MC3_18_Weights.KINETICS400_V1",
+        "mc3_18-a90a0ba3.pth",
+        mib=44.672,
+        data="Kinetics-400",
+    ),
+    torchvision_entry(
+        "mobilenet_v2-v1",
+        "MobileNet_V2_Weights.IMAGENET1K_V1",
+        "mobilenet_v2-b0353104.pth",
+        mib=13.555,
+    ),
+    torchvision_entry(
+        "mobilenet_v2-v2",
+        "MobileNet_V2_Weights.IMAGENET1K_V2",
+        "mobilenet_v2-7ebf99e0.pth",
+        mib=13.598,
     ),
 )
 
