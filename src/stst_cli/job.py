@@ -70,7 +70,7 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
     if isinstance(end, RunStopped):
         click.echo(
             f"Interrupted. What is finished is kept in {path}. Continue with:\n"
-            f"  {_command_to_resume()}",
+            f"  {command_to_resume()}",
             err=True,
         )
         raise click.exceptions.Exit(130)
@@ -129,7 +129,8 @@ def print_plan(job: Job, as_json: bool) -> None:
         click.echo(f"note        {note}")
 
 
-def _command_to_resume() -> str:
+def command_to_resume() -> str:
+    """Give the words of this call, with ``--resume``."""
     program = Path(sys.argv[0]).name
     start = [program] if program != "__main__.py" else ["python", "-m", "stst_cli"]
     words = [*start, *sys.argv[1:]]

@@ -12,6 +12,7 @@ from stst_cli.presets import presets
 from stst_cli.remake import remake
 from stst_cli.scramble import scramble
 from stst_cli.synthesize import synthesize
+from stst_cli.train_prednet import train_prednet
 from stst_cli.weights import weights
 
 
@@ -29,5 +30,7 @@ def main() -> None:
     """
 
 
-for command in (synthesize, scramble, remake, export, convert, info, presets, weights):
+for command in (
+    synthesize, scramble, remake, export, convert, info, presets, weights, train_prednet,
+):  # fmt: skip
     main.add_command(command)

@@ -125,22 +125,6 @@ class PredNet(nn.Module):
             noise = uniform_noise(seed, 0, f"prednet/{name}", parameter.shape)
             parameter.data = (2 * noise - 1) * limit
 
-    def check_size(self, height: int, width: int) -> None:
-        """Refuse a size that cannot be halved at every level.
-
-        Raises
-        ------
-        InputError
-            Naming the size, and the nearest smaller one that can be.
-        """
-        unit = 1 << (self.levels - 1)
-        if height % unit or width % unit or not height or not width:
-            fits = f"{max(height // unit, 1) * unit}x{max(width // unit, 1) * unit}"
-            raise InputError(
-                f"PredNet with {self.levels} levels takes frames whose sides are multiples of "
-                f"{unit} px, these have {height}x{width}. {fits} fits."
-            )
-
     def start(self, batch: int, height: int, width: int) -> PredNetState:
         """Give the state before the first frame: zeros, on the parameters' device.
 
@@ -149,7 +133,7 @@ class PredNet(nn.Module):
         InputError
             See `check_size`.
         """
-        self.check_size(height, width)
+        check_size(self.levels, height, width)
         like = next(self.parameters())
 
         def zeros(factor: int) -> tuple[Tensor, ...]:
@@ -357,6 +341,23 @@ def load_prednet(
         model.load_state_dict(read.tensors)
         provenance = read.provenance()
     return model.eval().requires_grad_(False), provenance
+
+
+def check_size(levels: int, height: int, width: int) -> None:
+    """Refuse a size that cannot be halved from level to level.
+
+    Raises
+    ------
+    InputError
+        Naming the size, and the nearest smaller one that can be.
+    """
+    unit = 1 << (levels - 1)
+    if height % unit or width % unit or min(height, width) < unit:
+        fits = "x".join(str(max(side // unit, 1) * unit) for side in (height, width))
+        raise InputError(
+            f"PredNet with {levels} levels takes frames whose sides are multiples of {unit} px, "
+            f"these have {height}x{width}. {fits} fits."
+        )
 
 
 def hard_sigmoid(values: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Training of PredNet on a user's own clips."""

@@ -1,0 +1,297 @@
+"""From clips to a file of weights: read, train, keep on disk, put in place."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import stst
+from stst.devices import environment, memory_in_use, numerics, pick_device
+from stst.errors import InputError
+from stst.files import check_output, written_whole
+from stst.outputs import RunFolder
+from stst.process import Estimate
+from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
+from stst.training.sequences import Sequences, described, load_clip, span
+from stst.weights.formats import write_safetensors
+
+PRECISION = "fp32"
+
+
+@dataclass(frozen=True)
+class StepTrained:
+    """A step was done.
+
+    Attributes
+    ----------
+    step, steps
+        How many are done, and will be.
+    loss
+        Of this one; None where a run is taken up, before its first step.
+    """
+
+    step: int
+    steps: int
+    loss: float | None
+
+
+@dataclass(frozen=True)
+class TrainingStopped:
+    """The run was asked to stop; what it did is kept in `folder`."""
+
+    step: int
+    folder: Path
+
+
+@dataclass(frozen=True)
+class TrainingDone:
+    """The weights are in place.
+
+    Attributes
+    ----------
+    path
+        The file.
+    steps
+        How many updates led to it.
+    loss
+        Of the last one.
+    seconds
+        Spent by this process.
+    validation
+        On the clip that was given for it.
+    """
+
+    path: Path
+    steps: int
+    loss: float
+    seconds: float
+    validation: Validation | None
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One call of ``stst train-prednet``.
+
+    Attributes
+    ----------
+    clips
+        To train on.
+    output
+        ``X.safetensors``; ``X.run/`` beside it holds what is done until the file is in place.
+    settings
+        What is to be done.
+    validation
+        A clip to judge the result by, or None.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+    threads
+        Of the CPU; None for torch's own choice, or for what the run that is continued had.
+    overwrite
+        Whether an existing output may be replaced.
+    resume
+        Continue the unfinished run beside the output.
+    save_seconds
+        How often at most the state is put on disk.
+    """
+
+    clips: Sequence[Path]
+    output: Path
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    validation: Path | None = None
+    device: str = "auto"
+    threads: int | None = None
+    overwrite: bool = False
+    resume: bool = False
+    save_seconds: float = 60.0
+
+    @cached_property
+    def folder(self) -> RunFolder:
+        """Where the run keeps its state."""
+        return RunFolder(self.output.with_suffix(".run"))
+
+    def check(self) -> None:
+        """Refuse what cannot be done, before any work.
+
+        Raises
+        ------
+        InputError
+            If a setting is wrong, no clip is given, the output cannot be written, or there is no
+            run to resume.
+        """
+        self.settings.check()
+        if not self.clips:
+            raise InputError("There is no clip to train on.")
+        if self.output.suffix != ".safetensors":
+            raise InputError(f"{self.output}: weights are written as X.safetensors.")
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"threads: {self.threads}; it must be at least 1.")
+        check_output(self.output, self.overwrite or self.resume)
+        if self.resume:
+            self.folder.job()
+        else:
+            self.folder.check_free(self.overwrite)
+
+    def prepare(self) -> Trainer:
+        """Read all clips and make the network.
+
+        Raises
+        ------
+        InputError
+            If a clip or the device cannot be used.
+        """
+        settings = self.settings
+        shortest = span(settings.sequence, settings.skip)
+        device = pick_device(self.device)
+        clips = [load_clip(path, settings.size, settings.fit, shortest) for path in self.clips]
+        sequences = Sequences(
+            clips, settings.sequence, settings.skip, settings.flip, settings.seed
+        )  # fmt: skip
+        return Trainer(settings, sequences, device)
+
+    def estimate(self) -> Estimate:
+        """Measure two steps and scale the second up to all."""
+        trainer = self.prepare()
+        device = next(trainer.model.parameters()).device
+        with numerics(device, PRECISION, self.threads):
+            trainer.step()
+            began = time.monotonic()
+            trainer.step()
+            seconds = (time.monotonic() - began) * self.settings.steps
+        return Estimate(seconds, memory_in_use(device))
+
+    def run(
+        self, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[StepTrained | TrainingStopped | TrainingDone]:
+        """Train.
+
+        Parameters
+        ----------
+        stop
+            Asked after every step; True ends the run with `TrainingStopped`.
+
+        Yields
+        ------
+        StepTrained, then TrainingDone or TrainingStopped
+            What is on disk when the generator is closed can be continued.
+
+        Raises
+        ------
+        InputError
+            If the request is wrong, or the run cannot be continued with these clips and settings.
+        DivergedError
+            If the loss is no longer finite.
+        """
+        began = time.monotonic()
+        self.check()
+        held_out = self._held_out()
+        trainer = self.prepare()
+        device = next(trainer.model.parameters()).device
+        threads = self.threads
+        if self.resume and threads is None:
+            threads = self.folder.job()["environment"]["threads"]
+        with numerics(device, PRECISION, threads):
+            record = self._record(device)
+            loss = self._opened(record, trainer)
+            yield StepTrained(trainer.done, self.settings.steps, None)
+            saved = time.monotonic()
+            while trainer.done < self.settings.steps:
+                loss = trainer.step()
+                yield StepTrained(trainer.done, self.settings.steps, loss)
+                stopped = stop()
+                if stopped or time.monotonic() - saved > self.save_seconds:
+                    self._save(trainer, loss)
+                    saved = time.monotonic()
+                if stopped:
+                    yield TrainingStopped(trainer.done, self.folder.path)
+                    return
+            judged = None
+            if held_out is not None:
+                settings = self.settings
+                judged = validate(trainer.model, held_out, settings.sequence, settings.skip)
+            self._put_in_place(trainer, record)
+        self.folder.remove()
+        seconds = time.monotonic() - began
+        yield TrainingDone(self.output, trainer.done, loss, seconds, judged)
+
+    def _held_out(self) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+        if self.validation is None:
+            return None
+        settings = self.settings
+        shortest = span(settings.sequence, settings.skip)
+        return load_clip(self.validation, settings.size, settings.fit, shortest)
+
+    def _record(self, device: torch.device) -> dict[str, Any]:
+        """Say all that the bytes of the weights depend on."""
+        return {
+            "method": "train-prednet",
+            "config": asdict(self.settings),
+            "inputs": [described(path) for path in self.clips],
+            "environment": environment(device, PRECISION, (self.settings.seed,)),
+            "output": self.output.name,
+        }
+
+    def _opened(self, record: Mapping[str, Any], trainer: Trainer) -> float:
+        """Begin the run folder, or go on where a run stopped; give the last loss."""
+        if not self.resume:
+            self.folder.begin(record, self.overwrite)
+            return float("nan")
+        begun, now = self.folder.job(), json.loads(json.dumps(record))
+        change = changed(begun, now)
+        if change:
+            raise InputError(
+                f"{self.folder.path} cannot be continued: {change}. Give everything as it was, or "
+                "start anew with --overwrite."
+            )
+        path = self.folder.path / "state.npz"
+        if not path.exists():
+            return float("nan")
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
+                arrays = {name: data[name] for name in data.files}
+            trainer.restore(arrays)
+            return float(arrays["loss"])
+        except Exception as error:  # zipfile and NumPy raise almost anything on damaged bytes
+            raise InputError(
+                f"{path} is damaged ({error}). Start anew with --overwrite."
+            ) from error
+
+    def _save(self, trainer: Trainer, loss: float) -> None:
+        with written_whole(self.folder.path / "state.npz", overwrite=True) as part:
+            np.savez(part, allow_pickle=False, loss=np.array(loss), **trainer.state())
+
+    def _put_in_place(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
+        tensors = {name: one.detach().cpu() for name, one in trainer.model.state_dict().items()}
+        training = {name: record[name] for name in ("config", "inputs", "environment")}
+        metadata = {
+            "model": "prednet",
+            "version": stst.__version__,
+            "stack": list(self.settings.stack),
+            "training": training,
+        }
+        write_safetensors(self.output, tensors, metadata, self.overwrite or self.resume)
+
+
+def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say in words what differs first between the run that was started and this one."""
+    names = [[one["name"] for one in record["inputs"]] for record in (then, now)]
+    if names[0] != names[1]:
+        return f"the clips were {', '.join(names[0])} and are {', '.join(names[1])} now"
+    for old, new in zip(then["inputs"], now["inputs"], strict=True):
+        if old != new:
+            return f"the clip {new['name']} is not the one it was when the run was started"
+    for part in ("config", "environment"):
+        for key in now[part]:
+            if then[part].get(key) != now[part][key]:
+                return (
+                    f"{key} was {then[part].get(key)!r} when it was started and is "
+                    f"{now[part][key]!r} now"
+                )
+    return "" if then["output"] == now["output"] else "the output has another name"
