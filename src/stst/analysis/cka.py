@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -94,8 +95,8 @@ def gram(x: Tensor | NDArray[Any]) -> Tensor:
     values = _matrix(x, "x", torch.float32)
     scale = _scale(values)
     out = torch.zeros(len(values), len(values), dtype=torch.float64, device=values.device)
-    for part in values.split(max(1, _BLOCK // len(values)), dim=1):
-        block = _shifted(part.double() / scale)
+    for columns in _blocks(values.shape[1], len(values)):
+        block = _shifted(values[:, columns].double() / scale)
         out += block @ block.T
     return out
 
@@ -158,15 +159,19 @@ def _product(x: Tensor, y: Tensor) -> Tensor:
     (n, p), q = x.shape, y.shape[1]
     total = x.new_zeros(())
     if p * q <= n * (p + q):
-        for columns in x.split(max(1, _BLOCK // q), dim=1):
-            total += (columns.T @ y).square().sum()
+        for columns in _blocks(p, q):
+            total += (x[:, columns].T @ y).square().sum()
         return total
-    step = max(1, _BLOCK // n)
-    for start in range(0, n, step):
-        rows = slice(start, start + step)
+    for rows in _blocks(n, n):
         similar = x[rows] @ x.T
         total += (similar * (similar if y is x else y[rows] @ y.T)).sum()
     return total
+
+
+def _blocks(length: int, width: int) -> Iterator[slice]:
+    """Cut a side so that a block of so many times `width` numbers is not too large."""
+    step = max(1, _BLOCK // width)
+    return (slice(start, start + step) for start in range(0, length, step))
 
 
 def _cka(

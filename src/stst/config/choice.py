@@ -72,7 +72,7 @@ class ModelChoice:
                 f"--input {self.input}: expected native, default, or HxW in pixels, e.g. 128x224."
             )
         if self.std is not None and not all(value > 0 for value in self.std):
-            raise InputError(f"--std {_words(self.std)}: every value must be above 0.")
+            raise InputError(f"--std {channel_words(self.std)}: every value must be above 0.")
         if self.kind not in get_args(ModelKind):
             raise InputError(f"--kind {self.kind}: expected {', '.join(get_args(ModelKind))}.")
 
@@ -161,7 +161,7 @@ def parse_channels(text: str, option: str) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _words(values: tuple[float, ...]) -> str:
-    """Write a value per channel, or one for all."""
-    texts = [f"{value:g}" for value in values]
+def channel_words(values: tuple[float, ...]) -> str:
+    """Write a value per channel, or one for all, the way `parse_channels` reads it."""
+    texts = [repr(float(value)).removesuffix(".0") for value in values]
     return texts[0] if len(set(texts)) == 1 else ",".join(texts)

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stst.config.choice import ModelChoice
+from stst.config.choice import DEFAULT_LAYERS, ModelChoice
+from stst.devices import numerics
+from stst.errors import InputError
+from stst.models.building import built, first_line, untrained
+from stst.models.preprocessing import Preprocessing, preprocessing
 from stst.types import Frames
+
+# by class: nodes whose channels are the last axis
+_CHANNELS_LAST = {
+    "ConvNeXt": r"features\.\d+\.\d+\.block\.[1-5]",
+    "SwinTransformer": r"features(?!\.0\.0$).*|norm",
+    "SwinTransformer3d": r"(patch_embed(?!\.proj$)|pos_drop|features|norm).*",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,18 +37,28 @@ class LoadedClassifier:
         As in the column ``model`` of tables: the model, its weights, and how frames are brought
         to it.
     layers
-        Shallow to deep as they were asked for.
+        As they were asked for.
     window
         How many frames it takes at once; 1 for a model of images.
     weights
         Name, file, hash and source, as a sidecar has them; None where nothing was loaded.
+    video
+        Whether it is a model of videos.
+    extractor
+        Gives the layers' outputs by name.
+    prepare
+        How frames are brought to it.
+    device
+        Where it is.
     """
 
     name: str
     layers: tuple[str, ...]
     window: int
     weights: Mapping[str, Any] | None
+    video: bool
     extractor: nn.Module
+    prepare: Preprocessing
     device: torch.device
 
     def activations(self, frames: Frames) -> dict[str, Tensor]:
@@ -48,14 +72,48 @@ class LoadedClassifier:
         Returns
         -------
         dict of str to Tensor
-            By layer: (C, h, w), or (C, t, h, w) of a video model; float32 on the device.
+            By layer: (C, h, w), (C, t, h, w) of a video model, (C, tokens), or (C,); on the
+            device.
 
         Raises
         ------
         InputError
-            If the frames do not fit the model, or a layer gives something else than numbers.
+            If the frames do not fit the model, or a layer gives no numbers that can be compared.
         """
-        raise NotImplementedError
+        values = self.prepare(np.ascontiguousarray(frames))
+        # (T, C, H, W) is (1, C, T, H, W) for a video model; an image is a batch of one already
+        values = values.transpose(0, 1)[None] if self.video else values
+        with torch.inference_mode(), numerics(self.device, "fp32"):
+            try:
+                found = self.extractor(values.to(self.device))
+            except (RuntimeError, AssertionError, ValueError, IndexError, TypeError) as error:
+                if "out of memory" in str(error) or "DefaultCPUAllocator" in str(error):
+                    raise
+                raise self._misfit(frames, values, error) from error
+        return {layer: self._channels_first(layer, found[layer]) for layer in self.layers}
+
+    def _misfit(self, frames: Frames, values: Tensor, error: Exception) -> InputError:
+        height, width = frames.shape[1:3]
+        shape = "x".join(map(str, values.shape[-2:]))
+        what = f"a window of {len(frames)} frames" if self.video else "a frame"
+        hint = "--input HxW, or --window N" if self.video else "--input HxW"
+        return InputError(
+            f"{self.name}: cannot take {what} of {height}x{width} px, as {shape} px "
+            f"({first_line(error)}). Give a size that it takes with {hint}."
+        )
+
+    def _channels_first(self, layer: str, values: object) -> Tensor:
+        if not isinstance(values, Tensor) or values.ndim < 2 or len(values) != 1:
+            found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+            raise InputError(
+                f"{self.name}: the layer {layer} gives {found}; expected a tensor (1, channels, "
+                "...). Name another layer; --list-layers lists them."
+            )
+        if not bool(values.isfinite().all()):
+            raise InputError(f"{self.name}: the layer {layer} gives values that are not finite.")
+        last = re.fullmatch(_CHANNELS_LAST.get(type(self.extractor).__name__, "(?!)"), layer)
+        # three axes are those of a transformer: batch, tokens, channels
+        return values[0].movedim(-1, 0) if last or values.ndim == 3 else values[0]
 
 
 def load_classifier(choice: ModelChoice, device: torch.device) -> LoadedClassifier:
@@ -74,15 +132,75 @@ def load_classifier(choice: ModelChoice, device: torch.device) -> LoadedClassifi
     InputError
         If there is no such model or layer, or its weights are not here or do not fit.
     """
-    raise NotImplementedError
+    model = built(choice)
+    layers = _checked_layers(choice, model.module)
+    prepare = preprocessing(choice, model.preset)
+    window = choice.window if model.video else 1
+    seen = f"; window={window} frames, named by the last" if model.video else ""
+    return LoadedClassifier(
+        name=f"{choice.model} [weights={model.label}; {prepare}{seen}]",
+        layers=layers,
+        window=window,
+        weights=None if model.weights is None else model.weights.provenance(),
+        video=model.video,
+        extractor=_extractor(model.module, layers).to(device),
+        prepare=prepare,
+        device=device,
+    )
 
 
 def layer_names(choice: ModelChoice) -> list[str]:
     """List all layers of a model, shallow to deep; its weights are not needed.
 
+    Returns
+    -------
+    list of str
+        Node names as torchvision has them. The name of a block, which stands for its last node,
+        is before those of its parts.
+
     Raises
     ------
     InputError
-        If there is no such model.
+        If there is no such model, or it cannot be traced.
     """
-    raise NotImplementedError
+    return _nodes(choice.model, untrained(choice.model))
+
+
+def _nodes(model: str, module: nn.Module) -> list[str]:
+    from torchvision.models.feature_extraction import get_graph_node_names
+
+    try:
+        _, nodes = get_graph_node_names(module, suppress_diff_warning=True)
+    except Exception as error:  # what cannot be traced fails in any way
+        raise InputError(
+            f"--model {model}: its layers cannot be found, because torch.fx cannot trace it "
+            f"({type(error).__name__}: {first_line(error)})."
+        ) from error
+    names: dict[str, None] = {}
+    for node in nodes:
+        parts = node.split(".")
+        names |= dict.fromkeys(".".join(parts[:end]) for end in range(1, len(parts) + 1))
+    return list(names)
+
+
+def _checked_layers(choice: ModelChoice, module: nn.Module) -> tuple[str, ...]:
+    layers = choice.layers or DEFAULT_LAYERS.get(choice.model, ())
+    how = f"List all: stst-analyze cka --model {choice.model} --list-layers"
+    if not layers:
+        raise InputError(f"--model {choice.model}: name its layers with --layers. {how}")
+    known = _nodes(choice.model, module)
+    for layer in layers:
+        if layer not in known:
+            near = difflib.get_close_matches(layer, known, n=3)
+            hint = f" The nearest are {', '.join(near)}." if near else ""
+            raise InputError(f"--layers {layer}: {choice.model} has no such layer.{hint} {how}")
+    return layers
+
+
+def _extractor(module: nn.Module, layers: tuple[str, ...]) -> nn.Module:
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    found: nn.Module = create_feature_extractor(
+        module, {layer: layer for layer in layers}, suppress_diff_warning=True
+    )
+    return found.eval().requires_grad_(False)

@@ -1,0 +1,184 @@
+"""``stst-analyze cka``: stimuli and their natural clip in a vision model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
+from stst_cli.options import PATH
+
+if TYPE_CHECKING:
+    from stst.analysis.pairs import NaturalClip
+    from stst.config.choice import CkaSettings, ModelChoice
+    from stst.models.classifiers import LoadedClassifier
+    from stst.video import LazyVideo
+
+# open clips, each with its decoder; the natural clip goes through the model once for so many
+_AT_ONCE = 8
+
+
+@click.command(no_args_is_help=True)
+@click.argument("natural", type=PATH, required=False)
+@click.argument("others", type=PATH, metavar="OTHER...", nargs=-1)
+@click.option(
+    "--model",
+    required=True,
+    metavar="NAME",
+    help="Of torchvision, e.g. resnet50 or r3d_18, or your own package.module:factory.",
+)
+@click.option(
+    "--layers",
+    multiple=True,
+    metavar="L,L,...",
+    help="Node names of torchvision. Repeatable.  [default: the paper's, if it has any]",
+)
+@click.option("--list-layers", is_flag=True, help="Print the names of all layers and exit.")
+@click.option(
+    "--weights",
+    default="default",
+    show_default=True,
+    metavar="NAME|FILE|none",
+    help="torchvision's, e.g. IMAGENET1K_V1; a file; or none: random.",
+)
+@click.option(
+    "--examples",
+    default="channels",
+    show_default=True,
+    type=click.Choice(["channels", "positions", "frames"]),
+    help="What CKA's examples are; the others are features. Of frames: one value a clip.",
+)
+@click.option("--unbiased", is_flag=True, help="Estimate HSIC without bias (Song et al. 2012).")
+@click.option(
+    "--window",
+    type=int,
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Frames that a video model sees at once; a value belongs to the last.",
+)
+@click.option(
+    "--input",
+    default="default",
+    show_default=True,
+    metavar="default|native|HxW",
+    help="Resize and crop as the weights were made for, not at all, or resize to HxW px.",
+)
+@click.option("--mean", metavar="R,G,B", help="Subtracted from [0, 1].  [default: the weights']")
+@click.option("--std", metavar="R,G,B", help="Divided into that.  [default: the weights']")
+@click.option(
+    "--kind",
+    type=click.Choice(["auto", "image", "video"]),
+    default="auto",
+    show_default=True,
+    help="What an own model takes; auto tries.",
+)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda|mps",
+    help="Where to compute.",
+)
+@clip_options
+@table_options
+def cka(
+    natural: Path | None,
+    others: tuple[Path, ...],
+    list_layers: bool,
+    device: str,
+    frames: str | None,
+    max_side: int | None,
+    output: Path | None,
+    as_json: bool,
+    overwrite: bool,
+    **words: Any,
+) -> None:
+    """Compare every OTHER clip with the clip NATURAL in the layers of a vision model.
+
+    Linear CKA (Kornblith et al. 2019), for every frame or every window of a video model. The
+    table says with which weights, and how frames were brought to the model. Clips are aligned as
+    in `stst-analyze compare`.
+    """
+    choice, settings = _settings(**words)
+    if list_layers:
+        from stst.models.classifiers import layer_names
+
+        click.echo("\n".join(layer_names(choice)))
+        return
+    if natural is None:
+        raise click.UsageError("Missing argument 'NATURAL'.")
+    if not others:
+        raise click.UsageError("Missing argument 'OTHER...'.")
+    from stst.analysis.pairs import NaturalClip
+    from stst.devices import pick_device
+    from stst.models.classifiers import load_classifier
+
+    check_table(output, overwrite, (natural, *others))
+    clip = NaturalClip(natural, frames, max_side)
+    # a bad clip is found before the model is loaded; none stays open, for there may be many
+    groups: dict[LazyVideo, list[Path]] = {}
+    notes: dict[str, None] = {}
+    for other in dict.fromkeys(others):
+        pair = clip.pair(other)
+        groups.setdefault(pair.natural, []).append(other)
+        notes |= dict.fromkeys(pair.notes)
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
+    model = load_classifier(choice, pick_device(device))
+    rows = list(_rows(clip, groups, model, settings))
+    order = {click.format_filename(other): place for place, other in enumerate(others)}
+    rows.sort(key=lambda row: order[row["clip"]])
+    give_table(rows, output, as_json, overwrite)
+
+
+def _rows(
+    clip: NaturalClip,
+    groups: Mapping[LazyVideo, Sequence[Path]],
+    model: LoadedClassifier,
+    settings: CkaSettings,
+) -> Iterator[dict[str, Any]]:
+    """Compare the clips of each alignment with the natural clip, a few at the same time."""
+    from stst.analysis.model_cka import cka_rows, steps
+    from stst_cli.analyze.progress import frames_counted
+
+    parts = [
+        (len(natural), paths[start : start + _AT_ONCE])
+        for natural, paths in groups.items()
+        for start in range(0, len(paths), _AT_ONCE)
+    ]
+    with frames_counted(sum(steps(length, len(paths), model) for length, paths in parts)) as begin:
+        for length, paths in parts:
+            pairs = {click.format_filename(path): clip.pair(path) for path in paths}
+            first = next(iter(pairs.values()))
+            yield from cka_rows(
+                first.natural,
+                {name: pair.other for name, pair in pairs.items()},
+                click.format_filename(first.reference),
+                model,
+                settings,
+                begin(", ".join(pairs), steps(length, len(paths), model)),
+            )
+
+
+def _settings(
+    mean: str | None, std: str | None, layers: tuple[str, ...], **words: Any
+) -> tuple[ModelChoice, CkaSettings]:
+    from stst.config.choice import (
+        CkaSettings,
+        ModelChoice,
+        parse_channels,
+        split_layers,
+    )
+
+    settings = CkaSettings(words.pop("examples"), words.pop("unbiased"))
+    choice = ModelChoice(
+        layers=split_layers(layers),
+        mean=None if mean is None else parse_channels(mean, "--mean"),
+        std=None if std is None else parse_channels(std, "--std"),
+        **words,
+    )
+    return choice, settings
