@@ -44,19 +44,28 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def golden() -> Callable[[str], Arrays]:
-    """Load a golden file by name; skip the test where it cannot be had."""
+def golden_file() -> Callable[[str], Path]:
+    """Find a golden file by its full name; skip the test where it cannot be had."""
 
-    def load(name: str) -> Arrays:
+    def find(name: str) -> Path:
         beside = _weights_dir()
         named = os.environ.get("STST_GOLDEN_DIR")
         folders = [_HERE, Path(named) if named else beside.parent / "golden" if beside else _HERE]
         for folder in folders:
-            path = folder / f"{name}.npz"
-            if path.exists():
-                with np.load(path, allow_pickle=False) as data:
-                    return {key: data[key] for key in data.files}
-        pytest.skip(f"golden: {name}.npz is not here (set STST_GOLDEN_DIR)")
+            if (folder / name).exists():
+                return folder / name
+        pytest.skip(f"golden: {name} is not here (set STST_GOLDEN_DIR)")
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def golden(golden_file: Callable[[str], Path]) -> Callable[[str], Arrays]:
+    """Load a golden npz by its stem; skip the test where it cannot be had."""
+
+    def load(name: str) -> Arrays:
+        with np.load(golden_file(f"{name}.npz"), allow_pickle=False) as data:
+            return {key: data[key] for key in data.files}
 
     return load
 
