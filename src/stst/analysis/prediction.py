@@ -210,7 +210,7 @@ def load_predictor(settings: PredictionSettings) -> LoadedPredictor:
 def predictions(
     clip: Clip,
     loaded: LoadedPredictor,
-    on_frame: Callable[[int], None] = lambda frame: None,
+    on_frame: Callable[[PredictedFrame], object] = lambda frame: None,
 ) -> Predictions:
     """Predict every frame of a clip from those before it and measure how well that went.
 
@@ -221,7 +221,7 @@ def predictions(
     loaded
         Of `load_predictor`.
     on_frame
-        Called with the number of every predicted frame; raising in it cancels.
+        Called with every predicted frame, e.g. to keep some as pictures; raising in it cancels.
 
     Returns
     -------
@@ -241,7 +241,7 @@ def predictions(
     errors: list[Sequence[float]] = []
     start = _start(clip)
     for one in predicted_frames(clip, loaded):
-        on_frame(one.frame)
+        on_frame(one)
         for name, value in one.measures.items():
             values[name][one.frame - start] = value
         errors.append(one.errors)

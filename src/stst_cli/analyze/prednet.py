@@ -1,0 +1,116 @@
+"""``stst-analyze prednet``: how well a network foresees the frames of stimuli."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
+from stst_cli.options import PATH
+
+if TYPE_CHECKING:
+    from stst.video import LazyVideo
+
+
+def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", value)
+    if match is None:
+        raise click.BadParameter(f"expected HEIGHTxWIDTH in pixels, e.g. 128x160; found {value!r}.")
+    return int(match[1]), int(match[2])
+
+
+@click.command(no_args_is_help=True)
+@click.argument("natural", type=PATH)
+@click.argument("others", type=PATH, metavar="OTHER...", nargs=-1, required=True)
+@click.option(
+    "--weights",
+    required=True,
+    metavar="FILE|none",
+    help="The authors' HDF5 file, or one of our own; `none` for random weights.",
+)
+@click.option(
+    "--kernels",
+    type=click.Choice(["auto", "as-is", "rotated"]),
+    default="auto",
+    help="`rotated` for an HDF5 file made with Theano.  [default: as the file says]",
+)
+@click.option(
+    "--fit",
+    type=click.Choice(["stretch", "crop"]),
+    default="stretch",
+    show_default=True,
+    help="How frames of another shape come to the network's size.",
+)
+@click.option(
+    "--size",
+    default="128x160",
+    show_default=True,
+    metavar="HxW",
+    callback=_size,
+    help="What the network sees, in pixels.",
+)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda|mps",
+    help="Where to compute.",
+)
+@clip_options
+@table_options
+def prednet(
+    natural: Path,
+    others: tuple[Path, ...],
+    weights: str,
+    kernels: Any,
+    fit: Any,
+    size: tuple[int, int],
+    device: str,
+    frames: str | None,
+    max_side: int | None,
+    output: Path | None,
+    as_json: bool,
+    overwrite: bool,
+) -> None:
+    """Predict every frame of NATURAL and of every OTHER clip from the ten before it, by PredNet.
+
+    One tidy table, frame by frame: how alike prediction and frame are (SSIM, cSSIM, mean squared
+    error), the error of every level, and what repeating the frame before would have given. Clips
+    are aligned as `compare` does, and need at least 11 frames.
+    """
+    from stst.analysis.pairs import NaturalClip
+    from stst.analysis.prediction import PredictionSettings, check_length, load_predictor
+    from stst.analysis.prediction import predictions as predict
+    from stst_cli.analyze.progress import frames_counted
+
+    check_table(output, overwrite, (natural, *others))
+    settings = PredictionSettings(weights, fit, size, device, kernels=kernels)
+    clip = NaturalClip(natural, frames, max_side)
+    # a bad clip is found before any is measured; none stays open, for there may be many
+    counts: dict[Path, int] = {}
+    naturals: set[LazyVideo] = set()
+    notes: dict[str, None] = {}
+    for other in dict.fromkeys(others):
+        pair = clip.pair(other)
+        check_length(pair.natural, settings.window)
+        counts[other] = len(pair.other) - settings.window + 1
+        naturals.add(pair.natural)
+        notes |= dict.fromkeys(pair.notes)
+    loaded = load_predictor(settings)
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
+    rows: list[dict[str, Any]] = []
+    total = sum(counts.values()) + sum(len(one) - settings.window + 1 for one in naturals)
+    with frames_counted(total) as begin:
+        for other, count in counts.items():
+            pair = clip.pair(other)
+            reference = click.format_filename(pair.reference)
+            if pair.natural in naturals:
+                naturals.remove(pair.natural)
+                rows += predict(pair.natural, loaded, begin(reference, count)).rows(reference)
+            name = click.format_filename(other)
+            rows += predict(pair.other, loaded, begin(name, count)).rows(name, reference)
+    give_table(rows, output, as_json, overwrite)
