@@ -62,7 +62,7 @@ class PredNetFile:
             "stack": list(self.stack),
         }
         if self.metadata:
-            described["training"] = dict(self.metadata.get("training", {}))
+            described["training"] = self.metadata.get("training")
         else:
             described["kernels_rotated"] = self.rotated
         return described
@@ -158,8 +158,10 @@ def _stack(path: Path, arrays: Arrays, form: str) -> tuple[int, ...]:
         name, tensor = arrays.get(("ahat", level, "bias"), ("", None))
         if tensor is None:
             raise InputError(f"{path}: the array {form.format('ahat', level, 'bias')} is missing.")
-        if tensor.ndim != 1:
-            raise InputError(f"{path}: {name} has shape {tuple(tensor.shape)}, expected one axis.")
+        if tensor.ndim != 1 or not tensor.numel():
+            raise InputError(
+                f"{path}: {name} has shape {tuple(tensor.shape)}, expected one axis of channels."
+            )
         stack.append(tensor.shape[0])
     return tuple(stack)
 

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from stst.errors import InputError
+from stst.hdf5 import read_texts
+from stst.models.prednet import PredNet, load_prednet
+from stst.weights.formats import write_safetensors
+from stst.weights.prednet import read_prednet
+
+STACK = (3, 4, 5)
+UNITS = ("a", "ahat", "c", "f", "i", "o")
+
+
+def published(seed=0) -> dict[str, np.ndarray]:
+    """Arrays as Keras writes them."""
+    random = np.random.default_rng(seed)
+    arrays = {}
+    above = (*STACK[1:], 0)
+    for unit in UNITS:
+        for level, (own, more) in enumerate(zip(STACK, above, strict=True)):
+            inputs, outputs = {"a": (2 * own, more), "ahat": (own, own)}.get(
+                unit, (3 * own + more, own)
+            )
+            if outputs:
+                arrays[f"layer_{unit}_{level}/kernel:0"] = random.normal(
+                    size=(3, 3, inputs, outputs)
+                ).astype(np.float32)
+                arrays[f"layer_{unit}_{level}/bias:0"] = random.normal(size=outputs).astype(
+                    np.float32
+                )
+    return arrays
+
+
+def keras(path, arrays, prefix="prednet_1/prednet_1/", backend="tensorflow", where="/"):
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[prefix + name] = array
+        if backend is not None:
+            file[where].attrs["backend"] = backend
+    return path
+
+
+def own(path, stack=STACK, metadata=None):
+    described = {"model": "prednet", "stack": list(stack)} if metadata is None else metadata
+    write_safetensors(path, PredNet(stack, 5).state_dict(), described, overwrite=True)
+    return path
+
+
+def refused(path, **options) -> str:
+    with pytest.raises(InputError) as caught:
+        load_prednet(path, **options)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    return message.removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "prednet_1/prednet_1/", "model_weights/pred_net_1/pred_net_1/"]
+)
+@pytest.mark.parametrize("colon", [True, False])
+def test_names_of_keras(tmp_path, prefix, colon):
+    arrays = {name if colon else name[:-2]: one for name, one in published().items()}
+    read = read_prednet(keras(tmp_path / "w.h5", arrays, prefix))
+    assert read.stack == STACK
+    kernel = arrays["layer_f_1/kernel:0" if colon else "layer_f_1/kernel"]
+    assert kernel.shape == (3, 3, 17, 4)
+    expected = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy())
+    assert torch.equal(read.tensors["gates.1.weight"][4:8], expected)
+    assert set(read.tensors) == set(PredNet(STACK).state_dict())
+
+
+def test_the_flat_names_of_an_archive(tmp_path):
+    arrays = {name[:-2].replace("/", "_"): one for name, one in published().items()}
+    np.savez(tmp_path / "w.npz", **arrays)
+    assert read_prednet(tmp_path / "w.npz").stack == STACK
+
+
+@pytest.mark.parametrize(
+    ("backend", "kernels", "rotated"),
+    [
+        ("tensorflow", "auto", False),
+        ("theano", "auto", True),
+        (b"theano", "auto", True),
+        (None, "auto", False),
+        ("theano", "as-is", False),
+        ("tensorflow", "rotated", True),
+        (np.array([1.0, 2.0]), "auto", False),
+    ],
+)
+def test_kernels_are_rotated_where_theano_did(tmp_path, backend, kernels, rotated):
+    arrays = published()
+    model, provenance = load_prednet(keras(tmp_path / "w.h5", arrays, "", backend), kernels=kernels)
+    assert provenance["kernels_rotated"] is rotated
+    kernel = arrays["layer_ahat_2/kernel:0"]
+    kernel = kernel[::-1, ::-1] if rotated else kernel
+    assert np.array_equal(model.ahat[2].weight.numpy(), kernel.transpose(3, 2, 0, 1))
+
+
+def test_the_backend_may_stand_at_a_group(tmp_path):
+    path = keras(tmp_path / "w.h5", published(), "model_weights/", "theano", "/model_weights")
+    assert read_texts(path, "backend") == {"theano"}
+    assert read_prednet(path).rotated
+
+
+def test_own_files_come_back(tmp_path):
+    path = own(tmp_path / "w.safetensors")
+    model, provenance = load_prednet(str(path))
+    assert model.stack == STACK
+    assert not model.training
+    assert not any(one.requires_grad for one in model.parameters())
+    for name, tensor in PredNet(STACK, 5).state_dict().items():
+        assert torch.equal(model.state_dict()[name], tensor)
+    assert {**provenance, "hash": ""} == {
+        "name": "prednet", "file": "w.safetensors", "hash": "", "source": "local file",
+        "verified": False, "stack": [3, 4, 5], "training": None,
+    }  # fmt: skip
+
+
+@pytest.mark.golden
+def test_both_formats_predict_the_same(tmp_path, golden, golden_file):
+    model, _ = load_prednet(golden_file("prednet_small_keras2_weights.hdf5"))
+    path = tmp_path / "own.safetensors"
+    described = {"model": "prednet", "stack": list(model.stack)}
+    write_safetensors(path, model.state_dict(), described, overwrite=False)
+    frames = torch.from_numpy(golden("prednet_small")["x"]).movedim(-1, -3)
+    again, _ = load_prednet(path)
+    assert torch.equal(again.run(frames).prediction, model.run(frames).prediction)
+
+
+def test_random_weights_say_so():
+    model, provenance = load_prednet("none", stack=STACK, seed=7)
+    assert torch.equal(model.ahat[0].weight, PredNet(STACK, 7).ahat[0].weight)
+    assert provenance == {
+        "name": "prednet (untrained)", "source": "random, seed 7", "verified": False,
+        "stack": [3, 4, 5],
+    }  # fmt: skip
+
+
+def test_a_missing_file(tmp_path):
+    assert refused(tmp_path / "w.hdf5") == (
+        "there is no such file. PredNet's weights are not fetched by this program: give the "
+        "authors' prednet_kitti_weights.hdf5, or train your own: stst train-prednet."
+    )
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+@pytest.mark.parametrize("suffix", ["hdf5", "safetensors"])
+def test_a_cut_file(tmp_path, share, suffix):
+    path = tmp_path / f"w.{suffix}"
+    if suffix == "hdf5":
+        keras(path, published())
+    else:
+        own(path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    kind = "HDF5" if suffix == "hdf5" else "safetensors"
+    assert f"not a whole {kind} file" in refused(path)
+
+
+def test_something_else_under_the_name(tmp_path):
+    path = tmp_path / "w.hdf5"
+    path.write_text("<html>Please sign in</html>")
+    assert refused(path).startswith("not a whole HDF5 file")
+
+
+@pytest.mark.parametrize(
+    ("dropped", "message"),
+    [
+        ("layer_f_1/bias:0", "the array layer_f_1/bias is missing."),
+        ("layer_a_0/kernel:0", "the array layer_a_0/kernel is missing."),
+        ("layer_ahat_1/bias:0", "the array layer_ahat_1/bias is missing."),
+        ("_2/", "the array layer_ahat_2/bias is missing."),
+        ("_0/", "the array layer_ahat_0/bias is missing."),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path, dropped, message):
+    arrays = {name: one for name, one in published().items() if dropped not in name}
+    assert refused(keras(tmp_path / "w.h5", arrays)) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (
+            "layer_i_0/kernel:0", lambda one: one.transpose(3, 2, 0, 1),
+            "has shape (3, 13, 3, 3), expected (3, 3, 13, 3).",
+        ),
+        ("layer_o_2/bias:0", lambda one: one[:2], "has shape (2,), expected (5,)."),
+        ("layer_ahat_2/bias:0", lambda one: one[None], "has shape (1, 5), expected one axis of channels."),
+        (
+            "layer_ahat_0/bias:0", lambda one: one[:0], "has shape (0,), expected one axis of channels.",
+        ),
+        ("layer_a_0/bias:0", lambda one: one.astype(np.int32),
+         "holds torch.int32, expected floating point."),
+        ("layer_c_1/kernel:0", lambda one: one * np.nan,
+         "holds values that are not finite. Fetch it again."),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(tmp_path, name, change, message):
+    arrays = published()
+    arrays[name] = change(arrays[name])
+    assert refused(keras(tmp_path / "w.h5", arrays, "p/")) == f"p/{name} {message}"
+
+
+def test_two_networks_in_one_file(tmp_path):
+    path = keras(tmp_path / "w.h5", published(), "one/")
+    with h5py.File(path, "a") as file:
+        file["two/layer_a_0/bias:0"] = np.zeros(4, np.float32)
+    assert refused(path) == "two/layer_a_0/bias:0 is a second array for one/layer_a_0/bias:0."
+
+
+def test_links_are_not_followed(tmp_path):
+    path = keras(tmp_path / "w.h5", published(), "one/")
+    with h5py.File(path, "a") as file:
+        file["one/other"] = h5py.ExternalLink("elsewhere.h5", "/a")
+    assert "is a link to another place" in refused(path)
+
+
+def test_files_of_other_networks(tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_file({"conv1_1.weight": torch.zeros(1), "conv1_1.bias": torch.zeros(1)}, path)
+    assert refused(path) == (
+        "holds no layer of PredNet. Its first arrays: conv1_1.bias, conv1_1.weight."
+    )
+    own(path, metadata={"model": "something"})
+    assert refused(path) == "its metadata do not say that it holds PredNet."
+    other = tmp_path / "w.txt"
+    other.write_text("")
+    assert refused(other).startswith("not a weights file by its name. Allowed: .h5, .hdf5, .npz")
+
+
+def test_an_own_file_with_an_array_missing(tmp_path):
+    tensors = PredNet(STACK).state_dict()
+    del tensors["gates.1.weight"]
+    path = tmp_path / "w.safetensors"
+    write_safetensors(path, tensors, {"model": "prednet"}, overwrite=False)
+    assert refused(path) == "the array gates.1.weight is missing."
