@@ -33,7 +33,7 @@ class _Odd(_Images):
         early = self.early(x)
         split = early.split(4, dim=1)
         tokens = early.flatten(2).transpose(1, 2)
-        return split[0].sum() + tokens.log().sum(), self.early(x - 9).sqrt()
+        return split[0].sum() + tokens.log().sum(), (early - 9).sqrt()
 
 
 def odd() -> nn.Module:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from stst.weights import REGISTRY, LoadedWeights, cache_dir, load_tensors, weigh
 from stst.weights.locate import digest
 
 _SHOWN = 3  # names in a message, of each kind
+# older names, which torchvision's own loader changes likewise
+_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 
 
 def member_named(model: str, name: str) -> Any:
@@ -133,13 +137,15 @@ def _published(model: str, member: Any) -> LoadedWeights:
             f"{path}: not what torchvision published, or damaged: expected sha256:{digits}…, found "
             f"sha256:{found}. Fetch {member.url} again; to use it as it is, give its path."
         )
-    return load_tensors(path)
+    loaded = load_tensors(path)
+    renamed = {_DENSENET.sub(r"\1\2", name): value for name, value in loaded.tensors.items()}
+    return replace(loaded, tensors=renamed)
 
 
 def _known(model: str, name: str) -> str:
     from torchvision.models import get_model_weights
 
-    names = ["default", *get_model_weights(model).__members__, "none"]
+    names = ["default", *(member.name for member in get_model_weights(model)), "none"]
     near = difflib.get_close_matches(name, names, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     return f"no weights of that name{hint}. There are: {', '.join(names)}, or the path of a file"
