@@ -130,7 +130,7 @@ def cka(
         click.echo(f"Note: {note}", err=True)
     model = load_classifier(choice, pick_device(device))
     rows = list(_rows(clip, groups, model, settings))
-    order = {click.format_filename(other): place for place, other in enumerate(others)}
+    order = {str(other): place for place, other in enumerate(dict.fromkeys(others))}
     rows.sort(key=lambda row: order[row["clip"]])
     give_table(rows, output, as_json, overwrite)
 
@@ -152,15 +152,17 @@ def _rows(
     ]
     with frames_counted(sum(steps(length, len(paths), model) for length, paths in parts)) as begin:
         for length, paths in parts:
-            pairs = {click.format_filename(path): clip.pair(path) for path in paths}
+            pairs = {str(path): clip.pair(path) for path in paths}
             first = next(iter(pairs.values()))
             yield from cka_rows(
                 first.natural,
                 {name: pair.other for name, pair in pairs.items()},
-                click.format_filename(first.reference),
+                first.reference,
                 model,
                 settings,
-                begin(", ".join(pairs), steps(length, len(paths), model)),
+                begin(
+                    ", ".join(map(click.format_filename, pairs)), steps(length, len(paths), model)
+                ),
             )
 
 
