@@ -17,6 +17,7 @@ from torch import Tensor
 from stst.analysis.images import Fit
 from stst.errors import DivergedError, InputError
 from stst.models.prednet import STACK, PredNet, check_size
+from stst.synthesis.engine import Adam
 from stst.training.sequences import Sequences, windows
 from stst.types import Frames
 
@@ -25,6 +26,7 @@ Arrays = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
 
 #: Weight in the loss ``lall`` of every level above the first.
 HIGHER = 0.1
+_BETAS = (0.9, 0.999)  # of Keras, which the authors left as they are
 STEPS = 150 * 500 // 4
 """Of the authors: 150 epochs of 500 sequences, in batches of 4."""
 
@@ -88,8 +90,8 @@ class TrainingSettings:
         for name, least in (("steps", 1), ("batch", 1), ("sequence", 2), ("skip", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"{name}: {getattr(self, name)}; it must be at least {least}.")
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"learning rate: {self.learning_rate}; it must be more than 0.")
+        if not 0 < self.learning_rate <= 1:
+            raise InputError(f"lr: {self.learning_rate}; it must be more than 0, at most 1.")
         if not self.stack or self.stack[0] != 3 or min(self.stack) < 1:
             raise InputError(
                 f"stack: {','.join(map(str, self.stack))}; it must begin with the 3 channels of a "
@@ -128,7 +130,7 @@ class Trainer:
         self.settings, self.done = settings, 0
         self._sequences, self._device = sequences, device
         self.model = PredNet(settings.stack, settings.seed).to(device)
-        self._adam = torch.optim.Adam(self.model.parameters(), settings.learning_rate)
+        self._rules = {name: Adam(_BETAS) for name, _ in self.model.named_parameters()}
 
     def step(self) -> float:
         """Update the weights once and give the loss before that.
@@ -140,7 +142,7 @@ class Trainer:
         """
         settings = self.settings
         second_half = 2 * self.done >= settings.steps
-        self._adam.param_groups[0]["lr"] = settings.learning_rate * (0.1 if second_half else 1.0)
+        rate = settings.learning_rate * (0.1 if second_half else 1.0)
         frames = self._sequences.batch(self.done, settings.batch).to(self._device)
         loss = weighted(self.model.run(frames).errors, settings.loss)
         value = float(loss.detach())
@@ -148,9 +150,11 @@ class Trainer:
             raise DivergedError(
                 f"The loss of step {self.done + 1} is {value}. Train with a smaller --lr."
             )
-        self._adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._adam.step()
+        parameters = dict(self.model.named_parameters())
+        gradients = torch.autograd.grad(loss, list(parameters.values()))
+        with torch.no_grad():
+            for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
+                parameter.sub_(rate * self._rules[name].step(gradient))
         self.done += 1
         return value
 
@@ -158,26 +162,25 @@ class Trainer:
         """Give everything that the next step depends on."""
         arrays = {"step": np.array(self.done)}
         for name, parameter in self.model.named_parameters():
-            moments = self._adam.state[parameter]
-            arrays[f"weights/{name}"] = parameter.detach().cpu().numpy().copy()
-            for key in ("exp_avg", "exp_avg_sq"):
-                moment = moments[key] if key in moments else torch.zeros_like(parameter)
-                arrays[f"{key}/{name}"] = moment.cpu().numpy().copy()
+            rule = self._rules[name]
+            kept = {"weights": parameter.detach(), "first": rule.first, "second": rule.second}
+            for key, tensor in kept.items():
+                if tensor is not None:  # before the first step there are no moments
+                    arrays[f"{key}/{name}"] = tensor.cpu().numpy().copy()
         return arrays
 
     def restore(self, arrays: Arrays) -> None:
         """Go on from what `state` gave."""
         self.done = int(arrays["step"])
-        if not self.done:
-            return
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(torch.from_numpy(arrays[f"weights/{name}"]))
-                self._adam.state[parameter] = {
-                    "step": torch.tensor(float(self.done)),
-                    "exp_avg": torch.from_numpy(arrays[f"exp_avg/{name}"]).to(self._device),
-                    "exp_avg_sq": torch.from_numpy(arrays[f"exp_avg_sq/{name}"]).to(self._device),
-                }
+        for name, parameter in self.model.named_parameters():
+            parameter.data.copy_(torch.from_numpy(arrays[f"weights/{name}"]))
+            rule = self._rules[name] = Adam(_BETAS)
+            rule.count = self.done
+            if self.done:
+                rule.first, rule.second = (
+                    torch.from_numpy(arrays[f"{key}/{name}"]).to(self._device)
+                    for key in ("first", "second")
+                )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from small_runs import clip, process, refused, stst
+from stst.errors import DivergedError
+from stst.training.prednet import Trainer
+
+SMALL = (
+    *("--size", "8x12", "--stack", "3,4,5", "--steps", "6", "--batch", "2", "--sequence", "3"),
+    *("--device", "cpu", "--threads", "1"),
+)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clip(tmp_path / "a.mkv", count=5)
+    clip(tmp_path / "b.mkv", count=6, seed=1)
+    return tmp_path
+
+
+def train(*words):
+    return stst("train-prednet", "a.mkv", "b.mkv", "-o", "w.safetensors", *SMALL, *words)
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_same_bytes_again(here):
+    shown = train()
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout == "weights:    w.safetensors\n"
+    assert re.search(r"^step 6/6, loss 0\.\d+, left 0:00:00$", shown.stderr, re.MULTILINE)
+    first = (here / "w.safetensors").read_bytes()
+    assert train("--overwrite").exit_code == 0
+    assert (here / "w.safetensors").read_bytes() == first
+    for words in (("--seed", "1"), ("--flip",), ("--loss", "lall"), ("--skip", "1")):
+        assert train("--overwrite", *words).exit_code == 0
+        assert (here / "w.safetensors").read_bytes() != first
+    assert names(here) == ["a.mkv", "b.mkv", "w.safetensors"]
+
+
+def test_validation(here):
+    shown = train("--validate", "a.mkv", "--json")
+    result = json.loads(shown.stdout)
+    assert (result["weights"], result["steps"]) == ("w.safetensors", 6)
+    judged = result["validation"]
+    assert judged["frames"] == 2
+    assert 0 < judged["copy_mse"] < 0.2
+    line = train("--validate", "a.mkv", "--overwrite").stdout.splitlines()[1]
+    assert line == (
+        f"validation: MSE {judged['model_mse']:.3g}, of copies of the last frame "
+        f"{judged['copy_mse']:.3g} (2 frames)"
+    )
+
+
+def test_the_dry_run(here):
+    shown = train("--dry-run")
+    lines = dict(line.split(maxsplit=1) for line in shown.stdout.splitlines())
+    assert lines["clips"] == "2"
+    assert lines["steps"] == "6, of 2 sequences of 3 frames of 8x12 px"
+    assert re.fullmatch(r"about \d+\.\d\d GiB", lines["memory"])
+    assert re.fullmatch(r"about 0:00:\d\d", lines["time"])
+    plan = json.loads(train("--dry-run", "--json").stdout)
+    assert (plan["stack"], plan["output"]) == ([3, 4, 5], "w.safetensors")
+    assert names(here) == ["a.mkv", "b.mkv"]
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["--size", "10x12"], ["multiples of 4 px, these have 10x12. 8x12 fits."]),
+        (["--stack", "1,4"], ["stack: 1,4; it must begin with the 3 channels of a frame"]),
+        (["--stack", "3,0"], ["stack: 3,0; it must begin with the 3 channels of a frame"]),
+        (["--steps", "0"], ["steps: 0; it must be at least 1."]),
+        (["--sequence", "1"], ["sequence: 1; it must be at least 2."]),
+        (["--skip", "-1"], ["skip: -1; it must be at least 0."]),
+        (["--lr", "0"], ["lr: 0.0; it must be more than 0, at most 1."]),
+        (["--lr", "nan"], ["lr: nan; it must be more than 0, at most 1."]),
+        (["--threads", "0"], ["threads: 0; it must be at least 1."]),
+        (["--device", "tpu"], ["device: 'tpu' is not available here."]),
+        (["--skip", "2"], ["a.mkv: 5 frames; a sequence takes 7. Give longer clips, or a shorter"]),
+        (["--validate", "c.mkv"], ["c.mkv"]),
+        (["-o", "w.h5"], ["w.h5: weights are written as X.safetensors."]),
+        (["-o", "no/w.safetensors"], ["the folder no does not exist"]),
+        (["--resume"], ["w.run: there is no unfinished run to continue. Leave --resume out."]),
+    ],
+)
+def test_what_is_refused(here, words, parts):
+    refused(train(*words), *parts)
+    assert names(here) == ["a.mkv", "b.mkv"]
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--size", "8"], "expected HEIGHTxWIDTH such as 128x160, found '8'."),
+        (["--stack", "3;4"], "expected channels such as 3,48,96,192, found '3;4'."),
+        (["--loss", "l1"], "'l1' is not one of"),
+    ],
+)
+def test_words_that_are_not_understood(words, part):
+    shown = train(*words)
+    assert shown.exit_code == 2
+    assert part in shown.stderr
+
+
+def test_existing_weights_stay(here):
+    (here / "w.safetensors").write_text("precious")
+    refused(train(), "w.safetensors exists", "--overwrite")
+    assert (here / "w.safetensors").read_text() == "precious"
+
+
+def test_a_loss_that_is_not_finite(monkeypatch):
+    def fail(_):
+        raise DivergedError("The loss of step 1 is nan. Train with a smaller --lr.")
+
+    monkeypatch.setattr(Trainer, "step", fail)
+    shown = train()
+    refused(shown, "The loss of step 1 is nan. Train with a smaller --lr.", code=1)
+    assert shown.stderr.splitlines()[0] == "What was saved is kept in w.run."
+
+
+def test_interrupted_and_continued(here):
+    words = ["train-prednet", "a.mkv", "b.mkv", "-o", "w.safetensors", *SMALL]
+    words[words.index("--steps") + 1] = "200"
+    command = [sys.executable, "-m", "stst_cli", *words]
+    running = subprocess.Popen(command, cwd=here, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not (here / "w.run" / "job.json").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    running.send_signal(signal.SIGINT)
+    _, shown = running.communicate(timeout=60)
+    assert running.returncode == 130, shown
+    last = shown.splitlines()[-1]
+    assert last.startswith("  python -m stst_cli train-prednet a.mkv b.mkv")
+    assert last.endswith("--resume")
+    assert names(here) == ["a.mkv", "b.mkv", "w.run"]
+    refused(stst(*words), "w.run exists", "--resume")
+    kept = (here / "w.run" / "state.npz").read_bytes()
+    for changed, part in (
+        (["--lr", "0.1"], "learning_rate was 0.001 when it was started and is 0.1 now"),
+        (["--seed", "1"], "seed was 0 when it was started and is 1 now"),
+        (["--threads", "2"], "threads was 1 when it was started and is 2 now"),
+    ):
+        refused(stst(*words, "--resume", *changed), "w.run cannot be continued", part)
+    swapped = ["train-prednet", "b.mkv", "a.mkv", *words[3:]]
+    refused(stst(*swapped, "--resume"), "the clips were a.mkv, b.mkv and are b.mkv, a.mkv now")
+    was = (here / "b.mkv").read_bytes()
+    clip(here / "other.mkv", count=6, seed=2).replace(here / "b.mkv")
+    refused(stst(*words, "--resume"), "the clip b.mkv is not the one it was when")
+    (here / "b.mkv").write_bytes(was)
+    assert (here / "w.run" / "state.npz").read_bytes() == kept
+    done = process(*words, "--resume", folder=here)
+    assert done.returncode == 0, done.stderr
+    words[words.index("-o") + 1] = "whole/w.safetensors"
+    (here / "whole").mkdir()
+    whole = process(*words, folder=here)
+    assert whole.returncode == 0, whole.stderr
+    made = (here / "w.safetensors").read_bytes()
+    assert made == (here / "whole/w.safetensors").read_bytes()
+    assert names(here) == ["a.mkv", "b.mkv", "w.safetensors", "whole"]
