@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from stst_cli.analyze import batch, cka, compare, features, prednet, report
+from stst_cli.analyze import batch, cka, compare, features, prednet, report, validity
 from stst_cli.commands import Commands, version_option
 
 
@@ -22,6 +22,7 @@ def main() -> None:
 
 
 for command in (
-    features.features, compare.compare, cka.cka, prednet.prednet, report.report, batch.batch,
+    features.features, compare.compare, cka.cka, prednet.prednet, validity.validity,
+    report.report, batch.batch,
 ):  # fmt: skip
     main.add_command(command)

@@ -1,0 +1,325 @@
+"""Whether a metamer is one: how far its matched statistics are from the natural clip's.
+
+After Feather et al. (2023), who accept a model metamer where its match lies outside the null
+distribution of different natural stimuli. They correlate activations; here the matched statistics
+themselves are compared, Gram matrices. No threshold is drawn: the literature gives none for these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stst.analysis.judges import Judge
+from stst.devices import numerics
+from stst.errors import InputError
+from stst.losses import gram
+from stst.video import Clip
+
+#: Natural frames that are compared with each other are at least so many frames apart.
+APART = 10
+#: At most so many frames of a clip stand for it in a null distribution, evenly spread.
+NULL_FRAMES = 120
+
+Values = NDArray[np.float64]
+#: Number of the judge, and name of the layer.
+_Key = tuple[int, str]
+_Grams = dict[_Key, Tensor]
+_Distances = Mapping[_Key, float]
+_Null = Mapping[_Key, Values]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerValidity:
+    """The distance of a stimulus from its natural clip in one layer.
+
+    Attributes
+    ----------
+    model, layer
+        As in tables.
+    distances
+        (T,) ``‖G_natural − G_other‖_F / ‖G_natural‖_F`` of every frame, or of every frame and the
+        one before; NaN for the first frame of the latter.
+    null_natural
+        The same distance between natural frames that are `APART` frames apart or more, every pair
+        both ways; empty for a shorter clip.
+    null_others
+        The same between frames of the natural clip and frames of other natural clips; None
+        without such clips.
+    """
+
+    model: str
+    layer: str
+    distances: Values
+    null_natural: Values
+    null_others: Values | None
+
+    @property
+    def mean(self) -> float:
+        """Mean distance over frames; NaN where there are none."""
+        return _mean(self.distances[~np.isnan(self.distances)])
+
+    def summary(self) -> Iterator[tuple[str, float, str]]:
+        """Give measure, value and unit of what holds for the whole clip.
+
+        The percentiles are those of the mean distance; 0 % is closer than every natural pair, 100 %
+        further apart than every one. NaN where there are no pairs. The pairs share frames, so this
+        is a description and no test.
+        """
+        yield "gram_distance.mean", self.mean, "1"
+        for name, null in (("natural", self.null_natural), ("other_clips", self.null_others)):
+            if null is not None:
+                yield f"gram_distance.mean_{name}", _mean(null), "1"
+                yield f"gram_distance.percentile_{name}", percentile(self.mean, null), "%"
+
+
+@dataclass(frozen=True, eq=False)
+class Validity:
+    """The distance of a stimulus from its natural clip in all layers that were asked for.
+
+    Attributes
+    ----------
+    layers
+        In the order of the judges.
+    fps
+        Rate in Hz.
+    start
+        Number of the stimulus's first frame.
+    """
+
+    layers: tuple[LayerValidity, ...]
+    fps: Fraction
+    start: int = 0
+
+    def rows(self, clip: str, reference: str) -> Iterator[dict[str, Any]]:
+        """Give the rows of a tidy table, see `stst.analysis.tables`."""
+        for one in self.layers:
+            same = {"clip": clip, "reference": reference, "model": one.model, "layer": one.layer}
+            for place in np.flatnonzero(~np.isnan(one.distances)):
+                frame = self.start + int(place)
+                yield {
+                    **same,
+                    "frame": frame,
+                    "time_s": float(frame / self.fps),
+                    "measure": "gram_distance",
+                    "value": float(one.distances[place]),
+                    "unit": "1",
+                }
+            for measure, value, unit in one.summary():
+                yield {**same, "measure": measure, "value": value, "unit": unit}
+
+    def verdict(self, clip: str) -> str:
+        """Say in one sentence how close the stimulus is, layer by layer."""
+        own = [(one, one.null_natural) for one in self.layers if len(one.null_natural)]
+        if not own:
+            means = ", ".join(f"{one.mean:.3g} in {one.layer}" for one in self.layers)
+            return (
+                f"{clip} is at a distance of {means} from the natural frames on average, and no "
+                f"natural frames are {APART} frames apart to compare that with."
+            )
+        foreign = [
+            (one, one.null_others)
+            for one in self.layers
+            if one.null_others is not None and len(one.null_others)
+        ]
+        said = _closer(own, f"natural frames {APART} or more frames apart are to each other")
+        if foreign:
+            said += "; and than " + _closer(foreign, "frames of other natural clips are to them")
+        return f"{clip} is closer to the natural frames than {said}."
+
+
+def validity(
+    natural: Clip,
+    others: Sequence[Clip],
+    judges: Sequence[Judge],
+    natural_clips: Sequence[Clip] = (),
+    on_frame: Callable[[int], object] = lambda frame: None,
+) -> list[Validity]:
+    """Measure how far stimuli are from their natural clip in Gram matrices.
+
+    Parameters
+    ----------
+    natural
+        The clip that they were made of.
+    others
+        Stimuli of the same length and size.
+    judges
+        Models and layers, see `stst.analysis.judges`.
+    natural_clips
+        Different natural clips, for the second null distribution.
+    on_frame
+        Called `steps` times in all; raising in it cancels.
+
+    Returns
+    -------
+    list of Validity
+        One for each of `others`.
+
+    Raises
+    ------
+    InputError
+        If clips differ in length, or a frame is too small for a model.
+    """
+    check_clips(natural, others, judges, natural_clips)
+    kept = set(spread(len(natural.frames)))
+    known: list[tuple[int, _Grams]] = []
+    found: list[list[_Distances]] = [[] for _ in others]
+    for number in range(len(natural.frames)):
+        want = _grams(natural, number, judges)
+        on_frame(number)
+        if number in kept:
+            known.append((number, want))
+        for other, courses in zip(others, found, strict=True):
+            have = _grams(other, number, judges)
+            courses.append({key: _distance(want[key], have[key]) for key in want})
+            on_frame(number)
+    own = _own_null(known)
+    foreign = _foreign_null(known, natural_clips, judges, on_frame) if natural_clips else None
+    return [
+        Validity(
+            tuple(_layers(judges, courses, own, foreign)),
+            other.fps,
+            other.source.start if other.source else 0,
+        )
+        for other, courses in zip(others, found, strict=True)
+    ]
+
+
+def steps(natural: Clip, others: Sequence[Clip], natural_clips: Sequence[Clip] = ()) -> int:
+    """Count how often `validity` calls `on_frame`."""
+    spans = sum(len(spread(len(clip.frames))) for clip in natural_clips)
+    return len(natural.frames) * (1 + len(others)) + spans
+
+
+def percentile(value: float, null: Values) -> float:
+    """Give the share of a null distribution that is smaller than a value, in %; NaN without any."""
+    return 100 * float((null < value).mean()) if len(null) else float("nan")
+
+
+def spread(count: int, most: int = NULL_FRAMES) -> list[int]:
+    """Choose frames that stand for a clip: all of them, or `most` at even distances."""
+    chosen = np.linspace(0, count - 1, min(count, most)).round().astype(int)
+    return [int(one) for one in chosen]
+
+
+def _layers(
+    judges: Sequence[Judge], courses: Sequence[_Distances], own: _Null, foreign: _Null | None
+) -> Iterator[LayerValidity]:
+    none = np.empty(0)
+    for place, judge in enumerate(judges):
+        for layer in judge.layers:
+            key = (place, layer)
+            distances = np.array([at.get(key, np.nan) for at in courses], np.float64)
+            others = None if foreign is None else foreign.get(key, none)
+            yield LayerValidity(judge.name, layer, distances, own.get(key, none), others)
+
+
+def _grams(clip: Clip, number: int, judges: Sequence[Judge]) -> _Grams:
+    """Compute the Gram matrices of a frame; those of pairs only where there is a frame before."""
+    found: _Grams = {}
+    for place, judge in enumerate(judges):
+        if judge.kind == "temporal" and number == 0:
+            continue
+        numbers = [number] if judge.kind == "spatial" else [number - 1, number]
+        pictures = np.stack([clip.frames[one] for one in numbers])
+        with torch.no_grad(), numerics(judge.device, "fp32"):
+            images = torch.from_numpy(pictures).to(judge.device).permute(0, 3, 1, 2).float() / 255
+            frames = images if judge.kind == "spatial" else images[None]
+            for layer, activation in judge.stream(frames, judge.layers).items():
+                found[place, layer] = gram(activation)[0].cpu()
+    return found
+
+
+def _distance(natural: Tensor, other: Tensor) -> float:
+    return _ratio(float((natural - other).norm()), float(natural.norm()))
+
+
+def _ratio(difference: float, size: float) -> float:
+    """Divide, where a layer of a natural frame may be silent: equal is 0, anything else far."""
+    return difference / size if size > 0 else (0.0 if difference == 0 else float("inf"))
+
+
+def _own_null(known: Sequence[tuple[int, _Grams]]) -> _Null:
+    """Compare all natural frames that are far enough apart, either one in the role of natural."""
+    null: dict[_Key, list[float]] = {}
+    for place, (number, here) in enumerate(known):
+        for later, there in known[place + 1 :]:
+            if later - number < APART:
+                continue
+            for key in here.keys() & there.keys():
+                difference = float((here[key] - there[key]).norm())
+                sizes = float(here[key].norm()), float(there[key].norm())
+                null.setdefault(key, []).extend(_ratio(difference, size) for size in sizes)
+    return {key: np.array(values) for key, values in null.items()}
+
+
+def _foreign_null(
+    known: Sequence[tuple[int, _Grams]],
+    clips: Sequence[Clip],
+    judges: Sequence[Judge],
+    on_frame: Callable[[int], object],
+) -> _Null:
+    """Compare frames of the natural clip with frames of others."""
+    null: dict[_Key, list[float]] = {}
+    for clip in clips:
+        for number in spread(len(clip.frames)):
+            there = _grams(clip, number, judges)
+            on_frame(number)
+            for _, here in known:
+                for key in here.keys() & there.keys():
+                    null.setdefault(key, []).append(_distance(here[key], there[key]))
+    return {key: np.array(values) for key, values in null.items()}
+
+
+def check_clips(
+    natural: Clip,
+    others: Sequence[Clip],
+    judges: Sequence[Judge],
+    natural_clips: Sequence[Clip] = (),
+) -> None:
+    """Refuse clips that cannot be compared; see `validity`.
+
+    Raises
+    ------
+    InputError
+        Naming lengths that differ, or the clip that is too small and what needs more.
+    """
+    for other in others:
+        if len(other.frames) != len(natural.frames):
+            raise InputError(
+                f"the clips differ in length: {len(natural.frames)} and {len(other.frames)} "
+                "frames. Choose frames so that both agree."
+            )
+    for clip in (natural, *others, *natural_clips):
+        height, width = clip.frames.shape[1:3]
+        for judge in judges:
+            needed = judge.stream.min_side(judge.layers)
+            if min(height, width) < needed:
+                name = clip.source.path if clip.source else "the clip"
+                raise InputError(
+                    f"{name}: frames of {height}x{width} px; {judge.name} needs at least {needed} "
+                    "px on the short side. Choose a larger --max-side, or leave its layers out."
+                )
+
+
+def _mean(values: Values) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _closer(layers: Sequence[tuple[LayerValidity, Values]], what: str) -> str:
+    """Say of every layer how many pairs are further apart; the first time, which pairs."""
+    parts = []
+    for number, (one, null) in enumerate(layers):
+        share = f"{100 - percentile(one.mean, null):.1f} % "
+        parts.append(
+            share + (f"of {what} " if number == 0 else "")
+            + f"in {one.layer} ({one.mean:.3g} against {_mean(null):.3g} on average)"
+        )  # fmt: skip
+    return ", ".join(parts)

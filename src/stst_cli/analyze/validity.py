@@ -1,0 +1,233 @@
+"""``stst-analyze validity``: whether metamers have the statistics that they were made for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
+from stst_cli.options import PATH
+
+if TYPE_CHECKING:
+    from stst.analysis.judges import Judge, Streams
+    from stst.analysis.pairs import NaturalClip, Pair
+    from stst.analysis.validity import Validity
+    from stst.video import LazyVideo
+
+
+def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+@click.command(no_args_is_help=True)
+@click.argument("natural", type=PATH)
+@click.argument("metamers", type=PATH, metavar="METAMER...", nargs=-1, required=True)
+@click.option(
+    "--model",
+    type=click.Choice(["paper", "builtin"]),
+    help="Compare the statistics of these models.  [default: as the sidecar of each METAMER says]",
+)
+@click.option(
+    "--spatial-layers",
+    metavar="A,B,…",
+    callback=_names,
+    help="Layers of --model's spatial stream; empty for none.  [default: all it matches]",
+)
+@click.option(
+    "--temporal-layers", metavar="A,B,…", callback=_names, help="Those of its temporal stream."
+)
+@click.option(
+    "--natural-clip",
+    "natural_clips",
+    type=PATH,
+    multiple=True,
+    metavar="CLIP",
+    help="Another natural clip, for the distances between different ones. Repeatable.",
+)
+@click.option(
+    "--trust-model",
+    "trusted",
+    multiple=True,
+    metavar="PACKAGE.MODULE:FACTORY",
+    help="Allow a sidecar to name this model. Repeatable.",
+)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda|mps",
+    help="Where to compute.",
+)
+@clip_options
+@table_options
+def validity(
+    natural: Path,
+    metamers: tuple[Path, ...],
+    model: str | None,
+    spatial_layers: tuple[str, ...] | None,
+    temporal_layers: tuple[str, ...] | None,
+    natural_clips: tuple[Path, ...],
+    trusted: tuple[str, ...],
+    device: str,
+    frames: str | None,
+    max_side: int | None,
+    output: Path | None,
+    as_json: bool,
+    overwrite: bool,
+) -> None:
+    """Measure how far every METAMER is from NATURAL in the statistics that it was made to match.
+
+    In every layer: the distance of Gram matrices, relative to the natural one, frame by frame; and
+    how many natural frames, ten or more apart, are closer to each other than that. A low percentile
+    speaks for a metamer; there is no threshold.
+    """
+    from stst.analysis.pairs import NaturalClip
+    from stst_cli.analyze.progress import frames_counted
+
+    if model is None and (spatial_layers is not None or temporal_layers is not None):
+        raise click.UsageError("--spatial-layers and --temporal-layers belong to --model.")
+    check_table(output, overwrite, (natural, *metamers, *natural_clips))
+    clip = NaturalClip(natural, frames, max_side)
+    notes: dict[str, None] = {}
+    streams = None
+    if model is not None:
+        from stst.analysis.judges import streams_of_pair
+
+        streams = streams_of_pair(model, spatial_layers, temporal_layers)
+    # a bad clip is found before any is measured
+    groups = _grouped(clip, metamers, streams, trusted, notes)
+    for group in groups:
+        group.load(clip, natural_clips, device, notes)
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
+    rows: list[dict[str, Any]] = []
+    verdicts: list[str] = []
+    with frames_counted(sum(group.steps() for group in groups)) as begin:
+        for group in groups:
+            reference = click.format_filename(group.reference)
+            found = group.measured(begin(reference, group.steps()))
+            for name, one in found.items():
+                rows += one.rows(name, reference)
+                verdicts.append(one.verdict(name))
+    for verdict in verdicts:
+        click.echo(verdict, err=True)
+    give_table(rows, output, as_json, overwrite)
+
+
+@dataclass(eq=False)
+class _Group:
+    """Metamers that are compared with the same frames in the same models.
+
+    Attributes
+    ----------
+    natural
+        The natural clip, aligned.
+    streams
+        The models.
+    chosen
+        Whether the user did, and no sidecar.
+    pairs
+        By the path of the metamer.
+    judges, others
+        The models, and other natural clips, once they are loaded.
+    """
+
+    natural: LazyVideo
+    streams: Streams
+    chosen: bool
+    pairs: dict[Path, Pair] = field(default_factory=dict)
+    judges: tuple[Judge, ...] = ()
+    others: list[LazyVideo] = field(default_factory=list)
+
+    @property
+    def reference(self) -> str:
+        return next(iter(self.pairs.values())).reference
+
+    def load(
+        self, clip: NaturalClip, paths: tuple[Path, ...], device: str, notes: dict[str, None]
+    ) -> None:
+        from stst.analysis.judges import load_judges, other_weights
+        from stst.analysis.validity import check_clips
+
+        self.judges = load_judges(self.streams, device)
+        for path, pair in self.pairs.items():
+            if not self.chosen and pair.sidecar is not None:
+                notes |= dict.fromkeys(other_weights(pair.sidecar, _beside(path), self.judges))
+        max_side = next(iter(self.pairs.values())).alignment.max_side
+        self.others = _opened(clip, paths, max_side)
+        check_clips(self.natural, self._stimuli(), self.judges, self.others)
+
+    def steps(self) -> int:
+        from stst.analysis.validity import steps
+
+        return steps(self.natural, self._stimuli(), self.others)
+
+    def measured(self, on_frame: Callable[[object], None]) -> dict[str, Validity]:
+        from stst.analysis.validity import validity
+
+        found = validity(self.natural, self._stimuli(), self.judges, self.others, on_frame)
+        return dict(zip(map(click.format_filename, self.pairs), found, strict=True))
+
+    def _stimuli(self) -> list[LazyVideo]:
+        return [pair.other for pair in self.pairs.values()]
+
+
+def _grouped(
+    clip: NaturalClip,
+    metamers: tuple[Path, ...],
+    streams: Streams | None,
+    trusted: tuple[str, ...],
+    notes: dict[str, None],
+) -> list[_Group]:
+    """Open every metamer beside the natural clip; those that share all else are one group."""
+    groups: dict[tuple[LazyVideo, Any], _Group] = {}
+    for metamer in dict.fromkeys(metamers):
+        pair = clip.pair(metamer)
+        notes |= dict.fromkeys(pair.notes)
+        wanted = streams or _matched(clip, pair, trusted, notes)
+        key = pair.natural, tuple(wanted.items())
+        group = groups.setdefault(key, _Group(pair.natural, wanted, streams is not None))
+        group.pairs[metamer] = pair
+    return list(groups.values())
+
+
+def _matched(
+    clip: NaturalClip, pair: Pair, trusted: tuple[str, ...], notes: dict[str, None]
+) -> Streams:
+    """Read in its sidecar what a metamer was made to match."""
+    from stst.analysis.judges import streams_of_sidecar
+    from stst.errors import InputError
+
+    if pair.sidecar is None:
+        raise InputError(
+            f"{pair.other.path} has no sidecar that says which statistics it was made to match. "
+            "Say which ones to compare: --model paper or --model builtin."
+        )
+    where = _beside(pair.other.path)
+    streams, said = streams_of_sidecar(pair.sidecar, where, clip.sha256, trusted)
+    notes |= dict.fromkeys(said)
+    return streams
+
+
+def _opened(clip: NaturalClip, paths: tuple[Path, ...], max_side: int | None) -> list[LazyVideo]:
+    """Open other natural clips at the size of this one."""
+    from stst.errors import InputError
+    from stst.files import sha256_of
+    from stst.video import LazyVideo
+
+    for path in paths:
+        if path.exists() and sha256_of(path) == clip.sha256:
+            raise InputError(f"--natural-clip {path}: it is the natural clip itself. Name another.")
+    return [LazyVideo(path, max_side=max_side) for path in dict.fromkeys(paths)]
+
+
+def _beside(path: Path) -> Path:
+    from stst.video import sidecar_path
+
+    return sidecar_path(path)
