@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 
+import click
 import pytest
 
 from small_runs import clip, process, refused, stst
 from stst.errors import DivergedError
-from stst.training.prednet import Trainer
+from stst.training.prednet import Trainer, TrainingSettings
+from stst_cli.train_prednet import train_prednet
 
 SMALL = (
     *("--size", "8x12", "--stack", "3,4,5", "--steps", "6", "--batch", "2", "--sequence", "3"),
@@ -112,6 +114,23 @@ def test_words_that_are_not_understood(words, part):
     shown = train(*words)
     assert shown.exit_code == 2
     assert part in shown.stderr
+
+
+def test_the_defaults_are_those_of_python():
+    ours = {one.name: one for one in train_prednet.params}
+    context = click.Context(train_prednet)
+    for name, value in vars(TrainingSettings()).items():
+        default = ours[name].process_value(context, ours[name].get_default(context))
+        assert default == value, name
+
+
+def test_a_run_of_another_command_is_not_continued(here):
+    folder = here / "w.run"
+    folder.mkdir()
+    inputs, environment = [{"fps": "24"}], {"threads": 1, "batch": [0]}
+    job = {"format": 1, "method": "stps", "inputs": inputs, "environment": environment}
+    (folder / "job.json").write_text(json.dumps(job))
+    refused(train("--resume"), "w.run cannot be continued: it is a run of stps. Give everything")
 
 
 def test_existing_weights_stay(here):

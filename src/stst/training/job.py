@@ -281,7 +281,9 @@ class TrainingJob:
 
 def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Say in words what differs first between the run that was started and this one."""
-    names = [[one["name"] for one in record["inputs"]] for record in (then, now)]
+    if then.get("method") != now["method"]:
+        return f"it is a run of {then.get('method')}"
+    names = [[str(one.get("name")) for one in record["inputs"]] for record in (then, now)]
     if names[0] != names[1]:
         return f"the clips were {', '.join(names[0])} and are {', '.join(names[1])} now"
     for old, new in zip(then["inputs"], now["inputs"], strict=True):
