@@ -22,7 +22,7 @@ _AT_ONCE = 8
 
 
 @click.command(no_args_is_help=True)
-@click.argument("natural", type=PATH, required=False)
+@click.argument("natural", type=PATH, metavar="NATURAL", required=False)
 @click.argument("others", type=PATH, metavar="OTHER...", nargs=-1)
 @click.option(
     "--model",
