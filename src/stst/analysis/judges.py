@@ -157,14 +157,24 @@ def load_judges(streams: Streams, device: str = "auto") -> tuple[Judge, ...]:
             continue
         loaded = load_stream(kind, config)
         layers = config.texture_layers or loaded.stream.texture_layers
-        require = getattr(loaded.stream, "require", None)
-        if require is not None:
-            require(layers)
+        _require(loaded.stream, layers)
         name = _name(config, loaded.weights)
         judges.append(Judge(kind, loaded.stream.to(where), layers, name, loaded.weights, where))
     if not judges:
         raise InputError("There is no layer to compare. Name one of either stream.")
     return tuple(judges)
+
+
+def _require(stream: Stream, layers: tuple[str, ...]) -> None:
+    require = getattr(stream, "require", None)
+    if require is None:
+        return
+    try:
+        require(layers)
+    except InputError as error:
+        raise InputError(
+            f"{error} To compare: --model paper --spatial-layers conv1_1,conv2_1."
+        ) from error
 
 
 def other_weights(sidecar: Mapping[str, Any], where: Path, judges: Collection[Judge]) -> list[str]:

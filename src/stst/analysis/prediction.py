@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,8 +24,8 @@ from stst.weights.prednet import Kernels
 WINDOW = 11
 #: Height and width in pixels that PredNet was trained at.
 SIZE = (128, 160)
-#: Windows in one run of the network.
-BATCH = 4
+# windows in one run of the network at the trained size: 0.3 GiB of activations
+_BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class PredictionSettings:
     window
         Frames that the network sees, the predicted one included; the paper's 11.
     batch
-        Windows in one run of the network; the values agree to rounding, the memory grows with it.
+        Windows in one run of the network; None for as many as take the memory of 4 at 128x160, at
+        least one. The values agree to rounding.
     kernels
         See `stst.models.prednet.load_prednet`.
     """
@@ -84,8 +86,15 @@ class PredictionSettings:
     size: tuple[int, int] = SIZE
     device: str = "auto"
     window: int = WINDOW
-    batch: int = BATCH
+    batch: int | None = None
     kernels: Kernels = "auto"
+
+    @property
+    def windows(self) -> int:
+        """Windows in one run of the network."""
+        if self.batch is not None:
+            return self.batch
+        return max(1, _BATCH * math.prod(SIZE) // math.prod(self.size))
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,7 +276,7 @@ def predicted_frames(clip: Clip, loaded: LoadedPredictor) -> Iterator[PredictedF
     for number in range(length):
         held.append(fitted(clip.frames[number], settings.size, settings.fit))
         new = len(held) - before
-        if new == settings.batch or (number == length - 1 and new > 0):
+        if new == settings.windows or (number == length - 1 and new > 0):
             yield from _predicted(held, start + number + 1 - new, loaded)
             held = held[-before:]
 
@@ -371,7 +380,7 @@ def check_settings(settings: PredictionSettings, levels: int) -> None:
         )
     for name, least in (("window", 2), ("batch", 1)):
         value = getattr(settings, name)
-        if value < least:
+        if value is not None and value < least:
             raise InputError(f"{name}: {value}; it must be at least {least}.")
 
 
@@ -380,7 +389,8 @@ def _weights(provenance: Mapping[str, Any]) -> str:
     if "hash" not in provenance:
         return f"none ({provenance['source']})"
     kind, _, digest = str(provenance["hash"]).partition(":")
-    return f"{provenance['file']} {kind}:{digest[:8]}"
+    turned = ", kernels rotated" if provenance.get("kernels_rotated") else ""
+    return f"{provenance['file']} {kind}:{digest[:8]}{turned}"
 
 
 def _start(clip: Clip) -> int:

@@ -116,6 +116,8 @@ class TestSmallNetwork:
         np.savez(tmp_path / "w.npz", **weights)
         settings = replace(STRETCH, weights=str(tmp_path / "w.npz"), window=window)
         network = load_predictor(settings)
+        turned = load_predictor(replace(settings, kernels="rotated"))
+        assert ", kernels rotated; input=" in turned.name
         assert re.fullmatch(
             r"prednet \[weights=w.npz sha256:[0-9a-f]{8}; input=32x40 stretch\]", network.name
         )
@@ -152,6 +154,11 @@ class TestWindows:
             # the stub's prediction of the last step is the frame before
             assert np.array_equal(one.predicted, one.previous)
             assert one.errors == pytest.approx((scaled(span[-1]).mean(), 1), abs=5e-3)
+
+    def test_batches_take_the_same_memory_at_every_size(self):
+        for size, windows in (((128, 160), 4), ((64, 160), 8), ((256, 320), 1), ((512, 640), 1)):
+            assert PredictionSettings("none", size=size).windows == windows
+        assert PredictionSettings("none", batch=7).windows == 7
 
     def test_window_of_another_length(self):
         stub = Stub()
@@ -274,6 +281,7 @@ class TestSettings:
                 "of 8, and SSIM at least 7 pixels, e.g. 128x160.",
             ),
             ({"window": 1}, "window: 1; it must be at least 2."),
+            ({"batch": -1}, "batch: -1; it must be at least 1."),
             ({"batch": 0}, "batch: 0; it must be at least 1."),
         ],
     )
