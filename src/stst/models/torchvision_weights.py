@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -95,23 +96,42 @@ def fit(module: nn.Module, tensors: Mapping[str, Tensor], what: str, where: str)
         Naming the first entries that are missing, not expected, or of another shape.
     """
     own = module.state_dict()
-    missing = [
-        name for name in own if name not in tensors and not name.endswith("num_batches_tracked")
-    ]
-    unexpected = [name for name in tensors if name not in own]
     misshaped = [
         f"{name} is {tuple(tensors[name].shape)}, not {tuple(value.shape)}"
         for name, value in own.items()
         if name in tensors and tensors[name].shape != value.shape
     ]
-    kinds = ("missing", missing), ("not expected", unexpected), ("of another shape", misshaped)
+    fitting = {
+        name: value
+        for name, value in tensors.items()
+        if name not in own or value.shape == own[name].shape
+    }
+    try:
+        # knows older names of some layers, which is why it is asked what does not match
+        result = module.load_state_dict(_current(module, fitting), strict=False)
+    except RuntimeError as error:
+        raise InputError(f"{where}: not the weights of {what} ({error}).") from error
+    missing = [
+        name for name in result.missing_keys if name not in tensors and "num_batches" not in name
+    ]
+    kinds = (
+        ("missing", missing),
+        ("not expected", result.unexpected_keys),
+        ("of another shape", misshaped),
+    )
     found = [f"{kind}: {_first(names)}" for kind, names in kinds if names]
     if found:
         raise InputError(
             f"{where}: not the weights of {what}. {'; '.join(found)}. The names and shapes must "
             "be those of its state dictionary."
         )
-    module.load_state_dict(dict(tensors), strict=False)
+
+
+def _current(module: nn.Module, tensors: Mapping[str, Tensor]) -> OrderedDict[str, Tensor]:
+    """Mark a state as one of the current version; MNASNet refuses one that does not say."""
+    state = OrderedDict(tensors)
+    state._metadata = {"": {"version": getattr(module, "_version", 1)}}  # type: ignore[attr-defined]
+    return state
 
 
 def _published(model: str, member: Any) -> LoadedWeights:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torchvision.models import get_model, get_model_weights
+from torchvision.models.vision_transformer import MLPBlock
 
 from stst.errors import InputError
 from stst.models.torchvision_weights import file_weights, fit, member_named, weights_of
@@ -126,6 +127,21 @@ class TestFit:
         fit(target, state, "m", "f")
         assert target[0].weight.tolist() == [0.5] * 3
         assert target[0].weight.dtype == torch.float32
+
+    def test_old_names_of_transformers(self):
+        source, target = (torch.nn.ModuleDict({"mlp": MLPBlock(4, 8, 0.0)}) for _ in range(2))
+        old = {
+            name.replace(".0.", ".linear_1.").replace(".3.", ".linear_2."): value
+            for name, value in source.state_dict().items()
+        }
+        assert "mlp.linear_2.bias" in old
+        fit(target, old, "m", "f")
+        torch.testing.assert_close(target.state_dict(), source.state_dict())
+
+    def test_a_model_that_asks_for_its_version(self):
+        source, target = (get_model("mnasnet0_5", weights=None) for _ in range(2))
+        fit(target, dict(source.state_dict()), "m", "f")
+        torch.testing.assert_close(target.layers[0].weight, source.layers[0].weight)
 
     def test_what_does_not_match(self):
         module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
