@@ -181,7 +181,7 @@ def other_weights(sidecar: Mapping[str, Any], where: Path, judges: Collection[Ju
     """Say which judges have other weights than a stimulus was made with, one sentence each."""
     listed = sidecar.get("weights")
     known = listed if isinstance(listed, list) else []
-    recorded = {one.get("hash") for one in known if isinstance(one, dict)}
+    recorded = [one.get("hash") for one in known if isinstance(one, dict)]
     return [
         f"{where}: made with other weights than those of {judge.name}."
         for judge in judges

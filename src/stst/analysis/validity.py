@@ -28,6 +28,9 @@ APART = 10
 #: At most so many frames of a clip stand for it in a null distribution, evenly spread.
 NULL_FRAMES = 120
 
+# Gram matrices of layers that see anything are larger by orders of magnitude
+_SILENT = 1e-12
+
 Values = NDArray[np.float64]
 #: Number of the judge, and name of the layer.
 _Key = tuple[int, str]
@@ -46,7 +49,8 @@ class LayerValidity:
         As in tables.
     distances
         (T,) ``‖G_natural − G_other‖_F / ‖G_natural‖_F`` of every frame, or of every frame and the
-        one before; NaN for the first frame of the latter.
+        one before; NaN for the first frame of the latter, and where the natural clip leaves the
+        layer silent.
     null_natural
         The same distance between natural frames that are `APART` frames apart or more, every pair
         both ways; empty for a shorter clip.
@@ -64,7 +68,7 @@ class LayerValidity:
     @property
     def mean(self) -> float:
         """Mean distance over frames; NaN where there are none."""
-        return _mean(self.distances[~np.isnan(self.distances)])
+        return _mean(_defined(self.distances))
 
     def summary(self) -> Iterator[tuple[str, float, str]]:
         """Give measure, value and unit of what holds for the whole clip.
@@ -200,7 +204,8 @@ def steps(natural: Clip, others: Sequence[Clip], natural_clips: Sequence[Clip] =
 
 def percentile(value: float, null: Values) -> float:
     """Give the share of a null distribution that is smaller than a value, in %; NaN without any."""
-    return 100 * float((null < value).mean()) if len(null) else float("nan")
+    defined = len(null) > 0 and not np.isnan(value)
+    return 100 * float((null < value).mean()) if defined else float("nan")
 
 
 def spread(count: int, most: int = NULL_FRAMES) -> list[int]:
@@ -242,8 +247,8 @@ def _distance(natural: Tensor, other: Tensor) -> float:
 
 
 def _ratio(difference: float, size: float) -> float:
-    """Divide, where a layer of a natural frame may be silent: equal is 0, anything else far."""
-    return difference / size if size > 0 else (0.0 if difference == 0 else float("inf"))
+    """Divide; NaN where a layer is silent, e.g. motion between two black frames."""
+    return difference / size if size > _SILENT else float("nan")
 
 
 def _own_null(known: Sequence[tuple[int, _Grams]]) -> _Null:
@@ -257,7 +262,7 @@ def _own_null(known: Sequence[tuple[int, _Grams]]) -> _Null:
                 difference = float((here[key] - there[key]).norm())
                 sizes = float(here[key].norm()), float(there[key].norm())
                 null.setdefault(key, []).extend(_ratio(difference, size) for size in sizes)
-    return {key: np.array(values) for key, values in null.items()}
+    return {key: _defined(values) for key, values in null.items()}
 
 
 def _foreign_null(
@@ -275,7 +280,7 @@ def _foreign_null(
             for _, here in known:
                 for key in here.keys() & there.keys():
                     null.setdefault(key, []).append(_distance(here[key], there[key]))
-    return {key: np.array(values) for key, values in null.items()}
+    return {key: _defined(values) for key, values in null.items()}
 
 
 def check_clips(
@@ -307,6 +312,11 @@ def check_clips(
                     f"{name}: frames of {height}x{width} px; {judge.name} needs at least {needed} "
                     "px on the short side. Choose a larger --max-side, or leave its layers out."
                 )
+
+
+def _defined(values: Sequence[float] | Values) -> Values:
+    listed = np.asarray(values, np.float64)
+    return listed[~np.isnan(listed)]
 
 
 def _mean(values: Values) -> float:

@@ -90,8 +90,25 @@ class TestClosedForm:
         assert found.layers[0].null_others == pytest.approx(want, rel=1e-5)
 
     def test_a_silent_layer(self):
-        (found,) = validity(grey(0, 0), [grey(0, 10)], [mean_judge()])
-        assert found.layers[0].distances.tolist() == [0, np.inf]
+        natural = grey(0, *[100] * 10, 110)
+        (found,) = validity(natural, [grey(10, *[200] * 11)], [mean_judge()], [grey(0, 50)])
+        (one,) = found.layers
+        assert np.flatnonzero(np.isnan(one.distances)).tolist() == [0]
+        assert one.mean == pytest.approx((10 * 3 + distance(110, 200)) / 11, rel=1e-5)
+        # of three pairs, two with the black frame
+        want = [1, 1, distance(100, 110), distance(110, 100)]
+        assert one.null_natural == pytest.approx(want, rel=1e-5)
+        assert len(one.null_others) == 11 * 2
+
+    def test_silence_alone(self):
+        (found,) = validity(grey(*[0] * 11), [grey(*[9] * 11)], [mean_judge()])
+        (one,) = found.layers
+        assert np.isnan([value for _, value, _ in one.summary()]).all()
+        assert np.isnan(percentile(np.nan, np.array([1.0])))
+        assert [row["measure"] for row in found.rows("x", "y")] == [
+            "gram_distance.mean", "gram_distance.mean_natural",
+            "gram_distance.percentile_natural",
+        ]  # fmt: skip
 
 
 class TestDirectly:
