@@ -57,7 +57,8 @@ _OPTIONS = [
     click.option("--lr", "learning_rate", type=float, default=0.001, show_default=True,
                  help="Learning rate; a tenth of it in the second half."),
     click.option("--validate", "validation", type=PATH, metavar="CLIP",
-                 help="Compare the result with copies of the last frame on this clip."),
+                 help="Compare the result with copies of the last frame on this clip, of which no "
+                 "frame is left out."),
     click.option("--seed", type=int, default=0, show_default=True, help="Of weights and draws."),
     click.option("--device", metavar="auto|cpu|cuda|mps", default="auto", show_default=True,
                  help="Where to compute."),

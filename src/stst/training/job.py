@@ -89,7 +89,7 @@ class TrainingJob:
     settings
         What is to be done.
     validation
-        A clip to judge the result by, or None.
+        A clip to judge the result by, every frame of it whatever was left out in training; or None.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
     threads
@@ -214,8 +214,7 @@ class TrainingJob:
                     return
             judged = None
             if held_out is not None:
-                settings = self.settings
-                judged = validate(trainer.model, held_out, settings.sequence, settings.skip)
+                judged = validate(trainer.model, held_out, self.settings.sequence)
             self._put_in_place(trainer, record)
         self.folder.remove()
         seconds = time.monotonic() - began
@@ -225,8 +224,7 @@ class TrainingJob:
         if self.validation is None:
             return None
         settings = self.settings
-        shortest = span(settings.sequence, settings.skip)
-        return load_clip(self.validation, settings.size, settings.fit, shortest)
+        return load_clip(self.validation, settings.size, settings.fit, settings.sequence)
 
     def _record(self, device: torch.device) -> dict[str, Any]:
         """Say all that the bytes of the weights depend on."""
