@@ -225,4 +225,5 @@ def validate(model: PredNet, frames: Frames, sequence: int, skip: int = 0) -> Va
         now, before = clip[:, 1:], clip[:, :-1]
         squared = [float((guess - now).square().mean()) for guess in (predicted, before)]
         totals += np.array([*squared, 1]) * now.shape[1]
-    return Validation(totals[0] / totals[2], totals[1] / totals[2], int(totals[2]))
+    model_error, copy_error = totals[:2] / totals[2]
+    return Validation(float(model_error), float(copy_error), int(totals[2]))
