@@ -31,6 +31,8 @@ from stst.video import LazyVideo, check_video_output, write_preview, write_video
 
 #: Share of clipped values above which a sidecar carries a warning.
 CLIPPED_WARNING = 0.01
+# mean difference from the natural frame, of the pixel range, below which nothing was scrambled
+_UNCHANGED = 0.5 / 255
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Job:
         """
         # resuming may find a master that was put in place before the run was cut off
         replace = self.overwrite or self.resume
+        check_output(self.outputs[0].master, overwrite=True)
         if self.resume:
             self.folder.job()
         else:
@@ -253,7 +256,7 @@ class Job:
             master = write_video(output.target, frames(sample), fps, overwrite=overwrite)
             write_preview(output.preview, frames(sample), fps, overwrite=overwrite)
             per_frame = self.folder.statistics(sample)
-            warnings = _clipping(per_frame)
+            warnings = [*_clipping(per_frame), *_unchanged(prepared.config, per_frame)]
             found.extend(f"{output.master}: {line}" for line in warnings)
             content = {
                 **record,
@@ -280,7 +283,20 @@ def _clipping(per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
     clipped = float(np.mean([frame["clipped"] for frame in per_frame]))
     if clipped <= CLIPPED_WARNING:
         return []
-    return [f"{clipped:.1%} of all values lie at 0 or 255, or were clipped to them."]
+    return [f"{clipped:.1%} of all values were clipped to 0 or 255."]
+
+
+def _unchanged(config: RunConfig, per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Warn where scrambling has left frames as they were."""
+    if not isinstance(config, StpsConfig) or config.coherence == 1:
+        return []
+    same = sum(frame["difference"] < _UNCHANGED for frame in per_frame)
+    if not same:
+        return []
+    return [
+        f"{same} of {len(per_frame)} frames are those of the natural clip: it holds too few "
+        "frequencies to be scrambled so (a clip of 2 or 3 frames in time, or one without contrast)."
+    ]
 
 
 def _described(path: Path, video: LazyVideo) -> dict[str, Any]:

@@ -35,25 +35,24 @@ def to_frames(images: Tensor) -> Frames:
     return rounded.permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def picture_statistics(images: Tensor, frames: Frames) -> list[dict[str, float]]:
+def picture_statistics(frames: Frames, clipped: Tensor) -> list[dict[str, float]]:
     """Describe finished pictures for the sidecar.
 
     Parameters
     ----------
-    images
-        (B, 3, H, W), before rounding.
     frames
-        (B, H, W, 3) uint8, after it.
+        (B, H, W, 3) uint8.
+    clipped
+        (B, 3, H, W) bool, which values were clipped to [0, 1].
 
     Returns
     -------
     list of dict
-        Per sample: mean luminance and contrast in [0, 1], and the share of values that lie at the
-        ends of [0, 1] or beyond.
+        Per sample: mean luminance and contrast in [0, 1], and the share of clipped values.
     """
-    clipped = ((images <= 0) | (images >= 1)).double().mean(dim=(1, 2, 3)).tolist()
+    shares = clipped.double().mean(dim=(1, 2, 3)).tolist()
     out = []
-    for frame, share in zip(frames, clipped, strict=True):
+    for frame, share in zip(frames, shares, strict=True):
         grey = (frame @ GREY) / 255
         out.append(
             {"luminance": float(grey.mean()), "contrast": float(grey.std()), "clipped": share}

@@ -19,10 +19,11 @@ from stst_cli.weights import weights
 @click.group(cls=Commands)
 @version_option
 def main() -> None:
-    """Make dynamic visual stimuli that keep a natural clip's low-level statistics.
+    r"""Make dynamic visual stimuli that keep a natural clip's low-level statistics.
 
     By spatiotemporal style transfer, or by scrambling the phases of the clip's spectrum:
 
+    \b
       stst synthesize clip.mp4 -o metamer.mkv
       stst scramble clip.mp4 -o scrambled.mkv
 

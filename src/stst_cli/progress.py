@@ -16,6 +16,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 if TYPE_CHECKING:
     from stst.synthesis.events import Event, RunFinished, RunStopped
 
+_QUIET = 1.0  # seconds between two lines of a log
+
 _SHORT = {
     "spatial_texture": "spatial",
     "spatial_content": "spatial content",
@@ -147,7 +149,7 @@ def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
         StepDone,
     )
 
-    clock, frames = _Clock(), 0
+    clock, frames, printed = _Clock(), 0, -_QUIET
     last: IterationDone | None = None
     for event in events:
         if isinstance(event, RunStarted):
@@ -159,6 +161,10 @@ def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
             if isinstance(event, IterationDone):
                 last = event
         elif isinstance(event, FrameDone):
+            last_one = event.frame + 1 == frames
+            if time.monotonic() - printed < _QUIET and not last_one:
+                continue  # hundreds of quick frames would bury everything else
+            printed = time.monotonic()
             losses = f", {_losses(last.losses)}" if last is not None else ""
             print(
                 f"{_frame(event.frame, frames)} done ({event.progress:.0%}), left "

@@ -20,7 +20,7 @@ from stst_cli.options import PATH, run_options
     "pixel.  [default: both]",
 )  # fmt: skip
 @click.option("--coherence", type=float, metavar="0..1",
-              help="0: phases fully random, 1: the natural clip.  [default: 0]")  # fmt: skip
+              help="0: phases fully random, 1: the natural ones.  [default: 0]")  # fmt: skip
 @click.option("--phase-per-channel", is_flag=True, default=None,
               help="A phase field of its own for red, green and blue.")  # fmt: skip
 @click.option("--no-color-transfer", "color_transfer", flag_value=False, default=None,
@@ -37,9 +37,10 @@ def scramble(
 ) -> None:
     """Scramble the phases of the clip NATURAL in space and time.
 
-    Keeps the amplitude spectrum and then takes the natural colours frame by frame, which moves
-    the spectrum a little. Writes the lossless master OUT, a preview for looking at and a sidecar
-    that says how it was made (`stst remake` makes it again).
+    Keeps the amplitude spectrum and then takes the natural colours frame by frame, as in the
+    paper; that moves the spectrum and softens the contrast somewhat, even at coherence 1, which is
+    the natural clip itself only with --no-color-transfer. Writes the lossless master OUT, a
+    preview for looking at and a sidecar that says how it was made (`stst remake` makes it again).
     """
     from stst.config import StpsConfig
     from stst_cli.job import run_command

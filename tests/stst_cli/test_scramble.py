@@ -53,7 +53,7 @@ def test_master_preview_and_sidecar(here):
     assert content["environment"]["precision"] == "fp64"
     assert [one["role"] for one in content["inputs"]] == ["natural"]
     assert [set(one) for one in content["per_frame"]] == [
-        {"frame", "luminance", "contrast", "clipped"}
+        {"frame", "luminance", "contrast", "clipped", "difference"}
     ] * 5
     assert content["output"]["frames_sha256"] == made.sha256()
 
@@ -113,8 +113,25 @@ def test_clipping_is_warned_of():
     write_video("dot.mkv", dot, 30)
     shown = stst("scramble", "dot.mkv", "-o", "out.npy", "--no-color-transfer")
     (warning,) = sidecar()["warnings"]
-    assert re.fullmatch(r"\d\d\.\d% of all values lie at 0 or 255, or were .*", warning)
+    assert re.fullmatch(r"\d\d\.\d% of all values were clipped to 0 or 255\.", warning)
     assert f"Warning: out.npy: {warning}" in shown.stderr.splitlines()
+
+
+def test_what_could_not_be_scrambled_is_warned_of(here):
+    write_video("grey.mkv", np.full((3, 16, 16, 3), 90, np.uint8), 30)
+    shown = stst("scramble", "grey.mkv", "-o", "out.npy")
+    assert "Warning: out.npy: 3 of 3 frames are those of the natural clip" in shown.stderr
+    # of two frames there is one phase in time, and half of the seeds leave it
+    clip(here / "two.mkv", count=2)
+    words = ("two.mkv", "--mode", "temporal", "--no-color-transfer", "--overwrite")
+    warned = []
+    for seed in range(8):
+        shown = stst("scramble", *words, "-o", "two.npy", "--seed", seed)
+        assert shown.exit_code == 0
+        same = np.array_equal(np.load("two.npy"), read_video("two.mkv").frames)
+        warned.append("2 of 2 frames are those of the natural clip" in shown.stderr)
+        assert warned[-1] == same
+    assert set(warned) == {True, False}
 
 
 @pytest.mark.parametrize(

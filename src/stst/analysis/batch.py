@@ -7,10 +7,10 @@ import io
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import stst
 from stst.analysis.comparison import compare, comparison_rows
@@ -19,38 +19,72 @@ from stst.analysis.lanes import Failure, in_processes
 from stst.analysis.manifest import NamedPair, label_key
 from stst.analysis.pairs import Alignment, NaturalClip
 from stst.analysis.tables import COLUMNS
+from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
 from stst.files import check_output, sha256_of, sha256_of_file, written_whole
 from stst.video import LazyVideo, sidecar_path
 from stst.video.ranges import parse_range
 from stst.video.resize import fitted_size
 
-#: Tables of the whole batch; the first two also of every pair.
-FEATURES, COMPARISON, ERRORS = "features.csv", "comparison.csv", "errors.csv"
+if TYPE_CHECKING:
+    from stst.analysis.prediction import PredictionSettings
+
+#: Tables of every pair and of the whole batch; the last two where models were asked for.
+FEATURES, COMPARISON, CKA, PREDICTION = (
+    "features.csv",
+    "comparison.csv",
+    "cka.csv",
+    "prediction.csv",
+)
+TABLES = (FEATURES, COMPARISON, CKA, PREDICTION)
+#: Of the whole batch: labels of the clips that tables name; and what failed, if anything did.
+PAIRS, ERRORS = "pairs.csv", "errors.csv"
 #: Written last, so that a pair that has it is done.
 RECORD = "record.json"
 # says that a folder is one of ours
 _MARK = "batch.json"
-_OF_A_BATCH = {FEATURES, COMPARISON, ERRORS, _MARK}
-_OF_A_PAIR = {FEATURES, COMPARISON, RECORD}
+_OF_A_BATCH = {*TABLES, PAIRS, ERRORS, _MARK}
+_OF_A_PAIR = {*TABLES, RECORD}
 # to be raised when a record or a table changes its meaning: everything is measured again
 _FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is taken of natural clips where no sidecar says it; see `stst.analysis.pairs`.
+    """What is measured, and of what.
 
     Attributes
     ----------
     frames
-        ``"A:B"``; None for all.
+        ``"A:B"`` of natural clips where no sidecar says it (see `stst.analysis.pairs`); None for
+        all.
     max_side
-        In pixels; None for the full size.
+        Likewise, in pixels; None for the full size.
+    models
+        Vision models in which CKA with the natural clip is taken.
+    cka
+        How it is taken.
+    prediction
+        How next frames are predicted; None to leave that out.
+    device
+        Of the models, see `stst.devices.pick_device`.
     """
 
     frames: str | None = None
     max_side: int | None = None
+    models: tuple[ModelChoice, ...] = ()
+    cka: CkaSettings = field(default_factory=CkaSettings)
+    prediction: PredictionSettings | None = None
+    device: str = "auto"
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables that every pair has."""
+        wanted = (True, True, bool(self.models), self.prediction is not None)
+        return tuple(name for name, one in zip(TABLES, wanted, strict=True) if one)
+
+
+_FEATURES_ALONE = Settings()
 
 
 @dataclass(frozen=True)
@@ -59,14 +93,13 @@ class Measured:
 
     Attributes
     ----------
-    features, comparison
-        Tables as CSV.
+    tables
+        CSV by the name of the file.
     record
         What was measured, and how.
     """
 
-    features: str
-    comparison: str
+    tables: Mapping[str, str]
     record: Mapping[str, Any]
 
 
@@ -120,9 +153,17 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
     other = features(opened.other)
     name = _text(pair.other)
     reference = _text(f"{pair.natural} {opened.alignment}".strip())
+    rows: dict[str, Iterable[Mapping[str, Any]]] = {
+        FEATURES: [*natural.rows(reference), *other.rows(name)],
+        COMPARISON: comparison_rows(compare(natural, other), name, reference),
+    }
+    if settings.models or settings.prediction is not None:
+        # needs torch, which takes its time to load
+        from stst.analysis.batch_models import model_rows
+
+        rows |= model_rows(settings, opened, reference, name)
     return Measured(
-        _csv([*natural.rows(reference), *other.rows(name)]),
-        _csv(comparison_rows(compare(natural, other), name, reference)),
+        {table: _csv(content) for table, content in rows.items()},
         {
             **identity,
             "notes": [_text(note) for note in opened.notes],
@@ -134,7 +175,7 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
 def run_batch(
     pairs: Sequence[NamedPair],
     folder: Path,
-    settings: Settings = Settings(),
+    settings: Settings = _FEATURES_ALONE,
     jobs: int = 1,
     measure: Measure = measure_pair,
 ) -> Generator[Outcome, None, None]:
@@ -199,7 +240,7 @@ def _outcomes(
             else:
                 _write(folder / pair.label, result)
                 yield Outcome(pair, "done", notes=tuple(result.record["notes"]))
-    _write_tables(pairs, folder, errors)
+    _write_tables(pairs, folder, settings.tables, errors)
 
 
 def _measured(settings: Settings, measure: Measure, pair: NamedPair) -> Measured:
@@ -237,8 +278,25 @@ def _identity(pair: NamedPair, settings: Settings, hashed: Callable[[Path], str]
         "label": pair.label,
         "natural": clip(pair.natural, pair.natural_path),
         "other": clip(pair.other, pair.other_path),
-        "settings": {"frames": settings.frames, "max_side": settings.max_side},
+        "settings": _described(settings, hashed),
     }
+
+
+def _described(settings: Settings, hashed: Callable[[Path], str]) -> dict[str, Any]:
+    """Write settings as JSON has them, with the hashes of files of weights."""
+    described: dict[str, Any] = {"frames": settings.frames, "max_side": settings.max_side}
+    named = [one.weights for one in settings.models]
+    if settings.models:
+        described["models"] = [asdict(one) for one in settings.models]
+        described["cka"] = asdict(settings.cka)
+    if settings.prediction is not None:
+        described["prediction"] = asdict(settings.prediction)
+        named.append(settings.prediction.weights)
+    if named:
+        files = {name: Path(name) for name in named}
+        described["weights"] = {name: hashed(p) for name, p in files.items() if p.is_file()}
+        described["device"] = settings.device
+    return dict(json.loads(json.dumps(described)))
 
 
 def _is_current(
@@ -251,7 +309,8 @@ def _is_current(
         identity = _identity(pair, settings, hashed)
     except (OSError, ValueError, RecursionError):
         return False
-    if not isinstance(record, dict) or not all((place / name).is_file() for name in _OF_A_PAIR):
+    wanted = (*settings.tables, RECORD)
+    if not isinstance(record, dict) or not all((place / name).is_file() for name in wanted):
         return False
     return all(record.get(key) == value for key, value in identity.items())
 
@@ -303,29 +362,49 @@ def _why_not_ours(place: Path) -> str | None:
 def _write(place: Path, measured: Measured) -> None:
     with written_whole(place, overwrite=True) as part:
         part.mkdir()
-        (part / FEATURES).write_text(measured.features, "utf-8", newline="\n")
-        (part / COMPARISON).write_text(measured.comparison, "utf-8", newline="\n")
+        for name, table in measured.tables.items():
+            (part / name).write_text(table, "utf-8", newline="\n")
         text = json.dumps(measured.record, indent=1) + "\n"
         (part / RECORD).write_text(text, "utf-8", newline="\n")
 
 
-def _write_tables(pairs: Sequence[NamedPair], folder: Path, errors: Mapping[str, str]) -> None:
+def _write_tables(
+    pairs: Sequence[NamedPair], folder: Path, wanted: Sequence[str], errors: Mapping[str, str]
+) -> None:
     done = [folder / pair.label for pair in pairs if pair.label not in errors]
-    for name in (FEATURES, COMPARISON):
-        if done:
+    # where every pair failed, what an earlier run has found stays as it is
+    for name in TABLES if done else ():
+        if name in wanted:
             _join([place / name for place in done], folder / name)
         else:
             (folder / name).unlink(missing_ok=True)
+    _write_rows(
+        folder / PAIRS,
+        ("label", "natural", "other", "state"),
+        (
+            (one.label, one.natural, one.other, "failed" if one.label in errors else "done")
+            for one in pairs
+        ),
+    )
     if not errors:
         (folder / ERRORS).unlink(missing_ok=True)
         return
-    with written_whole(folder / ERRORS, overwrite=True) as part, _opened(part, "w") as file:
+    _write_rows(
+        folder / ERRORS,
+        ("label", "natural", "other", "error"),
+        (
+            (one.label, one.natural, one.other, errors[one.label])
+            for one in pairs
+            if one.label in errors
+        ),
+    )
+
+
+def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    with written_whole(path, overwrite=True) as part, _opened(part, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("label", "natural", "other", "error"))
-        for pair in pairs:
-            if pair.label in errors:
-                cells = (pair.label, pair.natural, pair.other, errors[pair.label])
-                writer.writerow(map(_text, cells))
+        writer.writerow(header)
+        writer.writerows([_text(cell) for cell in row] for row in rows)
 
 
 def _join(parts: Iterable[Path], path: Path) -> None:

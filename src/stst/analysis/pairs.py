@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -133,8 +133,13 @@ class NaturalClip:
             alignment, said = self._alignment(self._frames, self._max_side), "asked for"
         else:
             alignment, said = self._recorded(record, where), f"{where} says"
+        if sidecar is not None and not _describes(sidecar, other):
+            notes.append(
+                f"{other} is not the file that {where} describes: it was changed, or the sidecar "
+                "belongs to another one."
+            )
         natural = self._open(alignment)
-        _check_same(natural, video, record is not None)
+        _check_same(natural, video, record is not None, notes)
         if str(alignment):
             notes.append(f"{self.path} was aligned as {said}: {alignment}.")
         if record and record.get("frames_sha256", natural.sha256()) != natural.sha256():
@@ -209,7 +214,16 @@ def _whole_numbers(values: object, count: int) -> bool:
     return isinstance(values, list) and [type(one) for one in values] == [int] * count
 
 
-def _check_same(natural: LazyVideo, other: LazyVideo, recorded: bool) -> None:
+def _describes(sidecar: Mapping[str, Any], other: Path) -> bool:
+    """Say whether a sidecar is that of a clip, as far as it says so."""
+    output = sidecar.get("output")
+    recorded = output.get("sha256") if isinstance(output, dict) else None
+    return recorded is None or recorded == sha256_of(other)
+
+
+def _check_same(
+    natural: LazyVideo, other: LazyVideo, recorded: bool, notes: Sequence[str]
+) -> None:
     if (len(natural), natural.height, natural.width, natural.fps) == (
         len(other), other.height, other.width, other.fps,
     ):  # fmt: skip
@@ -220,7 +234,8 @@ def _check_same(natural: LazyVideo, other: LazyVideo, recorded: bool) -> None:
         if recorded
         else "Give --frames A:B and --max-side PX so that the natural clip agrees with the other."
     )
-    raise InputError(f"{_shape(natural)} and {_shape(other)} cannot be compared. {hint}")
+    known = "".join(f" {note}" for note in notes)
+    raise InputError(f"{_shape(natural)} and {_shape(other)} cannot be compared.{known} {hint}")
 
 
 def _shape(video: LazyVideo) -> str:

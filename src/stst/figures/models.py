@@ -104,7 +104,7 @@ def panel_courses(panels: Sequence[Panel], labels: Sequence[str], columns: int =
         return figure
 
 
-def panel_bars(panels: Sequence[Panel], labels: Sequence[str], columns: int = 3) -> Figure:
+def panel_bars(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2) -> Figure:
     """Draw the mean of measures over a clip as bars.
 
     Parameters
@@ -119,7 +119,7 @@ def panel_bars(panels: Sequence[Panel], labels: Sequence[str], columns: int = 3)
     """
     with styled():
         most = max(len(panel.courses) for panel in panels)
-        figure, axes = new_panels(len(panels), columns, 3.1, 0.9 + 0.22 * most)
+        figure, axes = new_panels(len(panels), columns, 4.6, 0.9 + 0.22 * most)
         for axis, panel in zip(axes, panels, strict=True):
             for row, course in enumerate(panel.courses):
                 known = course.values[~np.isnan(course.values)]

@@ -25,7 +25,7 @@ def frames_section(content: Content) -> Section:
             "color": clip_color(place),
             "pictures": [
                 {
-                    "source": data_uri("image/png", _png(frame)),
+                    "source": data_uri("image/png", png_of(frame)),
                     "number": frame_number,
                     "time": f"{content.seconds(frame_number):.3f} s",
                 }
@@ -37,7 +37,7 @@ def frames_section(content: Content) -> Section:
         for place, clip in enumerate(content.clips)
     ]
     width = content.natural.video.width
-    values = {"rows": rows, "count": len(content.numbers), **_enlarged(width, _STILL)}
+    values = {"rows": rows, "count": len(content.numbers), **picture_size(width, _STILL)}
     return Section("Frames", "frames", part("frames.html", **values))
 
 
@@ -57,7 +57,7 @@ def previews_section(content: Content) -> Section:
         frames=len(content.natural.video),
         fps=float(content.fps),
         rate=rate_text(content.fps),
-        **_enlarged(content.natural.video.width, _PREVIEW),
+        **picture_size(content.natural.video.width, _PREVIEW),
     )
     return Section("In motion", "motion", body)
 
@@ -67,8 +67,8 @@ def features_section(content: Content) -> Section:
     panels = [
         {
             "title": measure.title,
-            "course": _svg(feature_courses(content.features, (measure,), 1, legend=False)),
-            "means": _svg(feature_means(content.features, (measure,), 1)),
+            "course": svg_of(feature_courses(content.features, (measure,), 1, legend=False)),
+            "means": svg_of(feature_means(content.features, (measure,), 1)),
             "words": _in_words(content, measure),
         }
         for measure in SHOWN
@@ -106,15 +106,14 @@ def methods_section(content: Content) -> Section:
     return Section("How the measures are defined", "methods", part("methods.html", flow=PAPER_FLOW))
 
 
-#: In the order of the page.
-SECTIONS: tuple[Callable[[Content], Section], ...] = (
+#: In the order of the page; what models make of the clips comes between them.
+FIRST: tuple[Callable[[Content], Section], ...] = (
     frames_section,
     previews_section,
     features_section,
     comparison_section,
-    provenance_section,
-    methods_section,
 )
+LAST: tuple[Callable[[Content], Section], ...] = (provenance_section, methods_section)
 
 
 def key_of(content: Content) -> list[dict[str, str]]:
@@ -125,13 +124,14 @@ def key_of(content: Content) -> list[dict[str, str]]:
     ]
 
 
-def _enlarged(width: int, wanted: int) -> dict[str, Any]:
+def picture_size(width: int, wanted: int) -> dict[str, Any]:
     """Enlarge by a whole number, or show smaller what is too large for a page."""
     scale = max(1, wanted // width)
     return {"width": min(width * scale, _WIDEST), "pixelated": width <= _WIDEST}
 
 
-def _png(frame: Any) -> bytes:
+def png_of(frame: Any) -> bytes:
+    """Give a frame (H, W, 3) uint8 as a PNG file's content."""
     import io
 
     from PIL import Image
@@ -141,7 +141,8 @@ def _png(frame: Any) -> bytes:
     return out.getvalue()
 
 
-def _svg(figure: Any) -> dict[str, Any]:
+def svg_of(figure: Any) -> dict[str, Any]:
+    """Give a figure as an address, with its size on the page."""
     # points to pixels of the page
     width = round(figure.get_figwidth() * 96)
     height = round(figure.get_figheight() * 96)

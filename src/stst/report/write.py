@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stst.analysis.comparison import comparison_rows
 from stst.analysis.tables import table, write_table
@@ -12,12 +14,22 @@ from stst.files import check_output, written_whole
 from stst.report.clips import Clip
 from stst.report.content import Begin, Content, measure_content
 from stst.report.page import GENERATOR, page, part
-from stst.report.sections import SECTIONS, key_of
+from stst.report.sections import FIRST, LAST, key_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from stst.report.models import Added, Part
 
 PAGE = "index.html"
 FIGURES = ("frames", "features", "means")
 TABLES = ("features.csv", "comparison.csv")
-FILES = (PAGE, *(f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")), *TABLES)
+# of what models make of the clips, where it is asked for
+_FIGURES_OF_MODELS = ("cka", "cka_means", "prediction", "prediction_means")
+_TABLES_OF_MODELS = ("cka.csv", "prediction.csv")
+_KINDS = ("png", "svg")
+#: What every report holds.
+FILES = (PAGE, *(f"{name}.{kind}" for name in FIGURES for kind in _KINDS), *TABLES)
 
 _SHARP = 200  # dots per inch of the drawn figures
 
@@ -28,6 +40,7 @@ def write_report(
     command: str = "",
     overwrite: bool = False,
     begin: Begin = lambda name, frames: lambda frame: None,
+    parts: Sequence[Part] = (),
 ) -> tuple[Path, ...]:
     """Write a report of clips.
 
@@ -43,7 +56,10 @@ def write_report(
         Whether a report that is there may be replaced.
     begin
         Called with the label of a clip and the number of frames to go through; what it returns is
-        called once for each, and raising in it cancels. There are `frames_to_read` in all.
+        called once for each, and raising in it cancels. There are `frames_to_read` in all, and
+        those that the parts count.
+    parts
+        What else is shown, see `stst.report.models`.
 
     Returns
     -------
@@ -62,10 +78,14 @@ def write_report(
     with written_whole(folder, replace) as beside:
         beside.mkdir()
         content = measure_content(clips, beside, begin)
+        added = [one.added(clips, begin) for one in parts]
         _write_figures(content, beside)
         _write_tables(content, beside)
-        (beside / PAGE).write_bytes(_page_of(content, command))
-    return tuple(folder / name for name in FILES)
+        for one in added:
+            _write_added(one, beside)
+        names = _files(one.name for one in beside.iterdir())
+        (beside / PAGE).write_bytes(_page_of(content, added, names, command))
+    return tuple(folder / name for name in (PAGE, *names))
 
 
 def check_report_output(folder: Path, overwrite: bool) -> bool:
@@ -104,7 +124,8 @@ def _check_ours(folder: Path) -> None:
     """Refuse to replace anything that is not a report, or holds more than one."""
     if not folder.is_dir() or not _is_page(folder / PAGE):
         raise InputError(f"{folder} is not a report, so it is not replaced. Choose another name.")
-    foreign = sorted(one.name for one in folder.iterdir() if one.name not in FILES)
+    names = {one.name for one in folder.iterdir()}
+    foreign = sorted(names - {PAGE, *_files(names)})
     if foreign:
         raise InputError(
             f"{folder} holds {foreign[0]!r}, which is not of a report; it would be deleted. "
@@ -120,13 +141,26 @@ def _is_page(path: Path) -> bool:
         return False
 
 
-def _page_of(content: Content, command: str) -> bytes:
+def _files(there: Iterable[str]) -> list[str]:
+    """Name, of the files that are there, those of a report, in order; without the page."""
+    figures = (*FIGURES, *_FIGURES_OF_MODELS)
+    ours = [f"{name}.{kind}" for name in figures for kind in _KINDS]
+    present = set(there)
+    return [name for name in (*ours, *TABLES, *_TABLES_OF_MODELS) if name in present]
+
+
+def _page_of(content: Content, added: Sequence[Added], files: Sequence[str], command: str) -> bytes:
     natural = content.natural.path.name or str(content.natural.path)
     others = content.clips[1:]
     title = f"{natural} and {others[0].label if len(others) == 1 else f'{len(others)} other clips'}"
     notes = dict.fromkeys(note for clip in content.clips for note in clip.notes)
-    lead = part("lead.html", key=key_of(content), notes=list(notes), files=FILES[1:])
-    return page(title, lead, [section(content) for section in SECTIONS], command)
+    lead = part("lead.html", key=key_of(content), notes=list(notes), files=files)
+    sections = [
+        *(section(content) for section in FIRST),
+        *(one.section for one in added),
+        *(section(content) for section in LAST),
+    ]
+    return page(title, lead, sections, command)
 
 
 def _write_figures(content: Content, folder: Path) -> None:
@@ -137,8 +171,19 @@ def _write_figures(content: Content, folder: Path) -> None:
         ("features", feature_courses(content.features), _SHARP),
         ("means", feature_means(content.features), _SHARP),
     ):
-        for kind in ("png", "svg"):
-            (folder / f"{name}.{kind}").write_bytes(picture(figure, kind, dpi))
+        _write_figure(figure, folder / name, dpi)
+
+
+def _write_figure(figure: Figure, path: Path, dpi: float | None) -> None:
+    for kind in _KINDS:
+        path.with_name(f"{path.name}.{kind}").write_bytes(picture(figure, kind, dpi))
+
+
+def _write_added(added: Added, folder: Path) -> None:
+    for name, figure in added.figures.items():
+        _write_figure(figure, folder / name, _SHARP)
+    for name, rows in added.tables.items():
+        write_table(table(rows), folder / name)
 
 
 def _write_tables(content: Content, folder: Path) -> None:

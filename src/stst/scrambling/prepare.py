@@ -67,7 +67,11 @@ def scramble(
     InputError
         See `prepare`; also if the config has ``input``, which holds for files only.
     """
-    config = config or StpsConfig()
+    config = StpsConfig() if config is None else config
+    if not isinstance(natural, Video):
+        raise InputError(f"natural is a {type(natural).__name__}; it must be a stst.Video.")
+    if not isinstance(config, StpsConfig):
+        raise InputError(f"config is a {type(config).__name__}; it must be a stst.StpsConfig.")
     if config.input != InputConfig():
         raise InputError(
             "config.input applies to files. Read the clip as you want it: "

@@ -24,6 +24,7 @@ from stst.scrambling.spectrum import (
 )
 from stst.synthesis.color import color_transfer
 from stst.synthesis.events import Event, FrameDone, RunStarted, StepDone
+from stst.types import Frames
 from stst.video import Clip
 
 _HELD: dict[str, type[HeldClip]] = {
@@ -33,6 +34,8 @@ _HELD: dict[str, type[HeldClip]] = {
 }
 # time of transforming a frame there and back against colour transfer; for progress only
 _TRANSFORM, _COLOR = 1, 8
+# values this far beyond [0, 1] are so by rounding
+_ROUNDING = 1e-6
 # what finishing a frame takes, in float64 numbers per value of the frame
 _FINISHING = 48
 
@@ -114,17 +117,19 @@ class Scrambling:
             yield FrameDone(
                 frame,
                 made,
-                tuple(picture_statistics(images, made)),
+                tuple(self._statistics(frame, images, made)),
                 np.zeros((len(made), 0), np.float32),
                 (frames * ahead + (frame + 1) * finish) / total,
             )
 
     def estimate(self) -> Estimate:
         """Time one frame; count the memory."""
-        in_use = memory_in_use(self.device)
         small = Scrambling(
             self.config.model_copy(update={"mode": "spatial"}), self.clip, self.device
         )
+        small._pictures(0, [])
+        # now with what the transforms need for themselves, and without colour transfer
+        in_use = memory_in_use(self.device)
         small._finished(0, small._pictures(0, []))
         start = time.perf_counter()
         small._finished(0, small._pictures(0, []))
@@ -180,6 +185,14 @@ class Scrambling:
         if not self.config.color_transfer:
             return pictures
         return color_transfer(pictures, self._natural(frame))
+
+    def _statistics(self, frame: int, images: Tensor, made: Frames) -> list[dict[str, float]]:
+        clipped = (images < -_ROUNDING) | (images > 1 + _ROUNDING)
+        natural = self.clip.frames[frame].astype(np.int16)
+        return [
+            {**one, "difference": float(np.abs(picture - natural).mean() / 255)}
+            for one, picture in zip(picture_statistics(made, clipped), made, strict=True)
+        ]
 
     def _natural(self, frame: int) -> Tensor:
         return as_tensor(self.clip.frames[frame], self.device, self.dtype)

@@ -126,9 +126,10 @@ class FrameDone:
     images
         (samples, H, W, 3) uint8.
     statistics
-        Per sample: mean luminance and contrast in [0, 1], and the share of values at the ends of
-        [0, 1] or beyond; of an optimisation also the loss of every term before the last step and
-        the number of iterations.
+        Per sample: mean luminance and contrast in [0, 1], and the share of values that were
+        clipped to [0, 1]; of an optimisation also the loss of every term before the last step and
+        the number of iterations, of scrambling the mean absolute difference from the natural
+        frame in [0, 1].
     state
         (samples, 3, H, W) float32: all that the next frame depends on; empty where it depends on
         nothing.

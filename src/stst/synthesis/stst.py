@@ -320,6 +320,8 @@ class Synthesis:
 
     def _done(self, frame: int, made: _Made, progress: float) -> FrameDone:
         images = to_frames(made.images)
+        # every step ends with clipping, so what was clipped lies at an end
+        clipped = (made.images <= 0) | (made.images >= 1)
         statistics = tuple(
             {
                 "losses": dict(zip(made.terms, losses, strict=True)),
@@ -327,7 +329,7 @@ class Synthesis:
                 "iterations": made.iterations,
             }
             for losses, picture in zip(
-                made.losses.tolist(), picture_statistics(made.images, images), strict=True
+                made.losses.tolist(), picture_statistics(images, clipped), strict=True
             )
         )
         return FrameDone(frame, images, statistics, made.images.cpu().numpy(), progress)

@@ -214,6 +214,9 @@ class Video:
     def __len__(self) -> int:
         return int(self.frames.shape[0])
 
+    def __repr__(self) -> str:
+        return f"Video({len(self)} frames of {self.height}x{self.width} px at {self.fps} Hz)"
+
     @property
     def height(self) -> int:
         """Height in pixels."""

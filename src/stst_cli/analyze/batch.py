@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stst_cli.analyze.models import chosen_models, loaded_parts, model_options
 from stst_cli.analyze.options import clip_options
 from stst_cli.commands import INTERRUPTED
 from stst_cli.options import PATH
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     help="Folder of results; made if it does not exist.",
 )  # fmt: skip
 @clip_options
+@model_options
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N",
     help="How many pairs are measured side by side.  [default: number of cores]",
@@ -42,6 +44,7 @@ def batch(
     max_side: int | None,
     jobs: int | None,
     as_json: bool,
+    **words: Any,
 ) -> None:
     """Compare many stimuli with the natural clips they were made of.
 
@@ -49,8 +52,9 @@ def batch(
     .toml file with tables [[pairs]] of these keys. Paths in it are relative to its folder. From
     two folders, clips are matched by name: cat.mkv and cat_seed7.mkv belong to cat.mp4.
 
-    Each pair gets a folder DIR/<label>; DIR/features.csv and DIR/comparison.csv hold all of them,
-    DIR/errors.csv names those that failed. The same command once more does only what is not done
+    Each pair gets a folder DIR/<label>; DIR/features.csv and DIR/comparison.csv (and, with --cka
+    and --prednet, cka.csv and prediction.csv) hold all of them, DIR/pairs.csv says which label is
+    which clip, DIR/errors.csv what failed. The same command once more does only what is not done
     yet, or not any more with these clips and options.
     """
     from stst.analysis.batch import Settings, run_batch
@@ -59,7 +63,9 @@ def batch(
     pairs, notes = _pairs(sources)
     for note in notes:
         click.echo(f"Note: {note}", err=True)
-    outcomes = run_batch(pairs, folder, Settings(frames, max_side), jobs or available_cores())
+    settings = Settings(frames, max_side, *chosen_models(words), words["device"])
+    loaded_parts(words)  # each process loads its own: what is wrong is better said once
+    outcomes = run_batch(pairs, folder, settings, jobs or available_cores())
     try:
         with _terminable(), closing(outcomes):
             seen = list(_shown(outcomes, len(pairs)))
@@ -129,12 +135,12 @@ def _lines(outcome: Outcome) -> list[str]:
 
 def _summed_up(outcomes: list[Outcome], folder: Path, as_json: bool) -> int:
     """Print what there is now; give the number of pairs that failed."""
-    from stst.analysis.batch import COMPARISON, ERRORS, FEATURES
+    from stst.analysis.batch import ERRORS, PAIRS, TABLES
 
     labels: dict[str, list[str]] = {"done": [], "up to date": [], "failed": []}
     for outcome in outcomes:
         labels[outcome.state].append(outcome.pair.label)
-    tables = [folder / name for name in (FEATURES, COMPARISON, ERRORS)]
+    tables = [folder / name for name in (*TABLES, PAIRS, ERRORS)]
     outputs = {path.stem: click.format_filename(path) for path in tables if path.exists()}
     counts = ", ".join(f"{len(found)} {state}" for state, found in labels.items())
     see = f"; see {outputs['errors']}" if labels["failed"] else ""

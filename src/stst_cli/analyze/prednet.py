@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
+from stst_cli.analyze.options import (
+    check_table,
+    clip_options,
+    give_table,
+    size_option,
+    table_options,
+)
 from stst_cli.options import PATH
 
 if TYPE_CHECKING:
     from stst.video import LazyVideo
-
-
-def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", value)
-    if match is None:
-        raise click.BadParameter(f"expected HEIGHTxWIDTH in pixels, e.g. 128x160; found {value!r}.")
-    return int(match[1]), int(match[2])
 
 
 @click.command(no_args_is_help=True)
@@ -49,7 +47,7 @@ def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
     default="128x160",
     show_default=True,
     metavar="HxW",
-    callback=_size,
+    callback=size_option,
     help="What the network sees, in pixels.",
 )
 @click.option(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
+from stst_cli.analyze.models import command_words, loaded_parts, model_options
 from stst_cli.analyze.options import clip_options, overwrite_option
 from stst_cli.options import PATH
 
@@ -15,6 +18,7 @@ from stst_cli.options import PATH
 @click.argument("others", type=PATH, metavar="OTHER...", nargs=-1, required=True)
 @click.option("-o", "--output", type=PATH, required=True, metavar="DIR", help="Folder to make.")
 @clip_options
+@model_options
 @overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the paths as JSON.")
 def report(
@@ -25,11 +29,13 @@ def report(
     max_side: int | None,
     overwrite: bool,
     as_json: bool,
+    **words: Any,
 ) -> None:
     """Make a page that shows every OTHER clip beside the clip NATURAL.
 
     DIR/index.html needs no other file and no network: frames, previews, low-level features over
-    time, their comparison, and how each clip was made. Figures and tables lie beside it.
+    time, their comparison, and how each clip was made; with --cka and --prednet also what models
+    make of the clips. Figures and tables lie beside it.
 
     Where the sidecar of a stimulus names NATURAL, the frames and the size that it was made with
     are shown; for other clips, --frames and --max-side say what to take of NATURAL.
@@ -41,11 +47,13 @@ def report(
 
     check_report_output(output, overwrite)
     clips = open_clips(natural, others, frames, max_side)
+    parts = loaded_parts(words)
     for note in dict.fromkeys(note for clip in clips for note in clip.notes):
         click.echo(f"Note: {note}", err=True)
-    command = _command(natural, others, frames, max_side)
-    with frames_counted(frames_to_read(clips)) as begin:
-        paths = write_report(output, clips, command, overwrite, begin)
+    command = _command(natural, others, frames, max_side, words)
+    steps = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
+    with frames_counted(steps) as begin:
+        paths = write_report(output, clips, command, overwrite, begin, parts)
     names = [click.format_filename(path) for path in paths]
     if as_json:
         page, *files = names
@@ -55,7 +63,11 @@ def report(
 
 
 def _command(
-    natural: Path, others: tuple[Path, ...], frames: str | None, max_side: int | None
+    natural: Path,
+    others: Sequence[Path],
+    frames: str | None,
+    max_side: int | None,
+    models: dict[str, Any],
 ) -> str:
     """Write what makes the page, without what does not change it."""
     import shlex
@@ -63,4 +75,5 @@ def _command(
     words = ["stst-analyze", "report", str(natural), *map(str, others), "-o", "DIR"]
     words += ["--frames", frames] if frames is not None else []
     words += ["--max-side", str(max_side)] if max_side is not None else []
+    words += command_words(models)
     return shlex.join(words)

@@ -171,7 +171,7 @@ class TestResults:
         for jobs in (1, 2):
             list(run_batch(PAIRS, Path(f"out{jobs}"), jobs=jobs))
         files = [path.relative_to("out1") for path in sorted(Path("out1").rglob("*.*"))]
-        assert len(files) == 3 * 3 + 3
+        assert len(files) == 3 * 3 + 4
         for file in files:
             assert Path("out1", file).read_bytes() == Path("out2", file).read_bytes(), file
 
@@ -256,7 +256,11 @@ class TestFailures:
         }
         assert [row["label"] for row in rows("out/errors.csv")] == ["x", "b", "c"]
         assert sorted(os.listdir("out")) == [
-            "a", "batch.json", "comparison.csv", "errors.csv", "features.csv",
+            "a", "batch.json", "comparison.csv", "errors.csv", "features.csv", "pairs.csv",
+        ]  # fmt: skip
+        assert [tuple(row.values()) for row in rows("out/pairs.csv")] == [
+            ("x", "no.npz", "a2.npz", "failed"), ("a", "a.npz", "a2.npz", "done"),
+            ("b", "b.npz", "b2.npz", "failed"), ("c", "c.npz", "c2.npz", "failed"),
         ]  # fmt: skip
 
     @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
@@ -272,10 +276,14 @@ class TestFailures:
 
     def test_all_of_them(self, here):
         run()
+        before = Path("out/features.csv").read_bytes()
         for name in "abc":
             os.unlink(f"{name}.npz")
         run()
-        assert sorted(os.listdir("out")) == ["a", "b", "batch.json", "c", "errors.csv"]
+        # what an earlier run has found is not thrown away
+        assert Path("out/features.csv").read_bytes() == before
+        assert {row["state"] for row in rows("out/pairs.csv")} == {"failed"}
+        assert len(rows("out/errors.csv")) == 3
 
     def test_a_full_disk(self, here, small_disk):
         with pytest.raises(StstError, match="the disk is full"):
@@ -368,7 +376,7 @@ def test_measuring_takes_neither_torch_nor_pandas(here):
 def test_measuring_in_this_process(here):
     shutil.copy("a2.npz", "same.npz")
     measured = measure_pair(NamedPair("a", "a2.npz", "same.npz"), Settings())
-    assert "contrast.mean_absolute_error,0.0," in measured.comparison
+    assert "contrast.mean_absolute_error,0.0," in measured.tables["comparison.csv"]
 
 
 def test_a_natural_clip_is_measured_once_for_all_its_samples(here, monkeypatch):

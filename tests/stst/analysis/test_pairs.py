@@ -215,11 +215,19 @@ class TestWithoutSidecar:
         clip(here / "turned.npz", 9, 44, 40)
         assert "turned.npz (9 frames of 44x40 px at" in refused("turned.npz")
 
+    def test_a_clip_that_was_replaced(self, here):
+        clip(here / "part.mkv.npz", 3, 30, 33, seed=9)
+        (here / "part.mkv.npz").rename(here / "part.npz")
+        (here / "part.mkv").unlink()
+        note = pair("part.npz").notes[0]
+        assert note.startswith("part.npz is not the file that part.json describes: it was changed")
+
     def test_the_sidecar_of_another_file(self, here):
         clip(here / "longer.npz", 4, 30, 33)
         (here / "part.json").rename(here / "longer.json")
         assert refused("longer.npz").endswith(
-            "cannot be compared. The sidecar's frame range and size have been applied already, so "
+            "cannot be compared. longer.npz is not the file that longer.json describes: it was "
+            "changed, or the sidecar belongs to another one. The sidecar's frame range and size have been applied already, so "
             "the clip is not what its sidecar describes."
         )
 

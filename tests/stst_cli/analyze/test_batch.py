@@ -74,7 +74,7 @@ class TestTwenty:
         assert shown.exit_code == 1
         assert shown.stdout.splitlines() == [
             "features:    out/features.csv", "comparison:  out/comparison.csv",
-            "errors:      out/errors.csv",
+            "pairs:       out/pairs.csv", "errors:      out/errors.csv",
         ]  # fmt: skip
         lines = shown.stderr.splitlines()
         assert [line.split()[0] for line in lines[:-1]] == [f"{n}/20" for n in range(1, 21)]
@@ -112,6 +112,7 @@ class TestTwenty:
         assert shown.exit_code == 0
         assert shown.stdout.splitlines() == [
             "features:    out/features.csv", "comparison:  out/comparison.csv",
+            "pairs:       out/pairs.csv",
         ]  # fmt: skip
         assert shown.stderr.splitlines()[-1] == "3 done, 17 up to date, 0 failed"
         assert sorted(n for n, state in states(shown).items() if state == "done") == [*self.BROKEN]
@@ -187,7 +188,7 @@ class TestWays:
             }],
             "outputs": {
                 "features": "out/features.csv", "comparison": "out/comparison.csv",
-                "errors": "out/errors.csv",
+                "pairs": "out/pairs.csv", "errors": "out/errors.csv",
             },
         }  # fmt: skip
         shown = batch(pairs, "-o", "out", "--json", "--jobs", 1)

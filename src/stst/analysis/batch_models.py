@@ -1,0 +1,75 @@
+"""What models make of a pair of a batch; each process loads a model once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from stst.analysis.model_cka import cka_rows
+from stst.analysis.prediction import (
+    LoadedPredictor,
+    PredictionSettings,
+    load_predictor,
+    predictions,
+)
+from stst.config.choice import ModelChoice
+from stst.devices import pick_device
+from stst.models.classifiers import LoadedClassifier, load_classifier
+
+if TYPE_CHECKING:
+    from stst.analysis.batch import Settings
+    from stst.analysis.pairs import Pair
+
+
+def model_rows(
+    settings: Settings, pair: Pair, reference: str, name: str
+) -> dict[str, Iterable[Mapping[str, Any]]]:
+    """Show both clips to the models.
+
+    Parameters
+    ----------
+    settings
+        Of the batch.
+    pair
+        Opened and aligned.
+    reference, name
+        What the natural and the other clip are called in tables.
+
+    Returns
+    -------
+    dict
+        Rows by the name of the table.
+    """
+    from stst.analysis.batch import CKA, PREDICTION
+
+    torch.set_num_threads(1)  # the other cores have their own pairs
+    rows: dict[str, Iterable[Mapping[str, Any]]] = {}
+    if settings.models:
+        rows[CKA] = [
+            row
+            for choice in settings.models
+            for row in cka_rows(
+                pair.natural, {name: pair.other}, reference, _classifier(choice, settings.device),
+                settings.cka,
+            )
+        ]  # fmt: skip
+    if settings.prediction is not None:
+        network = _predictor(settings.prediction)
+        rows[PREDICTION] = [
+            *predictions(pair.natural, network).rows(reference),
+            *predictions(pair.other, network).rows(name, reference),
+        ]
+    return rows
+
+
+@lru_cache(maxsize=4)
+def _classifier(choice: ModelChoice, device: str) -> LoadedClassifier:
+    return load_classifier(choice, pick_device(device))
+
+
+@lru_cache(maxsize=1)
+def _predictor(settings: PredictionSettings) -> LoadedPredictor:
+    return load_predictor(settings)

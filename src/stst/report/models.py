@@ -1,0 +1,265 @@
+"""What models make of the clips: the sections of CKA and of prediction.
+
+Only this module of the report needs torch; it is imported where one of its parts is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from stst.analysis.model_cka import cka_rows, steps
+from stst.analysis.prediction import (
+    MEASURES,
+    PREDICTION_ERROR,
+    LoadedPredictor,
+    PredictedFrame,
+    Predictions,
+    predictions,
+)
+from stst.config.choice import CkaSettings
+from stst.figures import Course, Panel, clip_color, panel_bars, panel_courses, spread
+from stst.models.classifiers import LoadedClassifier
+from stst.report.clips import Clip
+from stst.report.content import Begin
+from stst.report.page import Section, data_uri, part
+from stst.report.sections import picture_size, png_of, svg_of
+from stst.report.words import number
+from stst.video import to_uint8
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SHOWN = 3  # predicted frames of a clip, as pictures
+_WIDTH = 160  # pixels that they are shown with, about
+
+
+@dataclass(frozen=True, eq=False)
+class Added:
+    """What a part adds to a report.
+
+    Attributes
+    ----------
+    section
+        Of the page.
+    figures
+        By the name of the file, without its suffix.
+    tables
+        Rows by the name of the file.
+    """
+
+    section: Section
+    figures: Mapping[str, Figure]
+    tables: Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+class Part(Protocol):
+    """Something that can be added to a report."""
+
+    def steps(self, clips: tuple[Clip, ...]) -> int:
+        """Count the calls of what `begin` gives, over all pieces of work."""
+        ...
+
+    def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
+        """Measure the clips and lay out what was found."""
+        ...
+
+
+class CkaPart:
+    """CKA with the natural clip in vision models (Greco & Siegel 2024, figure 3).
+
+    Parameters
+    ----------
+    models
+        Loaded, with their layers.
+    settings
+        What is compared.
+    """
+
+    def __init__(self, models: Sequence[LoadedClassifier], settings: CkaSettings) -> None:
+        self.models = models
+        self.settings = settings
+
+    def steps(self, clips: tuple[Clip, ...]) -> int:
+        """Count the frames that go through models."""
+        length = len(clips[0].video)
+        return sum(steps(length, len(clips) - 1, model) for model in self.models)
+
+    def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
+        """Compare the clips in every model."""
+        natural, *others = clips
+        rows: list[dict[str, Any]] = []
+        for model in self.models:
+            on_frame = begin(model.name, steps(len(natural.video), len(others), model))
+            videos = {clip.name: clip.video for clip in others}
+            rows += cka_rows(natural.video, videos, natural.name, model, self.settings, on_frame)
+        labels = [clip.label for clip in clips]
+        panels = self._panels(rows, clips)
+        timed = [one for one in panels if any(len(c.values) > 1 for c in one.courses)]
+        figures = {"cka_means": panel_bars(panels, labels)}
+        if timed:
+            figures["cka"] = panel_courses(timed, labels)
+        body = part(
+            "cka.html",
+            settings=self.settings,
+            window=max(model.window for model in self.models),
+            models=[model.name for model in self.models],
+            courses=svg_of(figures["cka"]) if timed else None,
+            means=svg_of(figures["cka_means"]),
+            rows=_summary(panels, clips),
+        )
+        return Added(Section("CKA in vision models", "cka", body), figures, {"cka.csv": rows})
+
+    def _panels(self, rows: Sequence[Mapping[str, Any]], clips: tuple[Clip, ...]) -> list[Panel]:
+        panels = []
+        for model in self.models:
+            for layer in model.layers:
+                here = [r for r in rows if (r["model"], r["layer"]) == (model.name, layer)]
+                courses = [
+                    _course(place, clip, [row for row in here if row["clip"] == clip.name])
+                    for place, clip in enumerate(clips)
+                    if place
+                ]
+                title = f"{_short(model.name)}, {layer}"
+                panels.append(Panel(title, "CKA", courses, (0.0, 1.0)))
+        return panels
+
+
+class PredictionPart:
+    """Next-frame prediction by PredNet (Greco & Siegel 2024, figure 4).
+
+    Parameters
+    ----------
+    network
+        Loaded.
+    """
+
+    def __init__(self, network: LoadedPredictor) -> None:
+        self.network = network
+
+    def steps(self, clips: tuple[Clip, ...]) -> int:
+        """Count the predicted frames."""
+        return sum(self._predicted(clip) for clip in clips)
+
+    def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
+        """Predict every frame of every clip."""
+        found: list[Predictions] = []
+        pictures: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
+        for place, clip in enumerate(clips):
+            on_frame = begin(f"{clip.label} by PredNet", self._predicted(clip))
+            shown = _Shown(self._predicted(clip), on_frame)
+            found.append(predictions(clip.video, self.network, shown))
+            rows += found[-1].rows(clip.name, clips[0].name if place else None)
+            pictures += shown.pictures(clip, place)
+        labels = [clip.label for clip in clips]
+        panels = _prediction_panels(found)
+        figures = {
+            "prediction": panel_courses(panels, labels),
+            "prediction_means": panel_bars(panels, labels),
+        }
+        body = part(
+            "prediction.html",
+            model=self.network.name,
+            before=self.network.settings.window - 1,
+            pictures=pictures,
+            shown=len(pictures) // (2 * len(clips)),
+            courses=svg_of(figures["prediction"]),
+            means=svg_of(figures["prediction_means"]),
+            rows=_summary(panels, clips),
+        )
+        section = Section("Next frames predicted by PredNet", "prediction", body)
+        return Added(section, figures, {"prediction.csv": rows})
+
+    def _predicted(self, clip: Clip) -> int:
+        return max(0, len(clip.video) - self.network.settings.window + 1)
+
+
+class _Shown:
+    """Passes progress on and keeps the frames that the page shows."""
+
+    def __init__(self, count: int, on_frame: Callable[[int], None]) -> None:
+        self._wanted = set(spread(count, _SHOWN)) if count > 0 else set()
+        self._on_frame = on_frame
+        self._seen = 0
+        self._kept: list[PredictedFrame] = []
+
+    def __call__(self, frame: PredictedFrame) -> None:
+        if self._seen in self._wanted:
+            self._kept.append(frame)
+        self._seen += 1
+        self._on_frame(frame.frame)
+
+    def pictures(self, clip: Clip, place: int) -> list[dict[str, Any]]:
+        """Give true and predicted frames as pictures of the page."""
+        return [
+            {
+                "label": clip.label,
+                "color": clip_color(place),
+                "what": what,
+                "number": one.frame - clip.video.start,
+                "source": data_uri("image/png", png_of(to_uint8(picture))),
+                **picture_size(picture.shape[1], _WIDTH),
+            }
+            for one in self._kept
+            for what, picture in (("true", one.true), ("predicted", one.predicted))
+        ]
+
+
+def _prediction_panels(found: Sequence[Predictions]) -> list[Panel]:
+    panels = []
+    for measure in MEASURES:
+        courses = [
+            Course(place, _times(one), one.values[measure.name]) for place, one in enumerate(found)
+        ]
+        limits = (0.0, 1.0) if measure.name == "ssim" or measure.name.endswith(".ssim") else None
+        panels.append(Panel(measure.title, measure.name, courses, limits))
+    for level in range(found[0].errors.shape[1]):
+        courses = [
+            Course(place, _times(one), one.errors[:, level]) for place, one in enumerate(found)
+        ]
+        title = f"{PREDICTION_ERROR.title}, level {level}"
+        panels.append(Panel(title, "prediction error", courses))
+    return panels
+
+
+def _times(one: Predictions) -> Any:
+    return np.arange(len(one)) / float(one.fps)
+
+
+def _course(place: int, clip: Clip, rows: Sequence[Mapping[str, Any]]) -> Course:
+    start, fps = clip.video.start, float(clip.video.fps)
+    times = [(row["frame"] - start) / fps if "frame" in row else 0.0 for row in rows]
+    return Course(place, np.array(times), np.array([row["value"] for row in rows], float))
+
+
+def _summary(panels: Sequence[Panel], clips: tuple[Clip, ...]) -> list[dict[str, Any]]:
+    """Give mean, standard deviation and range of every course."""
+    out = []
+    for panel in panels:
+        cells = []
+        for course in panel.courses:
+            known = course.values[~np.isnan(course.values)]
+            numbers = (
+                [number(one) for one in (known.mean(), known.std(), known.min(), known.max())]
+                if len(known)
+                else ["–"] * 4
+            )
+            cells.append(
+                {
+                    "label": clips[course.place].label,
+                    "color": clip_color(course.place),
+                    "cells": numbers,
+                }
+            )
+        out.append({"title": panel.title, "clips": cells})
+    return out
+
+
+def _short(name: str) -> str:
+    """Give a model's name without what was done to frames, but say where it was not trained."""
+    bare = name.split(" [", 1)[0]
+    return f"{bare} (random weights)" if "weights=none" in name else bare

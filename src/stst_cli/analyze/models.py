@@ -1,0 +1,134 @@
+"""Options of the commands that show clips to models beside measuring them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from stst_cli.analyze.options import size_option
+
+if TYPE_CHECKING:
+    from stst.analysis.prediction import PredictionSettings
+    from stst.config.choice import CkaSettings, ModelChoice
+    from stst.report.models import Part
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def model_options(function: Function) -> Function:
+    """Add the options that ask for CKA and for prediction; `model_words` takes them out."""
+    options = [
+        click.option("--cka", multiple=True, metavar="MODEL[=WEIGHTS][@LAYER,...]",
+                     help="CKA with the natural clip in this vision model, as `stst-analyze cka` "
+                     "has it. Repeatable."),
+        click.option("--examples", type=click.Choice(["channels", "positions", "frames"]),
+                     default="channels", show_default=True, help="What CKA's examples are."),
+        click.option("--unbiased", is_flag=True, help="Estimate CKA's HSIC without bias."),
+        click.option("--input", default="default", show_default=True,
+                     metavar="default|native|HxW", help="Size of frames in the models of --cka."),
+        click.option("--mean", metavar="R,G,B",
+                     help="Subtracted from [0, 1] for --cka.  [default: the weights']"),
+        click.option("--std", metavar="R,G,B",
+                     help="Divided into that.  [default: the weights']"),
+        click.option("--prednet", metavar="FILE|none",
+                     help="Weights of PredNet, for next-frame prediction as `stst-analyze prednet` "
+                     "has it."),
+        click.option("--fit", type=click.Choice(["stretch", "crop"]), default="stretch",
+                     show_default=True, help="How frames come to PredNet's size."),
+        click.option("--size", default="128x160", show_default=True, metavar="HxW",
+                     callback=size_option,
+                     help="What PredNet sees, in pixels."),
+        click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps",
+                     help="Where models compute."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def chosen_models(
+    words: dict[str, Any],
+) -> tuple[tuple[ModelChoice, ...], CkaSettings, PredictionSettings | None]:
+    """Turn the options of `model_options` into what the core takes.
+
+    Parameters
+    ----------
+    words
+        Option by name.
+
+    Returns
+    -------
+    tuple of ModelChoice
+        One for each ``--cka``.
+    CkaSettings
+        For all of them.
+    PredictionSettings or None
+        None without ``--prednet``.
+
+    Raises
+    ------
+    InputError
+        If one of them is wrong.
+    """
+    from stst.config.choice import CkaSettings, ModelChoice, parse_channels, parse_choice
+
+    mean, std = (
+        None if words[one] is None else parse_channels(words[one], f"--{one}")
+        for one in ("mean", "std")
+    )
+    base = ModelChoice("any", input=words["input"], mean=mean, std=std)
+    choices = tuple(dict.fromkeys(parse_choice(text, base) for text in words["cka"]))
+    settings = CkaSettings(words["examples"], words["unbiased"])
+    if words["prednet"] is None:
+        return choices, settings, None
+    from stst.analysis.prediction import PredictionSettings
+
+    prediction = PredictionSettings(words["prednet"], words["fit"], words["size"], words["device"])
+    return choices, settings, prediction
+
+
+def loaded_parts(words: dict[str, Any]) -> list[Part]:
+    """Load the models that were asked for, so that what is wrong is said before any work.
+
+    Parameters
+    ----------
+    words
+        Option by name.
+
+    Raises
+    ------
+    InputError
+        If an option is wrong, or a model or its weights cannot be had.
+    """
+    choices, settings, prediction = chosen_models(words)
+    if not choices and prediction is None:
+        return []
+    from stst.report.models import CkaPart, PredictionPart
+
+    parts: list[Part] = []
+    if choices:
+        from stst.devices import pick_device
+        from stst.models.classifiers import load_classifier
+
+        device = pick_device(words["device"])
+        parts.append(CkaPart([load_classifier(one, device) for one in choices], settings))
+    if prediction is not None:
+        from stst.analysis.prediction import load_predictor
+
+        parts.append(PredictionPart(load_predictor(prediction)))
+    return parts
+
+
+def command_words(words: dict[str, Any]) -> list[str]:
+    """Write the options that were given as words of a command line."""
+    out = [part for text in words["cka"] for part in ("--cka", text)]
+    height, width = words["size"]
+    given = {**words, "size": f"{height}x{width}"}
+    defaults = {"examples": "channels", "input": "default", "fit": "stretch", "size": "128x160"}
+    for name in ("examples", "input", "mean", "std", "prednet", "fit", "size"):
+        value = given[name]
+        if value is not None and value != defaults.get(name):
+            out += [f"--{name}", str(value)]
+    return [*out, "--unbiased"] if words["unbiased"] else out
