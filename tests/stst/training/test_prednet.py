@@ -230,9 +230,9 @@ def test_a_small_network_beats_copying_on_a_clip_it_never_saw(tmp_path):
     spec = importlib.util.spec_from_file_location("prednet_training", path)
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
-    done = benchmark.train(tmp_path, replace(benchmark.SETTINGS, steps=500))
-    assert done.validation.frames == 18
-    assert done.validation.model < done.validation.copy
+    judged = benchmark.train(tmp_path).validation
+    assert judged.frames == 20
+    assert judged.model < 0.7 * judged.copy
 
 
 @pytest.mark.gpu
