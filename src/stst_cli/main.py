@@ -19,7 +19,7 @@ from stst_cli.weights import weights
 @click.group(cls=Commands)
 @version_option
 def main() -> None:
-    r"""Make dynamic visual stimuli that keep a natural clip's low-level statistics.
+    """Make dynamic visual stimuli that keep a natural clip's low-level statistics.
 
     By spatiotemporal style transfer, or by scrambling the phases of the clip's spectrum:
 
@@ -28,7 +28,7 @@ def main() -> None:
       stst scramble clip.mp4 -o scrambled.mkv
 
     Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted.
-    """
+    """  # noqa: D301
 
 
 for command in (

@@ -265,9 +265,7 @@ def test_clipping_is_warned_of(natural, tmp_path):
     content = sidecar(tmp_path / "strong.json")
     share = np.mean([frame["clipped"] for frame in content["per_frame"]])
     assert share > 0.01
-    assert content["warnings"] == [
-        f"{share:.1%} of all values were clipped to 0 or 255."
-    ]
+    assert content["warnings"] == [f"{share:.1%} of all values were clipped to 0 or 255."]
     gentle = [{"exponent": 0, "iterations": 1, "learning_rate": 1e-6}]
     done(job(natural, "gentle.npy", octaves=gentle, color_transfer=False))
     assert sidecar(tmp_path / "gentle.json")["warnings"] == []

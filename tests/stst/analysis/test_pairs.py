@@ -227,8 +227,8 @@ class TestWithoutSidecar:
         (here / "part.json").rename(here / "longer.json")
         assert refused("longer.npz").endswith(
             "cannot be compared. longer.npz is not the file that longer.json describes: it was "
-            "changed, or the sidecar belongs to another one. The sidecar's frame range and size have been applied already, so "
-            "the clip is not what its sidecar describes."
+            "changed, or the sidecar belongs to another one. The sidecar's frame range and size "
+            "have been applied already, so the clip is not what its sidecar describes."
         )
 
 
