@@ -221,9 +221,7 @@ def _describes(sidecar: Mapping[str, Any], other: Path) -> bool:
     return recorded is None or recorded == sha256_of(other)
 
 
-def _check_same(
-    natural: LazyVideo, other: LazyVideo, recorded: bool, notes: Sequence[str]
-) -> None:
+def _check_same(natural: LazyVideo, other: LazyVideo, recorded: bool, notes: Sequence[str]) -> None:
     if (len(natural), natural.height, natural.width, natural.fps) == (
         len(other), other.height, other.width, other.fps,
     ):  # fmt: skip
