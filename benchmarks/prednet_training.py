@@ -7,9 +7,9 @@ Trained on every fourth frame of the sample clips, where things move by 2.0 to 2
 frame, and on every second frame of them, 4.2 px. Prints the mean squared error of the predicted
 frames, that of copies of the last frame, and their ratio.
 
-The rocket chose between two settings and the tissue was seen then, the motorcycle was not. Three
-photographs are too few to learn the colours of others: in the smooth dark sky around the rocket,
-copies are better.
+Three earlier settings were tried on the rocket, the last of them on the tissue, too; the motorcycle
+had no part in choosing. On the rocket, most of it smooth sky, copies are better;
+that three photographs teach too few colours may be why.
 """
 
 from __future__ import annotations
