@@ -29,8 +29,8 @@ class Commands(click.Group):
             if not _is_out_of_memory(error):
                 raise
             click.echo(
-                "Error: out of memory. Use fewer --samples or a smaller --max-side "
-                "(--dry-run estimates what a run needs).",
+                "Error: out of memory. Take fewer frames, smaller ones (--max-side), or fewer "
+                "samples at once; --dry-run, where a command has it, estimates what is needed.",
                 err=True,
             )
             ctx.exit(1)

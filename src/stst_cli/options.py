@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,3 +64,11 @@ def pairs(assignments: tuple[str, ...], option: str) -> dict[str, str]:
             raise click.UsageError(f"{option}: {name} is given twice.")
         out[name] = value
     return out
+
+
+def size_option(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
+    """Read ``HEIGHTxWIDTH``; a callback of options."""
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", value)
+    if match is None:
+        raise click.BadParameter(f"expected HEIGHTxWIDTH in pixels, e.g. 128x160; found {value!r}.")
+    return int(match[1]), int(match[2])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.options import PATH
+from stst_cli.options import PATH, size_option
 
 if TYPE_CHECKING:
     from stst.training.job import StepTrained, TrainingDone, TrainingJob, TrainingStopped
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     Event = StepTrained | TrainingDone | TrainingStopped
 
 _LINE_SECONDS = 10.0  # between two lines of a log
-
-
-def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)x(\d+)", value)
-    if match is None:
-        raise click.BadParameter(f"expected HEIGHTxWIDTH such as 128x160, found {value!r}.")
-    return int(match[1]), int(match[2])
 
 
 def _stack(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
@@ -40,7 +33,8 @@ _OPTIONS = [
                  help="File to be made, X.safetensors."),
     click.option("--loss", type=click.Choice(["l0", "lall"]), default="l0", show_default=True,
                  help="Error of the lowest level; or also of the others, with a weight of 0.1."),
-    click.option("--size", metavar="HxW", default="128x160", show_default=True, callback=_size,
+    click.option("--size", metavar="HxW", default="128x160", show_default=True,
+                 callback=size_option,
                  help="Height and width of the frames that the network sees."),
     click.option("--fit", type=click.Choice(["stretch", "crop"]), default="stretch",
                  show_default=True, help="How frames of another shape come to that size."),

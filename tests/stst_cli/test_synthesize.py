@@ -494,7 +494,7 @@ def test_out_of_memory(here):
     words = ("--set", "spatial.model=tiny_model:exhausted")
     shown = synthesize("natural.npz", "-o", "out.mkv", *words)
     assert shown.exit_code == 1
-    assert shown.stderr.splitlines()[-1].startswith("Error: out of memory. Use fewer --samples")
+    assert shown.stderr.splitlines()[-1].startswith("Error: out of memory. Take fewer frames")
     assert "out.mkv" not in entries(here)
 
 

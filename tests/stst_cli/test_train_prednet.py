@@ -105,7 +105,7 @@ def test_what_is_refused(here, words, parts):
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["--size", "8"], "expected HEIGHTxWIDTH such as 128x160, found '8'."),
+        (["--size", "8"], "expected HEIGHTxWIDTH in pixels, e.g. 128x160; found '8'."),
         (["--stack", "3;4"], "expected channels such as 3,48,96,192, found '3;4'."),
         (["--loss", "l1"], "'l1' is not one of"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from stst.config import TERMS, StreamConfig, StstConfig, Term
 from stst.errors import InputError
 from stst.models.activations import Activation, Multiscale
+from stst.models.factory import made_by_factory
 from stst.models.stream import Kind, Stream, check_layers, validate_stream
 
 __all__ = [
@@ -167,18 +167,5 @@ def _no_weights(config: StreamConfig) -> None:
 
 def _own(kind: Kind, config: StreamConfig) -> Stream:
     _no_weights(config)
-    module_name, _, factory_name = config.model.partition(":")
-    try:
-        factory = getattr(importlib.import_module(module_name), factory_name)
-    except Exception as error:  # a module of the user's can fail in any way
-        raise InputError(
-            f"{kind}.model: {config.model!r} cannot be imported ({type(error).__name__}: {error}). "
-            "It must name a factory as package.module:factory, on Python's path."
-        ) from error
-    try:
-        stream = factory()
-    except Exception as error:
-        raise InputError(
-            f"{kind}.model: the factory {config.model!r} failed: {type(error).__name__}: {error}"
-        ) from error
+    stream = made_by_factory(config.model, f"{kind}.model")
     return validate_stream(stream, kind, config.model)

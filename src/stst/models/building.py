@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import nn
 
 from stst.config.choice import ModelChoice
 from stst.errors import InputError
+from stst.models.factory import made_by_factory
 from stst.models.torchvision_weights import file_weights, fit, member_named, weights_of
 from stst.weights import LoadedWeights
 
@@ -140,20 +140,7 @@ def _build(model: str, member: Any) -> nn.Module:
 
 
 def _factory(name: str) -> nn.Module:
-    module_name, _, factory_name = name.partition(":")
-    try:
-        factory: Callable[[], object] = getattr(importlib.import_module(module_name), factory_name)
-    except Exception as error:  # a module of the user's can fail in any way
-        raise InputError(
-            f"--model {name} cannot be imported ({type(error).__name__}: {error}). It must name a "
-            "factory as package.module:factory, on Python's path."
-        ) from error
-    try:
-        module = factory()
-    except Exception as error:
-        raise InputError(
-            f"--model {name}: the factory failed: {type(error).__name__}: {error}"
-        ) from error
+    module = made_by_factory(name, "--model")
     if not isinstance(module, nn.Module):
         raise InputError(
             f"--model {name}: expected a torch.nn.Module, found {type(module).__name__}. "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from stst_cli.analyze.options import size_option
+from stst_cli.options import size_option
 
 if TYPE_CHECKING:
     from stst.analysis.prediction import PredictionSettings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,14 +32,6 @@ def clip_options(function: Function) -> Function:
                      help="Shrink so that the longer side has at most PX pixels."),
     ]  # fmt: skip
     return _with(options, function)
-
-
-def size_option(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
-    """Read ``HEIGHTxWIDTH``; a callback of options."""
-    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", value)
-    if match is None:
-        raise click.BadParameter(f"expected HEIGHTxWIDTH in pixels, e.g. 128x160; found {value!r}.")
-    return int(match[1]), int(match[2])
 
 
 #: ``overwrite``

@@ -11,10 +11,9 @@ from stst_cli.analyze.options import (
     check_table,
     clip_options,
     give_table,
-    size_option,
     table_options,
 )
-from stst_cli.options import PATH
+from stst_cli.options import PATH, size_option
 
 if TYPE_CHECKING:
     from stst.video import LazyVideo

@@ -87,10 +87,10 @@ class TestOwnModels:
     @pytest.mark.parametrize(
         ("name", "said"),
         [
-            ("no_such:f", "--model no_such:f cannot be imported (ModuleNotFoundError: "),
-            ("tiny_classifier:f", "--model tiny_classifier:f cannot be imported (AttributeError: "),
+            ("no_such:f", "--model: 'no_such:f' cannot be imported (ModuleNotFound"),
+            ("tiny_classifier:f", "--model: 'tiny_classifier:f' cannot be imported (Attribute"),
             ("tiny_classifier:failing",
-             "--model tiny_classifier:failing: the factory failed: RuntimeError: no such table"),
+             "--model: the factory 'tiny_classifier:failing' failed: RuntimeError: no such table"),
             ("tiny_classifier:nothing",
              "--model tiny_classifier:nothing: expected a torch.nn.Module, found str. "),
             ("tiny_classifier:untraceable",
