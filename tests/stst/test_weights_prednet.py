@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import sys
+
 import h5py
 import numpy as np
 import pytest
@@ -239,3 +242,13 @@ def test_an_own_file_with_an_array_missing(tmp_path):
     path = tmp_path / "w.safetensors"
     write_safetensors(path, tensors, {"model": "prednet"}, overwrite=False)
     assert refused(path) == "the array gates.1.weight is missing."
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_who_may_read_it_is_up_to_the_user(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_safetensors(tmp_path / "w.safetensors", {"a": torch.ones(1)}, {}, overwrite=False)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "w.safetensors").stat().st_mode & 0o777 == 0o640

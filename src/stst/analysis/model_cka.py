@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -169,3 +169,24 @@ def _check_memory(count: int, found: Mapping[str, Tensor], model: LoadedClassifi
             f"{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free. Choose fewer --layers or "
             "deeper ones, fewer frames, or a smaller --max-side."
         )
+
+
+def undefined(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the layers at which CKA has no value, one sentence each.
+
+    Parameters
+    ----------
+    rows
+        Of `cka_rows`.
+    """
+    counts: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        count = counts.setdefault((row["model"], row["layer"]), [0, 0])
+        count[0] += bool(row["value"] != row["value"])
+        count[1] += 1
+    return [
+        f"{model.split(' [')[0]}, {layer}: CKA is undefined in {lost} of {all_} values, where all "
+        "examples are alike, or too few for the unbiased estimator."
+        for (model, layer), (lost, all_) in counts.items()
+        if lost
+    ]

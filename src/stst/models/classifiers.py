@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stst.config.choice import DEFAULT_LAYERS, ModelChoice
 from stst.devices import numerics
 from stst.errors import InputError
-from stst.models.building import built, first_line, untrained
+from stst.models.building import Built, built, first_line, untrained
 from stst.models.preprocessing import Preprocessing, preprocessing
 from stst.types import Frames
 
@@ -50,6 +50,8 @@ class LoadedClassifier:
         How frames are brought to it.
     device
         Where it is.
+    notes
+        What a user should know, one sentence each.
     """
 
     name: str
@@ -60,6 +62,7 @@ class LoadedClassifier:
     extractor: nn.Module
     prepare: Preprocessing
     device: torch.device
+    notes: tuple[str, ...] = ()
 
     def activations(self, frames: Frames) -> dict[str, Tensor]:
         """Compute activations.
@@ -146,6 +149,19 @@ def load_classifier(choice: ModelChoice, device: torch.device) -> LoadedClassifi
         extractor=_extractor(model.module, layers).to(device),
         prepare=prepare,
         device=device,
+        notes=_assumed(choice, model, prepare),
+    )
+
+
+def _assumed(choice: ModelChoice, model: Built, prepare: Preprocessing) -> tuple[str, ...]:
+    """Say what weights of a file do not say, and where it was taken from."""
+    own_file = model.weights is not None and not model.weights.verified
+    stated = choice.mean is not None and choice.std is not None and choice.input != "default"
+    if not own_file or stated or model.preset is None:
+        return ()
+    return (
+        f"{choice.model}: the file of weights does not say how frames are brought to it; taken "
+        f"from torchvision's default weights where no option says it: {prepare}.",
     )
 
 

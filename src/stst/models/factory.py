@@ -29,7 +29,8 @@ def made_by_factory(name: str, origin: str) -> Any:
     except Exception as error:  # a module of the user's can fail in any way
         raise InputError(
             f"{origin}: {name!r} cannot be imported ({type(error).__name__}: {error}). "
-            "It must name a factory as package.module:factory, on Python's path."
+            "It must name a factory as package.module:factory, on Python's path (PYTHONPATH=. adds "
+            "the current folder)."
         ) from error
     try:
         return factory()

@@ -72,7 +72,7 @@ class Preprocessing:
         steps = []
         if self.resize is not None:
             smooth = " antialias" if self.antialias else ""
-            steps.append(f"resize {_by(self.resize)} {self.interpolation}{smooth}")
+            steps.append(f"resize {_by(self.resize)} {self.interpolation}{smooth} in 8 bits")
         if self.crop is not None:
             steps.append(f"crop {_by(self.crop)}")
         mean, std = channel_words(self.mean), channel_words(self.std)

@@ -33,6 +33,7 @@ from stst.video import to_uint8
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_LABELS = {"ssim": "SSIM", "cssim": "cSSIM", "mse": "mean squared error"}
 _SHOWN = 3  # predicted frames of a clip, as pictures
 _WIDTH = 160  # pixels that they are shown with, about
 
@@ -164,6 +165,11 @@ class PredictionPart:
         body = part(
             "prediction.html",
             model=self.network.name,
+            worse=[
+                clip.label
+                for clip, one in zip(clips, found, strict=True)
+                if np.nanmean(one.values["mse"]) > np.nanmean(one.values["copy_last.mse"])
+            ],
             before=self.network.settings.window - 1,
             pictures=pictures,
             shown=len(pictures) // (2 * len(clips)),
@@ -216,7 +222,7 @@ def _prediction_panels(found: Sequence[Predictions]) -> list[Panel]:
             Course(place, _times(one), one.values[measure.name]) for place, one in enumerate(found)
         ]
         limits = (0.0, 1.0) if measure.name == "ssim" or measure.name.endswith(".ssim") else None
-        panels.append(Panel(measure.title, measure.name, courses, limits))
+        panels.append(Panel(measure.title, _LABELS[measure.name.split(".")[-1]], courses, limits))
     for level in range(found[0].errors.shape[1]):
         courses = [
             Course(place, _times(one), one.errors[:, level]) for place, one in enumerate(found)

@@ -70,7 +70,11 @@ def write_safetensors(
 
     stored = {name: tensor.contiguous() for name, tensor in sorted(tensors.items())}
     with written_whole(path, overwrite=overwrite) as beside:
+        beside.touch()
+        mode = beside.stat().st_mode
         save_file(stored, beside, {METADATA_KEY: json.dumps(dict(metadata), sort_keys=True)})
+        # the library lets the user alone read it, whatever is usual here
+        beside.chmod(mode)
 
 
 def _read_hdf5(path: Path) -> RawFile:

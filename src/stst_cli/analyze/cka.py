@@ -113,6 +113,7 @@ def cka(
         raise click.UsageError("Missing argument 'NATURAL'.")
     if not others:
         raise click.UsageError("Missing argument 'OTHER...'.")
+    from stst.analysis.model_cka import undefined
     from stst.analysis.pairs import NaturalClip
     from stst.devices import pick_device
     from stst.models.classifiers import load_classifier
@@ -129,8 +130,12 @@ def cka(
     for note in notes:
         click.echo(f"Note: {note}", err=True)
     model = load_classifier(choice, pick_device(device))
+    for note in model.notes:
+        click.echo(f"Note: {note}", err=True)
     rows = list(_rows(clip, groups, model, settings))
     order = {str(other): place for place, other in enumerate(dict.fromkeys(others))}
+    for note in undefined(rows):
+        click.echo(f"Note: {note}", err=True)
     rows.sort(key=lambda row: order[row["clip"]])
     give_table(rows, output, as_json, overwrite)
 

@@ -113,7 +113,14 @@ def loaded_parts(words: dict[str, Any]) -> list[Part]:
         from stst.models.classifiers import load_classifier
 
         device = pick_device(words["device"])
-        parts.append(CkaPart([load_classifier(one, device) for one in choices], settings))
+        models = [load_classifier(one, device) for one in choices]
+        for note in dict.fromkeys(note for model in models for note in model.notes):
+            click.echo(f"Note: {note}", err=True)
+        if len(models) > 1 and (words["mean"], words["std"], words["input"]) != (
+            None, None, "default",
+        ):  # fmt: skip
+            click.echo("Note: --input, --mean and --std hold for all models of --cka.", err=True)
+        parts.append(CkaPart(models, settings))
     if prediction is not None:
         from stst.analysis.prediction import load_predictor
 

@@ -10,7 +10,7 @@ import torch
 
 from small_runs import FPS, clip, frames
 from stst.analysis.cka import as_examples, linear_cka
-from stst.analysis.model_cka import cka_rows, steps
+from stst.analysis.model_cka import cka_rows, steps, undefined
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
 from stst.models.classifiers import load_classifier
@@ -193,3 +193,13 @@ def test_a_gpu_agrees(model, examples):
     np.testing.assert_allclose(
         [row["value"] for row in there], [row["value"] for row in here], atol=1e-4
     )
+
+
+def test_what_is_undefined_is_named():
+    rows = [
+        {"model": "m [weights=none]", "layer": layer, "value": value}
+        for layer, value in (("a", 1.0), ("b", np.nan), ("b", 0.5), ("b", np.nan))
+    ]
+    (note,) = undefined(rows)
+    assert note.startswith("m, b: CKA is undefined in 2 of 3 values, where all examples are alike")
+    assert undefined(rows[:1]) == []

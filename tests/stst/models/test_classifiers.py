@@ -164,8 +164,8 @@ class TestTorchvision:
     def test_random_weights(self):
         first, second = (loaded("squeezenet1_1", "features.3", weights="none") for _ in range(2))
         assert first.name == (
-            "squeezenet1_1 [weights=none (random, seed 0); input=resize 256 bilinear antialias, "
-            "crop 224x224; mean=0.485,0.456,0.406; std=0.229,0.224,0.225]"
+            "squeezenet1_1 [weights=none (random, seed 0); input=resize 256 bilinear antialias "
+            "in 8 bits, crop 224x224; mean=0.485,0.456,0.406; std=0.229,0.224,0.225]"
         )
         shown = frames(1)
         torch.testing.assert_close(first.activations(shown), second.activations(shown))
@@ -191,6 +191,16 @@ class TestTorchvision:
         shown = frames(1)
         expected = module.features[0](torch.from_numpy(shown).permute(0, 3, 1, 2) / 255)
         torch.testing.assert_close(model.activations(shown)["features.0"], expected[0].detach())
+
+    def test_a_file_does_not_say_how_it_wants_frames(self, tmp_path):
+        file = tmp_path / "mine.pth"
+        torch.save(get_model("squeezenet1_1", weights=None).state_dict(), file)
+        (note,) = loaded("squeezenet1_1", "features.0", weights=str(file)).notes
+        assert note.startswith("squeezenet1_1: the file of weights does not say how frames are")
+        assert "mean=0.485,0.456,0.406" in note
+        said = {"input": "native", "mean": (0.5,) * 3, "std": (0.5,) * 3}
+        assert loaded("squeezenet1_1", "features.0", weights=str(file), **said).notes == ()
+        assert loaded("squeezenet1_1", "features.0", weights="none").notes == ()
 
     def test_unknown_models(self):
         assert refused(loaded, "resnet5O") == (

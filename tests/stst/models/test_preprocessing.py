@@ -54,17 +54,17 @@ def test_a_size():
     [
         (
             "resnet50", {},
-            "input=resize 232 bilinear antialias, crop 224x224; mean=0.485,0.456,0.406; "
+            "input=resize 232 bilinear antialias in 8 bits, crop 224x224; mean=0.485,0.456,0.406; "
             "std=0.229,0.224,0.225",
         ),
         (
             "r3d_18", {},
-            "input=resize 128x171 bilinear, crop 112x112; mean=0.43216,0.394666,0.37645; "
+            "input=resize 128x171 bilinear in 8 bits, crop 112x112; mean=0.43216,0.394666,0.37645; "
             "std=0.22803,0.22145,0.216989",
         ),
         (
             "mvit_v2_s", {"std": (1, 1, 1)},
-            "input=resize 256 bilinear, crop 224x224; mean=0.45; std=1",
+            "input=resize 256 bilinear in 8 bits, crop 224x224; mean=0.45; std=1",
         ),
         (
             "resnet50", {"input": "native", "mean": (0.5,) * 3, "std": (0.5,) * 3},
@@ -72,7 +72,7 @@ def test_a_size():
         ),
         (
             "resnet50", {"input": "128x224", "mean": (0, 0, 0), "std": (1, 2, 3)},
-            "input=resize 128x224 bilinear antialias; mean=0; std=1,2,3",
+            "input=resize 128x224 bilinear antialias in 8 bits; mean=0; std=1,2,3",
         ),
     ],
 )  # fmt: skip

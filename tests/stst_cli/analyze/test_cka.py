@@ -79,7 +79,9 @@ class TestResult:
         assert (here / "t.csv").read_text("utf-8") == as_csv(data)
         model = json.loads(shown.stdout)[0]["model"]
         assert model.startswith("tiny_classifier:image [weights=w.pth sha256:")
-        assert model.endswith("; input=resize 20x24 bilinear antialias; mean=0.5; std=1,2,3]")
+        assert model.endswith(
+            "; input=resize 20x24 bilinear antialias in 8 bits; mean=0.5; std=1,2,3]"
+        )
 
     def test_frames(self, here):
         shown = stst_analyze("cka", "natural.npz", "part.mkv", *IMAGE, "--examples", "frames")
