@@ -1,4 +1,4 @@
 """What stimuli have in common with the clips they were made of: measures, tables, reports.
 
-Nothing here needs torch.
+Nothing that measures pixels alone needs torch; what shows clips to models does.
 """

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stst.types import Frames
-
-if TYPE_CHECKING:
-    from stst.video import SourceInfo
+from stst.video import Clip, first_frame
 
 # of red, green and blue in a grey value
 _THOUSANDTHS = np.array([299, 587, 114], np.int32)
@@ -80,15 +78,6 @@ class Farneback:
 PAPER_FLOW = Farneback()
 
 
-class _Clip(Protocol):
-    @property
-    def frames(self) -> Iterable[Frames]: ...
-    @property
-    def fps(self) -> Fraction: ...
-    @property
-    def source(self) -> SourceInfo | None: ...
-
-
 @dataclass(frozen=True, eq=False)
 class Features:
     """The measures of one clip.
@@ -128,7 +117,7 @@ class Features:
 
 
 def features(
-    clip: _Clip,
+    clip: Clip,
     flow: Farneback = PAPER_FLOW,
     on_frame: Callable[[int], None] = lambda frame: None,
 ) -> Features:
@@ -159,7 +148,7 @@ def features(
     for row in measured(clip.frames, flow):
         on_frame(len(rows))
         rows.append(row)
-    start = clip.source.start if clip.source else 0
+    start = first_frame(clip)
     columns = np.array(rows, np.float64).reshape(-1, len(MEASURES)).T
     values = {one.name: column for one, column in zip(MEASURES, columns, strict=True)}
     return Features(values, clip.fps, start)

@@ -15,7 +15,7 @@ from stst.config.choice import CkaSettings
 from stst.devices import free_memory
 from stst.errors import InputError
 from stst.types import Frames
-from stst.video import Clip
+from stst.video import Clip, first_frame
 
 if TYPE_CHECKING:
     from stst.models.classifiers import LoadedClassifier
@@ -105,7 +105,7 @@ def _frames(
 ) -> Iterator[tuple[str, _Row]]:
     """Compare frame by frame; the activations of one of two clips are held."""
     first = model.window - 1
-    starts = {name: clip.source.start if clip.source else 0 for name, clip in others.items()}
+    starts = {name: first_frame(clip) for name, clip in others.items()}
     streams = {name: _activations(clip, model, done) for name, clip in others.items()}
     for place, here in enumerate(_activations(natural, model, done), first):
         for name, stream in streams.items():

@@ -17,7 +17,7 @@ from stst.analysis.images import SSIM_SIDE, Fit, Image, fitted, ssim
 from stst.devices import numerics, pick_device
 from stst.errors import InputError
 from stst.models.prednet import PredNet, load_prednet
-from stst.video import Clip
+from stst.video import Clip, first_frame
 from stst.weights.prednet import Kernels
 
 #: Frames that the network sees, the predicted one included.
@@ -248,7 +248,7 @@ def predictions(
     check_length(clip, loaded.settings.window)
     values = {one.name: np.full(length, np.nan) for one in MEASURES}
     errors: list[Sequence[float]] = []
-    start = _start(clip)
+    start = first_frame(clip)
     for one in predicted_frames(clip, loaded):
         on_frame(one)
         for name, value in one.measures.items():
@@ -270,7 +270,7 @@ def predicted_frames(clip: Clip, loaded: LoadedPredictor) -> Iterator[PredictedF
     PredictedFrame
         Of every frame that has a full window before it: ten fewer than there are frames.
     """
-    settings, start, length = loaded.settings, _start(clip), len(clip.frames)
+    settings, start, length = loaded.settings, first_frame(clip), len(clip.frames)
     before = settings.window - 1
     held: list[Tensor] = []
     for number in range(length):
@@ -391,7 +391,3 @@ def _weights(provenance: Mapping[str, Any]) -> str:
     kind, _, digest = str(provenance["hash"]).partition(":")
     turned = ", kernels rotated" if provenance.get("kernels_rotated") else ""
     return f"{provenance['file']} {kind}:{digest[:8]}{turned}"
-
-
-def _start(clip: Clip) -> int:
-    return clip.source.start if clip.source else 0

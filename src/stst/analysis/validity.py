@@ -21,7 +21,7 @@ from stst.analysis.judges import Judge
 from stst.devices import numerics
 from stst.errors import InputError
 from stst.losses import gram
-from stst.video import Clip
+from stst.video import Clip, first_frame, spread
 
 #: Natural frames that are compared with each other are at least so many frames apart.
 APART = 10
@@ -172,7 +172,7 @@ def validity(
         If clips differ in length, or a frame is too small for a model.
     """
     check_clips(natural, others, judges, natural_clips)
-    kept = set(spread(len(natural.frames)))
+    kept = set(spread(len(natural.frames), NULL_FRAMES))
     known: list[tuple[int, _Grams]] = []
     found: list[list[_Distances]] = [[] for _ in others]
     for number in range(len(natural.frames)):
@@ -190,7 +190,7 @@ def validity(
         Validity(
             tuple(_layers(judges, courses, own, foreign)),
             other.fps,
-            other.source.start if other.source else 0,
+            first_frame(other),
         )
         for other, courses in zip(others, found, strict=True)
     ]
@@ -198,7 +198,7 @@ def validity(
 
 def steps(natural: Clip, others: Sequence[Clip], natural_clips: Sequence[Clip] = ()) -> int:
     """Count how often `validity` calls `on_frame`."""
-    spans = sum(len(spread(len(clip.frames))) for clip in natural_clips)
+    spans = sum(len(spread(len(clip.frames), NULL_FRAMES)) for clip in natural_clips)
     return len(natural.frames) * (1 + len(others)) + spans
 
 
@@ -206,12 +206,6 @@ def percentile(value: float, null: Values) -> float:
     """Give the share of a null distribution that is smaller than a value, in %; NaN without any."""
     defined = len(null) > 0 and not np.isnan(value)
     return 100 * float((null < value).mean()) if defined else float("nan")
-
-
-def spread(count: int, most: int = NULL_FRAMES) -> list[int]:
-    """Choose frames that stand for a clip: all of them, or `most` at even distances."""
-    chosen = np.linspace(0, count - 1, min(count, most)).round().astype(int)
-    return [int(one) for one in chosen]
 
 
 def _layers(
@@ -274,7 +268,7 @@ def _foreign_null(
     """Compare frames of the natural clip with frames of others."""
     null: dict[_Key, list[float]] = {}
     for clip in clips:
-        for number in spread(len(clip.frames)):
+        for number in spread(len(clip.frames), NULL_FRAMES):
             there = _grams(clip, number, judges)
             on_frame(number)
             for _, here in known:

@@ -1,7 +1,7 @@
 """Figures of clips and their measures, as Matplotlib figures that need no screen."""
 
 from stst.figures.features import SHOWN, axis_label, feature_courses, feature_means
-from stst.figures.frames import frame_sheet, save_side_by_side, side_by_side, spread
+from stst.figures.frames import frame_sheet, save_side_by_side, side_by_side
 from stst.figures.models import Course, Panel, panel_bars, panel_courses
 from stst.figures.style import COLORS, NATURAL, clip_color, picture, shortened
 
@@ -22,5 +22,4 @@ __all__ = [
     "save_side_by_side",
     "shortened",
     "side_by_side",
-    "spread",
 ]

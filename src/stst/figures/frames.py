@@ -12,6 +12,7 @@ from stst.errors import InputError
 from stst.figures.style import DPI, new_figure, shortened, styled
 from stst.files import written_whole
 from stst.types import Frames
+from stst.video import spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -112,12 +113,6 @@ def save_side_by_side(
 
     with written_whole(Path(path), overwrite) as part:
         Image.fromarray(side_by_side(clips, columns)).save(part)
-
-
-def spread(length: int, count: int) -> list[int]:
-    """Choose frames, evenly spread from the first to the last of `length`; at most `count`."""
-    places = np.linspace(0, length - 1, min(count, length)).round().astype(int)
-    return [int(place) for place in np.unique(places)]
 
 
 def _note(figure: Figure, text: str, left: float, top: float, weight: str = "normal") -> None:

@@ -1,7 +1,7 @@
 """A page that shows clips, their low-level features and how they were made.
 
 A report is a folder: ``index.html``, which needs no other file, and its figures and tables. Same
-clips and versions, same bytes. Nothing here needs torch.
+clips and versions, same bytes. Nothing but `stst.report.models` needs torch.
 """
 
 from stst.report.clips import Clip, open_clips

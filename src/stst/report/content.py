@@ -9,10 +9,9 @@ from pathlib import Path
 
 from stst.analysis.comparison import compare
 from stst.analysis.features import Features, features
-from stst.figures import spread
 from stst.report.clips import Clip
 from stst.types import Frames
-from stst.video import write_preview
+from stst.video import spread, write_preview
 
 #: Starts a piece of work, given its name and number of frames; what it gives is called for each.
 Begin = Callable[[str, int], Callable[[int], None]]

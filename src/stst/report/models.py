@@ -21,14 +21,14 @@ from stst.analysis.prediction import (
     predictions,
 )
 from stst.config.choice import CkaSettings
-from stst.figures import Course, Panel, clip_color, panel_bars, panel_courses, spread
+from stst.figures import Course, Panel, clip_color, panel_bars, panel_courses
 from stst.models.classifiers import LoadedClassifier
 from stst.report.clips import Clip
 from stst.report.content import Begin
 from stst.report.page import Section, data_uri, part
 from stst.report.sections import picture_size, png_of, svg_of
 from stst.report.words import number
-from stst.video import to_uint8
+from stst.video import spread, to_uint8
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -39,7 +39,7 @@ def own_partners(shape: Sequence[int]) -> Tensor:
         bool, (..., n // 2 + 1).
     """
     out = torch.ones((), dtype=torch.bool)
-    for size in (*shape[:-1],):
+    for size in shape[:-1]:
         out = out[..., None] & _ends(size, size)
     return out[..., None] & _ends(shape[-1], shape[-1] // 2 + 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from copy import copy
 from typing import Self
 
 import torch
@@ -113,8 +114,8 @@ class HeldClip(ABC):
 
     def copy(self) -> Self:
         """Give a second one with the same content."""
-        other = type(self).__new__(type(self))
-        vars(other).update(vars(self) | {"_values": self._values.clone()})
+        other = copy(self)
+        other._values = self._values.clone()
         return other
 
     def _blocks(self) -> Iterator[tuple[int, int]]:

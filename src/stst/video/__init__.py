@@ -12,12 +12,13 @@ from stst.video.clip import (
     Video,
     VideoInfo,
     check_frames,
+    first_frame,
     frames_sha256,
     to_uint8,
 )
 from stst.video.conversion import Converted, convert
 from stst.video.lazy import LazyFrames, LazyVideo
-from stst.video.ranges import FrameRange, parse_range
+from stst.video.ranges import FrameRange, parse_range, spread
 from stst.video.rates import parse_rate
 from stst.video.read import open_video, probe, read_video
 from stst.video.reader import VideoReader
@@ -41,6 +42,7 @@ __all__ = [
     "check_frames",
     "check_video_output",
     "convert",
+    "first_frame",
     "fitted_size",
     "frames_sha256",
     "open_video",
@@ -50,6 +52,7 @@ __all__ = [
     "read_video",
     "sidecar_of",
     "sidecar_path",
+    "spread",
     "to_uint8",
     "write_preview",
     "write_video",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -154,6 +155,8 @@ class FrameSequence(Protocol):
 
     def __getitem__(self, index: int, /) -> Frames: ...
 
+    def __iter__(self) -> Iterator[Frames]: ...
+
 
 class Clip(Protocol):
     """What a `Video` and a `LazyVideo` have in common."""
@@ -176,6 +179,11 @@ class Clip(Protocol):
     def sha256(self) -> str:
         """Hash the frames; see `frames_sha256`."""
         ...
+
+
+def first_frame(clip: Clip) -> int:
+    """Give the number of a clip's first frame in the numbering of its file; 0 without a file."""
+    return clip.source.start if clip.source else 0
 
 
 @dataclass(frozen=True, eq=False)

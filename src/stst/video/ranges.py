@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
+import numpy as np
+
 from stst.errors import InputError
 
 FrameRange: TypeAlias = str | slice | tuple[int | None, int | None] | None
@@ -76,3 +78,9 @@ def _whole(end: object) -> int | None:
     if end is None or (isinstance(end, int) and not isinstance(end, bool)):
         return end
     raise InputError(f"--frames {end!r}: the ends of a range must be whole numbers.")
+
+
+def spread(length: int, count: int) -> list[int]:
+    """Choose frames, evenly spread from the first to the last of `length`; at most `count`."""
+    places = np.linspace(0, length - 1, min(count, length)).round().astype(int)
+    return [int(place) for place in np.unique(places)]

@@ -18,7 +18,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def model_options(function: Function) -> Function:
-    """Add the options that ask for CKA and for prediction; `model_words` takes them out."""
+    """Add the options that ask for CKA and for prediction; `chosen_models` reads them."""
     options = [
         click.option("--cka", multiple=True, metavar="MODEL[=WEIGHTS][@LAYER,...]",
                      help="CKA with the natural clip in this vision model, as `stst-analyze cka` "

@@ -11,8 +11,9 @@ from small_runs import frames
 from stst import InputError, Video, read_video
 from stst.analysis.judges import Judge, load_judges, streams_of_pair
 from stst.analysis.tables import table
-from stst.analysis.validity import LayerValidity, percentile, spread, steps, validity
+from stst.analysis.validity import NULL_FRAMES, LayerValidity, percentile, steps, validity
 from stst.config import StreamConfig
+from stst.video import spread
 
 FPS = Fraction(25)
 CPU = torch.device("cpu")
@@ -259,13 +260,13 @@ class TestResult:
 
 class TestLongClips:
     def test_spread(self):
-        assert spread(5) == [0, 1, 2, 3, 4]
-        chosen = spread(1000)
+        assert spread(5, NULL_FRAMES) == [0, 1, 2, 3, 4]
+        chosen = spread(1000, NULL_FRAMES)
         assert (len(chosen), chosen[0], chosen[-1]) == (120, 0, 999)
         assert set(np.diff(chosen)) == {8, 9}
 
     def test_null_of_chosen_frames(self, monkeypatch):
-        monkeypatch.setattr(module, "spread", lambda count: [0, 12, count - 1])
+        monkeypatch.setattr(module, "spread", lambda count, most: [0, 12, count - 1])
         values = range(100, 140)
         (found,) = validity(grey(*values), [grey(*values)], [mean_judge()])
         pairs = [(100, 112), (100, 139), (112, 139)]

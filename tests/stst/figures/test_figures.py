@@ -26,7 +26,6 @@ from stst.figures import (
     frame_sheet,
     picture,
     shortened,
-    spread,
 )
 
 ANGLE = next(one for one in SHOWN if one.circular)
@@ -195,14 +194,6 @@ def test_colors():
 def test_axis_labels_have_units():
     assert axis_label(MEASURES[-1]) == "Optical flow angle (plain mean) (rad)"
     assert all(axis_label(one).endswith((" (0–1)", " (px/frame)", " (rad)")) for one in MEASURES)
-
-
-@pytest.mark.parametrize(
-    ("length", "count", "chosen"),
-    [(24, 4, [0, 8, 15, 23]), (3, 4, [0, 1, 2]), (1, 4, [0]), (5, 2, [0, 4]), (5, 1, [0])],
-)
-def test_spread(length, count, chosen):
-    assert spread(length, count) == chosen
 
 
 def test_shortened():
