@@ -20,3 +20,8 @@ class InputError(StstError, ValueError):
 
 class DivergedError(StstError):
     """A loss or a pixel is no longer a finite number."""
+
+
+def first_line(error: BaseException) -> str:
+    """Give the first line of an error's message, or its class."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

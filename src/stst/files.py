@@ -135,3 +135,8 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def as_text(name: Path | str) -> str:
+    """Give a file's name as text; bytes of it that are none become replacement characters."""
+    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")

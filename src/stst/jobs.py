@@ -31,8 +31,6 @@ from stst.video import LazyVideo, check_video_output, write_preview, write_video
 
 #: Share of clipped values above which a sidecar carries a warning.
 CLIPPED_WARNING = 0.01
-# mean difference from the natural frame, of the pixel range, below which nothing was scrambled
-_UNCHANGED = 0.5 / 255
 
 
 @dataclass(frozen=True)
@@ -290,7 +288,7 @@ def _unchanged(config: RunConfig, per_frame: Sequence[Mapping[str, Any]]) -> lis
     """Warn where scrambling has left frames as they were."""
     if not isinstance(config, StpsConfig) or config.coherence == 1:
         return []
-    same = sum(frame["difference"] < _UNCHANGED for frame in per_frame)
+    same = sum(frame["difference"] == 0 for frame in per_frame)
     if not same:
         return []
     return [

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from stst.config import RunConfig
-from stst.synthesis.events import Event, RunStarted
+from stst.config import InputConfig, RunConfig
+from stst.devices import numerics
+from stst.errors import InputError
+from stst.synthesis.events import Event, FrameDone, RunStarted
+from stst.video import Video
 
 
 class Process(Protocol):
@@ -93,3 +97,42 @@ class Prepared:
     weights: tuple[Mapping[str, Any], ...]
     device: torch.device
     estimate: Callable[[], Estimate]
+
+
+def run_in_memory(prepared: Prepared, on_event: Callable[[Event], None]) -> list[Video]:
+    """Run a process without files.
+
+    Parameters
+    ----------
+    prepared
+        Ready to start.
+    on_event
+        Called with every event of the run.
+
+    Returns
+    -------
+    list of Video
+        One for each sample, without padding frames.
+    """
+    made = []
+    with numerics(prepared.device, prepared.config.precision):
+        for event in prepared.process.run():
+            on_event(event)
+            if isinstance(event, FrameDone) and event.frame >= 0:
+                made.append(event.images)
+    return [Video(frames, prepared.fps) for frames in np.stack(made, axis=1)]
+
+
+def refuse_input(config: RunConfig) -> None:
+    """Refuse a config that says what is taken of a file, where clips are in memory.
+
+    Raises
+    ------
+    InputError
+        Saying what to do instead.
+    """
+    if config.input != InputConfig():
+        raise InputError(
+            "config.input applies to files. Read the clip as you want it: "
+            'read_video(path, frames="0:60", max_side=640).'
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -18,10 +17,10 @@ from stst.analysis.features import Features, features
 from stst.analysis.lanes import Failure, in_processes
 from stst.analysis.manifest import NamedPair, label_key
 from stst.analysis.pairs import Alignment, NaturalClip
-from stst.analysis.tables import COLUMNS
+from stst.analysis.tables import rows_as_csv
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
-from stst.files import check_output, sha256_of, sha256_of_file, written_whole
+from stst.files import as_text, check_output, sha256_of, sha256_of_file, written_whole
 from stst.video import LazyVideo, sidecar_path
 from stst.video.ranges import parse_range
 from stst.video.resize import fitted_size
@@ -151,8 +150,8 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
     sha256 = identity["natural"]["sha256"]
     natural = _natural_features(pair.natural_path, sha256, opened.alignment)
     other = features(opened.other)
-    name = _text(pair.other)
-    reference = _text(f"{pair.natural} {opened.alignment}".strip())
+    name = as_text(pair.other)
+    reference = as_text(f"{pair.natural} {opened.alignment}".strip())
     rows: dict[str, Iterable[Mapping[str, Any]]] = {
         FEATURES: [*natural.rows(reference), *other.rows(name)],
         COMPARISON: comparison_rows(compare(natural, other), name, reference),
@@ -163,10 +162,10 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
 
         rows |= model_rows(settings, opened, reference, name)
     return Measured(
-        {table: _csv(content) for table, content in rows.items()},
+        {table: rows_as_csv(content) for table, content in rows.items()},
         {
             **identity,
-            "notes": [_text(note) for note in opened.notes],
+            "notes": [as_text(note) for note in opened.notes],
             "versions": {"napari-stst": stst.__version__, "opencv": cv2.__version__},
         },
     )
@@ -404,7 +403,7 @@ def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]
     with written_whole(path, overwrite=True) as part, _opened(part, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows([_text(cell) for cell in row] for row in rows)
+        writer.writerows([as_text(cell) for cell in row] for row in rows)
 
 
 def _join(parts: Iterable[Path], path: Path) -> None:
@@ -428,23 +427,5 @@ def _join(parts: Iterable[Path], path: Path) -> None:
                 names |= new
 
 
-def _csv(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Write a table as `stst.analysis.tables.as_csv` does, without the time that pandas takes."""
-    listed = list(rows)
-    columns = [column for column in COLUMNS if any(column in row for row in listed)]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in listed:
-        cells = [row.get(column, "") for column in columns]
-        writer.writerow("" if cell != cell else cell for cell in cells)
-    return text.getvalue()
-
-
 def _opened(path: Path, mode: str) -> Any:
     return open(path, mode, encoding="utf-8", newline="")
-
-
-def _text(name: str) -> str:
-    """Give a name that may hold bytes which are no text as text."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -14,6 +14,7 @@ from stst.config.sources import check_trust
 from stst.devices import pick_device
 from stst.errors import InputError
 from stst.models import Kind, Stream, load_stream
+from stst.weights import brief
 
 #: The streams whose textures are compared.
 Streams = Mapping[Kind, StreamConfig]
@@ -192,5 +193,4 @@ def other_weights(sidecar: Mapping[str, Any], where: Path, judges: Collection[Ju
 def _name(config: StreamConfig, weights: Mapping[str, Any] | None) -> str:
     if weights is None:
         return config.model
-    kind, _, digest = str(weights["hash"]).partition(":")
-    return f"{config.model} [weights={weights['file']} {kind}:{digest[:8]}]"
+    return f"{config.model} [weights={brief(str(weights['file']), str(weights['hash']))}]"

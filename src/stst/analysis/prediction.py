@@ -18,6 +18,7 @@ from stst.devices import numerics, pick_device
 from stst.errors import InputError
 from stst.models.prednet import PredNet, load_prednet
 from stst.video import Clip, first_frame
+from stst.weights import brief
 from stst.weights.prednet import Kernels
 
 #: Frames that the network sees, the predicted one included.
@@ -388,6 +389,5 @@ def _weights(provenance: Mapping[str, Any]) -> str:
     """Name weights as tables do: file and the beginning of its hash, or where they come from."""
     if "hash" not in provenance:
         return f"none ({provenance['source']})"
-    kind, _, digest = str(provenance["hash"]).partition(":")
     turned = ", kernels rotated" if provenance.get("kernels_rotated") else ""
-    return f"{provenance['file']} {kind}:{digest[:8]}{turned}"
+    return brief(str(provenance["file"]), str(provenance["hash"])) + turned

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stst.errors import InputError
-from stst.files import check_output, written_whole
+from stst.files import as_text, check_output, written_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +37,7 @@ def table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     listed = [{key: _text(value) for key, value in row.items()} for row in rows]
-    used = [column for column in COLUMNS if any(column in row for row in listed)]
-    return pd.DataFrame(listed, columns=used or list(COLUMNS))
+    return pd.DataFrame(listed, columns=_columns(listed) or list(COLUMNS))
 
 
 def check_table_output(path: Path, overwrite: bool = False) -> None:
@@ -84,15 +85,31 @@ def write_table(data: pd.DataFrame, path: Path, overwrite: bool = False) -> None
 
 
 def _text(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return as_text(value) if isinstance(value, str) else value
 
 
 def as_csv(data: pd.DataFrame) -> str:
     """Give a table as comma-separated values with a header."""
     text: str = data.to_csv(index=False, lineterminator="\n")
     return text
+
+
+def rows_as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Give rows as `as_csv` gives their table, without the time that pandas takes to load."""
+    listed = list(rows)
+    columns = _columns(listed)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in listed:
+        cells = [row.get(column, "") for column in columns]
+        writer.writerow("" if cell != cell else cell for cell in cells)
+    return text.getvalue()
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the columns that any row has, in order."""
+    return [column for column in COLUMNS if any(column in row for row in rows)]
 
 
 def as_json(data: pd.DataFrame) -> str:

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from stst.config.choice import ModelChoice
-from stst.errors import InputError
+from stst.errors import InputError, first_line
 from stst.models.factory import made_by_factory
 from stst.models.torchvision_weights import file_weights, fit, member_named, weights_of
-from stst.weights import LoadedWeights
+from stst.weights import LoadedWeights, brief
 
 #: Of random weights.
 SEED = 0
@@ -100,8 +100,7 @@ def _own(choice: ModelChoice) -> Built:
 
 
 def _label(weights: LoadedWeights, name: str = "") -> str:
-    digits = (weights.original_sha256 or weights.sha256)[:8]
-    return f"{name or weights.file_name} sha256:{digits}"
+    return brief(name or weights.file_name, f"sha256:{weights.original_sha256 or weights.sha256}")
 
 
 def _known_model(name: str) -> str:
@@ -179,8 +178,3 @@ def _seeded() -> Iterator[None]:
         yield
     finally:
         torch.set_rng_state(before)
-
-
-def first_line(error: BaseException) -> str:
-    """Give the first line of an error's message, or its class."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from stst.config.choice import DEFAULT_LAYERS, ModelChoice
 from stst.devices import numerics
-from stst.errors import InputError
-from stst.models.building import Built, built, first_line, untrained
+from stst.errors import InputError, first_line
+from stst.models.building import Built, built, untrained
 from stst.models.preprocessing import Preprocessing, preprocessing
 from stst.types import Frames
 

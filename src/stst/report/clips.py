@@ -10,7 +10,7 @@ from typing import Any
 
 from stst.analysis.pairs import NaturalClip, Pair
 from stst.errors import InputError
-from stst.files import sha256_of
+from stst.files import as_text, sha256_of
 from stst.report.words import printable
 from stst.video import LazyVideo, sidecar_of, sidecar_path
 
@@ -93,12 +93,12 @@ def open_clips(
         _check_aligned(pairs[0], pair)
     first = pairs[0]
     reference = Clip(
-        NATURAL, _text(first.reference), first.natural, clip.sha256, sidecar_of(clip.path)
+        NATURAL, as_text(first.reference), first.natural, clip.sha256, sidecar_of(clip.path)
     )
     labels = labels_of([(pair.other.path, pair.sidecar) for pair in pairs])
     return reference, *(
         Clip(
-            label, _text(pair.other.path), pair.other, sha256_of(pair.other.path),
+            label, as_text(pair.other.path), pair.other, sha256_of(pair.other.path),
             pair.sidecar, pair.notes,
         )
         for label, pair in zip(labels, pairs, strict=True)
@@ -138,11 +138,6 @@ def _label(path: Path, sidecar: Mapping[str, Any] | None, depth: int) -> str:
     method = sidecar.get("method") if sidecar else None
     short = METHODS.get(method) if isinstance(method, str) else None
     return printable(" ".join((f"{name} ({short})" if short else name).split()))
-
-
-def _text(path: Path | str) -> str:
-    """Write a path as text; a name may be bytes that are none."""
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _check_distinct(paths: Sequence[Path]) -> None:

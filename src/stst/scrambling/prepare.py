@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import torch
 
-from stst.config import InputConfig, StpsConfig
+from stst.config import StpsConfig
 from stst.devices import free_memory, numerics, pick_device
 from stst.errors import InputError
-from stst.process import Prepared
+from stst.process import Prepared, refuse_input, run_in_memory
 from stst.scrambling.stps import Scrambling
-from stst.synthesis.events import Event, FrameDone
+from stst.synthesis.events import Event
 from stst.video import Clip, Video
 
 
@@ -72,19 +71,8 @@ def scramble(
         raise InputError(f"natural is a {type(natural).__name__}; it must be a stst.Video.")
     if not isinstance(config, StpsConfig):
         raise InputError(f"config is a {type(config).__name__}; it must be a stst.StpsConfig.")
-    if config.input != InputConfig():
-        raise InputError(
-            "config.input applies to files. Read the clip as you want it: "
-            'read_video(path, frames="0:60", max_side=640).'
-        )
-    prepared = prepare({"natural": natural}, config)
-    made = []
-    with numerics(prepared.device, config.precision):
-        for event in prepared.process.run():
-            on_event(event)
-            if isinstance(event, FrameDone):
-                made.append(event.images)
-    return [Video(frames, prepared.fps) for frames in np.stack(made, axis=1)]
+    refuse_input(config)
+    return run_in_memory(prepare({"natural": natural}, config), on_event)
 
 
 def _check_memory(process: Scrambling, device: torch.device) -> None:

@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import partial
 
-import numpy as np
-
-from stst.config import TERMS, InputConfig, StstConfig, TargetsConfig, load_preset
+from stst.config import TERMS, StstConfig, TargetsConfig, load_preset
 from stst.devices import numerics, pick_device
 from stst.errors import InputError
 from stst.models import Kind, LoadedStream, load_stream, resolved
-from stst.process import Prepared
+from stst.process import Prepared, refuse_input, run_in_memory
 from stst.synthesis.estimate import estimated
-from stst.synthesis.events import Event, FrameDone
+from stst.synthesis.events import Event
 from stst.synthesis.stst import Synthesis, Targets
 from stst.video import Clip, LazyVideo, Video
 
@@ -138,20 +136,9 @@ def synthesize(
     """
     if isinstance(config, str):
         config = load_preset(config)
-    if config.input != InputConfig():
-        raise InputError(
-            "config.input applies to files. Read the clip as you want it: "
-            'read_video(path, frames="0:60", max_side=640).'
-        )
+    refuse_input(config)
     if config.targets != TargetsConfig():
         raise InputError(
             'config.targets applies to files. Give clips: targets={"color": read_video(path)}.'
         )
-    prepared = prepare({"natural": natural, **(targets or {})}, config)
-    made = []
-    with numerics(prepared.device, prepared.config.precision):
-        for event in prepared.process.run():
-            on_event(event)
-            if isinstance(event, FrameDone) and event.frame >= 0:
-                made.append(event.images)
-    return [Video(frames, prepared.fps) for frames in np.stack(made, axis=1)]
+    return run_in_memory(prepare({"natural": natural, **(targets or {})}, config), on_event)

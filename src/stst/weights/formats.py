@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stst.errors import InputError
+from stst.errors import InputError, first_line
 from stst.files import written_whole
 
 if TYPE_CHECKING:
@@ -119,10 +119,10 @@ def _read_torch(path: Path) -> RawFile:
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: not a plain state dictionary, or damaged. It was not loaded, because it "
-            f"holds more than tensors: {_first_line(error)}"
+            f"holds more than tensors: {first_line(error)}"
         ) from error
     except Exception as error:
-        raise InputError(f"{path}: not a whole torch file ({_first_line(error)}).") from error
+        raise InputError(f"{path}: not a whole torch file ({first_line(error)}).") from error
     if not isinstance(state, Mapping):
         raise InputError(f"{path}: holds a {type(state).__name__}, expected a state dictionary.")
     for name, tensor in state.items():
@@ -142,11 +142,7 @@ def _read_safetensors(path: Path) -> RawFile:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         own = json.loads(metadata.get(METADATA_KEY, "{}"))
     except Exception as error:
-        raise InputError(f"{path}: not a whole safetensors file ({_first_line(error)}).") from error
+        raise InputError(f"{path}: not a whole safetensors file ({first_line(error)}).") from error
     if not isinstance(own, dict):
         raise InputError(f"{path}: its metadata {METADATA_KEY!r} is not a JSON object.")
     return RawFile(tensors, own)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

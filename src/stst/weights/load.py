@@ -80,6 +80,12 @@ class LoadedWeights:
         return described
 
 
+def brief(file: str, hashed: str) -> str:
+    """Name weights as tables do: the file, and the beginning of a hash ``algorithm:digits``."""
+    algorithm, _, digits = hashed.partition(":")
+    return f"{file} {algorithm}:{digits[:8]}"
+
+
 def load_vgg19(source: str) -> LoadedWeights:
     """Load VGG-19's convolutions.
 

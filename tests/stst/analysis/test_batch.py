@@ -16,7 +16,7 @@ import stst
 from batch_workers import counted
 from small_runs import clip
 from stst.analysis import tables
-from stst.analysis.batch import Settings, _csv, measure_pair, run_batch
+from stst.analysis.batch import Settings, measure_pair, run_batch
 from stst.analysis.comparison import compare, comparison_rows
 from stst.analysis.features import features
 from stst.analysis.manifest import NamedPair
@@ -106,7 +106,7 @@ class TestResults:
             {"clip": "ä", "value": 0.1 + 0.2, "frame": 1, "measure": ""},
             {"clip": "c\nd", "value": 1e-17, "frame": 2, "measure": "'"},
         ]
-        assert _csv(made) == tables.as_csv(tables.table(made))
+        assert tables.rows_as_csv(made) == tables.as_csv(tables.table(made))
 
     def test_the_order_is_the_manifest_s(self, here):
         run(PAIRS[::-1])
