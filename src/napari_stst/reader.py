@@ -1,4 +1,4 @@
-"""Clips as napari layers, decoded exactly as the command line does."""
+"""Which files are clips; napari asks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 LayerData = tuple[Any, dict[str, Any], str]
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
+# formats of anything; a clip among them has a rate inside or beside it
+_ARRAYS = (".npy", ".npz")
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | None:
@@ -22,14 +24,15 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | 
     Returns
     -------
     callable or None
-        `read`, or None where another reader should be asked.
+        `read`, or None where another reader should be asked: for other files, arrays that are no
+        frames, and folders without numbered pictures and their rate.
     """
     paths = [path] if isinstance(path, str) else list(path)
-    return read if all(Path(one).suffix.lower() in SUFFIXES for one in paths) else None
+    return read if paths and all(_is_clip(Path(one)) for one in paths) else None
 
 
 def read(path: str | Sequence[str]) -> list[LayerData]:
-    """Read clips into image layers.
+    """Read clips into image layers; frames are decoded when they are shown.
 
     Parameters
     ----------
@@ -39,19 +42,27 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     Returns
     -------
     list of tuple
-        Per clip the frames (T, H, W, 3) uint8 RGB and the layer's name and metadata: ``fps`` as an
-        exact fraction, ``path``, and ``source``, how the clip was decoded.
-    """
-    from stst.video import read_video
+        One for each clip, see `napari_stst.layers.layer_of`.
 
-    layers = []
-    for one in [path] if isinstance(path, str) else path:
-        clip = read_video(one)
-        metadata = {
-            "fps": str(clip.fps),
-            "path": str(one),
-            "source": clip.source.as_dict() if clip.source else {},
-        }
-        options = {"name": Path(one).stem, "rgb": True, "metadata": metadata}
-        layers.append((clip.frames, options, "image"))
-    return layers
+    Raises
+    ------
+    InputError
+        If a clip cannot be read exactly; the message says what to do.
+    """
+    from napari_stst.layers import layer_of
+
+    return [layer_of(one) for one in ([path] if isinstance(path, str) else path)]
+
+
+def _is_clip(path: Path) -> bool:
+    if path.suffix.lower() in SUFFIXES and not path.is_dir():
+        return True
+    if not path.is_dir() and path.suffix.lower() not in _ARRAYS:
+        return False
+    from stst.errors import InputError
+    from stst.video import probe
+
+    try:
+        return probe(path).fps is not None
+    except InputError:
+        return False

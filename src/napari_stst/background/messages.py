@@ -1,0 +1,109 @@
+"""What a worker process says to the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run begins.
+
+    Attributes
+    ----------
+    frames, size
+        Number of frames that will be kept, their height and width in pixels.
+    first
+        The first frame that is still to be made; negative for padding.
+    seeds
+        One for each sample.
+    fps
+        Rate in Hz, an exact fraction as text.
+    notes
+        What the user should know.
+    done
+        (samples, n, H, W, 3) uint8, the frames that an earlier run has finished.
+    """
+
+    frames: int
+    size: tuple[int, int]
+    first: int
+    seeds: tuple[int, ...]
+    fps: str
+    notes: tuple[str, ...]
+    done: np.ndarray
+
+
+@dataclass(frozen=True)
+class Step:
+    """Work went on.
+
+    Attributes
+    ----------
+    what
+        In a word or two.
+    progress
+        Share of all work that is done, 0 to 1.
+    losses
+        Weighted loss of every term, the mean over samples; empty where nothing is optimised.
+    """
+
+    what: str
+    progress: float
+    losses: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A frame, finished or as it looks now.
+
+    Attributes
+    ----------
+    frame
+        0-based; negative for padding.
+    images
+        (samples, h, w, 3) uint8; smaller than the clip while a coarse octave is worked on.
+    finished
+        Whether it is what the clip will hold.
+    """
+
+    frame: int
+    images: np.ndarray
+    finished: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """A task's result; what it is depends on the task."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The task ended because it was asked to."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The task ended by an error.
+
+    Attributes
+    ----------
+    text
+        In the words that the command line has for it.
+    details
+        The traceback, where it is not the user's mistake; else empty.
+    """
+
+    text: str
+    details: str = ""
+
+
+Message = Started | Step | Picture | Result | Stopped | Failed
+#: The last message of a task is one of these.
+ENDS = (Result, Stopped, Failed)

@@ -1,0 +1,113 @@
+"""A task in a worker process, as the viewer sees it: signals, pause, stop."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+from typing import Any
+
+from qtpy.QtCore import QObject, QProcess, Signal
+
+from napari_stst.background.messages import ENDS, Failed, Message, Stopped
+from napari_stst.background.worker import HEADER
+
+_PATIENCE_MS = 3000
+
+
+class Task(QObject):
+    """One task; starts at once and ends with a `Result`, `Stopped` or `Failed`.
+
+    Parameters
+    ----------
+    task
+        A name in `napari_stst.background.tasks`.
+    arguments
+        What JSON can hold.
+    parent
+        Owns the object.
+    """
+
+    #: Every message, in order; the last one is a `Result`, `Stopped` or `Failed`.
+    message = Signal(object)
+
+    def __init__(self, task: str, parent: QObject | None = None, **arguments: Any) -> None:
+        super().__init__(parent)
+        self._received = bytearray()
+        self._errors = bytearray()
+        self.ended = False
+        self.paused = False
+        self._process = QProcess(self)
+        self._process.readyReadStandardOutput.connect(self._read)
+        self._process.readyReadStandardError.connect(self._read_errors)
+        self._process.finished.connect(self._finished)
+        self._process.errorOccurred.connect(self._not_started)
+        self._process.start(sys.executable, ["-P", "-m", "napari_stst.background.worker"])
+        self._say(json.dumps({"task": task, **arguments}))
+
+    def pause(self) -> None:
+        """Wait after the step that is being done."""
+        self.paused = True
+        self._say("pause")
+
+    def go(self) -> None:
+        """Go on."""
+        self.paused = False
+        self._say("go")
+
+    def stop(self) -> None:
+        """End after the step that is being done."""
+        self._say("stop")
+
+    def close(self) -> None:
+        """End now: ask, wait a little, then kill. What is finished stays on disk."""
+        if self._process.state() == QProcess.ProcessState.NotRunning:
+            return
+        self._process.blockSignals(True)
+        self.stop()
+        self._process.closeWriteChannel()
+        if not self._process.waitForFinished(_PATIENCE_MS):
+            self._process.kill()
+            self._process.waitForFinished(_PATIENCE_MS)
+        self._end(Stopped())
+
+    def _say(self, line: str) -> None:
+        self._process.write(f"{line}\n".encode())
+
+    def _read(self) -> None:
+        self._received += bytes(self._process.readAllStandardOutput().data())
+        while len(self._received) >= HEADER.size:
+            (length,) = HEADER.unpack_from(self._received)
+            end = HEADER.size + length
+            if len(self._received) < end:
+                return
+            message = pickle.loads(bytes(self._received[HEADER.size : end]))
+            del self._received[:end]
+            self._tell(message)
+
+    def _tell(self, message: Message) -> None:
+        if isinstance(message, ENDS):
+            self._end(message)
+        else:
+            self.message.emit(message)
+
+    def _end(self, message: Message) -> None:
+        if not self.ended:
+            self.ended = True
+            self.message.emit(message)
+
+    def _read_errors(self) -> None:
+        self._errors += bytes(self._process.readAllStandardError().data())
+
+    def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
+        self._read()
+        self._read_errors()
+        crashed = status == QProcess.ExitStatus.CrashExit
+        how = "was killed or crashed" if crashed else f"ended with exit code {code}"
+        text = f"The process that did the work {how}. Is there enough memory?"
+        self._end(Failed(text, self._errors.decode("utf-8", "replace")))
+
+    def _not_started(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart:
+            reason = self._process.errorString()
+            self._end(Failed(f"{sys.executable} could not be started: {reason}."))

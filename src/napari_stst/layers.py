@@ -1,0 +1,183 @@
+"""Clips as layers: frames that stay on disk, and which clip a layer shows."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stst.errors import InputError
+from stst.video import LazyVideo, Video, parse_rate, write_video
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from stst.types import Frames
+
+# decoded frames that are kept of one clip; what fits is decoded once while it plays again and again
+_KEPT_BYTES = 512 * 2**20
+
+
+class FrameArray:
+    """The frames of a clip on disk, as an array (T, H, W, 3) uint8 that napari can slice.
+
+    Parameters
+    ----------
+    video
+        An open clip.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(self, video: LazyVideo) -> None:
+        self.video = video
+        self.shape: tuple[int, ...] = tuple(video.frames.shape)
+        self.size = int(np.prod(self.shape))
+        self._most = max(2, _KEPT_BYTES // max(1, self.size // self.shape[0]))
+        self._kept: OrderedDict[int, Frames] = OrderedDict()
+        # napari may slice in a thread
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> Frames:
+        first, *rest = self._expanded(key if isinstance(key, tuple) else (key,))
+        wanted = np.arange(len(self))[first]
+        if wanted.ndim == 0:
+            frame: Frames = self._frame(int(wanted))[tuple(rest)]
+            return frame
+        frames = [self._frame(int(one)) for one in wanted.ravel()]
+        stacked = np.stack(frames) if frames else np.empty((0, *self.shape[1:]), self.dtype)
+        stacked = stacked.reshape(*wanted.shape, *self.shape[1:])
+        part: Frames = stacked[(*(slice(None),) * wanted.ndim, *rest)]
+        return part
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a clip on disk cannot be an array without copying")
+        return np.asarray(self[:], dtype=dtype)
+
+    def __repr__(self) -> str:
+        return f"FrameArray({self.video.path}, {self.shape})"
+
+    def _expanded(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not any(one is Ellipsis for one in key):
+            return key
+        place = next(i for i, one in enumerate(key) if one is Ellipsis)
+        missing = self.ndim - len(key) + 1
+        return (*key[:place], *(slice(None),) * missing, *key[place + 1 :])
+
+    def _frame(self, index: int) -> Frames:
+        with self._lock:
+            if index not in self._kept:
+                self._kept[index] = self.video.frames[index]
+                if len(self._kept) > self._most:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(index)
+            return self._kept[index]
+
+
+def is_clip(layer: Any) -> bool:
+    """Say whether a layer holds frames: uint8, (T, H, W, 3) RGB or (T, H, W) grey."""
+    from napari.layers import Image
+
+    if not isinstance(layer, Image) or layer.multiscale or layer.data.dtype != np.uint8:
+        return False
+    return bool(layer.data.ndim == (4 if layer.rgb else 3))
+
+
+def file_of(layer: Image) -> Path | None:
+    """Say which clip on disk a layer shows, whole; None where there is none."""
+    return layer.data.video.path if isinstance(layer.data, FrameArray) else None
+
+
+def rate_of(layer: Image) -> Fraction | None:
+    """Give a layer's frame rate in Hz, exactly; None where it does not know any."""
+    if isinstance(layer.data, FrameArray):
+        return layer.data.video.fps
+    rate = layer.metadata.get("fps")
+    return None if rate is None else parse_rate(rate, f"layer {layer.name!r}: metadata['fps']")
+
+
+def frames_of(data: Any) -> Frames:
+    """Give a layer's data as frames (T, H, W, 3) uint8; grey becomes three equal channels.
+
+    Raises
+    ------
+    InputError
+        If it holds no 8-bit clip.
+    """
+    if data.dtype != np.uint8 or data.ndim not in (3, 4):
+        raise InputError(
+            f"the layer holds {data.dtype} values of shape {tuple(data.shape)}; a clip is uint8 "
+            "and (time, height, width), or (time, height, width, 3) in colour."
+        )
+    frames = np.asarray(data)
+    if frames.ndim == 3:
+        frames = np.repeat(frames[..., None], 3, axis=3)
+    if frames.shape[3] == 4:
+        if not (frames[..., 3] == 255).all():
+            raise InputError("the layer is transparent in places; a clip has no transparency.")
+        frames = frames[..., :3]
+    return np.ascontiguousarray(frames)
+
+
+def saved_clip(layer: Image, path: Path, overwrite: bool = False) -> Path:
+    """Give the file that a layer shows; frames that are nowhere on disk are written to `path`.
+
+    Parameters
+    ----------
+    layer
+        A clip.
+    path
+        A lossless master.
+    overwrite
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    InputError
+        If the layer has no frame rate, or the file cannot be written.
+    """
+    found = file_of(layer)
+    if found is not None:
+        return found
+    fps = rate_of(layer)
+    if fps is None:
+        raise InputError(
+            f"the layer {layer.name!r} has no frame rate. Give it one in Hz: "
+            f"layer.metadata['fps'] = '25', or open the clip with this plugin."
+        )
+    write_video(path, Video(frames_of(layer.data), fps), overwrite=overwrite)
+    return path
+
+
+def layer_of(path: Path | str) -> tuple[FrameArray, dict[str, Any], str]:
+    """Open a clip as napari's layer tuple; frames are decoded when they are shown.
+
+    Parameters
+    ----------
+    path
+        A video file, a folder of numbered pictures, or an array file of frames.
+
+    Returns
+    -------
+    tuple
+        The frames (T, H, W, 3) uint8 RGB, the layer's name and metadata, ``"image"``. Metadata:
+        ``fps``, an exact fraction in Hz as text, ``path``, and ``source``, how it is decoded.
+
+    Raises
+    ------
+    InputError
+        If the clip cannot be read exactly.
+    """
+    video = LazyVideo(path)
+    metadata = {"fps": str(video.fps), "path": str(path), "source": video.source.as_dict()}
+    options = {"name": Path(path).stem, "rgb": True, "metadata": metadata}
+    return FrameArray(video), options, "image"

@@ -1,0 +1,49 @@
+"""Saving layers as clips: the lossless master with its sidecar, and the preview."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_stst.layers import FrameArray, frames_of
+from stst.errors import InputError
+from stst.video import convert, parse_rate, write_video
+
+
+def write_clip(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write an image layer; napari calls it when a layer is saved.
+
+    A clip that is a file already goes over frame by frame, with its sidecar. napari asks before
+    anything is replaced, so an existing file is.
+
+    Parameters
+    ----------
+    path
+        ``X.mkv``, ``X.npz`` or ``X.npy`` without loss, ``X.mp4`` as a preview.
+    data
+        uint8, (T, H, W, 3) or (T, H, W).
+    attributes
+        Of the layer; ``metadata["fps"]`` is its rate in Hz.
+
+    Returns
+    -------
+    list of str
+        The files that were written.
+
+    Raises
+    ------
+    InputError
+        If the layer is no clip or has no rate, or the file cannot be written.
+    """
+    if isinstance(data, FrameArray):
+        done = convert(data.video.path, path, overwrite=True)
+        beside = done.sidecar
+        return [path, *([str(beside)] if beside is not None and beside.exists() else [])]
+    rate = attributes.get("metadata", {}).get("fps")
+    if rate is None:
+        raise InputError(
+            f"{path}: the layer {attributes.get('name', '')!r} has no frame rate. Give it one in "
+            "Hz first: layer.metadata['fps'] = '25'."
+        )
+    write_video(Path(path), frames_of(data), parse_rate(rate, "metadata['fps']"), overwrite=True)
+    return [path]
