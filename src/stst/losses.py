@@ -34,6 +34,30 @@ def gram(activation: Activation, by_channels: bool = True) -> Tensor:
     return product / (positions * (product.shape[1] if by_channels else 1))
 
 
+def weighted(activation: Activation, weights: Tensor) -> Tensor:
+    """Weight the positions of a layer, so that every mean over them becomes a weighted one.
+
+    Activations are multiplied by ``sqrt(w_p / mean(w))``. `gram` of the result is
+    ``Σ_p w_p a_p a_pᵀ / (N Σ_p w_p)``, and `content_loss` of two such results the mean over
+    channels of ``Σ_p w_p (a_p - b_p)² / (2 Σ_p w_p)``.
+
+    Parameters
+    ----------
+    activation
+        (B, N, h, w), or several scales, which are then joined: the shortcut of `Multiscale.gram`
+        does not hold with weights.
+    weights
+        (1, 1, h, w) in [0, 1], not all 0; all 1 change nothing.
+
+    Returns
+    -------
+    Tensor
+        (B, N, h, w), float32 or wider.
+    """
+    joined = activation.concatenated() if isinstance(activation, Multiscale) else activation
+    return wide(joined) * (weights / weights.mean()).sqrt()
+
+
 def texture_loss(generated: Tensor, target: Tensor) -> Tensor:
     """Give the mean squared difference of two Gram matrices (equation 3).
 
@@ -69,7 +93,9 @@ def content_loss(generated: Tensor, target: Tensor, half: bool = True) -> Tensor
     return mean / 2 if half else mean
 
 
-def total_variation(frames: Tensor, by_channels: bool = True) -> Tensor:
+def total_variation(
+    frames: Tensor, by_channels: bool = True, inside: Tensor | None = None
+) -> Tensor:
     """Sum the absolute differences of neighbouring pixels along both axes (equation 6).
 
     Parameters
@@ -78,13 +104,22 @@ def total_variation(frames: Tensor, by_channels: bool = True) -> Tensor:
         (B, C, H, W) in [0, 1].
     by_channels
         Divide by H·W·C as in the paper; else by H·W as in the released code.
+    inside
+        (1, 1, H, W) bool: only differences that touch these pixels are summed, and their number
+        takes the place of H·W. None for all.
 
     Returns
     -------
     Tensor
         (B,).
     """
-    down = (frames[..., 1:, :] - frames[..., :-1, :]).abs().sum(dim=(1, 2, 3))
-    across = (frames[..., :, 1:] - frames[..., :, :-1]).abs().sum(dim=(1, 2, 3))
+    down = (frames[..., 1:, :] - frames[..., :-1, :]).abs()
+    across = (frames[..., :, 1:] - frames[..., :, :-1]).abs()
     channels, height, width = frames.shape[1:]
-    return (down + across) / (height * width * (channels if by_channels else 1))
+    pixels: int | Tensor = height * width
+    if inside is not None:
+        down = down * (inside[..., 1:, :] | inside[..., :-1, :])
+        across = across * (inside[..., :, 1:] | inside[..., :, :-1])
+        pixels = inside.sum()
+    total = down.sum(dim=(1, 2, 3)) + across.sum(dim=(1, 2, 3))
+    return total / (pixels * (channels if by_channels else 1))

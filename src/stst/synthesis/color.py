@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stst.models.activations import resized
+from stst.synthesis.region import shrunk_inside
 
 BINS = 300
 MARGIN = 1e-6
@@ -53,7 +54,7 @@ REGRAIN_MIN_SIDE = 20
 _RELAXATION = 0.2
 
 
-def color_transfer(pictures: Tensor, references: Tensor) -> Tensor:
+def color_transfer(pictures: Tensor, references: Tensor, inside: Tensor | None = None) -> Tensor:
     """Recolour pictures by both parts, distribution transfer and regrain.
 
     Parameters
@@ -62,6 +63,9 @@ def color_transfer(pictures: Tensor, references: Tensor) -> Tensor:
         (B, 3, H, W) RGB in [0, 1].
     references
         (B or 1, 3, h, w) RGB in [0, 1], whose colours are taken; any size.
+    inside
+        (1, 1, H, W) bool, at least one pixel: only these are recoloured, after those of
+        `references`, which then have the same size; the others stay as they are. None for all.
 
     Returns
     -------
@@ -71,8 +75,19 @@ def color_transfer(pictures: Tensor, references: Tensor) -> Tensor:
     # Apple's GPUs have no float64; the arithmetic is small enough for the CPU
     device = torch.device("cpu") if pictures.device.type == "mps" else pictures.device
     exact = pictures.to(device=device, dtype=torch.float64)
-    colors = distribution_transfer(exact, references.to(device=device, dtype=torch.float64))
-    return regrain(exact, colors).to(device=pictures.device, dtype=pictures.dtype)
+    wanted = references.to(device=device, dtype=torch.float64)
+    if inside is None:
+        made = regrain(exact, distribution_transfer(exact, wanted))
+        return made.to(device=pictures.device, dtype=pictures.dtype)
+    here = inside.to(device)
+    places = here[0, 0]
+    colors = exact.clone()
+    # as pictures of one row
+    colors[..., places] = distribution_transfer(
+        exact[..., places][..., None, :], wanted[..., places][..., None, :]
+    )[..., 0, :]
+    made = regrain(exact, colors, here).to(device=pictures.device, dtype=pictures.dtype)
+    return torch.where(inside, made, pictures)
 
 
 def distribution_transfer(pictures: Tensor, references: Tensor) -> Tensor:
@@ -147,7 +162,7 @@ def _interpolate(at: Tensor, positions: Tensor, heights: Tensor) -> Tensor:
     return y0 + share * (y1 - y0)
 
 
-def regrain(pictures: Tensor, colors: Tensor) -> Tensor:
+def regrain(pictures: Tensor, colors: Tensor, inside: Tensor | None = None) -> Tensor:
     """Find pictures with the gradients of `pictures` and the colours of `colors`.
 
     Parameters
@@ -156,25 +171,33 @@ def regrain(pictures: Tensor, colors: Tensor) -> Tensor:
         (B, 3, H, W), before recolouring.
     colors
         (B, 3, H, W), after distribution transfer.
+    inside
+        (1, 1, H, W) bool: the other pixels are held as in `pictures`, on every level. None for
+        all.
 
     Returns
     -------
     Tensor
         (B, 3, H, W), clipped to [0, 1].
     """
-    return _regrained(pictures, pictures, colors, 0).clamp(0, 1)
+    return _regrained(pictures, pictures, colors, 0, inside).clamp(0, 1)
 
 
-def _regrained(start: Tensor, pictures: Tensor, colors: Tensor, level: int) -> Tensor:
+def _regrained(
+    start: Tensor, pictures: Tensor, colors: Tensor, level: int, inside: Tensor | None
+) -> Tensor:
     size = pictures.shape[-2:]
     half = [(side + 1) // 2 for side in size]
     if level + 1 < len(REGRAIN_ITERATIONS) and min(half) > REGRAIN_MIN_SIDE:
         start, in_, col = (resized(one, half) for one in (start, pictures, colors))
-        start = resized(_regrained(start, in_, col, level + 1), size)
-    return _solved(start, pictures, colors, level)
+        free = None if inside is None else shrunk_inside(inside, half)
+        start = resized(_regrained(start, in_, col, level + 1, free), size)
+    return _solved(start, pictures, colors, level, inside)
 
 
-def _solved(out: Tensor, pictures: Tensor, colors: Tensor, level: int) -> Tensor:
+def _solved(
+    out: Tensor, pictures: Tensor, colors: Tensor, level: int, inside: Tensor | None
+) -> Tensor:
     """Relax ``ψ (out − col) + Σ φ_k [(out − out_k) − (in − in_k)] = 0`` on one level."""
     up, down, left, right = _neighbours(pictures)
     gradient = torch.cat([down - up, right - left], dim=1)
@@ -193,6 +216,8 @@ def _solved(out: Tensor, pictures: Tensor, colors: Tensor, level: int) -> Tensor
         for weight, neighbour in zip(weights, _neighbours(out), strict=True):
             update = torch.addcmul(update, weight, neighbour)
         out = (1 - _RELAXATION) * update + _RELAXATION * out
+        if inside is not None:
+            out = torch.where(inside, out, pictures)
     return out
 
 

@@ -44,15 +44,30 @@ class GradientDescent:
     ----------
     per_channel
         Standard deviation per sample and channel, over H and W; else per sample.
+    inside
+        (1, 1, H, W) bool, the pixels whose gradient counts; it has to be 0 at the others. None
+        for all.
     """
 
-    def __init__(self, per_channel: bool) -> None:
+    def __init__(self, per_channel: bool, inside: Tensor | None = None) -> None:
         self.axes = (2, 3) if per_channel else (1, 2, 3)
+        self.inside = inside
 
     def step(self, gradient: Tensor) -> Tensor:
         """Divide by the population standard deviation + 1e-8."""
-        deviation = gradient.std(dim=self.axes, keepdim=True, correction=0)
+        if self.inside is None:
+            deviation = gradient.std(dim=self.axes, keepdim=True, correction=0)
+        else:
+            deviation = self._inside_deviation(gradient, self.inside.expand_as(gradient))
         return gradient / (deviation + 1e-8)
+
+    def _inside_deviation(self, gradient: Tensor, inside: Tensor) -> Tensor:
+        count = inside.sum(dim=self.axes, keepdim=True)
+        mean = gradient.sum(dim=self.axes, keepdim=True) / count
+        # a single value has no deviation: its own size stands for it
+        mean = torch.where(count > 1, mean, torch.zeros_like(mean))
+        square = ((gradient - mean) * inside).square().sum(dim=self.axes, keepdim=True)
+        return (square / count).sqrt()
 
 
 class Adam:
@@ -76,9 +91,9 @@ class Adam:
         return (self.first / (1 - beta1**self.count)).div_(root)
 
 
-def make_rule(config: OptimizerConfig, per_channel: bool) -> Rule:
+def make_rule(config: OptimizerConfig, per_channel: bool, inside: Tensor | None = None) -> Rule:
     """Build a fresh rule; its memory lasts for one octave."""
-    return Adam(config.betas) if config.name == "adam" else GradientDescent(per_channel)
+    return Adam(config.betas) if config.name == "adam" else GradientDescent(per_channel, inside)
 
 
 def minimized(

@@ -13,6 +13,7 @@ from stst.config import TERMS, StstConfig, Term
 from stst.losses import content_loss, gram, texture_loss, total_variation
 from stst.models.activations import Activation, Multiscale
 from stst.models.stream import Stream
+from stst.synthesis.region import Region
 from stst.synthesis.rules import Rules
 
 TOTAL_VARIATION = "total_variation"
@@ -83,7 +84,13 @@ class Statistician:
         with torch.autocast(frames.device.type, dtype=torch.bfloat16):
             return stream(frames, names)
 
-    def wanted(self, term: Term, frames: Tensor, layers: tuple[str, ...]) -> Statistics:
+    def wanted(
+        self,
+        term: Term,
+        frames: Tensor,
+        layers: tuple[str, ...],
+        region: Region | None = None,
+    ) -> Statistics:
         """Compute a target's statistics.
 
         Parameters
@@ -94,17 +101,21 @@ class Statistician:
             (1, 3, h, w), or (1, 2, 3, h, w) for a temporal term.
         layers
             Layers of the term.
+        region
+            Where the statistics are taken; None for the whole frame.
         """
         which, kind = _split(term)
         with torch.no_grad():
             found = self.activations(which, frames, set(layers))
-            values = {layer: self.statistic(kind, found[layer]) for layer in layers}
+            values = {layer: self.statistic(kind, found[layer], region) for layer in layers}
             zeros = {layer: torch.zeros_like(value) for layer, value in values.items()}
             scale = float(self.compared(kind, values, zeros))
         return Statistics(values, scale)
 
-    def statistic(self, kind: str, activation: Activation) -> Tensor:
-        """Give what a term of this kind compares."""
+    def statistic(self, kind: str, activation: Activation, region: Region | None = None) -> Tensor:
+        """Give what a term of this kind compares, inside a region or everywhere."""
+        if region is not None:
+            activation = region.weighted(activation)
         if kind == "texture":
             return gram(activation, self.rules.by_channels)
         return activation.concatenated() if isinstance(activation, Multiscale) else activation
@@ -138,6 +149,9 @@ class StstObjective:
     previous
         (B, 3, h, w) the previous generated frame at this octave; None without temporal terms. No
         gradient flows into it.
+    region
+        Outside it the frame is the natural one and has no gradient; the terms are taken inside.
+        None for the whole frame.
     """
 
     def __init__(
@@ -148,8 +162,10 @@ class StstObjective:
         tv_weight: float,
         equalize: float,
         previous: Tensor | None,
+        region: Region | None = None,
     ) -> None:
         self.statistician = statistician
+        self.region = region
         self.targets = targets
         self.previous = previous
         self.equalize = equalize
@@ -168,6 +184,9 @@ class StstObjective:
 
     def unweighted(self, images: Tensor) -> Tensor:
         """Compute the terms (B, terms) with all weights 1."""
+        region = self.region
+        if region is not None:
+            images = region.composed(images)
         found: dict[str, Mapping[str, Activation]] = {}
         for which, layers in self._layers.items():
             frames = images
@@ -181,12 +200,13 @@ class StstObjective:
         for term, statistics in self.targets.items():
             which, kind = _split(term)
             have = {
-                layer: self.statistician.statistic(kind, found[which][layer])
+                layer: self.statistician.statistic(kind, found[which][layer], region)
                 for layer in statistics.by_layer
             }
             columns.append(self.statistician.compared(kind, have, statistics.by_layer))
         if TOTAL_VARIATION in self.terms:
-            columns.append(total_variation(images, self.statistician.rules.by_channels))
+            inside = None if region is None else region.inside
+            columns.append(total_variation(images, self.statistician.rules.by_channels, inside))
         return torch.stack(columns, dim=1)
 
     def __call__(self, images: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +20,7 @@ from stst.synthesis.events import Event, FrameDone, IterationDone, Preview, RunS
 from stst.synthesis.noise import NoiseSource, Purpose, noise_of_seeds
 from stst.synthesis.objective import Statistician, Statistics, StstObjective, active_terms
 from stst.synthesis.octaves import Octave, octaves_of, through_octaves
+from stst.synthesis.region import Region, Regions
 from stst.synthesis.rules import frame_order, rules_named
 from stst.video import FrameSequence
 
@@ -68,6 +69,8 @@ class Synthesis:
         Where the arithmetic runs.
     noise
         For tests: replaces the noise of the seeds.
+    regions
+        Where the clip is replaced, the rest stays natural; None for everywhere.
 
     Raises
     ------
@@ -83,8 +86,10 @@ class Synthesis:
         targets: Targets,
         device: torch.device,
         noise: NoiseSource | None = None,
+        regions: Regions | None = None,
     ) -> None:
         self.config = config
+        self.regions = regions
         self.rules = rules_named(config.rules)
         self.streams = {"spatial": spatial, "temporal": temporal}
         self.statistician = Statistician(spatial, temporal, self.rules, config.precision)
@@ -106,7 +111,8 @@ class Synthesis:
             octaves, left_out = octaves_of(
                 self._setting(place), targets.size, self._min_sides(place)
             )
-            self._octaves[frame] = octaves
+            stays = regions is not None and regions.is_empty(self.order[place])
+            self._octaves[frame] = [] if stays else octaves
             self.notes.extend(line for line in left_out if line not in self.notes)
 
     @property
@@ -131,7 +137,7 @@ class Synthesis:
         height, width = self.targets.size
         finish = _FINISHING * height * width if self.config.color_transfer else 0
         return {
-            frame: sum(octave.cost for octave in octaves) + finish
+            frame: sum(octave.cost for octave in octaves) + (finish if octaves else 0)
             for frame, octaves in self._octaves.items()
         }
 
@@ -178,11 +184,11 @@ class Synthesis:
             yield self._done(frame, made, clock.done / clock.total)
 
     def smallest_octave(self) -> Octave:
-        """Give the coarsest octave of the last frame."""
-        return self._octaves[self._frame(self._places()[-1])][0]
+        """Give the coarsest octave of the last frame that is optimised."""
+        return self._octaves[self._frame(self._last_place())][0]
 
     def rehearsal(self, previous: Tensor) -> tuple[StstObjective, Tensor, int]:
-        """Set up the last frame's smallest octave, for measuring.
+        """Set up the smallest octave of the last frame that is optimised, for measuring.
 
         Parameters
         ----------
@@ -198,15 +204,17 @@ class Synthesis:
         int
             h·w.
         """
-        place = self._places()[-1]
+        place = self._last_place()
         config, size = self._setting(place), self.smallest_octave().size
         terms = active_terms(config, first=place == 0)
         small = through_octaves(previous, [size], False)[0].clone()
-        wanted = self._wanted(place, config, terms, [size])[0]
+        region = self._region(place)
+        (here,) = self._through(region, [size])
+        (wanted,) = self._wanted(place, config, terms, [size], region)
         weights = {term: config.term_weight(term) for term in terms}
         tv_weight = self.smallest_octave().config.tv_weight
         objective = StstObjective(
-            self.statistician, wanted, weights, tv_weight, config.equalize, small
+            self.statistician, wanted, weights, tv_weight, config.equalize, small, here
         )
         return objective, small.clone(), size[0] * size[1]
 
@@ -222,13 +230,24 @@ class Synthesis:
         frame, config = self._frame(place), self._setting(place)
         octaves = self._octaves[frame]
         sizes = [octave.size for octave in octaves]
+        region = self._region(place)
+        made.inside = None if region is None else region.inside
+        if region is not None and not octaves:
+            # nothing is inside
+            made.images = region.natural.expand_as(previous)
+            made.losses = previous.new_zeros(len(previous), 0)
+            return
         terms = active_terms(config, first=place == 0)
-        wanted = self._wanted(place, config, terms, sizes)
+        wanted = self._wanted(place, config, terms, sizes, region)
+        regions = self._through(region, sizes)
         befores = through_octaves(previous, sizes, self.rules.chained_resizing)
         images = self._start(place, config, previous)
         shown = time.monotonic()
         for index, octave in enumerate(octaves):
             images = through_octaves(images, [octave.size], False)[0].clone()
+            here = regions[index]
+            if here is not None:
+                images = here.composed(images)
             objective = StstObjective(
                 self.statistician,
                 wanted[index],
@@ -236,11 +255,14 @@ class Synthesis:
                 octave.config.tv_weight,
                 config.equalize,
                 befores[index],
+                here,
             )
             steps = minimized(
                 images,
                 objective,
-                rule=make_rule(config.optimizer, self.rules.std_per_channel),
+                rule=make_rule(
+                    config.optimizer, self.rules.std_per_channel, here.inside if here else None
+                ),
                 iterations=octave.config.iterations,
                 learning_rate=octave.config.learning_rate,
                 schedule=config.optimizer.schedule,
@@ -265,9 +287,11 @@ class Synthesis:
                 raise DivergedError(
                     f"the run diverged at frame {frame}, octave {octave.config.exponent}, {error}"
                 ) from error
+        if region is not None:
+            images = region.composed(images)
         if config.color_transfer:
             target = as_tensor(self.targets.color[self.order[place]], self.device)
-            images = color_transfer(images, target)
+            images = color_transfer(images, target, made.inside)
         made.images = images
 
     def _wanted(
@@ -276,6 +300,7 @@ class Synthesis:
         config: StstConfig,
         terms: tuple[Term, ...],
         sizes: list[tuple[int, int]],
+        region: Region | None,
     ) -> list[dict[Term, Statistics]]:
         """Compute the targets' statistics, per octave."""
         out: list[dict[Term, Statistics]] = [{} for _ in sizes]
@@ -293,7 +318,7 @@ class Synthesis:
                 )
                 pyramid = [torch.stack(pair, dim=1) for pair in zip(before, pyramid, strict=True)]
             for index, frames in enumerate(pyramid):
-                out[index][term] = self.statistician.wanted(term, frames, layers)
+                out[index][term] = self.statistician.wanted(term, frames, layers, region)
         return out
 
     def _start(self, place: int, config: StstConfig, previous: Tensor) -> Tensor:
@@ -304,16 +329,39 @@ class Synthesis:
         blended = config.blend * previous
         if config.blend < 1:
             blended = blended + (1 - config.blend) * self._noise(frame, "blend")
-        return blended
+        if self.regions is None or place == 0:
+            return blended
+        entered = self.regions.entered(self.order[place - 1], self.order[place])
+        if not entered.any():
+            return blended
+        # there the previous frame is natural, and what can be named must not shine through
+        new = torch.from_numpy(entered).to(self.device)
+        return torch.where(new, self._anew(place, "start"), blended)
 
     def _before_all(self) -> Tensor:
         """Give what stands in for the frame before the first one that is optimised."""
-        frame = -self.config.padding_frames
+        images, region = self._anew(0, "previous"), self._region(0)
+        return images if region is None else region.composed(images)
+
+    def _anew(self, place: int, noise: Purpose) -> Tensor:
+        """Give (B, 3, H, W) noise of that purpose, or the target with random phases."""
+        frame = self._frame(place)
         if self.config.start == "noise":
-            return self._noise(frame, "previous")
-        target = as_tensor(self.targets.color[self.order[0]], torch.device("cpu"))
+            return self._noise(frame, noise)
+        target = as_tensor(self.targets.color[self.order[place]], torch.device("cpu"))
         phases = self.noise(frame, "phases")[:, 0]
         return scrambled_by_noise(target, phases).clamp(0, 1).to(self.device)
+
+    def _region(self, place: int) -> Region | None:
+        """Give what is replaced of a frame; None where it is all of it."""
+        return self.regions.at(self.order[place], self.device) if self.regions else None
+
+    def _through(
+        self, region: Region | None, sizes: list[tuple[int, int]]
+    ) -> Sequence[Region | None]:
+        if region is None:
+            return [None] * len(sizes)
+        return region.through(sizes, self.rules.chained_resizing)
 
     def _noise(self, frame: int, purpose: Purpose) -> Tensor:
         return self.noise(frame, purpose).to(self.device)
@@ -322,6 +370,8 @@ class Synthesis:
         images = to_frames(made.images)
         # every step ends with clipping, so what was clipped lies at an end
         clipped = (made.images <= 0) | (made.images >= 1)
+        if made.inside is not None:
+            clipped &= made.inside
         statistics = tuple(
             {
                 "losses": dict(zip(made.terms, losses, strict=True)),
@@ -340,6 +390,10 @@ class Synthesis:
         With padding the first one has no predecessor, stays noise and only serves as one.
         """
         return list(range(min(1, self.config.padding_frames), len(self.order)))
+
+    def _last_place(self) -> int:
+        """Give the last place where anything is optimised."""
+        return max(place for place in self._places() if self._octaves[self._frame(place)])
 
     def _frame(self, place: int) -> int:
         return place - self.config.padding_frames
@@ -364,6 +418,7 @@ class _Made:
 
     images: Tensor
     losses: Tensor
+    inside: Tensor | None = None
     terms: tuple[str, ...] = ()
     iterations: int = 0
 
