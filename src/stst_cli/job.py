@@ -52,7 +52,8 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
     """
     from stst.errors import InputError, StstError
     from stst.synthesis.events import RunStopped
-    from stst_cli.progress import duration, followed, interruptible
+    from stst.clock import duration
+    from stst_cli.progress import followed, interruptible
 
     path = job.folder.path
     try:
@@ -92,7 +93,7 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
 
 def print_plan(job: Job, as_json: bool) -> None:
     """Say what a job would do, and what it would cost."""
-    from stst_cli.progress import duration
+    from stst.clock import duration
 
     job.check_outputs()
     prepared = job.prepare()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from stst.clock import Clock, duration
+
 if TYPE_CHECKING:
     from stst.synthesis.events import Event, RunFinished, RunStopped
 
@@ -69,33 +71,6 @@ def interruptible() -> Iterator[Callable[[], bool]]:
             signal.signal(one, handler)
 
 
-def duration(seconds: float) -> str:
-    """Write a time as h:mm:ss."""
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
-
-
-class _Clock:
-    """Time left, from the share of work done since this process began."""
-
-    def __init__(self) -> None:
-        self.start = time.monotonic()
-        self.first: float | None = None
-
-    def begin(self, progress: float) -> None:
-        """Note what was done already when this process began; the first call counts."""
-        if self.first is None:
-            self.first, self.start = progress, time.monotonic()
-
-    def left(self, progress: float) -> str:
-        """Say how long the rest takes."""
-        self.begin(progress)
-        done = progress - (self.first or 0.0)
-        if done <= 0:
-            return "?"
-        return duration((time.monotonic() - self.start) / done * (1 - progress))
-
-
 def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunStopped:
     from stst.synthesis.events import (
         FrameDone,
@@ -106,7 +81,7 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
         StepDone,
     )
 
-    clock, shown, frames = _Clock(), 0.0, 0
+    clock, shown, frames = Clock(), 0.0, 0
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
         TextColumn("left {task.fields[left]}  {task.fields[losses]}"),
@@ -149,7 +124,7 @@ def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
         StepDone,
     )
 
-    clock, frames, printed = _Clock(), 0, -_QUIET
+    clock, frames, printed = Clock(), 0, -_QUIET
     last: IterationDone | None = None
     for event in events:
         if isinstance(event, RunStarted):

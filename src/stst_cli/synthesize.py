@@ -21,12 +21,17 @@ from stst_cli.options import PATH, pairs, run_options
     help="Another clip for one term: spatial_texture, spatial_content, temporal_texture, "
     "temporal_content, color. Repeatable.",
 )  # fmt: skip
+@click.option(
+    "--mask", metavar="FILE",
+    help="Replace the clip only where this picture or clip is white; the rest stays natural.",
+)  # fmt: skip
 @run_options
 def synthesize(
     natural: Path,
     output: str,
     model: str | None,
     targets: tuple[str, ...],
+    mask: str | None,
     as_json: bool,
     dry_run: bool,
     overwrite: bool,
@@ -44,6 +49,8 @@ def synthesize(
 
     own = model_override(model) if model is not None else {}
     own = {**own, "targets": pairs(targets, "--target")}
+    if mask is not None:
+        own["mask"] = mask
     config = run_config(StstConfig, "fast", own, **options)
     run_command(
         natural, output, config,

@@ -160,7 +160,7 @@ def _followed(events: Iterator[Event]) -> TrainingDone | TrainingStopped:
 
 def _with_lines(events: Iterator[Event]) -> TrainingDone | TrainingStopped:
     from stst.training.job import StepTrained
-    from stst_cli.progress import duration
+    from stst.clock import duration
 
     began, first, shown = time.monotonic(), 0, 0.0
     for event in events:
@@ -180,7 +180,7 @@ def _with_lines(events: Iterator[Event]) -> TrainingDone | TrainingStopped:
 
 
 def _print_result(end: TrainingDone, as_json: bool) -> None:
-    from stst_cli.progress import duration
+    from stst.clock import duration
 
     judged = end.validation
     if as_json:
@@ -206,7 +206,7 @@ def _print_result(end: TrainingDone, as_json: bool) -> None:
 
 
 def _print_plan(job: TrainingJob, as_json: bool) -> None:
-    from stst_cli.progress import duration
+    from stst.clock import duration
 
     job.check()
     estimate, settings = job.estimate(), job.settings

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from stst_cli.progress import duration
+from stst.clock import duration
 
 #: Starts a piece of work, given its name and number of frames; what it gives is called for each.
 Begin = Callable[[str, int], Callable[[object], None]]

@@ -1,0 +1,49 @@
+"""Being told when a viewer's window has been closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
+from qtpy.QtWidgets import QWidget
+
+
+class OnClose(QObject):
+    """Calls a function once, after a window was closed, or when the application ends.
+
+    Parameters
+    ----------
+    window
+        A top-level window; owns the object.
+    call
+        What to do.
+    """
+
+    def __init__(self, window: QWidget, call: Callable[[], None]) -> None:
+        super().__init__(window)
+        self._window = window
+        self._call: Callable[[], None] | None = call
+        window.installEventFilter(self)
+        application = QCoreApplication.instance()
+        assert application is not None
+        application.aboutToQuit.connect(self._closed)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Look whether the window is gone, once the close event has been answered."""
+        if event.type() == QEvent.Type.Close:
+            # the user may still say no
+            QTimer.singleShot(0, self._look)
+        return False
+
+    def _look(self) -> None:
+        try:
+            visible = self._window.isVisible()
+        except RuntimeError:  # deleted
+            visible = False
+        if not visible:
+            self._closed()
+
+    def _closed(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call()

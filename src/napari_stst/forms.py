@@ -1,0 +1,359 @@
+"""Widgets made from a config's model: one for every key, with the key's own words."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Union, get_args, get_origin
+
+from magicgui.widgets import CheckBox, ComboBox, LineEdit, TextEdit
+from pydantic import BaseModel
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from stst.errors import InputError
+
+Tree = dict[str, Any]
+
+_DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class Field(QObject):
+    """One key of a config and its widget.
+
+    Parameters
+    ----------
+    key
+        With dots, e.g. ``spatial.model``.
+    help
+        Shown as a tip.
+    native
+        The Qt widget.
+    read
+        Gives the value, None for "as the config has it by itself".
+    write
+        Shows a value.
+    """
+
+    #: The user has changed it.
+    changed = Signal()
+
+    def __init__(
+        self,
+        key: str,
+        help: str,
+        native: QWidget,
+        read: Callable[[], Any],
+        write: Callable[[Any], None],
+    ) -> None:
+        super().__init__(native)
+        self.key, self.native, self.read, self.write = key, native, read, write
+        native.setToolTip(f"{key}\n\n{help}" if help else key)
+
+    @property
+    def label(self) -> str:
+        """The key's last part, as words."""
+        return self.key.rpartition(".")[2].replace("_", " ")
+
+
+def fields_of(kind: type[BaseModel], leave_out: Sequence[str] = (), prefix: str = "") -> list[Field]:
+    """Make a field for every key of a config's model, those of its tables included.
+
+    Parameters
+    ----------
+    kind
+        The model.
+    leave_out
+        Keys, with dots, that have no field.
+    prefix
+        Of a table's keys.
+    """
+    helps = _helps(kind)
+    out: list[Field] = []
+    for name, info in kind.model_fields.items():
+        key = f"{prefix}{name}"
+        if key in leave_out:
+            continue
+        annotation = info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            out += fields_of(annotation, leave_out, f"{key}.")
+        else:
+            out.append(_field(key, helps.get(name, ""), annotation))
+    return out
+
+
+def read_fields(fields: Sequence[Field]) -> Tree:
+    """Give what fields say as a tree of a config; keys without a value are left out.
+
+    Raises
+    ------
+    InputError
+        If a text that should be TOML is none.
+    """
+    tree: Tree = {}
+    for field in fields:
+        value = field.read()
+        if value is None:
+            continue
+        *tables, name = field.key.split(".")
+        node = tree
+        for table in tables:
+            node = node.setdefault(table, {})
+        node[name] = value
+    return tree
+
+
+def write_fields(fields: Sequence[Field], tree: Mapping[str, Any]) -> None:
+    """Show a tree of a config; fields without a value there become empty."""
+    for field in fields:
+        value: Any = tree
+        for part in field.key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        field.write(value)
+
+
+def _field(key: str, help: str, annotation: Any) -> Field:
+    annotation, optional = _without_none(annotation)
+    if key == "device":
+        return _choice(key, help, _DEVICES)
+    if get_origin(annotation) is Literal:
+        return _choice(key, help, get_args(annotation))
+    if annotation is bool:
+        return _toggle(key, help)
+    if get_origin(annotation) is tuple:
+        inner = get_args(annotation)[0]
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            plain = all(_is_number(one.annotation) for one in inner.model_fields.values())
+            return _table(key, help, inner) if plain else _toml_field(key, help)
+        return _list_field(key, help, inner is not str)
+    return _line(key, help, _is_number(annotation), optional)
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    """Strip ``| None`` and ``Annotated``."""
+    if hasattr(annotation, "__metadata__"):
+        return _without_none(annotation.__origin__)
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = [one for one in get_args(annotation) if one is not type(None)]
+        return _without_none(inner[0])[0], True
+    return annotation, False
+
+
+def _is_number(annotation: Any) -> bool:
+    return _without_none(annotation)[0] in (int, float)
+
+
+def _choice(key: str, help: str, choices: Sequence[str]) -> Field:
+    box = ComboBox(choices=list(choices))
+
+    def write(value: Any) -> None:
+        # a GPU by its number, or what a later version allows: never silently something else
+        if value is not None and value not in box.choices:
+            box.choices = [*box.choices, value]
+        box.value = choices[0] if value is None else value
+
+    return _wrapped(key, help, box, lambda: box.value, write)
+
+
+def _toggle(key: str, help: str) -> Field:
+    box = CheckBox(text="")
+    return _wrapped(key, help, box, lambda: bool(box.value), lambda value: _put(box, bool(value)))
+
+
+def _line(key: str, help: str, number: bool, optional: bool) -> Field:
+    line = LineEdit()
+    if optional:
+        line.native.setPlaceholderText("as it is")
+
+    def read() -> Any:
+        text = line.value.strip()
+        if not text:
+            return None
+        return _parsed(text) if number else text
+
+    return _wrapped(key, help, line, read, lambda value: _put(line, _shown(value)))
+
+
+def _list_field(key: str, help: str, number: bool) -> Field:
+    line = LineEdit()
+    line.native.setPlaceholderText("the model's own")
+
+    def read() -> Any:
+        words = [word.strip() for word in line.value.split(",") if word.strip()]
+        if not words:
+            return None
+        return [_parsed(word) for word in words] if number else words
+
+    def write(value: Any) -> None:
+        _put(line, ", ".join(_shown(one) for one in value or ()))
+
+    return _wrapped(key, help, line, read, write)
+
+
+def _toml_field(key: str, help: str) -> Field:
+    text = TextEdit()
+    text.native.setPlaceholderText(f'[[{key}]]\nrange = "0:1"\n…')
+    text.native.setMaximumHeight(110)
+    text.native.setTabChangesFocus(True)
+
+    def read() -> Any:
+        try:
+            tree = tomllib.loads(text.value)
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{key}: not valid TOML: {error}") from error
+        other = [name for name in tree if name != key]
+        if other:
+            raise InputError(f"{key}: expected [[{key}]], found {other[0]!r}.")
+        return tree.get(key)
+
+    def write(value: Any) -> None:
+        import tomli_w
+
+        _put(text, tomli_w.dumps({key: list(value)}).strip() if value else "")
+
+    return _wrapped(key, help, text, read, write)
+
+
+def _table(key: str, help: str, row: type[BaseModel]) -> Field:
+    table = RowsTable(tuple(row.model_fields))
+    helps = _helps(row)
+    words = "\n".join(f"{name}: {helps[name]}" for name in row.model_fields if name in helps)
+    field = Field(key, "\n\n".join((help, words)).strip(), table, table.rows, table.set_rows)
+    table.changed.connect(field.changed)
+    return field
+
+
+class RowsTable(QWidget):
+    """A list of tables of numbers: a row each, rows can be added and removed.
+
+    Parameters
+    ----------
+    names
+        Of the columns.
+    """
+
+    changed = Signal()
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self._names = names
+        self._table = QTableWidget(0, len(names))
+        self._table.setHorizontalHeaderLabels([name.replace("_", "\n") for name in names])
+        header = self._table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self._table.verticalHeader().hide()
+        self._table.itemChanged.connect(lambda _: self.changed.emit())
+        add, remove = QPushButton("Add"), QPushButton("Remove")
+        add.clicked.connect(self._add)
+        remove.clicked.connect(self._remove)
+        buttons = QHBoxLayout()
+        buttons.addWidget(add)
+        buttons.addWidget(remove)
+        buttons.addStretch()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._table)
+        layout.addLayout(buttons)
+
+    def rows(self) -> list[Tree]:
+        """Give the rows; empty cells are left out."""
+        out = []
+        for row in range(self._table.rowCount()):
+            cells = [self._table.item(row, column) for column in range(len(self._names))]
+            texts = ["" if cell is None else cell.text().strip() for cell in cells]
+            named = zip(self._names, texts, strict=True)
+            out.append({name: _parsed(text) for name, text in named if text})
+        return out
+
+    def set_rows(self, rows: Sequence[Mapping[str, Any]] | None) -> None:
+        """Show other rows."""
+        self._table.blockSignals(True)
+        self._table.setRowCount(0)
+        for row in rows or ():
+            self._insert([_shown(row.get(name)) for name in self._names])
+        self._table.blockSignals(False)
+        self._fit()
+
+    def _insert(self, texts: Sequence[str]) -> None:
+        place = self._table.rowCount()
+        self._table.insertRow(place)
+        for column, text in enumerate(texts):
+            self._table.setItem(place, column, QTableWidgetItem(text))
+
+    def _add(self) -> None:
+        # coarser ones come first, so that a new one is like the coarsest and one below
+        rows = self.rows()
+        first = dict(rows[0]) if rows else {"exponent": 1, "iterations": 50, "learning_rate": 0.02}
+        if isinstance(first.get("exponent"), int):
+            first["exponent"] -= 1
+        self.set_rows([first, *rows])
+        self.changed.emit()
+
+    def _remove(self) -> None:
+        chosen = self._table.currentRow()
+        self._table.removeRow(max(chosen, 0))
+        self._fit()
+        self.changed.emit()
+
+    def _fit(self) -> None:
+        rows = sum(self._table.rowHeight(row) for row in range(self._table.rowCount()))
+        header = self._table.horizontalHeader().sizeHint().height()
+        self._table.setFixedHeight(rows + header + 4)
+
+
+def titled(title: str) -> QLabel:
+    """Make the heading of a group of fields."""
+    label = QLabel(f"<b>{title}</b>")
+    label.setContentsMargins(0, 6, 0, 0)
+    return label
+
+
+def _wrapped(
+    key: str, help: str, widget: Any, read: Callable[[], Any], write: Callable[[Any], None]
+) -> Field:
+    field = Field(key, help, widget.native, read, write)
+    # the widget is Python's alone: without this it would be collected, and its native with it
+    field.widget = widget  # type: ignore[attr-defined]
+    widget.changed.connect(lambda _: field.changed.emit())
+    return field
+
+
+def _put(widget: Any, value: Any) -> None:
+    widget.value = value
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _parsed(text: str) -> Any:
+    """Read a number as TOML does; what is none stays text, so that the config can refuse it."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _helps(kind: type[BaseModel]) -> dict[str, str]:
+    """Read what a docstring says of each attribute, those of the base classes included."""
+    found: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        text = inspect.cleandoc(one.__doc__ or "")
+        _, _, section = text.partition("Attributes\n----------\n")
+        for entry in re.split(r"\n(?=\S)", section):
+            names, _, body = entry.partition("\n")
+            words = " ".join(body.split()).replace("``", "")
+            found |= {name.strip(): words for name in names.split(",") if words}
+    return found

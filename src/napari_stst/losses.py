@@ -1,0 +1,102 @@
+"""The losses of a run, drawn while it lasts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import pyqtgraph as pg
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_stst.theme import Colors
+
+#: Names of the terms, short enough for a legend.
+SHORT = {
+    "spatial_texture": "spatial",
+    "spatial_content": "spatial content",
+    "temporal_texture": "temporal",
+    "temporal_content": "temporal content",
+    "total_variation": "variation",
+}
+
+_MOST = 2000  # points of a curve
+_EVERY_MS = 250
+
+
+class LossPlot(QWidget):
+    """Every term's weighted loss over the share of the work, on a logarithmic axis.
+
+    Parameters
+    ----------
+    colors
+        Of the viewer's theme.
+    """
+
+    def __init__(self, colors: Colors) -> None:
+        super().__init__()
+        self._plot = pg.PlotWidget()
+        self._plot.setMenuEnabled(False)
+        self._plot.setMouseEnabled(x=False, y=False)
+        self._plot.hideButtons()
+        self._plot.setLogMode(y=True)
+        self._plot.setLabel("bottom", "% done")
+        self._plot.setLabel("left", "loss")
+        self._legend = self._plot.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-6)
+        self._values: dict[str, list[tuple[float, float]]] = {}
+        self._curves: dict[str, pg.PlotDataItem] = {}
+        self._colors = colors
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._plot)
+        # losses come faster than anyone reads; drawing takes time from the viewer
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_EVERY_MS)
+        self._timer.timeout.connect(self._draw)
+        self.set_colors(colors)
+
+    def clear(self) -> None:
+        """Begin anew."""
+        for curve in self._curves.values():
+            self._plot.removeItem(curve)
+        self._legend.clear()
+        self._values, self._curves = {}, {}
+
+    def add(self, losses: Mapping[str, float], progress: float) -> None:
+        """Add a point to every curve.
+
+        Parameters
+        ----------
+        losses
+            By term.
+        progress
+            Share of the work that is done, 0 to 1.
+        """
+        for term, value in losses.items():
+            points = self._values.setdefault(term, [])
+            if value > 0 and math.isfinite(value):
+                points.append((100 * progress, value))
+            if len(points) > _MOST:
+                del points[::2]
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def set_colors(self, colors: Colors) -> None:
+        """Go with another theme."""
+        self._colors = colors
+        self._plot.setBackground(colors.background)
+        for side in ("bottom", "left"):
+            axis = self._plot.getAxis(side)
+            axis.setPen(colors.lines)
+            axis.setTextPen(colors.text)
+        self._legend.setLabelTextColor(colors.text)
+
+    def _draw(self) -> None:
+        for place, (term, points) in enumerate(self._values.items(), start=1):
+            if term not in self._curves:
+                pen = pg.mkPen(self._colors.clip(place), width=1.5)
+                self._curves[term] = self._plot.plot(pen=pen, name=SHORT.get(term, term))
+            if points:
+                x, y = zip(*points, strict=True)
+                self._curves[term].setData(x, y)

@@ -1,0 +1,246 @@
+"""Making one stimulus: a task in the background and the layers that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from napari.layers import Image
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QObject, Signal
+
+from napari_stst.arrange import lay_over, side_by_side
+from napari_stst.background.messages import (
+    Failed,
+    Message,
+    Picture,
+    Result,
+    Started,
+    Step,
+    Stopped,
+)
+from napari_stst.background.task import Task
+from napari_stst.layers import layer_of
+from stst.clock import Clock
+from stst.outputs import RunFolder, outputs_for
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+State = Literal["waiting", "running", "paused", "done", "stopped", "failed"]
+ACTIVE: tuple[State, ...] = ("running", "paused")
+#: What can be taken up again where its run folder is still there.
+ENDED_EARLY: tuple[State, ...] = ("stopped", "failed")
+
+_GREY = 128
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be made.
+
+    Attributes
+    ----------
+    natural, output
+        The clip, and the name of the master.
+    config
+        Of the method, as pydantic dumps it for JSON.
+    overwrite, resume
+        As on the command line.
+    """
+
+    natural: Path
+    output: str
+    config: Mapping[str, Any]
+    overwrite: bool = False
+    resume: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lives until it is whole."""
+        return outputs_for(self.output, (0,))[0].named(".run")
+
+    def can_resume(self) -> bool:
+        """Say whether there is an unfinished run."""
+        return (RunFolder(self.folder).path / "job.json").exists()
+
+
+class Making(QObject):
+    """One order: waits, runs, and ends.
+
+    Parameters
+    ----------
+    viewer
+        That shows the result.
+    order
+        What is to be made.
+    natural
+        The layer of the natural clip, if there is one.
+    arrange
+        Whether the natural clip and the results are put beside each other.
+    parent
+        Owns the object.
+    """
+
+    #: State, progress or text have changed.
+    changed = Signal()
+    #: The loss of every term, and the share of the work that is done.
+    losses = Signal(dict, float)
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        order: Order,
+        natural: Image | None = None,
+        arrange: bool = True,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.viewer, self.order, self.natural, self.arrange = viewer, order, natural, arrange
+        self.state: State = "waiting"
+        self.progress = 0.0
+        self.text = "waiting"
+        self.layers: list[Image] = []
+        self.follow = True
+        self._clock = Clock()
+        self._task: Task | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        order = self.order
+        self._clock = Clock()
+        self._task = Task(
+            "make",
+            self,
+            natural=str(order.natural),
+            output=order.output,
+            config=dict(order.config),
+            overwrite=order.overwrite,
+            resume=order.resume,
+        )
+        self._task.message.connect(self._heard)
+        self._become("running", "starting")
+
+    def pause(self) -> None:
+        """Wait after this step."""
+        if self._task is not None and self.state == "running":
+            self._task.pause()
+            self._clock.hold()
+            self._become("paused", "paused")
+
+    def go(self) -> None:
+        """Go on."""
+        if self._task is not None and self.state == "paused":
+            self._task.go()
+            self._clock.go()
+            self._become("running", "going on")
+
+    def cancel(self) -> None:
+        """Stop after this step; what is finished is kept."""
+        if self.state == "waiting":
+            self._become("stopped", "cancelled before it began")
+        elif self._task is not None and self.state in ACTIVE:
+            self._task.stop()
+            self.text = "stopping"
+            self.changed.emit()
+
+    def close(self) -> None:
+        """Stop at once, where the viewer is closed."""
+        self.changed.disconnect()
+        if self._task is not None:
+            self._task.message.disconnect()
+            self._task.close()
+
+    @property
+    def time_left(self) -> str:
+        """How long the rest takes, as h:mm:ss or ``?``."""
+        return self._clock.left(self.progress)
+
+    def _become(self, state: State, text: str) -> None:
+        self.state, self.text = state, text
+        self.changed.emit()
+
+    def _heard(self, message: Message) -> None:
+        if isinstance(message, Started):
+            self._show(message)
+        elif isinstance(message, Step):
+            self.progress = message.progress
+            self._clock.begin(message.progress)
+            if self.state == "running":
+                self.text = message.what
+            if message.losses:
+                self.losses.emit(dict(message.losses), message.progress)
+            self.changed.emit()
+        elif isinstance(message, Picture):
+            self._draw(message)
+        elif isinstance(message, Result):
+            self._finish(message.value)
+        elif isinstance(message, Stopped):
+            self._become("stopped", f"stopped; what is finished is kept in {self.order.folder}")
+        elif isinstance(message, Failed):
+            self._fail(message)
+
+    def _show(self, run: Started) -> None:
+        stem = outputs_for(self.order.output, (0,))[0].named("").name
+        for note in run.notes:
+            show_info(note)
+        for sample, seed in enumerate(run.seeds):
+            frames = np.full((run.frames, *run.size, 3), _GREY, np.uint8)
+            frames[: run.done.shape[1]] = run.done[sample]
+            name = stem if len(run.seeds) == 1 else f"{stem} (seed {seed})"
+            layer = Image(frames, name=name, rgb=True, metadata={"fps": run.fps})
+            if self.natural is not None:
+                lay_over(layer, self.natural, self._first_frame())
+            self.viewer.add_layer(layer)
+            self.layers.append(layer)
+        if self.arrange:
+            natural = [self.natural] if self.natural in self.viewer.layers else []
+            side_by_side(self.viewer, [*natural, *self.layers])
+
+    def _first_frame(self) -> int:
+        """Give the natural clip's frame that the first frame is made of."""
+        wanted = (self.order.config.get("input") or {}).get("frames") or ":"
+        return int(str(wanted).split(":")[0] or 0)
+
+    def _draw(self, picture: Picture) -> None:
+        if picture.frame < 0 and picture.finished:
+            return
+        frame = max(picture.frame, 0)
+        for layer, image in zip(self.layers, picture.images, strict=True):
+            height, width = layer.data.shape[1:3]
+            rows = np.arange(height) * image.shape[0] // height
+            columns = np.arange(width) * image.shape[1] // width
+            layer.data[frame] = image[rows[:, None], columns]
+        shown = [layer for layer in self.layers if layer in self.viewer.layers]
+        if not shown:
+            return
+        if self.follow:
+            first = shown[0]
+            self.viewer.dims.set_point(0, first.translate[0] + frame * first.scale[0])
+        for layer in shown:
+            if layer.visible:
+                layer.refresh(thumbnail=picture.finished, highlight=False, extent=False)
+
+    def _finish(self, result: Mapping[str, Any]) -> None:
+        for layer, output in zip(self.layers, result["outputs"], strict=True):
+            # from now on the layer is the file: what is looked at is what is measured
+            data, options, _ = layer_of(output["master"])
+            layer.data = data
+            layer.metadata = options["metadata"]
+        for warning in result["warnings"]:
+            show_warning(warning)
+        self.progress = 1.0
+        self._become("done", "done: " + ", ".join(one["master"] for one in result["outputs"]))
+
+    def _fail(self, failure: Failed) -> None:
+        kept = self.order.can_resume() and bool(self.layers)
+        text = failure.text
+        if kept:
+            text += f" What is finished is kept in {self.order.folder}."
+        show_error(text)
+        if failure.details:
+            print(failure.details)
+        self._become("failed", text)

@@ -1,0 +1,108 @@
+"""A region that was drawn in the viewer, as a mask of the natural clip's pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stst.errors import InputError
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+Mask = npt.NDArray[np.bool_]
+
+
+def is_region(layer: Any) -> bool:
+    """Say whether a layer can say where the natural clip is replaced."""
+    from napari.layers import Labels, Shapes
+
+    return isinstance(layer, Labels | Shapes)
+
+
+def mask_of(layer: Any, natural: Image) -> Mask:
+    """Turn a Shapes or Labels layer into a mask.
+
+    Shapes hold for all frames, and so do labels that were painted on a single one; labels on
+    several frames hold for these.
+
+    Parameters
+    ----------
+    layer
+        Where anything is drawn is inside.
+    natural
+        The clip.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, (H, W), or (T, H, W) where it differs from frame to frame.
+
+    Raises
+    ------
+    InputError
+        If nothing is drawn, or nothing of it inside the clip.
+    """
+    from napari.layers import Shapes
+
+    mask = _of_shapes(layer, natural) if isinstance(layer, Shapes) else _of_labels(layer, natural)
+    if not mask.any():
+        raise InputError(
+            f"the layer {layer.name!r} marks no pixel of the clip {natural.name!r}. Draw the region "
+            "on the clip, or choose none."
+        )
+    return mask
+
+
+def _of_shapes(layer: Any, natural: Image) -> Mask:
+    from napari.layers import Shapes
+
+    rows, columns = _places(layer, natural)
+    size = (max(1, int(rows.max()) + 1), max(1, int(columns.max()) + 1))
+    # time does not matter, and masks over time would be large
+    flat = Shapes([corners[:, -2:] for corners in layer.data], shape_type=layer.shape_type)
+    drawn = np.zeros(size, bool)
+    if len(flat.data):
+        drawn = np.asarray(flat.to_masks(mask_shape=size)).any(axis=0)
+    return _sampled(drawn, rows, columns)
+
+
+def _of_labels(layer: Any, natural: Image) -> Mask:
+    rows, columns = _places(layer, natural)
+    marked = np.asarray(layer.data) != 0
+    if marked.ndim == 2:
+        return _sampled(marked, rows, columns)
+    painted = [frame for frame in range(len(marked)) if marked[frame].any()]
+    if len(painted) <= 1 or (marked == marked[0]).all():
+        return _sampled(marked.any(axis=0), rows, columns)
+    length = natural.data.shape[0]
+    out = np.zeros((length, *natural.data.shape[1:3]), bool)
+    for frame in range(length):
+        world = natural.translate[0] + frame * natural.scale[0]
+        there = round((world - layer.translate[0]) / layer.scale[0])
+        if 0 <= there < len(marked):
+            out[frame] = _sampled(marked[there], rows, columns)
+    return out
+
+
+def _places(layer: Any, natural: Image) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_]]:
+    """Give the rows and columns of a layer that the natural clip's rows and columns lie on."""
+    out = []
+    for axis in (-2, -1):
+        offset = 1 if natural.rgb else 0  # an RGB layer's data has one axis more than its world
+        length = natural.data.shape[axis - offset]
+        world = natural.translate[axis] + np.arange(length) * natural.scale[axis]
+        out.append(np.round((world - layer.translate[axis]) / layer.scale[axis]).astype(int))
+    return out[0], out[1]
+
+
+def _sampled(drawn: Mask, rows: npt.NDArray[np.int_], columns: npt.NDArray[np.int_]) -> Mask:
+    inside_rows = (rows >= 0) & (rows < drawn.shape[0])
+    inside_columns = (columns >= 0) & (columns < drawn.shape[1])
+    out = np.zeros((len(rows), len(columns)), bool)
+    out[np.ix_(inside_rows, inside_columns)] = drawn[
+        np.ix_(rows[inside_rows], columns[inside_columns])
+    ]
+    return out

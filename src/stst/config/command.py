@@ -1,0 +1,88 @@
+"""The command line that has the same config."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stst.config.schema import METHODS, RunConfig
+from stst.config.sources import MODEL_PAIRS, build, merged, model_override, preset_text
+
+_COMMANDS = {"stst": "synthesize", "stps": "scramble"}
+_OPTIONS = ("seed", "samples", "device", "precision")
+
+
+def command_words(config: RunConfig, preset: str, natural: str, output: str) -> list[str]:
+    """Give the words of the command that makes the same stimulus.
+
+    Parameters
+    ----------
+    config
+        What is to be done.
+    preset
+        What the command starts from; everything else is an option of its own.
+    natural, output
+        The clip, and the name of the master.
+
+    Returns
+    -------
+    list of str
+        For `shlex.join`.
+    """
+    tree = tomllib.loads(preset_text(preset))
+    wanted = _plain(config)
+    words = ["stst", _COMMANDS[config.method], natural, "-o", output, "--preset", preset]
+    base = _plain(build(tree, METHODS[config.method]))
+    for name, (spatial, temporal) in MODEL_PAIRS.items():
+        pair = (spatial, temporal)
+        if _models(wanted) == pair and _models(base) != pair:
+            words += ["--model", name]
+            base = _plain(build(merged(tree, model_override(name)), METHODS[config.method]))
+    for key in _OPTIONS:
+        if wanted[key] != base[key]:
+            words += [f"--{key}", str(wanted[key])]
+    for key, value in wanted.get("input", {}).items():
+        words += [f"--{key.replace('_', '-')}", str(value)]
+    for term, path in wanted.get("targets", {}).items():
+        words += ["--target", f"{term}={path}"]
+    if "mask" in wanted:
+        words += ["--mask", wanted["mask"]]
+    own = {"method", "input", "targets", "mask", *_OPTIONS}
+    for key, value in _differences(base, wanted):
+        if key.partition(".")[0] not in own:
+            words += ["--set", f"{key}={_toml(value)}"]
+    return words
+
+
+def _plain(config: RunConfig) -> dict[str, Any]:
+    tree: dict[str, Any] = config.model_dump(mode="json", exclude_none=True)
+    return tree
+
+
+def _models(tree: Mapping[str, Any]) -> tuple[str, str] | None:
+    if "spatial" not in tree:
+        return None
+    return tree["spatial"]["model"], tree["temporal"]["model"]
+
+
+def _differences(
+    base: Mapping[str, Any], wanted: Mapping[str, Any], where: str = ""
+) -> Iterator[tuple[str, Any]]:
+    for key, value in wanted.items():
+        before = base.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            yield from _differences(before, value, f"{where}{key}.")
+        elif value != before:
+            yield f"{where}{key}", value
+
+
+def _toml(value: Any) -> str:
+    """Write a value as it stands behind the sign in a line of TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(one) for one in value) + "]"
+    # numbers, true and false, and strings are written alike in both
+    return json.dumps(value)
