@@ -27,6 +27,7 @@ from stst.synthesis.events import (
     RunStarted,
     RunStopped,
 )
+from stst.synthesis.mask import open_mask
 from stst.video import LazyVideo, check_video_output, write_preview, write_video
 
 #: Share of clipped values above which a sidecar carries a warning.
@@ -44,7 +45,7 @@ class Job:
     output
         Name of the master; with several samples, every name gets ``_seedN``.
     config
-        What is to be done. Paths of targets are as given by the user.
+        What is to be done. Paths of targets and mask are as given by the user.
     overwrite
         Whether existing outputs may be replaced.
     resume
@@ -79,10 +80,12 @@ class Job:
 
     def paths(self) -> dict[str, Path]:
         """Give the input files by role."""
-        targets = {}
+        others = {}
         if isinstance(self.config, StstConfig):
-            targets = self.config.targets.model_dump(exclude_none=True)
-        return {"natural": self.natural, **{role: Path(path) for role, path in targets.items()}}
+            others = self.config.targets.model_dump(exclude_none=True)
+            if self.config.mask is not None:
+                others["mask"] = self.config.mask
+        return {"natural": self.natural, **{role: Path(path) for role, path in others.items()}}
 
     def check_outputs(self) -> None:
         """Refuse outputs that exist or cannot be written, before any work.
@@ -115,6 +118,9 @@ class Job:
             wanted = self.config.input
             opened: dict[Path, LazyVideo] = {}
             for role, path in self.paths().items():
+                if role == "mask":
+                    self._clips[role] = open_mask(path, self._clips["natural"], wanted)
+                    continue
                 if path not in opened:
                     opened[path] = LazyVideo(path, wanted.frames, wanted.max_side)
                 self._clips[role] = opened[path]
@@ -213,6 +219,7 @@ class Job:
         if "targets" in config:
             paths = {one.role: one.described(folder)["path"] for one in inputs}
             config["targets"] = {role: paths[role] for role in config["targets"]}
+            config |= {"mask": paths["mask"]} if "mask" in paths else {}
         return {
             "method": prepared.config.method,
             "config": config,
@@ -272,7 +279,8 @@ class Job:
         """Say what a user should know beforehand: octaves left out, how clips were decoded."""
         notes = list(prepared.process.notes)
         for role, video in self.clips().items():
-            notes.extend(f"{role}: {note}" for note in video.source.notes)
+            if role != "mask":  # how its colours were read does not matter
+                notes.extend(f"{role}: {note}" for note in video.source.notes)
         return list(dict.fromkeys(notes))
 
 

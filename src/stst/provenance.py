@@ -25,7 +25,7 @@ class Input:
     Attributes
     ----------
     role
-        ``"natural"``, a loss term, or ``"color"``.
+        ``"natural"``, a loss term, ``"color"`` or ``"mask"``.
     path
         The file or folder.
     record

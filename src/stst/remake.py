@@ -58,9 +58,11 @@ def job_of_sidecar(
     check_trust(tree, trusted, str(sidecar))
     recorded = _by_role(content, sidecar)
     paths = _located(sidecar, recorded, inputs or {})
-    targets = {role: str(path) for role, path in paths.items() if role != "natural"}
-    if targets:
-        tree["targets"] = targets
+    others = {role: str(path) for role, path in paths.items() if role != "natural"}
+    if "mask" in others:
+        tree["mask"] = others.pop("mask")
+    if others:
+        tree["targets"] = others
     tree["device"] = device or str(content["environment"].get("device", "auto")).split(" ")[0]
     config = build(tree, METHODS[method], str(sidecar))
     seed = content.get("seed", config.seed)
@@ -149,7 +151,7 @@ def _located(
         path = given.get(role, sidecar.parent / str(record["path"]))
         if not path.exists():
             raise InputError(
-                f"{sidecar}: the {role} clip is not at {path}. Say where it is: "
+                f"{sidecar}: the {_called(role)} is not at {path}. Say where it is: "
                 f"--input {role}=PATH."
             )
         paths[role] = path
@@ -161,7 +163,11 @@ def _check_same(
 ) -> None:
     if found["frames_sha256"] != recorded["frames_sha256"]:
         raise InputError(
-            f"{path}: its frames are not those of the recorded {role} clip (recorded sha256 "
+            f"{path}: its frames are not those of the recorded {_called(role)} (recorded sha256 "
             f"{str(recorded['frames_sha256'])[:12]}…, found {found['frames_sha256'][:12]}…). "
-            f"Give the clip that was used: --input {role}=PATH."
+            f"Give the one that was used: --input {role}=PATH."
         )
+
+
+def _called(role: str) -> str:
+    return role if role == "mask" else f"{role} clip"

@@ -246,6 +246,11 @@ class StstConfig(RunConfig):
         Whether each finished frame takes the colours of its target.
     frames
         Overrides for ranges of frames; a later one wins.
+    targets
+        Clips that replace the natural one for single terms.
+    mask
+        A picture or clip that is white where the natural clip is replaced; everything else stays
+        natural. None replaces all of it.
     """
 
     method: Literal["stst"] = "stst"
@@ -264,6 +269,7 @@ class StstConfig(RunConfig):
     color_transfer: bool = True
     frames: tuple[FrameOverride, ...] = ()
     targets: TargetsConfig = TargetsConfig()
+    mask: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -13,6 +13,7 @@ from stst.models import Kind, LoadedStream, load_stream, resolved
 from stst.process import Prepared, refuse_input, run_in_memory
 from stst.synthesis.estimate import estimated
 from stst.synthesis.events import Event
+from stst.synthesis.mask import MaskArray, mask_video, regions_of
 from stst.synthesis.stst import Synthesis, Targets
 from stst.video import Clip, LazyVideo, Video
 
@@ -23,17 +24,19 @@ def prepare(clips: Mapping[str, Clip], config: StstConfig) -> Prepared:
     Parameters
     ----------
     clips
-        ``"natural"``, and by the name of a term (or ``"color"``) every clip that replaces it.
+        ``"natural"``, by the name of a term (or ``"color"``) every clip that replaces it, and
+        ``"mask"`` where only a region is made.
     config
         What is to be done; frame range and size have been applied to the clips already.
 
     Raises
     ------
     InputError
-        If clips disagree in size, length or rate, a frame is too small, a model or layer is
-        missing, or the device cannot do what is asked.
+        If clips disagree in size, length or rate, a frame is too small, a mask is empty, a model
+        or layer is missing, or the device cannot do what is asked.
     """
     targets, fps = _targets(clips, config)
+    regions, notes = regions_of(clips)
     device = pick_device(config.device)
     with numerics(device, config.precision):
         loaded: dict[Kind, LoadedStream | None] = {
@@ -44,7 +47,10 @@ def prepare(clips: Mapping[str, Clip], config: StstConfig) -> Prepared:
         }
         config = resolved(config, loaded)
         streams = {kind: one.stream.to(device) if one else None for kind, one in loaded.items()}
-        synthesis = Synthesis(config, streams["spatial"], streams["temporal"], targets, device)
+        synthesis = Synthesis(
+            config, streams["spatial"], streams["temporal"], targets, device, regions=regions
+        )
+    synthesis.notes.extend(notes)
     weights = tuple(one.weights for one in loaded.values() if one and one.weights)
     return Prepared(synthesis, config, fps, weights, device, partial(estimated, synthesis))
 
@@ -55,7 +61,8 @@ def _targets(clips: Mapping[str, Clip], config: StstConfig) -> tuple[Targets, Fr
     by_term = {term: term if term in clips else "natural" for term in TERMS}
     active = [by_term[term] for term in TERMS if config.term_used(term)]
     color = "color" if "color" in clips else active[0]
-    used = sorted({*active, color})
+    # with a mask the natural clip stays around what is made
+    used = sorted({*active, color, *(("natural",) if "mask" in clips else ())})
     first = clips[used[0]]
     for role in used[1:]:
         for what, here, there in (
@@ -77,7 +84,7 @@ def _targets(clips: Mapping[str, Clip], config: StstConfig) -> tuple[Targets, Fr
 
 def _check_roles(clips: Mapping[str, Clip], config: StstConfig) -> None:
     for role, video in clips.items():
-        if role not in ("natural", "color", *TERMS):
+        if role not in ("natural", "color", "mask", *TERMS):
             raise InputError(
                 f"--target {role}: there is no such term. There are: {', '.join(TERMS)}, color."
             )
@@ -108,6 +115,7 @@ def synthesize(
     config: StstConfig | str = "fast",
     targets: Mapping[str, Video] | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
+    mask: Video | MaskArray | None = None,
 ) -> list[Video]:
     """Make metamers in memory.
 
@@ -121,6 +129,10 @@ def synthesize(
         Other clips by the name of a term or ``"color"``.
     on_event
         Called with every event of the run, e.g. to show progress.
+    mask
+        Where the natural clip is replaced, (H, W) for all frames or (T, H, W): True, or from 128
+        to 255. Of a `Video` the mean of red, green and blue counts. The rest stays natural, bit
+        by bit. None replaces everything.
 
     Returns
     -------
@@ -130,7 +142,8 @@ def synthesize(
     Raises
     ------
     InputError
-        See `prepare`; also if the config has ``input`` or ``targets``, which hold for files only.
+        See `prepare`; also if the config has ``input``, ``targets`` or ``mask``, which hold for
+        files only.
     DivergedError
         If a loss is no longer finite.
     """
@@ -141,4 +154,9 @@ def synthesize(
         raise InputError(
             'config.targets applies to files. Give clips: targets={"color": read_video(path)}.'
         )
-    return run_in_memory(prepare({"natural": natural, **(targets or {})}, config), on_event)
+    if config.mask is not None:
+        raise InputError("config.mask applies to files. Give an array: mask=array.")
+    clips = {"natural": natural, **(targets or {})}
+    if mask is not None:
+        clips["mask"] = mask_video(mask, natural.fps)
+    return run_in_memory(prepare(clips, config), on_event)

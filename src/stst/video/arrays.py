@@ -186,6 +186,11 @@ def _check_layout(
             f"{path} holds {dtype} values; only uint8 is read. Convert it first: "
             "np.rint(255 * frames).astype(np.uint8) for values in [0, 1]."
         )
+    if dtype == np.bool_:
+        raise InputError(
+            f"{path} holds bool values; only uint8 is read. Save them as black and white: "
+            "np.where(frames, 255, 0).astype(np.uint8)."
+        )
     if dtype != np.uint8:
         raise InputError(
             f"{path} holds {dtype} values; only uint8 (8 bits per channel) is read. Scale it to "

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from stst.types import Frames
-from stst.video.clip import SourceInfo
+from stst.video.clip import SourceInfo, VideoInfo
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.read import Rate, open_video
 from stst.video.reader import VideoReader
@@ -64,6 +64,8 @@ class LazyVideo:
     ----------
     path, frames, max_side, fps, resample_fps
         As in `stst.read_video`.
+    picture
+        As in `stst.open_video`.
 
     Attributes
     ----------
@@ -87,8 +89,9 @@ class LazyVideo:
         max_side: int | None = None,
         fps: Rate | None = None,
         resample_fps: Rate | None = None,
+        picture: bool = False,
     ) -> None:
-        self._reader = open_video(path, max_side=max_side, fps=fps, resample_fps=resample_fps)
+        self._reader = open_video(path, max_side, fps, resample_fps, picture)
         try:
             self.start, self._stop = parse_range(frames, len(self._reader), str(path))
         except BaseException:
@@ -113,6 +116,11 @@ class LazyVideo:
     def width(self) -> int:
         """Width in pixels."""
         return self._reader.width
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the whole file says about itself."""
+        return self._reader.info
 
     @property
     def source(self) -> SourceInfo:

@@ -28,7 +28,10 @@ RATE_FILE = "video.json"
 
 @dataclass(frozen=True)
 class Sequence:
-    """The pictures of a folder in order, their common size and their rate in Hz, if known."""
+    """The pictures of a folder in order, their common size and their rate in Hz, if known.
+
+    A picture by itself is its own folder.
+    """
 
     folder: Path
     files: list[Path]
@@ -54,6 +57,17 @@ def picture_sequence(folder: Path) -> Sequence:
                 f"{sizes[0][0]}x{sizes[0][1]}. All pictures of a clip must have one size."
             )
     return Sequence(folder, files, *sizes[0], _folder_rate(folder))
+
+
+def single_picture(file: Path) -> Sequence:
+    """Take one picture for a clip of one frame, which has no rate.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    return Sequence(file, [file], *_header_size(file), None)
 
 
 def probe_pictures(sequence: Sequence) -> VideoInfo:

@@ -11,7 +11,13 @@ from stst.video.arrays import ARRAY_SUFFIXES, open_array, probe_array
 from stst.video.clip import Video, VideoInfo
 from stst.video.container import ContainerReader
 from stst.video.ffmpeg import VIDEO_SUFFIXES
-from stst.video.pictures import PictureReader, picture_sequence, probe_pictures
+from stst.video.pictures import (
+    PICTURE_SUFFIXES,
+    PictureReader,
+    picture_sequence,
+    probe_pictures,
+    single_picture,
+)
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.rates import parse_rate
 from stst.video.reader import ResampledReader, VideoReader
@@ -67,6 +73,7 @@ def open_video(
     max_side: int | None = None,
     fps: Rate | None = None,
     resample_fps: Rate | None = None,
+    picture: bool = False,
 ) -> VideoReader:
     """Open a clip for frame-exact access without reading it into memory.
 
@@ -74,6 +81,8 @@ def open_video(
     ----------
     path, max_side, fps, resample_fps
         As in `read_video`.
+    picture
+        Whether the file may also be a single picture, a clip of one frame; it needs `fps`.
 
     Returns
     -------
@@ -85,7 +94,7 @@ def open_video(
     InputError
         If the file cannot be read exactly; the message says what to do.
     """
-    path = _existing(path)
+    path = _existing(path, picture)
     rate = None if fps is None else parse_rate(fps, "--fps")
     if resample_fps is None:
         return _opened(path, rate, max_side, any_rate=False)
@@ -130,16 +139,18 @@ def _opened(path: Path, rate: Fraction | None, max_side: int | None, any_rate: b
         return PictureReader(picture_sequence(path), rate, max_side)
     if path.suffix.lower() in ARRAY_SUFFIXES:
         return open_array(path, rate, max_side)
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return PictureReader(single_picture(path), rate, max_side)
     return ContainerReader(path, rate, max_side, any_rate)
 
 
-def _existing(path: Path | str) -> Path:
+def _existing(path: Path | str, picture: bool = False) -> Path:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path} does not exist. Check the name and the folder.")
     if path.is_dir():
         return path
-    allowed = (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES)
+    allowed = (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES, *(PICTURE_SUFFIXES if picture else ()))
     if path.suffix.lower() not in allowed:
         raise InputError(
             f"{path}: '{path.suffix}' is no known kind of clip. Allowed are {', '.join(allowed)} "
