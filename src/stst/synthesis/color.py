@@ -81,11 +81,12 @@ def color_transfer(pictures: Tensor, references: Tensor, inside: Tensor | None =
         return made.to(device=pictures.device, dtype=pictures.dtype)
     here = inside.to(device)
     places = here[0, 0]
-    colors = exact.clone()
     # as pictures of one row
-    colors[..., places] = distribution_transfer(
-        exact[..., places][..., None, :], wanted[..., places][..., None, :]
-    )[..., 0, :]
+    before, there = (one[..., places][..., None, :] for one in (exact, wanted))
+    after = distribution_transfer(before, there)
+    # outside the mean change, so that coarse levels, whose pixels mix both, are not held back
+    colors = exact + (after - before).mean(dim=(2, 3), keepdim=True)
+    colors[..., places] = after[..., 0, :]
     made = regrain(exact, colors, here).to(device=pictures.device, dtype=pictures.dtype)
     return torch.where(inside, made, pictures)
 
@@ -172,8 +173,8 @@ def regrain(pictures: Tensor, colors: Tensor, inside: Tensor | None = None) -> T
     colors
         (B, 3, H, W), after distribution transfer.
     inside
-        (1, 1, H, W) bool: the other pixels are held as in `pictures`, on every level. None for
-        all.
+        (1, 1, H, W) bool: gradients between these pixels and the others do not count, so that
+        neither bleeds into the other. None for all.
 
     Returns
     -------
@@ -205,6 +206,10 @@ def _solved(
     psi = (256 * size / 5).clamp_max(1)
     phi = 30 * 2.0**-level / (1 + 10 * size)
     weights = [(phi + one) / 2 for one in _neighbours(phi)]
+    if inside is not None:
+        side = inside.to(phi.dtype)
+        sides = _neighbours(side)
+        weights = [weight * (one == side) for weight, one in zip(weights, sides, strict=True)]
     scale = psi + sum(weights[1:], weights[0]) + 1e-6
     # everything that stays the same over the iterations
     drift = psi * colors
@@ -216,8 +221,6 @@ def _solved(
         for weight, neighbour in zip(weights, _neighbours(out), strict=True):
             update = torch.addcmul(update, weight, neighbour)
         out = (1 - _RELAXATION) * update + _RELAXATION * out
-        if inside is not None:
-            out = torch.where(inside, out, pictures)
     return out
 
 

@@ -240,6 +240,7 @@ class Synthesis:
         terms = active_terms(config, first=place == 0)
         wanted = self._wanted(place, config, terms, sizes, region)
         regions = self._through(region, sizes)
+        previous = self._renewed(place, previous)
         befores = through_octaves(previous, sizes, self.rules.chained_resizing)
         images = self._start(place, config, previous)
         shown = time.monotonic()
@@ -329,14 +330,20 @@ class Synthesis:
         blended = config.blend * previous
         if config.blend < 1:
             blended = blended + (1 - config.blend) * self._noise(frame, "blend")
+        return blended
+
+    def _renewed(self, place: int, previous: Tensor) -> Tensor:
+        """Replace what was natural in the previous frame and is inside the region now.
+
+        What can be named would shine through: as the start, and as what the motion continues.
+        """
         if self.regions is None or place == 0:
-            return blended
+            return previous
         entered = self.regions.entered(self.order[place - 1], self.order[place])
         if not entered.any():
-            return blended
-        # there the previous frame is natural, and what can be named must not shine through
+            return previous
         new = torch.from_numpy(entered).to(self.device)
-        return torch.where(new, self._anew(place, "start"), blended)
+        return torch.where(new, self._anew(place, "previous"), previous)
 
     def _before_all(self) -> Tensor:
         """Give what stands in for the frame before the first one that is optimised."""
