@@ -112,9 +112,9 @@ def regions_of(clips: Mapping[str, Clip]) -> tuple[Regions | None, list[str]]:
         )
     if len(mask) not in (1, len(natural)):
         raise InputError(
-            f"the mask ({name}) has {len(mask)} frames, and {len(natural)} are to be made. Give "
-            f"1 frame for all, one for each of those, or one for each frame of the natural clip "
-            f"({whose})."
+            f"the mask ({name}) has {len(mask)} frames, and the clip to be made has "
+            f"{len(natural)}. Give 1 frame for all, one for each of those, or one for each frame "
+            f"of the natural clip ({whose})."
         )
     regions = Regions(natural, mask)
     if not any(regions.pixels):

@@ -106,6 +106,7 @@ TREES = st.builds(
         color_transfer=st.booleans(),
         frames=st.lists(OVERRIDES, max_size=2),
         targets=tables(spatial_texture=TEXT, color=TEXT),
+        mask=st.none() | TEXT.filter(bool),
     ),
 )  # fmt: skip
 
@@ -179,6 +180,7 @@ PLACES = st.sampled_from(
     [
         ("seed",), ("device",), ("spatial",), ("spatial", "model"), ("spatial", "texture_layers"),
         ("octaves",), ("octaves", "nope"), ("optimizer", "betas"), ("frames",), ("targets",),
+        ("mask",),
         ("input", "frames"), ("nope",), ("temporal", "texture_weight", "deep"),
     ]
 )  # fmt: skip

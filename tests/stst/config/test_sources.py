@@ -68,14 +68,17 @@ class TestPrecedence:
         )  # fmt: skip
         assert (config.seed, config.input.frames, config.spatial.model) == (5, "1:2", "vgg19")
 
-    def test_targets_of_a_file_lie_beside_it(self, tmp_path):
+    def test_targets_and_mask_of_a_file_lie_beside_it(self, tmp_path):
         folder = tmp_path / "deep"
         folder.mkdir()
-        (folder / "own.toml").write_text('[targets]\ncolor = "c.mp4"\nspatial_texture = "/x/s"\n')
+        (folder / "own.toml").write_text(
+            'mask = "m.png"\n[targets]\ncolor = "c.mp4"\nspatial_texture = "/x/s"\n'
+        )
         config = made(config_file=folder / "own.toml", targets={"temporal_texture": "here.mp4"})
         assert config.targets.color == str(folder / "c.mp4")
         assert config.targets.spatial_texture == "/x/s"
         assert config.targets.temporal_texture == "here.mp4"
+        assert config.mask == str(folder / "m.png")
 
 
 class TestSet:

@@ -422,7 +422,7 @@ class TestWhatIsRefused:
         ("mask", "message"),
         [
             (np.ones((18, 21), bool), r"mask \(an array\) has 18x21 px .* have 18x20 px. Draw it"),
-            (np.ones((2, 18, 20), bool), r"has 2 frames, and 3 are to be made. Give 1 frame"),
+            (np.ones((2, 18, 20), bool), r"has 2 frames, and the clip to be made has 3. Give 1"),
             (np.zeros(SIZE, bool), r"empty: no pixel is inside.* 128 of 255 or more; .* has 0"),
             (np.ones(SIZE, np.uint8), r"is empty: .* the brightest has 1\. Draw what is to"),
             (np.ones(SIZE), r"bool or uint8 .* \(H, W\) or \(T, H, W\); found float64 \(18, 20\)"),
