@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 from qtpy.QtWidgets import QWidget
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+
+def main_window(viewer: Viewer) -> QWidget:
+    """Give a viewer's window."""
+    # napari has no public name for it; all that is done with it is done by Qt
+    window: QWidget = viewer.window._qt_window
+    return window
 
 
 class OnClose(QObject):
@@ -28,7 +39,7 @@ class OnClose(QObject):
         assert application is not None
         application.aboutToQuit.connect(self._closed)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Look whether the window is gone, once the close event has been answered."""
         if event.type() == QEvent.Type.Close:
             # the user may still say no

@@ -68,7 +68,9 @@ class Field(QObject):
         return self.key.rpartition(".")[2].replace("_", " ")
 
 
-def fields_of(kind: type[BaseModel], leave_out: Sequence[str] = (), prefix: str = "") -> list[Field]:
+def fields_of(
+    kind: type[BaseModel], leave_out: Sequence[str] = (), prefix: str = ""
+) -> list[Field]:
     """Make a field for every key of a config's model, those of its tables included.
 
     Parameters
@@ -325,7 +327,7 @@ def _wrapped(
 ) -> Field:
     field = Field(key, help, widget.native, read, write)
     # the widget is Python's alone: without this it would be collected, and its native with it
-    field.widget = widget  # type: ignore[attr-defined]
+    field.widget = widget
     widget.changed.connect(lambda _: field.changed.emit())
     return field
 

@@ -42,7 +42,14 @@ class LossPlot(QWidget):
         self._plot.setLogMode(y=True)
         self._plot.setLabel("bottom", "% done")
         self._plot.setLabel("left", "loss")
-        self._legend = self._plot.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-6)
+        self._legend = self._plot.addLegend(
+            offset=(0, 1), colCount=5, labelTextSize="8pt", verSpacing=-8, horSpacing=16
+        )
+        # above the curves, which leave room for it
+        grid = self._plot.getPlotItem().layout
+        grid.removeItem(self._plot.getPlotItem().titleLabel)
+        grid.setRowFixedHeight(0, 16)
+        grid.addItem(self._legend, 0, 1)
         self._values: dict[str, list[tuple[float, float]]] = {}
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._colors = colors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -79,10 +79,8 @@ class Making(QObject):
         What is to be made.
     natural
         The layer of the natural clip, if there is one.
-    arrange
-        Whether the natural clip and the results are put beside each other.
-    parent
-        Owns the object.
+    reuse
+        Layers of the stopped run that this one takes up.
     """
 
     #: State, progress or text have changed.
@@ -95,15 +93,14 @@ class Making(QObject):
         viewer: Viewer,
         order: Order,
         natural: Image | None = None,
-        arrange: bool = True,
-        parent: QObject | None = None,
+        reuse: Sequence[Image] = (),
     ) -> None:
-        super().__init__(parent)
-        self.viewer, self.order, self.natural, self.arrange = viewer, order, natural, arrange
+        super().__init__()
+        self.viewer, self.order, self.natural = viewer, order, natural
         self.state: State = "waiting"
         self.progress = 0.0
         self.text = "waiting"
-        self.layers: list[Image] = []
+        self.layers = [layer for layer in reuse if layer in viewer.layers]
         self.follow = True
         self._clock = Clock()
         self._task: Task | None = None
@@ -187,18 +184,22 @@ class Making(QObject):
         stem = outputs_for(self.order.output, (0,))[0].named("").name
         for note in run.notes:
             show_info(note)
+        reused, self.layers = self.layers, []
         for sample, seed in enumerate(run.seeds):
             frames = np.full((run.frames, *run.size, 3), _GREY, np.uint8)
             frames[: run.done.shape[1]] = run.done[sample]
-            name = stem if len(run.seeds) == 1 else f"{stem} (seed {seed})"
-            layer = Image(frames, name=name, rgb=True, metadata={"fps": run.fps})
+            if len(reused) == len(run.seeds):
+                layer = reused[sample]
+                layer.data = frames
+            else:
+                name = stem if len(run.seeds) == 1 else f"{stem} (seed {seed})"
+                layer = Image(frames, name=name, rgb=True, metadata={"fps": run.fps})
+                self.viewer.add_layer(layer)
             if self.natural is not None:
                 lay_over(layer, self.natural, self._first_frame())
-            self.viewer.add_layer(layer)
             self.layers.append(layer)
-        if self.arrange:
-            natural = [self.natural] if self.natural in self.viewer.layers else []
-            side_by_side(self.viewer, [*natural, *self.layers])
+        natural = [self.natural] if self.natural in self.viewer.layers else []
+        side_by_side(self.viewer, [*natural, *self.layers])
 
     def _first_frame(self) -> int:
         """Give the natural clip's frame that the first frame is made of."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QWidget
+from typing import TYPE_CHECKING
 
-from napari_stst.closing import OnClose
+from qtpy.QtCore import QObject, Signal
+
+from napari_stst.closing import OnClose, main_window
 from napari_stst.making import ACTIVE, Making
+
+if TYPE_CHECKING:
+    from napari import Viewer
 
 
 class Queue(QObject):
@@ -65,13 +69,10 @@ class Queue(QObject):
         self.changed.emit()
 
 
-def queue_of(widget: QWidget) -> Queue:
-    """Give the one queue of the viewer that a widget is docked in; it ends with the viewer."""
-    window = widget
-    # a floating dock is a window of its own and yet a child of the viewer's
-    while (above := window.parentWidget()) is not None:
-        window = above
-    queue = window.findChild(Queue)
+def queue_of(viewer: Viewer) -> Queue:
+    """Give a viewer's one queue; it ends with the viewer."""
+    window = main_window(viewer)
+    queue: Queue | None = window.findChild(Queue)
     if queue is None:
         queue = Queue(window)
         OnClose(window, queue.close)

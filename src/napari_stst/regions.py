@@ -50,8 +50,8 @@ def mask_of(layer: Any, natural: Image) -> Mask:
     mask = _of_shapes(layer, natural) if isinstance(layer, Shapes) else _of_labels(layer, natural)
     if not mask.any():
         raise InputError(
-            f"the layer {layer.name!r} marks no pixel of the clip {natural.name!r}. Draw the region "
-            "on the clip, or choose none."
+            f"the layer {layer.name!r} marks no pixel of the clip {natural.name!r}. Draw the "
+            "region on the clip, or choose none."
         )
     return mask
 
@@ -63,9 +63,9 @@ def _of_shapes(layer: Any, natural: Image) -> Mask:
     size = (max(1, int(rows.max()) + 1), max(1, int(columns.max()) + 1))
     # time does not matter, and masks over time would be large
     flat = Shapes([corners[:, -2:] for corners in layer.data], shape_type=layer.shape_type)
-    drawn = np.zeros(size, bool)
-    if len(flat.data):
-        drawn = np.asarray(flat.to_masks(mask_shape=size)).any(axis=0)
+    drawn: Mask = np.zeros(size, bool)
+    for one in flat.to_masks(mask_shape=size) if len(flat.data) else ():
+        drawn |= np.asarray(one, bool)
     return _sampled(drawn, rows, columns)
 
 

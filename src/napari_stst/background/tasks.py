@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 TASKS = {
     "make": "napari_stst.background.tasks:make",
     "fetch": "napari_stst.background.tasks:fetch",
+    "weights": "napari_stst.background.tasks:weights",
+    "pair": "napari_stst.background.measuring:pair_clips",
+    "features": "napari_stst.background.measuring:measure_features",
+    "cka": "napari_stst.background.measuring:measure_cka",
+    "prediction": "napari_stst.background.measuring:measure_prediction",
+    "report": "napari_stst.background.measuring:report_clips",
 }
 
 _STEP_SECONDS = 0.1
@@ -165,3 +171,24 @@ def fetch(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
 
         paths[name] = str(fetch_one(name, progressed).path)
     return Result(paths)
+
+
+def weights(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
+    """Say whether pretrained weights are here.
+
+    Parameters
+    ----------
+    names
+        Of entries of the registry.
+    tell, stop
+        Not used: it takes a moment.
+
+    Returns
+    -------
+    Result
+        One dictionary for each, see `stst.weights.Status`, and whether it is ``usable``.
+    """
+    from stst.weights import list_weights
+
+    states = {one.entry.name: {**one.as_dict(), "usable": one.usable} for one in list_weights()}
+    return Result([states[name] for name in names])

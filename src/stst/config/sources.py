@@ -73,7 +73,7 @@ def load_preset(name: str) -> StstConfig:
     return build(tomllib.loads(preset_text(name)), StstConfig, f"preset {name}")
 
 
-def read_config_file(path: Path, trusted: Collection[str] = ()) -> Tree:
+def read_config_file(path: Path, trusted: Collection[str] | None = ()) -> Tree:
     """Read a TOML config as a tree of values, not validated yet.
 
     Parameters
@@ -82,6 +82,7 @@ def read_config_file(path: Path, trusted: Collection[str] = ()) -> Tree:
         A TOML file.
     trusted
         Models ``package.module:factory`` that the file may name; importing one runs its code.
+        None for any: the caller asks the user.
 
     Raises
     ------
@@ -98,7 +99,8 @@ def read_config_file(path: Path, trusted: Collection[str] = ()) -> Tree:
         raise InputError(f"{path}: not a text file in UTF-8.") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
-    check_trust(tree, trusted, str(path))
+    if trusted is not None:
+        check_trust(tree, trusted, str(path))
     return tree
 
 

@@ -1,0 +1,156 @@
+"""The widget that makes metamers by spatiotemporal style transfer (STST)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from napari.layers import Image
+from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+from superqt import QCollapsible
+
+from napari_stst.boxes import fill, narrow
+from napari_stst.forms import Tree
+from napari_stst.layers import file_of, is_clip, layer_of, rate_of
+from napari_stst.maker import MakerWidget
+from napari_stst.regions import is_region, mask_of
+from napari_stst.sources import Source, source_of, write_mask
+from napari_stst.weights import WeightsRow
+from stst.config import MODEL_PAIRS, TERMS, StstConfig, merged, model_override
+from stst.weights import PAPER
+
+#: Roles of the clips that can replace the natural one.
+ROLES = (*TERMS, "color")
+
+_OWN = "as under Advanced"
+_MODELS = {
+    "paper": "VGG-19 and MSOE, the networks of the paper. They need weights.",
+    "builtin": "The pair that ships with this program.",
+}
+
+
+class GenerateWidget(MakerWidget):
+    """Make metamers: the statistics of the natural clip, without its meaning."""
+
+    kind = StstConfig
+    preset = "fast"
+    verb = "Generate"
+    suffix = "metamer"
+    basic: ClassVar = {
+        "input.frames": "frames",
+        "input.max_side": "longest side",
+        "seed": "seed",
+        "samples": "samples",
+        "device": "device",
+    }
+    elsewhere = ("method", "mask", *(f"targets.{role}" for role in ROLES))
+
+    def add_rows(self, form: QFormLayout) -> None:
+        """Add model, weights and region."""
+        self._model = QComboBox()
+        for name, words in _MODELS.items():
+            self._model.addItem(name)
+            self._model.setItemData(self._model.count() - 1, words, 3)
+        self._model.setToolTip("\n".join(f"{name}: {words}" for name, words in _MODELS.items()))
+        self._model.textActivated.connect(self.choose_model)
+        form.addRow("model", self._model)
+        self.weights = WeightsRow(PAPER)
+        form.addRow("weights", self.weights)
+        self._region = QComboBox()
+        self._region.setToolTip(
+            "Shapes or labels: the clip is replaced inside, and its texture taken from there; "
+            "everything else stays natural."
+        )
+        narrow(self._region)
+        form.addRow("region", self._region)
+        for field in self.fields:
+            if field.key in ("spatial.model", "temporal.model"):
+                field.changed.connect(self._show_model)
+
+    def add_sections(self) -> list[QCollapsible]:
+        """Give the part with one clip for each loss term."""
+        box = QWidget()
+        form = QFormLayout(box)
+        form.setContentsMargins(0, 0, 0, 0)
+        self._targets: dict[str, QComboBox] = {}
+        for role in ROLES:
+            chooser = QComboBox()
+            narrow(chooser)
+            chooser.setToolTip(f"targets.{role}\n\nThe clip that this is taken from.")
+            self._targets[role] = chooser
+            form.addRow(role.replace("_", " "), chooser)
+        part = QCollapsible("A clip for each term")
+        part.setDuration(0)
+        part.addWidget(box)
+        return [part]
+
+    def layers_changed(self) -> None:
+        """Offer the regions and clips that there are."""
+        layers = list(self.viewer.layers)
+        regions = [(one.name, one) for one in layers if is_region(one)]
+        fill(self._region, [("none: the whole frame", None), *regions])
+        clips = [(one.name, one) for one in layers if is_clip(one)]
+        for chooser in self._targets.values():
+            fill(chooser, [("the natural clip", None), *clips])
+
+    def set_tree(self, tree: Mapping[str, Any]) -> None:
+        """Show a config."""
+        super().set_tree(tree)
+        self._show_model()
+
+    def choose_model(self, name: str) -> None:
+        """Take a pair of models, with its own layers and weights."""
+        if name in MODEL_PAIRS:
+            self.set_tree(merged(self.tree(), model_override(name)))
+
+    def sources(self, natural: Image, stem: Path) -> dict[str, Source]:
+        """Give the clips of single terms, and the region."""
+        found = {}
+        for role, chooser in self._targets.items():
+            if chooser.currentData() is not None:
+                found[role] = source_of(chooser.currentData(), stem, role)
+        region = self._region.currentData()
+        if region is not None:
+            mask = mask_of(region, natural)
+            suffix = "png" if mask.ndim == 2 else "mkv"
+            path = stem.with_name(f"{stem.name}.mask.{suffix}")
+            found["mask"] = Source(path, partial(write_mask, mask, rate_of(natural)))
+        return found
+
+    def with_sources(self, tree: Tree, paths: Mapping[str, Path]) -> Tree:
+        """Put the paths where the config has them."""
+        targets = {role: str(path.absolute()) for role, path in paths.items() if role in ROLES}
+        mask = {"mask": str(paths["mask"].absolute())} if "mask" in paths else {}
+        return merged(tree, {"targets": targets}, mask)
+
+    def load_inputs(self, tree: Mapping[str, Any]) -> None:
+        """Choose the clips that a config names, opening those that are not open."""
+        targets = tree.get("targets") or {}
+        for role, chooser in self._targets.items():
+            layer = self._opened(Path(targets[role])) if targets.get(role) else None
+            chooser.setCurrentIndex(max(0, chooser.findData(layer)))
+
+    def _opened(self, path: Path) -> Image:
+        for layer in self.viewer.layers:
+            if is_clip(layer) and (file_of(layer) or Path()).absolute() == path.absolute():
+                return layer
+        data, options, _ = layer_of(path)
+        return self.viewer.add_layer(Image(data, **options))
+
+    def _show_model(self) -> None:
+        """Say which pair the form holds."""
+        models = self._models()
+        pair = next((name for name, one in MODEL_PAIRS.items() if one == models), None)
+        own = self._model.findText(_OWN)
+        if pair is None and own < 0:
+            self._model.addItem(_OWN)
+        elif pair is not None and own >= 0:
+            self._model.removeItem(own)
+        self._model.setCurrentText(pair or _OWN)
+        self._form.setRowVisible(self.weights, pair == "paper")
+
+    def _models(self) -> tuple[Any, Any]:
+        values = {field.key: field.read() for field in self.fields if field.key.endswith("l.model")}
+        return values["spatial.model"], values["temporal.model"]

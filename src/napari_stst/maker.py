@@ -1,0 +1,467 @@
+"""What the widgets that make stimuli share: choose a clip and settings, run, watch, keep."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from napari import Viewer
+from napari.layers import Image
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QMessageBox,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_stst.boxes import fill, narrow
+from napari_stst.docks import settle
+from napari_stst.forms import Field, Tree, fields_of, read_fields, titled, write_fields
+from napari_stst.layers import is_clip, rate_of
+from napari_stst.making import ACTIVE, Making, Order
+from napari_stst.queue import queue_of
+from napari_stst.run_panel import RunPanel
+from napari_stst.settings import own_models, read_settings, write_settings
+from napari_stst.sources import Source, folder_for, free_output, source_of, write_all
+from stst.config import RunConfig, build, merged, preset_method, preset_names, preset_text
+from stst.config.command import command_words
+from stst.errors import InputError, StstError
+from stst.files import as_text
+from stst.outputs import outputs_for
+from stst.video import parse_rate
+
+
+class MakerWidget(QWidget):
+    """Make stimuli of one method.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer.
+    """
+
+    kind: ClassVar[type[RunConfig]]
+    preset: ClassVar[str]
+    verb: ClassVar[str]
+    suffix: ClassVar[str]
+    #: Keys that are seen at once, with their labels.
+    basic: ClassVar[Mapping[str, str]]
+    #: Keys that have widgets of their own.
+    elsewhere: ClassVar[tuple[str, ...]] = ("method",)
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        # napari hands out a proxy that warns of what it wraps
+        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.queue = queue_of(self.viewer)
+        self._trusted: set[str] = set()
+        self._output_suggested = ""
+        self._settled = False
+        self.fields = fields_of(self.kind, self.elsewhere)
+        self._form = QFormLayout()
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._add_clip_rows()
+        self.add_rows(self._form)
+        self._add_basic_rows()
+        self._add_output_row()
+        self._lay_out()
+        self._follow_layers()
+        self.set_tree(self.preset_tree(self.preset))
+
+    # --- what the methods differ in -------------------------------------------------------------
+
+    def add_rows(self, form: QFormLayout) -> None:
+        """Add rows below the natural clip's."""
+
+    def sources(self, natural: Image, stem: Path) -> dict[str, Source]:
+        """Give the other inputs, by role; files that are to be written begin with `stem`."""
+        return {}
+
+    def with_sources(self, tree: Tree, paths: Mapping[str, Path]) -> Tree:
+        """Put the inputs' paths into a config's tree."""
+        return tree
+
+    def add_sections(self) -> list[QCollapsible]:
+        """Give what stands beside Advanced."""
+        return []
+
+    def layers_changed(self) -> None:
+        """Bring further choices of layers up to date."""
+
+    def showEvent(self, event: Any) -> None:
+        """Find a place beside what is open already."""
+        super().showEvent(event)
+        if not self._settled:
+            self._settled = True
+            QTimer.singleShot(0, partial(settle, self, "right"))
+
+    # --- the form -------------------------------------------------------------------------------
+
+    def tree(self) -> Tree:
+        """Give what the form says, as a config's tree without input clips.
+
+        Raises
+        ------
+        InputError
+            If a text that should be TOML is none.
+        """
+        return {"method": self.kind.model_fields["method"].default, **read_fields(self.fields)}
+
+    def set_tree(self, tree: Mapping[str, Any]) -> None:
+        """Show a config; what it leaves out becomes as the config has it by itself."""
+        config = build(tree, self.kind)
+        write_fields(self.fields, config.model_dump(mode="json", exclude_none=True))
+
+    def preset_tree(self, name: str) -> Tree:
+        """Read a preset."""
+        import tomllib
+
+        return tomllib.loads(preset_text(name))
+
+    def natural(self) -> Image:
+        """Give the chosen clip.
+
+        Raises
+        ------
+        InputError
+            If none is open.
+        """
+        layer = self._natural.currentData()
+        if layer is None:
+            raise InputError("There is no clip. Open one (File > Open, or Open Sample) first.")
+        return layer
+
+    def _add_clip_rows(self) -> None:
+        self._natural = QComboBox()
+        self._natural.setToolTip("The natural clip: a layer with 8-bit frames.")
+        narrow(self._natural)
+        self._natural.currentIndexChanged.connect(lambda _: self._natural_changed())
+        self._form.addRow("natural clip", self._natural)
+        self._rate = QLineEdit()
+        self._rate.setPlaceholderText("e.g. 25 or 60000/1001")
+        self._rate.setToolTip("The layer does not know its frame rate in Hz: say it here.")
+        self._form.addRow("frame rate", self._rate)
+        self._presets = QComboBox()
+        method = self.kind.model_fields["method"].default
+        for name in preset_names():
+            if preset_method(name) == method:
+                self._presets.addItem(name)
+                words = preset_text(name).partition("\n")[0].removeprefix("# ")
+                place = self._presets.count() - 1
+                self._presets.setItemData(place, words, Qt.ItemDataRole.ToolTipRole)
+        self._presets.setCurrentText(self.preset)
+        self._presets.setToolTip("Choosing one sets everything below but clip, seed and output.")
+        self._presets.textActivated.connect(self.choose_preset)
+        if self._presets.count() > 1:
+            self._form.addRow("preset", self._presets)
+
+    def _add_basic_rows(self) -> None:
+        by_key = {field.key: field for field in self.fields}
+        for key, label in self.basic.items():
+            self._form.addRow(label, by_key[key].native)
+
+    def _add_output_row(self) -> None:
+        self._output = QLineEdit()
+        self._output.setToolTip(
+            "The master: X.mkv, X.npy, or X/ for PNG files. Beside it come a preview and X.json, "
+            "which says how it was made."
+        )
+        browse = QToolButton()
+        browse.setText("…")
+        browse.clicked.connect(self._browse)
+        row = QHBoxLayout()
+        row.addWidget(self._output)
+        row.addWidget(browse)
+        self._form.addRow("output", row)
+
+    def _advanced(self) -> QCollapsible:
+        """Build the part with all other keys, a heading for each table."""
+        box = QWidget()
+        form = QFormLayout(box)
+        form.setContentsMargins(0, 0, 0, 0)
+        rest = [field for field in self.fields if field.key not in self.basic]
+        # tables last: what follows a heading belongs to it
+        for field in sorted(rest, key=lambda one: "." in one.key):
+            table = field.key.rpartition(".")[0]
+            if table and not any(one.key.startswith(f"{table}.") for one in _before(rest, field)):
+                form.addRow(titled(table))
+            if field.native.sizeHint().height() > 60:
+                form.addRow(QLabel(field.label))
+                form.addRow(field.native)
+            else:
+                form.addRow(field.label, field.native)
+        part = QCollapsible("Advanced")
+        part.setDuration(0)
+        part.addWidget(box)
+        return part
+
+    # --- layout ---------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.addLayout(self._form)
+        self.advanced = self._advanced()
+        for part in (*self.add_sections(), self.advanced):
+            column.addWidget(part)
+        column.addStretch()
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        layout = QVBoxLayout(self)
+        layout.addWidget(scroll, stretch=1)
+        self.make_button = QPushButton(self.verb)
+        self.make_button.clicked.connect(self.make)
+        self.run = RunPanel(self.viewer, self.queue, (self.make_button, self._more()))
+        self.queue.changed.connect(self._name_button)
+        self._name_button()
+        layout.addWidget(self.run)
+        self.setMinimumWidth(330)
+
+    def _more(self) -> QToolButton:
+        button = QToolButton()
+        button.setText("More")
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu = QMenu(button)
+        self.menu.addAction("Copy as command", self.copy_command)
+        self.menu.addAction("Save config…", lambda: self.save_config())
+        self.menu.addAction("Load config or sidecar…", lambda: self.load_config())
+        self.menu.addSeparator()
+        self.menu.addAction(f"{self.verb} for every selected clip", self.make_selected)
+        button.setMenu(self.menu)
+        return button
+
+    def _name_button(self) -> None:
+        self.make_button.setText("Add to queue" if self.queue.current else self.verb)
+
+    # --- layers ---------------------------------------------------------------------------------
+
+    def _follow_layers(self) -> None:
+        events = self.viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered, events.renamed):
+            event.connect(self._on_layers)
+        self._on_layers()
+
+    def _on_layers(self, event: object = None) -> None:
+        unfinished = [one for one in self.queue.makings if one.state in ACTIVE]
+        made = [layer for one in unfinished for layer in one.layers]
+        clips = [one for one in self.viewer.layers if is_clip(one) and one not in made]
+        fill(self._natural, [(one.name, one) for one in clips])
+        self.layers_changed()
+        self._natural_changed()
+
+    def _natural_changed(self) -> None:
+        layer = self._natural.currentData()
+        try:
+            known = layer is None or rate_of(layer) is not None
+        except InputError:
+            known = False
+        self._form.setRowVisible(self._rate, not known)
+        if self._output.text() == self._output_suggested and layer is not None:
+            self._suggest(layer)
+
+    def _suggest(self, layer: Image) -> None:
+        self._output_suggested = self._free(layer)
+        self._output.setText(self._output_suggested)
+        self._output.setCursorPosition(len(self._output_suggested))
+
+    def _free(self, layer: Image) -> str:
+        """Name an output that does not exist and nothing in the queue will make."""
+        name = f"{layer.name}_{self.suffix}"
+        return str(free_output(folder_for(layer), name, self.queue.outputs()))
+
+    def _browse(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Output", self._output.text(), "Lossless master (*.mkv *.npy *.npz)",
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )  # fmt: skip
+        if name:
+            self._output.setText(name)
+
+    # --- making ---------------------------------------------------------------------------------
+
+    def choose_preset(self, name: str) -> None:
+        """Take a preset's settings; clip, frames, size, seed, samples and output stay."""
+        self._presets.setCurrentText(name)
+        kept = {"seed", "samples", "device", "input"}
+        now = {key: value for key, value in self._or_empty().items() if key in kept}
+        self.set_tree(merged(self.preset_tree(name), now))
+
+    def make(self) -> None:
+        """Make what the form says, now or when the queue gets there."""
+        self._attempt(lambda: self._order(self.natural(), self._output.text().strip(), self._put))
+
+    def make_selected(self) -> None:
+        """Make the same of every clip that is selected in the list of layers."""
+        chosen = [one for one in self.viewer.layers.selection if is_clip(one)]
+        if not chosen:
+            show_error("No clip is selected in the list of layers.")
+        for layer in sorted(chosen, key=self.viewer.layers.index):
+            output = self._free(layer)
+            self._attempt(partial(self._order, layer, output, self._put))
+
+    def copy_command(self) -> None:
+        """Put the command that makes the same into the clipboard."""
+
+        def copy(order: Order, natural: Image) -> None:
+            config = build(order.config, self.kind)
+            words = command_words(
+                config, self._presets.currentText(), as_text(order.natural), order.output
+            )
+            clipboard = QGuiApplication.clipboard()
+            assert clipboard is not None
+            clipboard.setText(shlex.join(words))
+            show_info("Copied: " + shlex.join(words))
+
+        self._attempt(lambda: self._order(self.natural(), self._output.text().strip(), copy))
+
+    def save_config(self, path: str = "") -> None:
+        """Write the config as TOML, for ``--config``.
+
+        Parameters
+        ----------
+        path
+            Of the file; the user is asked where it is empty.
+        """
+        if not path:
+            path, _ = QFileDialog.getSaveFileName(self, "Save config", "config.toml", "*.toml")
+        if not path:
+            return
+
+        def save(order: Order, natural: Image) -> None:
+            write_settings(Path(path), build(order.config, self.kind))
+            show_info(f"Saved: {path}")
+
+        self._attempt(lambda: self._order(self.natural(), self._output.text().strip(), save))
+
+    def load_config(self, path: str = "") -> None:
+        """Fill the form from a config or a sidecar.
+
+        Parameters
+        ----------
+        path
+            Of the file; the user is asked where it is empty.
+        """
+        if not path:
+            path, _ = QFileDialog.getOpenFileName(
+                self, "Load", "", "Config or sidecar (*.toml *.json)"
+            )
+        if path:
+            self._attempt(lambda: self._load(Path(path)))
+
+    def _load(self, path: Path) -> None:
+        tree = read_settings(path)
+        if not all(self._trusts(model, path) for model in own_models(tree)):
+            return
+        method, own = tree.get("method", "stst"), self.kind.model_fields["method"].default
+        if method != own:
+            raise InputError(f"{path}: it is for the method {method}, this widget makes {own}.")
+        base = self.preset_tree(self._presets.currentText())
+        self.set_tree(merged(base, tree))
+        self.load_inputs(tree)
+
+    def _trusts(self, model: str, path: Path) -> bool:
+        """Ask once about a model of the user's own that a file names."""
+        if model not in self._trusted:
+            words = f"{path.name} names the model {model}. Using it runs its code. Do you trust it?"
+            if self.ask(words, ("Trust it", "Cancel")) != "Trust it":
+                return False
+            self._trusted.add(model)
+        return True
+
+    def load_inputs(self, tree: Mapping[str, Any]) -> None:
+        """Choose, or open, the further clips that a config names."""
+
+    def ask(self, question: str, answers: Sequence[str]) -> str:
+        """Ask the user; the last answer is the one that does nothing."""
+        box = QMessageBox(QMessageBox.Icon.Question, self.verb, question, parent=self)
+        buttons = {box.addButton(one, QMessageBox.ButtonRole.ActionRole): one for one in answers}
+        box.exec()
+        return buttons.get(box.clickedButton(), answers[-1])
+
+    def _or_empty(self) -> Tree:
+        try:
+            return self.tree()
+        except InputError:
+            return {}
+
+    def _attempt(self, call: Callable[[], None]) -> None:
+        """Do what a click asked for; a user's mistake becomes a notification."""
+        try:
+            call()
+        except StstError as error:
+            show_error(str(error))
+
+    def _order(self, natural: Image, output: str, then: Callable[[Order, Image], None]) -> None:
+        """Put an order together, writing layers that are in no file, and hand it on."""
+        config = build(self.tree(), self.kind)
+        stem = outputs_for(output, (0,))[0].named("")
+        if rate_of(natural) is None and self._rate.text().strip():
+            rate = parse_rate(self._rate.text().strip(), "frame rate")
+            natural.metadata["fps"] = str(rate)
+        sources = {"natural": source_of(natural, stem, "natural"), **self.sources(natural, stem)}
+
+        def ready(_: object = None) -> None:
+            paths = {role: one.path for role, one in sources.items()}
+            plain = config.model_dump(mode="json", exclude_none=True)
+            tree = self.with_sources(plain, {k: v for k, v in paths.items() if k != "natural"})
+            complete = build(tree, self.kind).model_dump(mode="json", exclude_none=True)
+            then(Order(paths["natural"], output, complete), natural)
+
+        to_write = [one for one in sources.values() if one.write is not None]
+        if not to_write:
+            ready()
+            return
+        self.run.status.setText("saving layers that are in no file …")
+        worker = create_worker(write_all, to_write, _start_thread=False)
+        worker.returned.connect(lambda _: self._attempt(ready))
+        worker.errored.connect(lambda error: show_error(str(error)))
+        worker.start()
+
+    def _put(self, order: Order, natural: Image) -> None:
+        """Queue an order, after asking about what is there already."""
+        outputs = outputs_for(order.output, build(order.config, self.kind).seeds)
+        there = [path for one in outputs for path in one.files().values() if os.path.lexists(path)]
+        if order.output in self.queue.outputs():
+            raise InputError(f"{order.output} is in the queue already. Choose another output.")
+        if order.can_resume():
+            answer = self.ask(
+                f"{order.folder} holds a run that was not finished.",
+                ("Resume it", "Start anew", "Cancel"),
+            )
+            if answer == "Cancel":
+                return
+            anew = answer == "Start anew"
+            order = replace(order, resume=not anew, overwrite=anew)
+        elif there:
+            answer = self.ask(f"{there[0]} exists.", ("Replace it", "Cancel"))
+            if answer == "Cancel":
+                return
+            order = replace(order, overwrite=True)
+        self.run.watch(Making(self.viewer, order, natural))
+        if self._natural.currentData() is not None:
+            self._suggest(self._natural.currentData())
+
+
+def _before(fields: Sequence[Field], field: Field) -> Sequence[Field]:
+    return fields[: fields.index(field)]

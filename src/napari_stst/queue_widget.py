@@ -1,0 +1,166 @@
+"""The table of what is made, waits, and was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari import Viewer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_stst.arrange import side_by_side
+from napari_stst.docks import settle
+from napari_stst.making import ACTIVE, ENDED_EARLY, Making
+from napari_stst.queue import queue_of
+
+_COLUMNS = ("clip", "method", "seed", "output", "state", "done", "left")
+_METHODS = {"stst": "STST", "stps": "STPS"}
+
+
+class QueueWidget(QWidget):
+    """Shows the viewer's queue, a row for each stimulus; they are made one after the other.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.queue = queue_of(self.viewer)
+        self._settled = False
+        self.table = QTableWidget(0, len(_COLUMNS))
+        self.table.setHorizontalHeaderLabels(list(_COLUMNS))
+        self.table.verticalHeader().hide()
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(_COLUMNS.index("output"), QHeaderView.ResizeMode.Stretch)
+        self.table.itemSelectionChanged.connect(self._update_buttons)
+        self.summary = QLabel("")
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.table)
+        layout.addLayout(self._buttons())
+        self.queue.changed.connect(self.update_rows)
+        self.update_rows()
+
+    def showEvent(self, event: Any) -> None:
+        """Find a place below the canvas."""
+        super().showEvent(event)
+        if not self._settled:
+            self._settled = True
+            QTimer.singleShot(0, partial(settle, self, "bottom"))
+
+    def _buttons(self) -> QHBoxLayout:
+        self.buttons: dict[str, tuple[QPushButton, Callable[[Making], bool]]] = {}
+        row = QHBoxLayout()
+        row.addWidget(self.summary, stretch=1)
+        for name, tip, call, fits in (
+            ("Show", "Natural clip and result beside each other.", self._show,
+             lambda one: any(layer in self.viewer.layers for layer in one.layers)),
+            ("Pause", "Wait after this step, or go on.", self._pause,
+             lambda one: one.state in ACTIVE),
+            ("Cancel", "Stop after this step; what is finished is kept.", Making.cancel,
+             lambda one: one.state in (*ACTIVE, "waiting")),
+            ("Resume", "Continue where it stopped.", self._resume,
+             lambda one: one.state in ENDED_EARLY and one.order.can_resume()),
+            ("Remove", "Forget the row; files and layers stay.", self.queue.remove,
+             lambda one: one.state not in ACTIVE),
+        ):  # fmt: skip
+            button = QPushButton(name)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, call=call, fits=fits: self._apply(call, fits))
+            self.buttons[name] = (button, fits)
+            row.addWidget(button)
+        return row
+
+    def chosen(self) -> list[Making]:
+        """Give the makings whose rows are selected."""
+        rows = sorted({index.row() for index in self.table.selectedIndexes()})
+        return [self.queue.makings[row] for row in rows if row < len(self.queue.makings)]
+
+    def update_rows(self) -> None:
+        """Show how everything stands."""
+        makings = self.queue.makings
+        if self.table.rowCount() != len(makings):
+            self.table.setRowCount(len(makings))
+        for row, making in enumerate(makings):
+            for column, text in enumerate(_texts(making)):
+                item = self.table.item(row, column)
+                if item is None:
+                    item = QTableWidgetItem()
+                    self.table.setItem(row, column, item)
+                if item.text() != text:
+                    item.setText(text)
+                    item.setToolTip(making.text if _COLUMNS[column] == "state" else text)
+                    item.setTextAlignment(
+                        Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+                    )
+        counts = {state: sum(one.state == state for one in makings) for state in _ORDER}
+        words = [f"{count} {state}" for state, count in counts.items() if count]
+        self.summary.setText(
+            ", ".join(words) or "Nothing is queued; Generate and Scramble add to it."
+        )
+        self._update_buttons()
+
+    def _update_buttons(self) -> None:
+        chosen = self.chosen()
+        for button, fits in self.buttons.values():
+            button.setEnabled(any(fits(one) for one in chosen))
+        paused = any(one.state == "paused" for one in chosen)
+        self.buttons["Pause"][0].setText("Go on" if paused else "Pause")
+
+    def _apply(self, call: Callable[[Making], None], fits: Callable[[Making], bool]) -> None:
+        for making in self.chosen():
+            if fits(making):
+                call(making)
+        self.update_rows()
+
+    def _show(self, making: Making) -> None:
+        layers = [making.natural, *making.layers]
+        side_by_side(self.viewer, [one for one in layers if one in self.viewer.layers])
+
+    def _pause(self, making: Making) -> None:
+        if making.state == "paused":
+            making.go()
+        else:
+            making.pause()
+
+    def _resume(self, making: Making) -> None:
+        order = replace(making.order, resume=True, overwrite=False)
+        self.queue.add(Making(self.viewer, order, making.natural, reuse=making.layers))
+        self.queue.remove(making)
+
+
+_ORDER = ("running", "paused", "waiting", "done", "stopped", "failed")
+
+
+def _texts(making: Making) -> tuple[str, ...]:
+    config = making.order.config
+    seed, samples = config["seed"], config["samples"]
+    return (
+        making.natural.name if making.natural is not None else making.order.natural.name,
+        _METHODS[config["method"]],
+        str(seed) if samples == 1 else f"{seed} to {seed + samples - 1}",
+        Path(making.order.output).name,
+        making.state,
+        f"{making.progress:.0%}",
+        making.time_left if making.state == "running" else "",
+    )

@@ -1,0 +1,138 @@
+"""How a run goes: progress, time left, losses; pause, cancel, resume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from napari import Viewer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_stst.losses import LossPlot
+from napari_stst.making import ACTIVE, ENDED_EARLY, Making
+from napari_stst.queue import Queue
+from napari_stst.theme import colors_of
+
+_PLOT_HEIGHT = 140  # pixels
+
+
+class RunPanel(QWidget):
+    """Shows the latest of the makings it was given, and steers it.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    queue
+        Where makings go.
+    before
+        Widgets that stand before the buttons.
+    """
+
+    def __init__(self, viewer: Viewer, queue: Queue, before: Sequence[QWidget] = ()) -> None:
+        super().__init__()
+        self.viewer, self.queue = viewer, queue
+        self.making: Making | None = None
+        self.pause_button = QPushButton("Pause")
+        self.pause_button.clicked.connect(self.pause_or_go)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip("Stop after this step; what is finished is kept.")
+        self.cancel_button.clicked.connect(self.cancel)
+        self.follow = QCheckBox("follow")
+        self.follow.setChecked(True)
+        self.follow.setToolTip("Move the time slider to the frame that is being made.")
+        self.follow.toggled.connect(self._set_follow)
+        row = QHBoxLayout()
+        for place, widget in enumerate((*before, self.pause_button, self.cancel_button)):
+            row.addWidget(widget, stretch=int(place == 0))
+        row.addWidget(self.follow)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.status = QLabel("")
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.losses = LossPlot(colors_of(viewer))
+        self.losses.setFixedHeight(_PLOT_HEIGHT)
+        self.losses.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row)
+        for widget in (self.bar, self.status, self.losses):
+            layout.addWidget(widget)
+        viewer.events.theme.connect(self._on_theme)
+        queue.changed.connect(self.update_buttons)
+        self.update_buttons()
+
+    def watch(self, making: Making) -> None:
+        """Queue a making and show how it goes, once it is its turn."""
+        making.follow = self.follow.isChecked()
+        making.changed.connect(lambda: self._progressed(making))
+        making.losses.connect(lambda losses, share: self._lost(making, losses, share))
+        if self.making is None or self.making.state not in ACTIVE:
+            self._show(making)
+        self.queue.add(making)
+
+    def pause_or_go(self) -> None:
+        """Pause, go on, or take up what was stopped."""
+        making = self.making
+        if making is None:
+            return
+        if making.state == "running":
+            making.pause()
+        elif making.state == "paused":
+            making.go()
+        elif making.state in ENDED_EARLY:
+            again = replace(making.order, resume=True, overwrite=False)
+            self.watch(Making(self.viewer, again, making.natural, reuse=making.layers))
+
+    def cancel(self) -> None:
+        """Stop after this step."""
+        if self.making is not None:
+            self.making.cancel()
+
+    def update_buttons(self) -> None:
+        """Offer what can be done now."""
+        making = self.making
+        state = making.state if making is not None else None
+        resumable = making is not None and state in ENDED_EARLY and making.order.can_resume()
+        words = "Go on" if state == "paused" else "Resume" if resumable else "Pause"
+        self.pause_button.setText(words)
+        self.pause_button.setEnabled(state in ACTIVE or resumable)
+        self.cancel_button.setEnabled(state in (*ACTIVE, "waiting"))
+
+    def _show(self, making: Making) -> None:
+        self.making = making
+        self.losses.clear()
+        self.losses.setVisible(making.order.config["method"] == "stst")
+
+    def _progressed(self, making: Making) -> None:
+        if making is not self.making:
+            if making.state != "running" or (self.making and self.making.state in ACTIVE):
+                return
+            self._show(making)
+        self.bar.setValue(round(1000 * making.progress))
+        left = f"  ·  {making.time_left} left" if making.state == "running" else ""
+        self.status.setText(making.text + left)
+        self.update_buttons()
+
+    def _lost(self, making: Making, losses: Mapping[str, float], share: float) -> None:
+        if making is self.making:
+            self.losses.add(losses, share)
+
+    def _set_follow(self, on: bool) -> None:
+        if self.making is not None:
+            self.making.follow = on
+
+    def _on_theme(self, event: object) -> None:
+        self.losses.set_colors(colors_of(self.viewer))

@@ -1,0 +1,57 @@
+"""Configs that the viewer loads and saves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stst.config import RunConfig, read_config_file, to_toml
+from stst.files import written_whole
+from stst.provenance import read_sidecar
+
+Tree = dict[str, Any]
+
+
+def read_settings(path: Path) -> Tree:
+    """Read a config, or the one that a sidecar records.
+
+    Parameters
+    ----------
+    path
+        ``X.toml`` or ``X.json``.
+
+    Returns
+    -------
+    dict
+        A tree; the clips that it names lie relative to the file, their paths do so no more.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    if path.suffix.lower() == ".json":
+        tree = dict(read_sidecar(path)["config"])
+    else:
+        tree = read_config_file(path, trusted=None)
+    for table in [tree, tree.get("targets")]:
+        if isinstance(table, dict):
+            names = ("mask",) if table is tree else tuple(table)
+            for name in names:
+                if isinstance(table.get(name), str):
+                    table[name] = str(path.absolute().parent / table[name])
+    return tree
+
+
+def own_models(tree: Mapping[str, Any]) -> list[str]:
+    """Name the models ``package.module:factory`` of a tree; importing one runs its code."""
+    sections = [tree.get(stream) for stream in ("spatial", "temporal")]
+    names = [one.get("model") for one in sections if isinstance(one, Mapping)]
+    return list(dict.fromkeys(one for one in names if isinstance(one, str) and ":" in one))
+
+
+def write_settings(path: Path, config: RunConfig) -> None:
+    """Write a config as TOML; the user has been asked about a file that is there."""
+    with written_whole(path, overwrite=True) as part:
+        part.write_text(to_toml(config), encoding="utf-8", newline="\n")

@@ -1,0 +1,73 @@
+"""A real viewer on a screen (Xvfb's, where there is none), and waiting for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+with warnings.catch_warnings():
+    # they use what pydantic deprecates
+    warnings.simplefilter("ignore")
+    import napari
+    import npe2  # noqa: F401
+
+    napari.Viewer  # noqa: B018  it is loaded when it is asked for
+
+_SCREEN = bool(
+    sys.platform != "linux"
+    or os.environ.get("DISPLAY")
+    or os.environ.get("WAYLAND_DISPLAY")
+    or shutil.which("Xvfb")
+)
+if not _SCREEN:
+    # without it Qt would abort the whole process
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, monkeypatch, tmp_path):
+    """A viewer that is seen, in a folder of its own; its workers find the tests' models."""
+    if not _SCREEN:
+        pytest.skip("no screen: install Xvfb, or set DISPLAY")
+    from vispy.gloo.glir import GlirProgram
+
+    # Mesa 22 (Debian 12) crashes when something is drawn after a program was deleted
+    monkeypatch.setattr(GlirProgram, "delete", lambda self: None)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.chdir(tmp_path)
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1280, 800)
+    return viewer
+
+
+@pytest.fixture
+def until(qtbot) -> Callable[[Callable[[], bool]], None]:
+    """Wait for something, as long as a slow machine may take."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        qtbot.waitUntil(condition, timeout=60_000)
+
+    return wait
+
+
+@pytest.fixture
+def errors(monkeypatch) -> list[str]:
+    """The error notifications that the user sees."""
+    from napari.utils.notifications import NotificationSeverity, notification_manager
+
+    shown: list[str] = []
+
+    def note(notification) -> None:
+        if notification.severity >= NotificationSeverity.ERROR:
+            shown.append(notification.message)
+
+    notification_manager.notification_ready.connect(note)
+    yield shown
+    notification_manager.notification_ready.disconnect(note)

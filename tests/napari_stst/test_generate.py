@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import threading
+
+import numpy as np
+import pytest
+from napari.layers import Image
+from qtpy.QtGui import QGuiApplication
+
+from napari_stst.forms import write_fields
+from napari_stst.generate import GenerateWidget
+from napari_stst.layers import FrameArray, layer_of
+from napari_stst.writer import write_clip
+from small_runs import TREE, clip, process
+from stst.video import read_video
+
+SMALL = {**TREE, "input": {"frames": "1:3"}}
+
+
+def add(viewer, path) -> Image:
+    data, options, _ = layer_of(path)
+    return viewer.add_layer(Image(data, **options))
+
+
+@pytest.fixture
+def natural(viewer, tmp_path) -> Image:
+    return add(viewer, clip(tmp_path / "natural.mkv", count=4))
+
+
+@pytest.fixture
+def widget(viewer, natural) -> GenerateWidget:
+    widget = GenerateWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Generate")
+    widget.set_tree(SMALL)
+    return widget
+
+
+def set_keys(widget, **values) -> None:
+    for key, value in values.items():
+        write_fields(
+            [one for one in widget.fields if one.key == key.replace("__", ".")], _tree(key, value)
+        )
+
+
+def _tree(key, value):
+    for part in reversed(key.split("__")):
+        value = {part: value}
+    return value
+
+
+def make(widget, until, state="done"):
+    widget.make()
+    until(lambda: widget.run.making is not None and widget.run.making.state == state)
+    return widget.run.making
+
+
+def long(widget) -> None:
+    """Make the run last for minutes."""
+    set_keys(widget, octaves=[{"exponent": 0, "iterations": 100_000, "learning_rate": 0.01}])
+
+
+class TestARun:
+    def test_from_clip_to_layer_to_file(self, viewer, natural, widget, until, tmp_path, errors):
+        making = make(widget, until)
+        (layer,) = making.layers
+        assert isinstance(layer.data, FrameArray)
+        assert layer.data.shape == (2, 18, 20, 3)
+        master = read_video(tmp_path / "natural_metamer.mkv")
+        assert np.array_equal(np.asarray(layer.data), master.frames)
+        assert layer.metadata["fps"] == str(master.fps) == natural.metadata["fps"]
+        # over the frames of the natural clip that it is made of, and beside it
+        assert list(layer.translate) == [1, 0, 0]
+        assert viewer.canvas.grid.enabled
+        assert [one.name for one in viewer.layers if one.visible] == ["natural", "natural_metamer"]
+        saved = write_clip(str(tmp_path / "copy.mkv"), layer.data, {"name": layer.name})
+        assert [one.rpartition("/")[2] for one in saved] == ["copy.mkv", "copy.json"]
+        assert np.array_equal(read_video(tmp_path / "copy.mkv").frames, master.frames)
+        assert errors == []
+        assert widget._output.text() == str(tmp_path / "natural_metamer_2.mkv")
+
+    def test_a_copied_command_makes_the_same_file(self, widget, until, tmp_path):
+        set_keys(widget, seed=5, octave_scale=1.4)
+        widget._output.setText(str(tmp_path / "here.mkv"))
+        widget.copy_command()
+        command = QGuiApplication.clipboard().text()
+        make(widget, until)
+        program, *words = shlex.split(command)
+        assert program == "stst"
+        words[words.index(str(tmp_path / "here.mkv"))] = str(tmp_path / "there.mkv")
+        done = process(*words, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "here.mkv").read_bytes() == (tmp_path / "there.mkv").read_bytes()
+        one, two = (
+            json.loads((tmp_path / f"{name}.json").read_text()) for name in ("here", "there")
+        )
+        assert one["config"] == two["config"]
+
+    def test_two_runs_one_after_the_other(self, viewer, widget, until, tmp_path):
+        first = make(widget, until)
+        second = make(widget, until)
+        assert first is not second
+        assert (tmp_path / "natural_metamer.mkv").read_bytes() == (
+            tmp_path / "natural_metamer_2.mkv"
+        ).read_bytes()
+        assert len(viewer.layers) == 3
+
+    def test_what_runs_is_waited_for(self, widget, until, tmp_path):
+        long(widget)
+        widget.make()
+        until(lambda: widget.run.making.state == "running")
+        assert widget.make_button.text() == "Add to queue"
+        widget.set_tree(SMALL)
+        widget.make()
+        assert [one.state for one in widget.queue.makings] == ["running", "waiting"]
+        widget.run.cancel()
+        until(lambda: widget.queue.makings[1].state == "done")
+        assert widget.run.making is widget.queue.makings[1]
+        assert widget.make_button.text() == "Generate"
+
+    def test_several_samples_are_several_layers(self, viewer, widget, until):
+        set_keys(widget, samples=2, seed=7)
+        making = make(widget, until)
+        assert [one.name for one in making.layers] == [
+            "natural_metamer (seed 7)", "natural_metamer (seed 8)"
+        ]  # fmt: skip
+        assert not np.array_equal(*(np.asarray(one.data) for one in making.layers))
+
+
+class TestSteering:
+    def test_cancel_keeps_what_is_finished_and_resume_makes_the_same(
+        self, widget, until, tmp_path, errors
+    ):
+        whole = make(widget, until)
+        set_keys(widget, octaves=[{"exponent": 0, "iterations": 40, "learning_rate": 0.02}])
+        losses = []
+        widget.make()
+        making = widget.run.making
+        making.losses.connect(lambda values, share: losses.append(values))
+        until(lambda: making.progress > 0.5)
+        widget.run.cancel()
+        until(lambda: making.state == "stopped")
+        assert making.order.folder.is_dir()
+        assert losses
+        assert set(losses[0]) == {"spatial_texture", "temporal_texture"} or "total" in str(losses)
+        assert widget.run.pause_button.text() == "Resume"
+        layers = making.layers
+        widget.run.pause_or_go()
+        until(lambda: widget.run.making is not making and widget.run.making.state == "done")
+        assert widget.run.making.layers == layers
+        stopped = read_video(widget.run.making.order.output).frames
+        set_keys(widget, octaves=[{"exponent": 0, "iterations": 40, "learning_rate": 0.02}])
+        straight = make(widget, until)
+        assert np.array_equal(stopped, read_video(straight.order.output).frames)
+        assert not np.array_equal(stopped, read_video(whole.order.output).frames)
+        assert errors == []
+
+    def test_pause_and_go_on(self, widget, until, qtbot):
+        long(widget)
+        widget.make()
+        making = widget.run.making
+        until(lambda: making.progress > 0)
+        widget.run.pause_or_go()
+        assert making.state == "paused"
+        qtbot.wait(300)
+        held = making.progress
+        qtbot.wait(400)
+        assert making.progress == held
+        widget.run.pause_or_go()
+        until(lambda: making.progress > held)
+        making.cancel()
+        until(lambda: making.state == "stopped")
+
+    def test_cancel_takes_no_more_than_the_step_that_is_done(self, widget, until):
+        long(widget)
+        widget.make()
+        making = widget.run.making
+        steps = []
+        making.losses.connect(lambda values, share: steps.append(share))
+        until(lambda: len(steps) > 2)
+        making.cancel()
+        asked = making.progress
+        until(lambda: making.state == "stopped")
+        # what was on its way when it was asked is a tenth of a second's work
+        assert making.progress - asked < 0.05
+
+
+class TestWrongs:
+    def test_an_error_of_the_run_is_shown_in_the_command_s_words(self, widget, until, errors):
+        set_keys(widget, spatial__texture_layers=["nothing"])
+        making = make(widget, until, "failed")
+        assert errors == [making.text]
+        assert making.text.startswith("spatial.texture_layers: unknown layer 'nothing'.")
+        assert widget.make_button.text() == "Generate"
+
+    def test_a_wrong_value_is_refused_at_once(self, widget, errors):
+        set_keys(widget, blend="a lot")
+        widget.make()
+        assert widget.run.making is None
+        (error,) = errors
+        assert "blend" in error
+        assert "'a lot'" in error
+
+    def test_a_range_outside_the_clip(self, widget, until, errors):
+        set_keys(widget, input__frames="2:9")
+        make(widget, until, "failed")
+        assert "2:9" in errors[0]
+        assert "4 frames" in errors[0]
+
+    def test_without_a_clip(self, viewer, errors):
+        widget = GenerateWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Generate")
+        widget.make()
+        assert errors == ["There is no clip. Open one (File > Open, or Open Sample) first."]
+
+    def test_a_worker_that_dies(self, widget, until, errors):
+        long(widget)
+        widget.make()
+        making = widget.run.making
+        until(lambda: making.progress > 0)
+        making._task._process.kill()
+        until(lambda: making.state == "failed")
+        assert "killed or crashed" in errors[0]
+        assert str(making.order.folder) in errors[0]
+
+    @pytest.mark.parametrize(("answer", "made"), [("Cancel", False), ("Replace it", True)])
+    def test_nothing_is_replaced_unasked(self, widget, until, tmp_path, monkeypatch, answer, made):
+        path = clip(tmp_path / "there.mkv")
+        before = path.read_bytes()
+        questions = []
+        monkeypatch.setattr(widget, "ask", lambda text, answers: questions.append(text) or answer)
+        widget._output.setText(str(path))
+        widget.make()
+        assert questions == [f"{path} exists."]
+        if made:
+            until(lambda: widget.run.making is not None and widget.run.making.state == "done")
+        assert (path.read_bytes() != before) == made
+
+
+class TestClosing:
+    def test_the_viewer_in_the_middle_of_a_run(self, viewer, widget, until, tmp_path, errors):
+        long(widget)
+        widget.make()
+        making = widget.run.making
+        until(lambda: making.progress > 0)
+        pid = making._task._process.processId()
+        threads = set(threading.enumerate())
+        viewer.close()
+        until(lambda: not _alive(pid))
+        assert set(threading.enumerate()) <= threads
+        assert (tmp_path / "natural_metamer.run" / "job.json").exists()
+        assert errors == []
+
+    def test_the_widget_alone_does_not_end_the_run(self, viewer, widget, until):
+        making_of = widget.run
+        widget.make()
+        dock = next(one for one in viewer.window.dock_widgets if one == "Generate")
+        viewer.window.dock_widgets[dock].parentWidget().close()
+        until(lambda: making_of.making.state == "done")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
