@@ -46,6 +46,17 @@ def test_the_same_bytes_twice():
         np.testing.assert_array_equal(one.frames, other.frames)
 
 
+def test_a_region():
+    y, x = np.mgrid[:80, :96]
+    inside = np.stack([(y - 40) ** 2 + (x - 40 - 8 * frame) ** 2 < 500 for frame in range(3)])
+    (first,), (second,), (here,) = (
+        synthesize(clip(), quick(device=device), mask=inside) for device in ("cuda", "cuda", "cpu")
+    )
+    np.testing.assert_array_equal(first.frames, second.frames)
+    np.testing.assert_array_equal(first.frames[~inside], clip().frames[~inside])
+    assert relative_error(first.frames, here.frames) < 0.02
+
+
 @pytest.mark.parametrize("precision", ["tf32", "bf16"])
 def test_lower_precision_stays_close(precision):
     (exact,) = synthesize(clip(), quick(device="cuda"))

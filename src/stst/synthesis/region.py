@@ -30,8 +30,14 @@ def inside_of(frame: Frames) -> NDArray[np.bool_]:
 
 def shrunk_inside(inside: Tensor, size: Sequence[int]) -> Tensor:
     """Shrink (1, 1, H, W) bool to (1, 1, *size): inside is what touches a pixel inside."""
+    return _averaged(inside.float(), size) > 0
+
+
+def _averaged(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """Average (1, 1, H, W) over the cells of a grid; every pixel belongs to at least one."""
     height, width = size
-    return F.adaptive_avg_pool2d(inside.float(), (height, width)) > 0
+    # on the CPU: not every device does it where the sizes do not divide
+    return F.adaptive_avg_pool2d(mask.cpu(), (height, width)).to(mask.device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +93,7 @@ class Region:
             (1, 1, *size) in [0, 1]: the share of each cell that is inside.
         """
         if size not in self._weights:
-            self._weights[size] = F.adaptive_avg_pool2d(self.mask, size)
+            self._weights[size] = _averaged(self.mask, size)
         return self._weights[size]
 
     def through(self, sizes: Sequence[tuple[int, int]], chained: bool) -> list[Region]:

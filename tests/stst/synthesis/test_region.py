@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -198,17 +199,38 @@ class TestOctave:
         assert torch.equal(images[..., outside], start[..., outside])
         assert float((images - start)[..., ~outside].abs().mean()) > 0.01
 
-    def test_what_lies_outside_cannot_change_the_losses(self):
-        region = region_of(disc())
+    def objective(self, region) -> StstObjective:
         statistician = Statistician(Filters(3), Filters(6), PAPER, "fp32")
         wanted = {
-            "spatial_texture": statistician.wanted(
-                "spatial_texture", region.natural, ("rectified",), region
-            )
+            term: statistician.wanted(term, region.natural, (layer,), region)
+            for term, layer in (("spatial_texture", "rectified"), ("spatial_content", "plain"))
         }
-        objective = StstObjective(
-            statistician, wanted, {"spatial_texture": 1.0}, 0.1, 1e4, None, region
-        )
+        weights = dict.fromkeys(wanted, 1.0)
+        return StstObjective(statistician, wanted, weights, 0.1, 1e4, None, region)
+
+    def test_losses_in_a_few_lines(self):
+        region = region_of(disc())
+        images = region.composed(rand(1, 3, *SIZE, seed=3))
+        layers = ("rectified", "plain")
+        have, want = (Filters(3)(one, layers) for one in (images, region.natural))
+        w = F.adaptive_avg_pool2d(region.mask, (16, 18)).numpy().ravel()
+
+        def gram_of(activations):
+            a = activations["rectified"].numpy().reshape(4, -1)
+            return (a * w) @ a.T / (4 * w.sum())
+
+        change = (have["plain"] - want["plain"]).numpy().reshape(4, -1)
+        expected = [
+            ((gram_of(have) - gram_of(want)) ** 2).mean(),
+            (change**2 * w).sum() / (2 * 4 * w.sum()),
+            float(total_variation(images, True, region.inside)),
+        ]
+        found = self.objective(region).unweighted(images)[0].tolist()
+        assert found == pytest.approx(expected, rel=1e-4)
+
+    def test_what_lies_outside_cannot_change_the_losses(self):
+        region = region_of(disc())
+        objective = self.objective(region)
         images = rand(1, 3, *SIZE, seed=3)
         other = torch.where(region.inside, images, rand(1, 3, *SIZE, seed=4))
         assert torch.equal(objective(images), objective(other))
@@ -338,7 +360,12 @@ class TestRuns:
         for frame, mirrored in ((-2, 1), (-1, 0), (2, 2)):
             outside = ~mask[mirrored]
             same = (seen[frame] == clip.frames[mirrored]).all(axis=2)
-            assert np.array_equal(same | outside, outside)
+            assert same[outside].all()
+            assert not same[~outside].any()
+        # the noise before it all, which the first frame's motion follows
+        before = process._before_all()[0].permute(1, 2, 0).numpy()
+        assert np.array_equal(before[~mask[2]], (clip.frames[2] / np.float32(255))[~mask[2]])
+        assert not np.isclose(before[mask[2]], clip.frames[2][mask[2]] / 255).all(axis=1).any()
 
     def test_previews_are_natural_outside(self):
         clip, run = natural(), process_of(disc()).run(preview_seconds=0)
@@ -379,6 +406,14 @@ class TestRuns:
         changes = {"octaves": octaves, "color_transfer": False, "blend": 1.0, "padding_frames": 0}
         result = made(natural(2), disc(), **changes)
         assert np.abs(result[1].astype(int) - result[0])[disc()].max() <= 1
+
+    def test_the_first_step_has_the_deviation_of_the_learning_rate_inside(self):
+        octaves = [{"exponent": 0, "iterations": 1, "learning_rate": 1e-3}]
+        process = process_of(disc(), padding_frames=0, octaves=octaves, color_transfer=False)
+        start = process.noise(0, "start").numpy()
+        (first, *_) = [event for event in process.run() if isinstance(event, FrameDone)]
+        steps = (first.state - start)[0][:, disc()]
+        np.testing.assert_allclose(steps.std(axis=1), 1e-3, rtol=0.02)
 
     def test_statistics_of_the_target_are_those_inside(self):
         """What a target shows outside does not matter (but for the models' view beyond an edge)."""
