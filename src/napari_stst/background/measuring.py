@@ -1,0 +1,488 @@
+"""Tasks of a worker process that measure clips: pairing, features, CKA, prediction, the report."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_stst.background.messages import Result, Step
+from napari_stst.background.tasks import Stop, StopAskedError, Tell
+
+if TYPE_CHECKING:
+    from stst.analysis.pairs import NaturalClip, Pair
+    from stst.config.choice import Examples
+
+_STEP_SECONDS = 0.1
+_DEVICE = "auto"
+
+
+@dataclass(frozen=True)
+class Match:
+    """Which frames of the natural clip another clip shows.
+
+    Attributes
+    ----------
+    start, stop
+        First frame and the one after the last, counted after resampling.
+    step
+        Frames of the natural clip from one frame to the next; 1 where it was not resampled.
+    max_side
+        The natural clip was shrunk to this longer side, in pixels.
+    resample_fps
+        Rate in Hz that it was resampled to, an exact fraction as text.
+    named
+        Whether a sidecar says so.
+    notes
+        What the user should know, one sentence each.
+    """
+
+    start: int
+    stop: int
+    step: float = 1.0
+    max_side: int | None = None
+    resample_fps: str | None = None
+    named: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """One measure of one clip over the frames of the natural clip.
+
+    Attributes
+    ----------
+    place
+        Of the clip: 0 for the natural one.
+    frames
+        (N,) numbers of frames of the natural clip.
+    values
+        (N,); NaN where undefined.
+    """
+
+    place: int
+    frames: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One measure of several clips.
+
+    Attributes
+    ----------
+    title
+        With the unit.
+    courses
+        The natural ones first.
+    limits
+        Of the values, where they have ends.
+    circular
+        Whether the values are angles in [0, 2π).
+    """
+
+    title: str
+    courses: tuple[Course, ...]
+    limits: tuple[float, float] | None = None
+    circular: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was measured: courses to look at, and rows of a tidy table to keep.
+
+    Attributes
+    ----------
+    panels
+        One for each measure.
+    rows
+        See `stst.analysis.tables`.
+    notes
+        What the user should know, one sentence each.
+    """
+
+    panels: tuple[Panel, ...]
+    rows: tuple[Mapping[str, Any], ...]
+    notes: tuple[str, ...] = ()
+
+
+def pair_clips(
+    natural: str,
+    others: Sequence[str],
+    tell: Tell,
+    stop: Stop,
+    frames: str | None = None,
+    max_side: int | None = None,
+) -> Result:
+    """Find out which frames of the natural clip the others show.
+
+    Parameters
+    ----------
+    natural, others
+        Paths of clips.
+    tell, stop
+        As every task has them.
+    frames, max_side
+        Of the natural clip, for clips without a sidecar that says it.
+
+    Returns
+    -------
+    Result
+        By path: a `Match`, or why the clip cannot be compared, as text.
+    """
+    from stst.errors import InputError
+
+    clip = _natural(natural, frames, max_side)
+    found: dict[str, Match | str] = {}
+    for place, other in enumerate(others):
+        if stop():
+            raise StopAskedError
+        tell(Step(Path(other).name, place / len(others), {}))
+        try:
+            found[other] = _match(clip.pair(Path(other)))
+        except InputError as error:
+            found[other] = str(error)
+    return Result(found)
+
+
+def measure_features(
+    natural: str,
+    others: Sequence[str],
+    tell: Tell,
+    stop: Stop,
+    frames: str | None = None,
+    max_side: int | None = None,
+) -> Result:
+    """Measure the low-level features, as ``stst-analyze features`` and ``compare`` do.
+
+    Parameters
+    ----------
+    natural, others, tell, stop, frames, max_side
+        As in `pair_clips`.
+
+    Returns
+    -------
+    Result
+        A `Measured`; its rows are those of ``stst-analyze features``, the natural clip as often
+        as it was aligned differently.
+    """
+    from stst.analysis.features import Features, features
+    from stst.figures import SHOWN, axis_label
+
+    pairs = _pairs(_natural(natural, frames, max_side), others)
+    naturals = {pair.natural: pair for pair in pairs.values()}
+    counted = _Counted(tell, stop, sum(len(one.other) for one in pairs.values()))
+    counted.total += sum(map(len, naturals))
+    measured: list[tuple[int, Pair, Features]] = []
+    rows: list[Mapping[str, Any]] = []
+    for pair in naturals.values():
+        found = features(pair.natural, on_frame=counted.begin(Path(natural).name))
+        measured.append((0, pair, found))
+        rows += found.rows(pair.reference)
+    for place, (other, pair) in enumerate(pairs.items(), 1):
+        found = features(pair.other, on_frame=counted.begin(Path(other).name))
+        measured.append((place, pair, found))
+        rows += found.rows(other)
+    panels = []
+    for one in SHOWN:
+        courses = (_course(*each[:2], each[2].values[one.name]) for each in measured)
+        panels.append(Panel(axis_label(one), tuple(courses), circular=one.circular))
+    return Result(Measured(tuple(panels), tuple(rows), _notes(pairs.values())))
+
+
+def measure_cka(
+    natural: str,
+    others: Sequence[str],
+    model: str,
+    tell: Tell,
+    stop: Stop,
+    examples: Examples = "channels",
+    unbiased: bool = False,
+    frames: str | None = None,
+    max_side: int | None = None,
+) -> Result:
+    """Compare clips in the layers of a vision model, as ``stst-analyze cka`` does.
+
+    Parameters
+    ----------
+    natural, others, tell, stop, frames, max_side
+        As in `pair_clips`.
+    model
+        ``MODEL[=WEIGHTS][@LAYER,LAYER…]``, see `stst.config.choice.parse_choice`.
+    examples, unbiased
+        See `stst.config.choice.CkaSettings`; not ``"frames"``, which gives no course.
+
+    Returns
+    -------
+    Result
+        A `Measured` with one panel for each layer.
+    """
+    from stst.config.choice import CkaSettings, parse_choice
+
+    settings, choice = CkaSettings(examples, unbiased), parse_choice(model)
+    pairs = _pairs(_natural(natural, frames, max_side), others)
+    tell(Step(f"loading {choice.model}", 0.0, {}))
+    from stst.analysis.model_cka import cka_rows, steps, undefined
+    from stst.devices import pick_device
+    from stst.models.classifiers import load_classifier
+
+    loaded = load_classifier(choice, pick_device(_DEVICE))
+    groups: dict[Any, dict[str, Pair]] = {}
+    for other, pair in pairs.items():
+        groups.setdefault(pair.natural, {})[other] = pair
+    total = sum(steps(len(video), len(group), loaded) for video, group in groups.items())
+    on_frame = _Counted(tell, stop, total).begin(choice.model)
+    rows: list[dict[str, Any]] = []
+    for video, group in groups.items():
+        reference = next(iter(group.values())).reference
+        videos = {other: pair.other for other, pair in group.items()}
+        rows += cka_rows(video, videos, reference, loaded, settings, on_frame)
+    order = {other: place for place, other in enumerate(pairs, 1)}
+    rows.sort(key=lambda row: order[row["clip"]])
+    panels = []
+    for layer in loaded.layers:
+        here = [row for row in rows if row["layer"] == layer]
+        courses = tuple(
+            _course_of_rows(place, pairs[other], [row for row in here if row["clip"] == other])
+            for other, place in order.items()
+        )
+        panels.append(Panel(f"CKA, {layer}", courses, (0.0, 1.0)))
+    notes = (*_notes(pairs.values()), *loaded.notes, *undefined(rows))
+    return Result(Measured(tuple(panels), tuple(rows), notes))
+
+
+def measure_prediction(
+    natural: str,
+    others: Sequence[str],
+    weights: str,
+    tell: Tell,
+    stop: Stop,
+    fit: str = "stretch",
+    frames: str | None = None,
+    max_side: int | None = None,
+) -> Result:
+    """Predict the frames of all clips by PredNet, as ``stst-analyze prednet`` does.
+
+    Parameters
+    ----------
+    natural, others, tell, stop, frames, max_side
+        As in `pair_clips`.
+    weights
+        A file, or ``"none"``.
+    fit
+        See `stst.analysis.prediction.PredictionSettings`.
+
+    Returns
+    -------
+    Result
+        A `Measured` with one panel for each measure and each level.
+    """
+    pairs = _pairs(_natural(natural, frames, max_side), others)
+    tell(Step("loading PredNet", 0.0, {}))
+    from stst.analysis.prediction import (
+        Predictions,
+        PredictionSettings,
+        check_length,
+        load_predictor,
+        predictions,
+    )
+
+    settings = PredictionSettings(weights, fit, device=_DEVICE)  # type: ignore[arg-type]
+    naturals = {pair.natural: pair for pair in pairs.values()}
+    for video in naturals:
+        check_length(video, settings.window)
+    loaded = load_predictor(settings)
+    lengths = [len(pair.other) for pair in pairs.values()] + [len(one) for one in naturals]
+    counted = _Counted(tell, stop, sum(length - settings.window + 1 for length in lengths))
+    found: list[tuple[int, Pair, Predictions]] = []
+    rows: list[Mapping[str, Any]] = []
+    for pair in naturals.values():
+        one = predictions(pair.natural, loaded, counted.begin(Path(natural).name))
+        found.append((0, pair, one))
+        rows += one.rows(pair.reference)
+    for place, (other, pair) in enumerate(pairs.items(), 1):
+        one = predictions(pair.other, loaded, counted.begin(Path(other).name))
+        found.append((place, pair, one))
+        rows += one.rows(other, pair.reference)
+    panels = []
+    for name, title in _PREDICTED.items():
+        limits = (0.0, 1.0) if name.split(".")[-1] == "ssim" else None
+        courses = tuple(_course(*each[:2], each[2].values[name]) for each in found)
+        panels.append(Panel(title, courses, limits))
+    for level in range(found[0][2].errors.shape[1]):
+        courses = tuple(_course(*each[:2], each[2].errors[:, level]) for each in found)
+        panels.insert(3 + level, Panel(f"Error of level {level}", courses))
+    return Result(Measured(tuple(panels), tuple(rows), _notes(pairs.values())))
+
+
+# by the names of `stst.analysis.prediction.MEASURES`; the errors of the levels come after three
+_PREDICTED = {
+    "ssim": "SSIM",
+    "cssim": "cSSIM",
+    "mse": "Mean squared error",
+    "copy_last.ssim": "SSIM, frame before",
+    "copy_last.mse": "MSE, frame before",
+}
+
+
+def report_clips(
+    natural: str,
+    others: Sequence[str],
+    output: str,
+    tell: Tell,
+    stop: Stop,
+    cka: Sequence[str] = (),
+    prednet: str | None = None,
+    overwrite: bool = False,
+    frames: str | None = None,
+    max_side: int | None = None,
+) -> Result:
+    """Write the HTML report, as ``stst-analyze report`` does.
+
+    Parameters
+    ----------
+    natural, others, tell, stop, frames, max_side
+        As in `pair_clips`.
+    output
+        The folder to make.
+    cka
+        Models, as in `measure_cka`.
+    prednet
+        Weights, as in `measure_prediction`; None without it.
+    overwrite
+        Whether a report that is there may be replaced.
+
+    Returns
+    -------
+    Result
+        The path of the page, and notes, as ``page`` and ``notes``.
+    """
+    from stst.report import check_report_output, frames_to_read, open_clips, write_report
+
+    check_report_output(Path(output), overwrite)
+    clips = open_clips(natural, others, frames, max_side)
+    parts, notes = _parts(cka, prednet, tell)
+    total = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
+    counted = _Counted(tell, stop, total)
+    command = report_command(natural, others, cka, prednet, frames, max_side)
+    page, *_ = write_report(
+        output, clips, command, overwrite, lambda name, _: counted.begin(name), parts
+    )
+    return Result({"page": str(page), "notes": tuple(notes)})
+
+
+def report_command(
+    natural: str,
+    others: Sequence[str],
+    cka: Sequence[str] = (),
+    prednet: str | None = None,
+    frames: str | None = None,
+    max_side: int | None = None,
+) -> str:
+    """Write the command that makes the same report."""
+    words = ["stst-analyze", "report", natural, *others, "-o", "DIR"]
+    words += ["--frames", frames] if frames is not None else []
+    words += ["--max-side", str(max_side)] if max_side is not None else []
+    words += [word for model in cka for word in ("--cka", model)]
+    return shlex.join(words + (["--prednet", prednet] if prednet is not None else []))
+
+
+def _parts(cka: Sequence[str], prednet: str | None, tell: Tell) -> tuple[list[Any], list[str]]:
+    """Load the models of a report, so that what is wrong is said before any work."""
+    if not cka and prednet is None:
+        return [], []
+    from stst.config.choice import CkaSettings, parse_choice
+
+    choices = [parse_choice(text) for text in dict.fromkeys(cka)]
+    tell(Step("loading models", 0.0, {}))
+    from stst.analysis.prediction import PredictionSettings, load_predictor
+    from stst.devices import pick_device
+    from stst.models.classifiers import load_classifier
+    from stst.report.models import CkaPart, Part, PredictionPart
+
+    models = [load_classifier(one, pick_device(_DEVICE)) for one in choices]
+    parts: list[Part] = [CkaPart(models, CkaSettings())] if models else []
+    if prednet is not None:
+        parts.append(PredictionPart(load_predictor(PredictionSettings(prednet, device=_DEVICE))))
+    return parts, list(dict.fromkeys(note for model in models for note in model.notes))
+
+
+class _Counted:
+    """Tells how far work is that is counted in frames, and ends it on request."""
+
+    def __init__(self, tell: Tell, stop: Stop, total: int) -> None:
+        self.tell, self.stop, self.total = tell, stop, total
+        self._done = 0
+        self._last = -_STEP_SECONDS
+
+    def begin(self, name: str) -> Callable[[object], None]:
+        """Start a piece of work; what it gives is called once a frame."""
+
+        def advance(_: object) -> None:
+            if self.stop():
+                raise StopAskedError
+            self._done += 1
+            now = time.monotonic()
+            if now - self._last >= _STEP_SECONDS:
+                self._last = now
+                self.tell(Step(name, min(1.0, self._done / max(1, self.total)), {}))
+
+        return advance
+
+
+def _natural(path: str, frames: str | None, max_side: int | None) -> NaturalClip:
+    from stst.analysis.pairs import NaturalClip
+
+    return NaturalClip(Path(path), frames, max_side)
+
+
+def _pairs(clip: NaturalClip, others: Sequence[str]) -> dict[str, Pair]:
+    return {other: clip.pair(Path(other)) for other in others}
+
+
+def _match(pair: Pair) -> Match:
+    start = pair.natural.start
+    rate = pair.alignment.resample_fps
+    named = pair.sidecar is not None and not any("does not name" in note for note in pair.notes)
+    return Match(
+        start,
+        start + len(pair.natural),
+        _step(pair),
+        pair.alignment.max_side,
+        None if rate is None else str(rate),
+        named,
+        _notes([pair]),
+    )
+
+
+def _step(pair: Pair) -> float:
+    from stst.video import LazyVideo
+
+    rate = pair.alignment.resample_fps
+    return 1.0 if rate is None else float(LazyVideo(pair.natural.path).fps / Fraction(rate))
+
+
+def _notes(pairs: Iterable[Pair]) -> tuple[str, ...]:
+    """Gather notes, but for those that say how clips were aligned, which is seen."""
+    notes = (
+        note for pair in pairs for note in pair.notes if not note.endswith(f": {pair.alignment}.")
+    )
+    return tuple(dict.fromkeys(notes))
+
+
+def _course(place: int, pair: Pair, values: NDArray[np.float64]) -> Course:
+    numbers = np.arange(pair.natural.start, pair.natural.start + len(values)) * _step(pair)
+    return Course(place, numbers.astype(np.float64), values)
+
+
+def _course_of_rows(place: int, pair: Pair, rows: Sequence[Mapping[str, Any]]) -> Course:
+    shift = pair.natural.start - pair.other.start
+    numbers = np.array([(row["frame"] + shift) * _step(pair) for row in rows], np.float64)
+    return Course(place, numbers, np.array([row["value"] for row in rows], np.float64))

@@ -1,0 +1,130 @@
+"""What was measured: a tab for each kind, with its courses, and its table on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLabel, QStackedWidget, QTabWidget, QWidget
+
+from napari_stst.courses import CoursePlot
+from stst.analysis.tables import table, write_table
+from stst.errors import InputError
+from stst.video import sidecar_path
+
+if TYPE_CHECKING:
+    from napari_stst.background.measuring import Measured
+    from napari_stst.theme import Colors
+
+_EMPTY = (
+    "Choose a natural clip, and tick what is to be compared with it.\n"
+    "The courses of its features will be here; click in them to go to a frame."
+)
+
+
+class Results(QStackedWidget):
+    """Tabs of courses, or words where there are none.
+
+    Parameters
+    ----------
+    colors
+        Of the viewer's theme.
+    parent
+        Owns the widget.
+    """
+
+    #: A frame of the natural clip that was clicked at, or dragged to.
+    frame_chosen = Signal(int)
+
+    def __init__(self, colors: Colors, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.colors = colors
+        self.measured: dict[str, Measured] = {}
+        self.plots: dict[str, CoursePlot] = {}
+        self.tabs = QTabWidget()
+        empty = QLabel(_EMPTY)
+        empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        empty.setWordWrap(True)
+        self.addWidget(empty)
+        self.addWidget(self.tabs)
+
+    def show_measured(
+        self,
+        title: str,
+        measured: Measured,
+        labels: Sequence[str],
+        seconds: float | None,
+        frame: float,
+    ) -> None:
+        """Show what was measured, in place of what the tab of that title had.
+
+        Parameters
+        ----------
+        title
+            Of the tab.
+        measured
+            Its courses and rows.
+        labels
+            Of the clips by their place.
+        seconds
+            From one frame of the natural clip to the next, if that is known.
+        frame
+            Where the cursor is.
+        """
+        self.measured[title] = measured
+        if title not in self.plots:
+            plot = CoursePlot(self.colors)
+            plot.frame_chosen.connect(self.frame_chosen)
+            self.plots[title] = plot
+            self.tabs.addTab(plot, title)
+        plot = self.plots[title]
+        plot.set_cursor(frame)
+        plot.show_panels(measured.panels, labels, seconds)
+        self.tabs.setCurrentWidget(plot)
+        self.setCurrentWidget(self.tabs)
+
+    def forget(self) -> None:
+        """Show nothing."""
+        self.measured.clear()
+        self.tabs.clear()
+        for plot in self.plots.values():
+            plot.deleteLater()
+        self.plots.clear()
+        self.setCurrentIndex(0)
+
+    def set_cursor(self, frame: float) -> None:
+        """Bring all cursors to a frame of the natural clip."""
+        for plot in self.plots.values():
+            plot.set_cursor(frame)
+
+    def set_colors(self, colors: Colors) -> None:
+        """Follow another theme."""
+        self.colors = colors
+        for plot in self.plots.values():
+            plot.set_colors(colors)
+
+    def save(self, path: Path, clips: Iterable[Path]) -> None:
+        """Write the rows of the shown tab as a table; an existing file is replaced.
+
+        Parameters
+        ----------
+        path
+            Its suffix says the format, see `stst.analysis.tables.write_table`.
+        clips
+            Those whose sidecars must stay.
+
+        Raises
+        ------
+        StstError
+            If the table cannot be written there.
+        """
+        for clip in clips:
+            if sidecar_path(clip).resolve() == path.resolve():
+                raise InputError(
+                    f"{path}: the sidecar of {clip} has this name. Choose another one for the "
+                    "table."
+                )
+        shown = self.tabs.tabText(self.tabs.currentIndex())
+        write_table(table(self.measured[shown].rows), path, overwrite=True)
