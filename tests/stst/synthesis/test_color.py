@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arrays import images, pictures
+from stst.models.activations import resized
 from stst.synthesis.color import color_transfer, distribution_transfer, match_distribution
 
 SIZES = ("33x37", "67x101", "144x256")
@@ -69,3 +70,46 @@ def test_distributions_move_towards_the_reference():
 def test_dtype_is_kept():
     picture = torch.rand(1, 3, 12, 12)
     assert color_transfer(picture, picture).dtype == torch.float32
+
+
+def rand(*shape, seed=0) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def disc(height, width, radius) -> torch.Tensor:
+    """(1, 1, H, W) bool."""
+    y, x = np.mgrid[:height, :width]
+    return torch.from_numpy((y - height / 2) ** 2 + (x - width / 2) ** 2 < radius**2)[None, None]
+
+
+class TestInside:
+    """Only the pixels of a region."""
+
+    def test_those_inside_are_matched_and_the_others_stay(self):
+        inside = disc(50, 60, 18)
+        pictures, references = rand(2, 3, 50, 60), 0.3 * rand(1, 3, 50, 60, seed=1)
+        places = inside[0, 0]
+        whole = color_transfer(pictures, references)[..., places]
+        # the same inside, and something else around it
+        around, there = (torch.where(inside, one, 0.9) for one in (pictures, references))
+        out = color_transfer(around, there, inside)
+        assert torch.equal(out[..., ~places], around[..., ~places])
+        np.testing.assert_allclose(out[..., places].mean(2), whole.mean(2), atol=0.02)
+        everywhere = color_transfer(around, there)[..., places]
+        assert float((everywhere - whole).mean(2).abs().max()) > 0.1
+
+    def test_neither_side_bleeds_into_the_other(self):
+        """Smooth pictures and a small region: regrain would even out the step at its edge."""
+        inside = disc(90, 110, 12)
+        places = inside[0, 0]
+        one, two = (resized(rand(1, 3, 9, 11, seed=seed), (90, 110)) for seed in (0, 1))
+        pictures, references = (torch.where(inside, each, 0.9) for each in (one, 0.3 * two))
+        out = color_transfer(pictures, references, inside)[..., places]
+        assert float((out.mean(2) - references[..., places].mean(2)).abs().mean()) < 0.045
+
+    @pytest.mark.parametrize("pixels", [1, 2])
+    def test_few_pixels(self, pixels):
+        inside = torch.zeros(1, 1, 24, 24, dtype=torch.bool)
+        inside[0, 0, 3, 4 : 4 + pixels] = True
+        out = color_transfer(rand(1, 3, 24, 24), rand(1, 3, 24, 24, seed=1), inside)
+        assert bool(torch.isfinite(out).all())

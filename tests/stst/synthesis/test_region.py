@@ -13,6 +13,7 @@ from stst.config import OptimizerConfig
 from stst.errors import InputError
 from stst.losses import content_loss, gram, total_variation, weighted
 from stst.models import Multiscale
+from stst.models.activations import resized
 from stst.synthesis.color import color_transfer
 from stst.synthesis.engine import GradientDescent, make_rule, minimized
 from stst.synthesis.estimate import estimated
@@ -242,28 +243,8 @@ class TestOctave:
         assert torch.equal(whole.natural, region.natural)
         assert torch.equal(whole.inside, region.inside)
         assert torch.equal(small.inside, region.weights((12, 13)) > 0)
-
-
-class TestColours:
-    def test_those_inside_are_matched_and_the_others_stay(self):
-        inside = torch.from_numpy(disc(50, 60, 25, 25, 18))[None, None]
-        pictures, references = rand(2, 3, 50, 60), 0.3 * rand(1, 3, 50, 60, seed=1)
-        places = inside[0, 0]
-        whole = color_transfer(pictures, references)[..., places]
-        # the same inside, and something else around it
-        around, there = (torch.where(inside, one, 0.9) for one in (pictures, references))
-        out = color_transfer(around, there, inside)
-        assert torch.equal(out[..., ~places], around[..., ~places])
-        np.testing.assert_allclose(out[..., places].mean(2), whole.mean(2), atol=0.02)
-        everywhere = color_transfer(around, there)[..., places]
-        assert float((everywhere - whole).mean(2).abs().max()) > 0.1
-
-    @pytest.mark.parametrize("pixels", [1, 2])
-    def test_few_pixels(self, pixels):
-        inside = torch.zeros(1, 1, 24, 24, dtype=torch.bool)
-        inside[0, 0, 3, 4 : 4 + pixels] = True
-        out = color_transfer(rand(1, 3, 24, 24), rand(1, 3, 24, 24, seed=1), inside)
-        assert bool(torch.isfinite(out).all())
+        chained = region.through([(12, 13), (36, 40)], chained=True)[1].natural
+        assert torch.equal(chained, resized(small.natural, (36, 40)))
 
 
 def moving(count=3) -> np.ndarray:
