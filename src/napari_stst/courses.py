@@ -196,7 +196,8 @@ class CoursePlot(QWidget):
         axes["bottom"].setHeight(26)
         # the thick course of the natural clip lies below, so that what follows it is seen
         for course in sorted(panel.courses, key=lambda one: one.place):
-            plot.addItem(self._curve(course, panel.circular))
+            if not np.isnan(course.values).all():
+                plot.addItem(self._curve(course, panel.circular))
         self._scale(plot, panel)
         cursor = pg.InfiniteLine(self.cursor, angle=90, pen=pg.mkPen(_CURSOR, width=1))
         cursor.setZValue(10)

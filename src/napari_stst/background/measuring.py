@@ -265,6 +265,7 @@ def measure_prediction(
     tell: Tell,
     stop: Stop,
     fit: str = "stretch",
+    size: Sequence[int] = (128, 160),
     frames: str | None = None,
     max_side: int | None = None,
 ) -> Result:
@@ -276,7 +277,7 @@ def measure_prediction(
         As in `pair_clips`.
     weights
         A file, or ``"none"``.
-    fit
+    fit, size
         See `stst.analysis.prediction.PredictionSettings`.
 
     Returns
@@ -294,7 +295,8 @@ def measure_prediction(
         predictions,
     )
 
-    settings = PredictionSettings(weights, fit, device=_DEVICE)  # type: ignore[arg-type]
+    height, width = size
+    settings = PredictionSettings(weights, fit, (height, width), _DEVICE)  # type: ignore[arg-type]
     naturals = {pair.natural: pair for pair in pairs.values()}
     for video in naturals:
         check_length(video, settings.window)

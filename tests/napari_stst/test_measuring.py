@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from napari_stst.background.measuring import Match, report_command
+from napari_stst.background.messages import Failed, Result, Step, Stopped
+from napari_stst.background.worker import done
+from small_runs import clip, refused, stst, stst_analyze
+from stst.analysis.tables import as_csv, table
+
+CKA = "tiny_classifier:image=none@early.0,late"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The current folder, with natural.mkv, and part.mkv made of a part of it."""
+    monkeypatch.chdir(tmp_path)
+    clip(tmp_path / "natural.mkv", 15, 40, 44)
+    words = ("natural.mkv", "-o", "part.mkv", "--frames", "2:14", "--max-side", 33)
+    assert stst("scramble", *words).exit_code == 0
+    return tmp_path
+
+
+def asked(task, *others, stop=lambda: False, **arguments):
+    """Do a task and give its last message, and the others."""
+    told = []
+    request = {"task": task, "natural": "natural.mkv", "others": others, **arguments}
+    return done(request, told.append, stop), told
+
+
+def value(task, *others, **arguments):
+    result, told = asked(task, *others, **arguments)
+    assert isinstance(result, Result), result
+    assert told
+    shares = [one.progress for one in told if isinstance(one, Step)]
+    assert all(0 <= share <= 1 for share in shares)
+    assert len(shares) == len(told)
+    return result.value
+
+
+class TestPair:
+    def test_the_sidecar_says_which_frames_are_shown(self, here):
+        found = value("pair", "part.mkv")
+        assert found == {"part.mkv": Match(2, 14, max_side=33, named=True)}
+
+    def test_other_clips_are_as_asked_for(self, here):
+        clip(here / "other.mkv", 4, 40, 44, seed=1)
+        found = value("pair", "part.mkv", "other.mkv", frames="3:7")
+        assert found["other.mkv"] == Match(3, 7)
+        assert "Leave --frames out" in found["part.mkv"]
+
+    def test_what_cannot_be_compared_is_said_as_on_the_command_line(self, here):
+        clip(here / "short.mkv", 4, 40, 44, seed=1)
+        found = value("pair", "short.mkv", "part.mkv")
+        line = refused(stst_analyze("compare", "natural.mkv", "short.mkv"), "cannot be compared")
+        assert f"Error: {found['short.mkv']}" == line
+        assert isinstance(found["part.mkv"], Match)
+
+    def test_a_resampled_clip(self, here):
+        # every other frame of the natural clip
+        record = json.loads((here / "part.json").read_text())
+        record["inputs"][0] |= {"frames": [1, 5], "resample_fps": "15000/1001", "max_side": None}
+        record["inputs"][0].pop("frames_sha256")
+        record["output"].pop("sha256", None)
+        clip(here / "half.mkv", 4, 40, 44, seed=1, fps="15000/1001")
+        (here / "half.json").write_text(json.dumps(record))
+        match = value("pair", "half.mkv")["half.mkv"]
+        assert (match.start, match.stop, match.step) == (1, 5, 2.0)
+        measured = value("features", "half.mkv")
+        assert [list(one.frames) for one in measured.panels[0].courses] == [[2, 4, 6, 8]] * 2
+
+    def test_a_note(self, here):
+        clip(here / "new.mkv", 12, 30, 33, seed=5).rename(here / "part.mkv")
+        match = value("pair", "part.mkv")["part.mkv"]
+        assert any("is not the file that" in note for note in match.notes)
+
+
+class TestFeatures:
+    def test_rows_are_those_of_the_command_line(self, here):
+        measured = value("features", "part.mkv")
+        other = [row for row in measured.rows if row["clip"] == "part.mkv"]
+        assert as_csv(table(other)) == stst_analyze("features", "part.mkv").stdout
+        words = ("--frames", "2:14", "--max-side", 33)
+        natural = stst_analyze("features", "natural.mkv", *words).stdout.splitlines()
+        assert len(measured.rows) == len(other) + len(natural) - 1
+
+    def test_courses_have_the_numbers_of_the_natural_frames(self, here):
+        measured = value("features", "part.mkv")
+        titles = [panel.title for panel in measured.panels]
+        assert titles[0] == "Pixel intensity (0–1)"
+        assert titles[-1] == "Flow angle (rad)"
+        assert [panel.circular for panel in measured.panels] == [False] * 4 + [True]
+        for panel in measured.panels:
+            assert [course.place for course in panel.courses] == [0, 1]
+            for course in panel.courses:
+                assert list(course.frames) == list(range(2, 14))
+        assert math.isnan(measured.panels[2].courses[0].values[0])
+
+    def test_a_natural_clip_is_measured_once_for_each_alignment(self, here):
+        assert stst("scramble", "natural.mkv", "-o", "b.mkv", "--frames", "0:3").exit_code == 0
+        assert stst("scramble", "natural.mkv", "-o", "c.mkv", "--frames", "0:3").exit_code == 0
+        measured = value("features", "part.mkv", "b.mkv", "c.mkv")
+        courses = measured.panels[0].courses
+        assert [one.place for one in courses] == [0, 0, 1, 2, 3]
+        assert list(courses[1].frames) == [0, 1, 2]
+
+    def test_it_stops(self, here):
+        assert asked("features", "part.mkv", stop=lambda: True)[0] == Stopped()
+        assert asked("pair", "part.mkv", stop=lambda: True)[0] == Stopped()
+
+
+class TestModels:
+    def test_cka(self, here):
+        measured = value("cka", "part.mkv", model=CKA)
+        layers = ("--model", "tiny_classifier:image", "--layers", "early.0,late")
+        shown = stst_analyze("cka", "natural.mkv", "part.mkv", *layers, "--weights", "none")
+        assert as_csv(table(measured.rows)) == shown.stdout
+        assert [panel.title for panel in measured.panels] == ["CKA, early.0", "CKA, late"]
+        (course,) = measured.panels[0].courses
+        assert (course.place, list(course.frames)) == (1, list(range(2, 14)))
+        assert measured.panels[0].limits == (0, 1)
+        values = [row["value"] for row in measured.rows if row["layer"] == "early.0"]
+        np.testing.assert_array_equal(course.values, values)
+
+    def test_a_video_model_begins_with_its_first_window(self, here):
+        measured = value("cka", "part.mkv", model="tiny_classifier:video=none@0")
+        assert list(measured.panels[0].courses[0].frames) == list(range(6, 14))
+
+    def test_prediction(self, here):
+        measured = value("prediction", "part.mkv", weights="none", size=[32, 40])
+        words = ("--weights", "none", "--size", "32x40")
+        shown = stst_analyze("prednet", "natural.mkv", "part.mkv", *words)
+        assert as_csv(table(measured.rows)) == shown.stdout
+        titles = [panel.title for panel in measured.panels]
+        assert titles[:4] == ["SSIM", "cSSIM", "Mean squared error", "Error of level 0"]
+        for course in measured.panels[0].courses:
+            assert list(course.frames) == list(range(2, 14))
+            assert np.isnan(course.values[:10]).all()
+            assert not np.isnan(course.values[10:]).any()
+
+    @pytest.mark.parametrize(
+        ("task", "arguments", "words"),
+        [
+            (
+                "cka",
+                {"model": "resnet51=none"},
+                ("cka", "--model", "resnet51", "--weights", "none"),
+            ),
+            ("prediction", {"weights": "no.hdf5"}, ("prednet", "--weights", "no.hdf5")),
+        ],
+    )
+    def test_errors_are_those_of_the_command_line(self, here, task, arguments, words):
+        result, _ = asked(task, "part.mkv", **arguments)
+        command, *options = words
+        line = refused(stst_analyze(command, "natural.mkv", "part.mkv", *options))
+        assert isinstance(result, Failed)
+        assert (f"Error: {result.text}", result.details) == (line, "")
+
+
+class TestReport:
+    def test_it_is_the_report_of_the_command_on_its_page(self, here):
+        found = value("report", "part.mkv", output="one", cka=[CKA])
+        assert found["page"] == "one/index.html"
+        words = ("natural.mkv", "part.mkv", "-o", "two", "--cka", CKA)
+        assert stst_analyze("report", *words).exit_code == 0
+        names = {path.name for path in (here / "one").iterdir()}
+        assert names == {path.name for path in (here / "two").iterdir()}
+        assert {"index.html", "features.csv", "comparison.csv", "cka.csv"} <= names
+        for name in names:
+            assert (here / "one" / name).read_bytes() == (here / "two" / name).read_bytes(), name
+
+    def test_the_command(self):
+        words = report_command("a b.mkv", ["c.mkv"], ["resnet50"], "w.hdf5", "0:4", 64)
+        assert words == (
+            "stst-analyze report 'a b.mkv' c.mkv -o DIR --frames 0:4 --max-side 64 "
+            "--cka resnet50 --prednet w.hdf5"
+        )
+
+    def test_nothing_is_left_when_it_stops(self, here):
+        calls = []
+
+        def stop():
+            calls.append(None)
+            return len(calls) > 5
+
+        assert asked("report", "part.mkv", output="one", stop=stop)[0] == Stopped()
+        assert not (here / "one").exists()
+        assert not [path for path in here.iterdir() if "one" in path.name]
