@@ -50,9 +50,9 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
     dict
         What was printed.
     """
+    from stst.clock import duration
     from stst.errors import InputError, StstError
     from stst.synthesis.events import RunStopped
-    from stst.clock import duration
     from stst_cli.progress import followed, interruptible
 
     path = job.folder.path

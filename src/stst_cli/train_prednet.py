@@ -159,8 +159,8 @@ def _followed(events: Iterator[Event]) -> TrainingDone | TrainingStopped:
 
 
 def _with_lines(events: Iterator[Event]) -> TrainingDone | TrainingStopped:
-    from stst.training.job import StepTrained
     from stst.clock import duration
+    from stst.training.job import StepTrained
 
     began, first, shown = time.monotonic(), 0, 0.0
     for event in events:
