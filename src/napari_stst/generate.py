@@ -34,6 +34,7 @@ _MODELS = {
 class GenerateWidget(MakerWidget):
     """Make metamers: the statistics of the natural clip, without its meaning."""
 
+    title = "Generate (STST)"
     kind = StstConfig
     preset = "fast"
     verb = "Generate"

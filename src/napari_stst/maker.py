@@ -14,7 +14,7 @@ from napari import Viewer
 from napari.layers import Image
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QComboBox,
@@ -34,7 +34,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_stst.boxes import fill, narrow
-from napari_stst.docks import settle
+from napari_stst.docks import FirstPlace
 from napari_stst.forms import Field, Tree, fields_of, read_fields, titled, write_fields
 from napari_stst.layers import is_clip, rate_of
 from napari_stst.making import ACTIVE, Making, Order
@@ -49,6 +49,8 @@ from stst.files import as_text
 from stst.outputs import outputs_for
 from stst.video import parse_rate
 
+_WIDTH = 380  # pixels
+
 
 class MakerWidget(QWidget):
     """Make stimuli of one method.
@@ -59,6 +61,7 @@ class MakerWidget(QWidget):
         The viewer.
     """
 
+    title: ClassVar[str]
     kind: ClassVar[type[RunConfig]]
     preset: ClassVar[str]
     verb: ClassVar[str]
@@ -75,7 +78,7 @@ class MakerWidget(QWidget):
         self.queue = queue_of(self.viewer)
         self._trusted: set[str] = set()
         self._output_suggested = ""
-        self._settled = False
+        self._place = FirstPlace(self.viewer, self, self.title, "right", _WIDTH)
         self.fields = fields_of(self.kind, self.elsewhere)
         self._form = QFormLayout()
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -110,9 +113,7 @@ class MakerWidget(QWidget):
     def showEvent(self, event: Any) -> None:
         """Find a place beside what is open already."""
         super().showEvent(event)
-        if not self._settled:
-            self._settled = True
-            QTimer.singleShot(0, partial(settle, self, "right"))
+        self._place.shown()
 
     # --- the form -------------------------------------------------------------------------------
 
@@ -236,7 +237,7 @@ class MakerWidget(QWidget):
         self.queue.changed.connect(self._name_button)
         self._name_button()
         layout.addWidget(self.run)
-        self.setMinimumWidth(330)
+        self.setMinimumWidth(_WIDTH - 40)
 
     def _more(self) -> QToolButton:
         button = QToolButton()

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from napari import Viewer
 
-_PLUGIN = "napari-stst"
+from napari_stst.docks import PLUGIN
 
 
 def open_generate(viewer: Viewer) -> None:
     """Open the widget that makes metamers."""
-    viewer.window.add_plugin_dock_widget(_PLUGIN, "Generate (STST)", tabify=True)
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Generate (STST)")
 
 
 def open_scramble(viewer: Viewer) -> None:
     """Open the widget that scrambles phases."""
-    viewer.window.add_plugin_dock_widget(_PLUGIN, "Scramble (STPS)", tabify=True)
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Scramble (STPS)")
 
 
 def open_compare(viewer: Viewer) -> None:
     """Open the widget that compares clips."""
-    viewer.window.add_plugin_dock_widget(_PLUGIN, "Compare")
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Compare")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from napari import Viewer
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -23,10 +22,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_stst.arrange import side_by_side
-from napari_stst.docks import settle
+from napari_stst.docks import FirstPlace
 from napari_stst.making import ACTIVE, ENDED_EARLY, Making
 from napari_stst.queue import queue_of
 
+_HEIGHT = 170  # pixels
 _COLUMNS = ("clip", "method", "seed", "output", "state", "done", "left")
 _METHODS = {"stst": "STST", "stps": "STPS"}
 
@@ -44,7 +44,7 @@ class QueueWidget(QWidget):
         super().__init__()
         self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.queue = queue_of(self.viewer)
-        self._settled = False
+        self._place = FirstPlace(self.viewer, self, "Queue", "bottom", _HEIGHT)
         self.table = QTableWidget(0, len(_COLUMNS))
         self.table.setHorizontalHeaderLabels(list(_COLUMNS))
         self.table.verticalHeader().hide()
@@ -53,6 +53,7 @@ class QueueWidget(QWidget):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_COLUMNS.index("output"), QHeaderView.ResizeMode.Stretch)
+        self.table.setMinimumHeight(90)
         self.table.itemSelectionChanged.connect(self._update_buttons)
         self.summary = QLabel("")
         layout = QVBoxLayout(self)
@@ -64,9 +65,7 @@ class QueueWidget(QWidget):
     def showEvent(self, event: Any) -> None:
         """Find a place below the canvas."""
         super().showEvent(event)
-        if not self._settled:
-            self._settled = True
-            QTimer.singleShot(0, partial(settle, self, "bottom"))
+        self._place.shown()
 
     def _buttons(self) -> QHBoxLayout:
         self.buttons: dict[str, tuple[QPushButton, Callable[[Making], bool]]] = {}

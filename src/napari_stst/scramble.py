@@ -11,6 +11,7 @@ from stst.config import StpsConfig
 class ScrambleWidget(MakerWidget):
     """Make phase-scrambled clips; see `stst.scramble` for what the settings mean."""
 
+    title = "Scramble (STPS)"
     kind = StpsConfig
     preset = "stps"
     verb = "Scramble"
