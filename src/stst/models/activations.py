@@ -10,6 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+#: Rows and columns.
+Window = tuple[slice, slice]
+_WHOLE: Window = (slice(None), slice(None))
+
 
 @dataclass(frozen=True)
 class Multiscale:
@@ -27,20 +31,25 @@ class Multiscale:
 
     maps: tuple[Tensor, ...]
 
-    def concatenated(self) -> Tensor:
+    def concatenated(self, window: Window = _WHOLE) -> Tensor:
         """Give the maps as one tensor.
+
+        Parameters
+        ----------
+        window
+            Rows and columns of the result that are wanted.
 
         Returns
         -------
         Tensor
-            (B, sum of C_s, h_0, w_0).
+            (B, sum of C_s, h_0, w_0), or the window of it.
         """
         height, width = self.maps[0].shape[-2:]
-        out = [self.maps[0]]
+        out = [self.maps[0][..., window[0], window[1]]]
         for one in self.maps[1:]:
             # by matrices: the gradient of bilinear interpolation is not repeatable on a GPU
-            rows = _upsampling(one.shape[-2], height).to(one)
-            columns = _upsampling(one.shape[-1], width).to(one)
+            rows = _upsampling(one.shape[-2], height)[window[0]].to(one)
+            columns = _upsampling(one.shape[-1], width)[window[1]].to(one)
             out.append(rows @ (one @ columns.mT))
         return torch.cat(out, dim=1)
 

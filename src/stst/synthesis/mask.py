@@ -31,7 +31,7 @@ def open_mask(path: Path, natural: LazyVideo, wanted: InputConfig) -> LazyVideo:
         The natural clip as it is used. Its rate is the mask's, which goes by frame numbers.
     wanted
         What is taken of the natural clip. It is taken of a mask as well that is as long, or as
-        large, as the natural clip's file; any other mask is taken as it is.
+        large, as the natural clip's file, shrunk by area average; any other is taken as it is.
 
     Raises
     ------

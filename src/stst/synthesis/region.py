@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stst.losses import weighted
-from stst.models.activations import Activation, Multiscale
+from stst.models.activations import Activation, Multiscale, Window
 from stst.pixels import as_tensor
 from stst.synthesis.octaves import through_octaves
 from stst.types import Frames
@@ -58,6 +58,7 @@ class Region:
     inside: Tensor
     mask: Tensor
     _weights: dict[tuple[int, int], Tensor] = field(default_factory=dict, repr=False)
+    _windows: dict[tuple[int, int], Window] = field(default_factory=dict, repr=False)
 
     def composed(self, images: Tensor) -> Tensor:
         """Take (B, 3, h, w) images inside and the natural frame outside."""
@@ -74,10 +75,25 @@ class Region:
         Returns
         -------
         Tensor
-            (B, N, h, w).
+            (B, N, rows, columns) of the smallest window that holds the region.
         """
         finest = activation.maps[0] if isinstance(activation, Multiscale) else activation
-        return weighted(activation, self.weights((finest.shape[-2], finest.shape[-1])))
+        weights = self.weights((finest.shape[-2], finest.shape[-1]))
+        rows, columns = window = self._window(weights)
+        if isinstance(activation, Multiscale):
+            activation = activation.concatenated(window)
+        else:
+            activation = activation[..., rows, columns]
+        return weighted(activation, weights[..., rows, columns])
+
+    def _window(self, weights: Tensor) -> Window:
+        size = weights.shape[-2], weights.shape[-1]
+        if size not in self._windows:
+            places = weights[0, 0].nonzero()
+            top, left = places.amin(0).tolist()
+            bottom, right = (places.amax(0) + 1).tolist()
+            self._windows[size] = slice(top, bottom), slice(left, right)
+        return self._windows[size]
 
     def weights(self, size: tuple[int, int]) -> Tensor:
         """Average the mask over the cells of a grid.
@@ -100,7 +116,7 @@ class Region:
         """Give the region at every octave; `sizes` and `chained` as in `through_octaves`."""
         naturals = through_octaves(self.natural, sizes, chained)
         return [
-            Region(natural, shrunk_inside(self.inside, size), self.mask, self._weights)
+            replace(self, natural=natural, inside=shrunk_inside(self.inside, size))
             for natural, size in zip(naturals, sizes, strict=True)
         ]
 

@@ -28,6 +28,9 @@ def test_gram_is_that_of_the_concatenation(heights, widths, seed):
     size = maps[0].shape[-2:]
     by_torch = torch.cat([resized(one, size) for one in maps], 1)
     torch.testing.assert_close(activation.concatenated(), by_torch)
+    window = slice(1, heights[0]), slice(0, widths[0] - 1)
+    part = activation.concatenated(window)
+    torch.testing.assert_close(part, by_torch[..., window[0], window[1]])
 
 
 def test_gradient_of_the_shortcut():

@@ -81,6 +81,24 @@ class TestStatistics:
         expected = sum(w[p] * np.outer(a[:, p], a[:, p]) for p in range(72)) / (5 * w.sum())
         np.testing.assert_allclose(gram(weighted(scales, weights))[0].numpy(), expected, rtol=1e-5)
 
+    @pytest.mark.parametrize("kind", ["one", "several"])
+    def test_a_region_looks_only_where_it_is(self, kind):
+        region = region_of(disc(radius=4))
+        activation = rand(1, 3, 16, 18)
+        if kind == "several":
+            activation = Multiscale(
+                (activation, rand(1, 2, 8, 9, seed=1), rand(1, 2, 5, 4, seed=2))
+            )
+        found = region.weighted(activation)
+        assert found.shape[2] < 16
+        assert found.shape[3] < 18
+        everywhere = weighted(activation, region.weights((16, 18)))
+        torch.testing.assert_close(gram(found), gram(everywhere))
+        zeros = torch.zeros_like
+        torch.testing.assert_close(
+            content_loss(found, zeros(found)), content_loss(everywhere, zeros(everywhere))
+        )
+
     def test_content_in_a_few_lines(self):
         one, two, weights = rand(1, 4, 5, 6), rand(1, 4, 5, 6, seed=1), rand(1, 1, 5, 6, seed=2)
         found = content_loss(weighted(one, weights), weighted(two, weights))
