@@ -33,6 +33,11 @@ class OnClose(QObject):
     def __init__(self, window: QWidget, call: Callable[[], None]) -> None:
         super().__init__(window)
         self._window = window
+        self._asked = False
+        # its own, which goes with the window
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._look)
         self._call: Callable[[], None] | None = call
         window.installEventFilter(self)
         application = QCoreApplication.instance()
@@ -42,16 +47,15 @@ class OnClose(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Look whether the window is gone, once the close event has been answered."""
         if event.type() == QEvent.Type.Close:
-            # the user may still say no
-            QTimer.singleShot(0, self._look)
+            self._asked = True
+            # the user may still say no; a window that was never shown is not hidden either
+            self._timer.start(0)
+        elif event.type() == QEvent.Type.Hide and self._asked and not event.spontaneous():
+            self._closed()
         return False
 
     def _look(self) -> None:
-        try:
-            visible = self._window.isVisible()
-        except RuntimeError:  # deleted
-            visible = False
-        if not visible:
+        if not self._window.isVisible():
             self._closed()
 
     def _closed(self) -> None:

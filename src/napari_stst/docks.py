@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from napari.settings import get_settings
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_stst.closing import main_window
@@ -26,7 +27,7 @@ _AREAS = {
 _ALONG = {"right": Qt.Orientation.Horizontal, "bottom": Qt.Orientation.Vertical}
 
 
-class FirstPlace:
+class FirstPlace(QObject):
     """Docks a widget where it fits when it is first seen, as a tab where another of ours is.
 
     A place that the user has chosen before is kept.
@@ -46,6 +47,7 @@ class FirstPlace:
     """
 
     def __init__(self, viewer: Viewer, widget: QWidget, name: str, area: Area, extent: int) -> None:
+        super().__init__(widget)
         # napari writes down every place, also the one that it chooses itself
         chosen = get_settings().application.plugin_widget_positions
         # docks that napari puts beside each other can make the window wider than the screen
@@ -65,7 +67,7 @@ class FirstPlace:
             window = dock.parentWidget() if dock is not None else None
             if dock is not None and isinstance(window, QMainWindow) and not dock.isFloating():
                 # not while napari is still at docking it
-                QTimer.singleShot(0, partial(self._take, dock, window))
+                self._later(partial(self._take, dock, window))
 
     def _take(self, dock: QDockWidget, window: QMainWindow) -> None:
         if not self._known:
@@ -79,7 +81,14 @@ class FirstPlace:
                 break
         if not self._known:
             # once the layout has seen that docks lie over each other now
-            QTimer.singleShot(0, partial(self._fit, dock, window))
+            self._later(partial(self._fit, dock, window))
+
+    def _later(self, call: Callable[[], None]) -> None:
+        # a timer that goes with the widget: the viewer may be closed before
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(call)
+        timer.start(0)
 
     def _fit(self, dock: QDockWidget, window: QMainWindow) -> None:
         window.resize(self._size)

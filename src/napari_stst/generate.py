@@ -57,7 +57,7 @@ class GenerateWidget(MakerWidget):
         self._model.setToolTip("\n".join(f"{name}: {words}" for name, words in _MODELS.items()))
         self._model.textActivated.connect(self.choose_model)
         form.addRow("model", self._model)
-        self.weights = WeightsRow(PAPER)
+        self.weights = WeightsRow(self.viewer, PAPER)
         form.addRow("weights", self.weights)
         self._region = QComboBox()
         self._region.setToolTip(

@@ -68,7 +68,7 @@ class FrameArray:
 
     def _expanded(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
         if not any(one is Ellipsis for one in key):
-            return key
+            return key or (slice(None),)
         place = next(i for i, one in enumerate(key) if one is Ellipsis)
         missing = self.ndim - len(key) + 1
         return (*key[:place], *(slice(None),) * missing, *key[place + 1 :])

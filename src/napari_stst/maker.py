@@ -422,7 +422,9 @@ class MakerWidget(QWidget):
             natural.metadata["fps"] = str(rate)
         sources = {"natural": source_of(natural, stem, "natural"), **self.sources(natural, stem)}
 
-        def ready(_: object = None) -> None:
+        def ready(errors: Sequence[StstError] = ()) -> None:
+            for error in errors:
+                raise error
             paths = {role: one.path for role, one in sources.items()}
             plain = config.model_dump(mode="json", exclude_none=True)
             tree = self.with_sources(plain, {k: v for k, v in paths.items() if k != "natural"})
@@ -435,8 +437,7 @@ class MakerWidget(QWidget):
             return
         self.run.status.setText("saving layers that are in no file …")
         worker = create_worker(write_all, to_write, _start_thread=False)
-        worker.returned.connect(lambda _: self._attempt(ready))
-        worker.errored.connect(lambda error: show_error(str(error)))
+        worker.returned.connect(lambda errors: self._attempt(partial(ready, errors)))
         worker.start()
 
     def _put(self, order: Order, natural: Image) -> None:

@@ -59,14 +59,18 @@ def mask_of(layer: Any, natural: Image) -> Mask:
 def _of_shapes(layer: Any, natural: Image) -> Mask:
     from napari.layers import Shapes
 
-    rows, columns = _places(layer, natural)
-    size = (max(1, int(rows.max()) + 1), max(1, int(columns.max()) + 1))
+    height, width = natural.data.shape[1:3]
     # time does not matter, and masks over time would be large
-    flat = Shapes([corners[:, -2:] for corners in layer.data], shape_type=layer.shape_type)
-    drawn: Mask = np.zeros(size, bool)
-    for one in flat.to_masks(mask_shape=size) if len(flat.data) else ():
+    here = (np.array(layer.scale[-2:]), np.array(layer.translate[-2:]))
+    there = (np.array(natural.scale[-2:]), np.array(natural.translate[-2:]))
+    flat = Shapes(
+        [(one[:, -2:] * here[0] + here[1] - there[1]) / there[0] for one in layer.data],
+        shape_type=layer.shape_type,
+    )
+    drawn: Mask = np.zeros((height, width), bool)
+    for one in flat.to_masks(mask_shape=(height, width)) if len(flat.data) else ():
         drawn |= np.asarray(one, bool)
-    return _sampled(drawn, rows, columns)
+    return drawn
 
 
 def _of_labels(layer: Any, natural: Image) -> Mask:
@@ -94,7 +98,8 @@ def _places(layer: Any, natural: Image) -> tuple[npt.NDArray[np.int_], npt.NDArr
         offset = 1 if natural.rgb else 0  # an RGB layer's data has one axis more than its world
         length = natural.data.shape[axis - offset]
         world = natural.translate[axis] + np.arange(length) * natural.scale[axis]
-        out.append(np.round((world - layer.translate[axis]) / layer.scale[axis]).astype(int))
+        place = (world - layer.translate[axis]) / layer.scale[axis]
+        out.append(np.floor(place + 0.5).astype(int))
     return out[0], out[1]
 
 

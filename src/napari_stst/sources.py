@@ -14,6 +14,7 @@ from napari.layers import Image
 
 from napari_stst.layers import file_of, saved_clip
 from napari_stst.regions import Mask
+from stst.errors import StstError
 from stst.outputs import outputs_for
 
 
@@ -42,11 +43,15 @@ def source_of(layer: Image, stem: Path, role: str) -> Source:
     return Source(target, lambda path: saved_clip(layer, path, overwrite=True))
 
 
-def write_all(sources: Sequence[Source]) -> None:
-    """Write what is not there yet."""
-    for one in sources:
-        if one.write is not None:
-            one.write(one.path)
+def write_all(sources: Sequence[Source]) -> list[StstError]:
+    """Write what is not there yet; an error is returned, for the viewer's thread to tell."""
+    try:
+        for one in sources:
+            if one.write is not None:
+                one.write(one.path)
+    except StstError as error:
+        return [error]
+    return []
 
 
 def write_mask(mask: Mask, fps: Fraction | None, path: Path) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_stst.background.messages import Failed, Message, Result, Step, Stopped
 from napari_stst.background.task import Task
+from napari_stst.closing import OnClose, main_window
+
+if TYPE_CHECKING:
+    from napari import Viewer
 
 _WORDS = {
     "verified": "here, verified",
@@ -25,12 +29,15 @@ class WeightsRow(QWidget):
 
     Parameters
     ----------
+    viewer
+        The viewer.
     names
         Of entries of the registry.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, viewer: Viewer, names: Sequence[str]) -> None:
         super().__init__()
+        OnClose(main_window(viewer), self._close_task)
         self._names = tuple(names)
         self._states: list[Mapping[str, Any]] = []
         self.task: Task | None = None
@@ -64,8 +71,7 @@ class WeightsRow(QWidget):
         self.label.setText("connecting …")
         self._run(Task("fetch", self, names=missing))
 
-    def close_task(self) -> None:
-        """End what is going on, where the viewer is closed."""
+    def _close_task(self) -> None:
         if self.task is not None:
             self.task.message.disconnect()
             self.task.close()

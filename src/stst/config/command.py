@@ -33,6 +33,8 @@ def command_words(config: RunConfig, preset: str, natural: str, output: str) -> 
     """
     tree = tomllib.loads(preset_text(preset))
     wanted = _plain(config)
+    if natural.startswith("-"):
+        natural = f"./{natural}"  # not an option
     words = ["stst", _COMMANDS[config.method], natural, "-o", output, "--preset", preset]
     base = _plain(build(tree, METHODS[config.method]))
     for name, (spatial, temporal) in MODEL_PAIRS.items():

@@ -1,0 +1,215 @@
+"""A task in a process of its own: messages, pause, stop, and all that can go wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_stst.background import tasks
+from napari_stst.background.messages import ENDS, Failed, Picture, Result, Started, Step, Stopped
+from napari_stst.background.task import Task
+from napari_stst.background.worker import done
+from small_runs import clip, config
+from stst.video import read_video
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch, tmp_path):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.chdir(tmp_path)
+
+
+def plain(**changes):
+    return config(**changes).model_dump(mode="json", exclude_none=True)
+
+
+@pytest.fixture
+def request_(tmp_path):
+    natural = str(clip(tmp_path / "natural.mkv"))
+    return {"natural": natural, "output": str(tmp_path / "made.mkv"), "config": plain()}
+
+
+@pytest.fixture
+def started(qtbot, qapp):
+    """Start tasks; they are ended with the test."""
+    made = []
+
+    def start(name, **arguments):
+        task = Task(name, **arguments)
+        task.heard = []
+        task.message.connect(task.heard.append)
+        made.append(task)
+        return task
+
+    yield start
+    for task in made:
+        task.close()
+
+
+def ended(qtbot, task):
+    qtbot.waitUntil(lambda: task.ended, timeout=60_000)
+    assert [isinstance(one, ENDS) for one in task.heard].count(True) == 1
+    return task.heard[-1]
+
+
+def endless(request):
+    octaves = [{"exponent": 0, "iterations": 100_000, "learning_rate": 0.01}]
+    return {**request, "config": plain(octaves=octaves)}
+
+
+class TestAProcess:
+    def test_a_run_tells_everything_in_order(self, qtbot, started, request_):
+        task = started("make", **request_)
+        end = ended(qtbot, task)
+        assert isinstance(end, Result), end
+        master = read_video(end.value["outputs"][0]["master"])
+        first = task.heard[0]
+        assert isinstance(first, Started)
+        assert (first.frames, first.size, first.seeds) == (3, (18, 20), (0,))
+        assert first.done.shape == (1, 0, 18, 20, 3)
+        finished = [one for one in task.heard if isinstance(one, Picture) and one.finished]
+        assert [one.frame for one in finished] == [0, 1, 2]
+        assert np.array_equal(np.concatenate([one.images for one in finished]), master.frames)
+        shares = [one.progress for one in task.heard if isinstance(one, Step)]
+        assert shares == sorted(shares)
+        assert shares[-1] == 1.0
+
+    def test_pause_stop_and_resume(self, qtbot, started, request_):
+        task = started("make", **endless(request_))
+        qtbot.waitUntil(lambda: any(isinstance(one, Step) for one in task.heard), timeout=60_000)
+        task.pause()
+        qtbot.wait(300)
+        count = len(task.heard)
+        qtbot.wait(300)
+        assert len(task.heard) == count
+        task.stop()
+        assert ended(qtbot, task) == Stopped()
+
+    def test_the_user_s_mistake_is_told_in_the_command_s_words(self, qtbot, started, request_):
+        end = ended(qtbot, started("make", **{**request_, "natural": "missing.mkv"}))
+        assert end == Failed("missing.mkv does not exist. Check the name and the folder.")
+
+    def test_a_process_that_is_killed(self, qtbot, started, request_):
+        task = started("make", **endless(request_))
+        qtbot.waitUntil(lambda: len(task.heard) > 1, timeout=60_000)
+        task._process.kill()
+        end = ended(qtbot, task)
+        assert isinstance(end, Failed)
+        assert "was killed or crashed" in end.text
+
+    def test_a_process_that_ends_too_early(self, qtbot, started, monkeypatch, tmp_path):
+        broken = tmp_path / "broken" / "napari_stst"
+        broken.mkdir(parents=True)
+        (broken / "__init__.py").write_text("raise SystemExit(7)")
+        monkeypatch.setenv("PYTHONPATH", str(broken.parent))
+        end = ended(qtbot, started("weights", names=[]))
+        assert isinstance(end, Failed)
+        assert "ended with exit code 7" in end.text
+
+    def test_python_that_cannot_be_started(self, qtbot, started, monkeypatch):
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        end = ended(qtbot, started("weights", names=[]))
+        assert isinstance(end, Failed)
+        assert "/nowhere/python could not be started" in end.text
+
+    def test_closing_ends_the_process_at_once(self, qtbot, started, request_):
+        task = started("make", **endless(request_))
+        qtbot.waitUntil(lambda: len(task.heard) > 1, timeout=60_000)
+        pid = task._process.processId()
+        task.close()
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        assert task.ended
+
+    def test_a_worker_ends_when_the_viewer_is_gone(self, request_):
+        import json
+
+        words = [sys.executable, "-P", "-m", "napari_stst.background.worker"]
+        worker = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        line = json.dumps({"task": "make", **endless(request_)}) + "\n"
+        # stdin ends with the line
+        out, _ = worker.communicate(line.encode(), timeout=60)
+        assert worker.returncode == 0
+        assert b"Stopped" in out
+
+    def test_the_viewer_needs_no_torch(self):
+        code = (
+            "import sys, napari_stst.generate, napari_stst.scramble, napari_stst.queue_widget, "
+            "napari_stst.compare, napari_stst.reader, napari_stst.writer; "
+            "assert 'torch' not in sys.modules"
+        )
+        environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+        subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+class TestTasks:
+    def test_what_was_done_before_is_shown_at_once(self, request_):
+        steps = []
+        stopping = {**request_, "task": "make"}
+        told = []
+
+        def stop():
+            steps.append(1)
+            return len(told) and any(isinstance(one, Picture) and one.frame == 0 for one in told)
+
+        assert done(stopping, told.append, stop) == Stopped()
+        again = []
+        end = done({**stopping, "resume": True}, again.append, lambda: False)
+        assert isinstance(end, Result)
+        made = read_video(end.value["outputs"][0]["master"]).frames
+        assert np.array_equal(again[0].done[0], made[: again[0].done.shape[1]])
+        assert again[0].done.shape[1] == 1
+
+    def test_an_unexpected_error_has_details(self, monkeypatch, request_):
+        def broken(**_):
+            raise RuntimeError("out of luck\nand more")
+
+        monkeypatch.setattr(tasks, "make", broken)
+        end = done({"task": "make", **request_}, print, lambda: False)
+        assert end.text == "unexpected error: RuntimeError: out of luck"
+        assert "Traceback" in end.details
+
+    def test_memory_that_runs_out(self, monkeypatch, request_):
+        def broken(**_):
+            raise MemoryError
+
+        monkeypatch.setattr(tasks, "make", broken)
+        end = done({"task": "make", **request_}, print, lambda: False)
+        assert "not enough memory" in end.text
+
+    def test_a_download_can_be_stopped(self, monkeypatch):
+        def fetch(name, progress):
+            progress(10, 100)
+            raise AssertionError("it went on")
+
+        monkeypatch.setattr("stst.weights.fetch", fetch)
+        assert done({"task": "fetch", "names": ["msoe"]}, print, lambda: True) == Stopped()
+
+    def test_a_download_tells_how_far_it_is(self, monkeypatch):
+        class Found:
+            path = Path("msoe.npz")
+
+        def fetch(name, progress):
+            progress(2**20, 2**21)
+            progress(2**21, None)
+            return Found
+
+        monkeypatch.setattr("stst.weights.fetch", fetch)
+        told = []
+        end = done({"task": "fetch", "names": ["msoe"]}, told.append, lambda: False)
+        assert [one.progress for one in told] == [0.5, 0.0]
+        assert end == Result({"msoe": "msoe.npz"})
+
+    def test_the_state_of_weights(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("STST_WEIGHTS_DIR", str(tmp_path))
+        monkeypatch.setenv("STST_CACHE_DIR", str(tmp_path))
+        end = done({"task": "weights", "names": ["msoe", "vgg19-keras"]}, print, lambda: False)
+        assert [(one["name"], one["state"], one["usable"]) for one in end.value] == [
+            ("msoe", "missing", False), ("vgg19-keras", "missing", False)
+        ]  # fmt: skip

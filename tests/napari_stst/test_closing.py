@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+from qtpy.QtWidgets import QWidget
+
+from napari_stst.closing import OnClose
+
+
+class Window(QWidget):
+    def __init__(self, answer: bool) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def closeEvent(self, event) -> None:
+        event.setAccepted(self.answer)
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_once_when_a_window_is_closed(qtbot, shown):
+    window, calls = Window(True), []
+    OnClose(window, lambda: calls.append(1))
+    window.setVisible(shown)
+    window.close()
+    if shown:
+        assert calls == [1]
+    qtbot.waitUntil(lambda: calls == [1])
+    window.show()
+    window.close()
+    qtbot.wait(20)
+    assert calls == [1]
+    window.deleteLater()
+
+
+def test_not_when_the_user_says_no(qtbot):
+    window, calls = Window(False), []
+    OnClose(window, lambda: calls.append(1))
+    window.show()
+    window.close()
+    qtbot.wait(20)
+    assert calls == []
+    window.answer = True
+    window.close()
+    assert calls == [1]
+    window.deleteLater()
+
+
+def test_not_when_it_is_hidden(qtbot):
+    window, calls = Window(True), []
+    OnClose(window, lambda: calls.append(1))
+    window.show()
+    window.hide()
+    qtbot.wait(20)
+    assert calls == []
+    window.deleteLater()

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_stst import reader
+from small_runs import clip, frames
+from stst.errors import InputError
+from stst.video import read_video, write_video
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "folder/", "a.npz"])
+def test_our_clips_open_exactly(tmp_path, name):
+    path = f"{tmp_path}/{name}"
+    write_video(path, frames(), "30000/1001")
+    read = reader.get_reader(path)
+    assert read is not None
+    ((data, options, kind),) = read(path)
+    assert np.array_equal(np.asarray(data), frames())
+    assert (kind, options["rgb"], options["metadata"]["fps"]) == ("image", True, "30000/1001")
+
+
+def test_several_are_opened_one_by_one(tmp_path):
+    paths = [str(clip(tmp_path / f"{one}.mkv", seed=one)) for one in range(2)]
+    layers = reader.get_reader(paths)(paths)
+    assert [options["name"] for _, options, _ in layers] == ["0", "1"]
+    assert np.array_equal(np.asarray(layers[1][0]), read_video(paths[1]).frames)
+
+
+def test_it_is_polite_about_what_is_not_ours(tmp_path):
+    np.save(tmp_path / "volume.npy", np.zeros((4, 5, 6)))
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    (tmp_path / "zarr").mkdir()
+    (tmp_path / "text.txt").write_text("a")
+    (tmp_path / "stack").mkdir()
+    for one in range(3):
+        (tmp_path / f"stack/{one}.tif").write_bytes(b"II*")
+    for name in ("volume.npy", "other.npz", "zarr", "stack", "text.txt", "missing.png"):
+        assert reader.get_reader(str(tmp_path / name)) is None, name
+    assert reader.get_reader([]) is None
+    good = str(clip(tmp_path / "a.mkv"))
+    assert reader.get_reader([good, str(tmp_path / "text.txt")]) is None
+    assert reader.get_reader("CLIP.MP4") is reader.read
+
+
+def test_a_damaged_clip_is_named(tmp_path):
+    path = tmp_path / "broken.mkv"
+    path.write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"broken\.mkv"):
+        reader.get_reader(str(path))(str(path))
