@@ -95,7 +95,7 @@ class CompareWidget(QWidget):
         napari_viewer.dims.events.current_step.connect(self._slider_moved)
         napari_viewer.events.theme.connect(self._theme_changed)
         napari_viewer.layers.events.removed.connect(self._layer_removed)
-        self._on_close = OnClose(main_window(napari_viewer), lambda: self.close_all(False))
+        OnClose(main_window(napari_viewer), lambda: self.close_all(False))
         self._choice_changed()
 
     def _lay_out(self) -> None:
@@ -195,7 +195,11 @@ class CompareWidget(QWidget):
 
     def _layer_removed(self, event: Any) -> None:
         if event.value is self.views.layer:
-            QTimer.singleShot(0, lambda: self.controls.choose(AS_THEY_ARE))
+            # after all others have been told
+            QTimer.singleShot(0, self._view_removed)
+
+    def _view_removed(self) -> None:
+        self.controls.choose(AS_THEY_ARE)
 
     # the slider and the cursor
 

@@ -181,7 +181,7 @@ class ReportDialog(_Dialog):
 
         self.folder = PathEdit(browse, self)
         self.folder.edit.setText(str(folder))
-        self.overwrite = QCheckBox("Replace a report that is there")
+        self.overwrite = QCheckBox("Replace a report that is there (--overwrite)")
         self.cka = QLineEdit(" ".join(cka))
         self.cka.setPlaceholderText("none, or models such as resnet50 r3d_18=none")
         self.cka.setToolTip(f"{_SYNTAX}. Several with spaces between them")

@@ -127,6 +127,8 @@ class Work(QObject):
         self.job: Job | None = None
         self.task: Task | None = None
         self._waiting: list[Job] = []
+        # tasks that were asked to stop, and tasks that have ended
+        self._leaving: list[Task] = []
         self._past: list[Task] = []
         self._closed = False
         self._located.connect(self._start)
@@ -149,7 +151,6 @@ class Work(QObject):
         self._waiting.clear()
         if self.job is not None:
             self._drop(self.job)
-            self.progressed.emit(self.job.title, "stopping", 0.0)
 
     def close(self) -> None:
         """End everything now; no process stays."""
@@ -157,9 +158,12 @@ class Work(QObject):
         self._waiting.clear()
         self.job = None
         if self.task is not None:
-            self.task.blockSignals(True)
-            self._past.append(self.task)
+            self._leaving.append(self.task)
             self.task = None
+        self._past += self._leaving
+        self._leaving.clear()
+        for task in self._past:
+            task.blockSignals(True)
         self._tidy()
 
     def _tidy(self) -> None:
@@ -169,9 +173,13 @@ class Work(QObject):
             task.deleteLater()
 
     def _drop(self, job: Job) -> None:
+        """Leave the job that is being done to end by itself; it may be loading a model."""
         job.dropped = True
-        if self.task is not None:
-            self.task.stop()
+        task, self.task = self.task, None
+        if task is not None:
+            self._leaving.append(task)
+            task.stop()
+        self._next()
 
     def _next(self) -> None:
         job = self._waiting.pop(0) if self._waiting and not self._closed else None
@@ -201,29 +209,31 @@ class Work(QObject):
     def _start(self, job: Job, found: list[str] | str) -> None:
         if self._closed or job is not self.job:
             return
-        if isinstance(found, str) or job.dropped:
-            self._end(job, Failed(found) if isinstance(found, str) else None, [])
+        if isinstance(found, str):
+            self._end(job, Failed(found), [])
             return
         natural, *others = found
-        self.task = Task(job.task, self, natural=natural, others=others, **job.arguments)
-        self.task.message.connect(lambda message: self._told(job, message, found))
+        task = Task(job.task, self, natural=natural, others=others, **job.arguments)
+        task.message.connect(lambda message: self._told(job, task, message, found))
+        self.task = task
 
-    def _told(self, job: Job, message: Message, paths: list[str]) -> None:
+    def _told(self, job: Job, task: Task, message: Message, paths: list[str]) -> None:
         if isinstance(message, Step):
             if not job.dropped:
                 self.progressed.emit(job.title, message.what, message.progress)
+            return
+        # its process is about to end, and cannot be waited for while it speaks
+        self._past.append(task)
+        QTimer.singleShot(0, self._tidy)
+        if job.dropped:
+            self._leaving.remove(task)
         elif job is self.job:
+            self.task = None
             self._end(job, message, paths)
 
-    def _end(self, job: Job, message: Message | None, paths: list[str]) -> None:
-        task, self.task = self.task, None
-        if task is not None:
-            # its process is about to end, and cannot be waited for while it speaks
-            self._past.append(task)
-            QTimer.singleShot(0, self._tidy)
-        if not job.dropped:
-            if isinstance(message, Result):
-                job.done(paths, message.value)
-            elif isinstance(message, Failed):
-                self.failed.emit(message.text)
+    def _end(self, job: Job, message: Message, paths: list[str]) -> None:
+        if isinstance(message, Result):
+            job.done(paths, message.value)
+        elif isinstance(message, Failed):
+            self.failed.emit(message.text)
         self._next()

@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.layers import Image
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
+
+from napari_stst.compare import CompareWidget
+from napari_stst.compare_dialogs import CkaDialog, PredictionDialog, ReportDialog
+from napari_stst.layers import layer_of
+from small_runs import clip, frames, refused, stst, stst_analyze
+from stst.analysis.tables import as_csv, table
+from stst.report.write import FILES
+
+with suppress(ImportError):
+    # it brings an LLVM along, as Mesa does; the process crashes when Mesa's is loaded first
+    import triton._C.libtriton  # noqa: F401
+
+CKA = "tiny_classifier:image=none@late"
+
+
+def add(viewer, path) -> Image:
+    data, options, _ = layer_of(path)
+    return viewer.add_layer(Image(data, **options))
+
+
+@pytest.fixture
+def natural(viewer, tmp_path) -> Image:
+    return add(viewer, clip(tmp_path / "natural.mkv", 9, 40, 44))
+
+
+@pytest.fixture
+def part(viewer, natural) -> Image:
+    """Made of frames 2 to 6 of the natural clip, at three quarters of its size."""
+    words = ("natural.mkv", "-o", "part.mkv", "--frames", "2:7", "--max-side", 33)
+    assert stst("scramble", *words).exit_code == 0
+    return add(viewer, "part.mkv")
+
+
+@pytest.fixture
+def opened(viewer):
+    made = []
+
+    def make() -> CompareWidget:
+        made.append(CompareWidget(viewer))
+        viewer.window.add_dock_widget(made[0], name="Compare", area="bottom")
+        return made[0]
+
+    yield make
+    for widget in made:
+        widget.close_all(put_back=False)
+
+
+@pytest.fixture
+def widget(opened, part, until) -> CompareWidget:
+    """With features that were measured by themselves."""
+    widget = opened()
+    until(lambda: "Features" in widget.results.measured and widget.work.job is None)
+    return widget
+
+
+def close_dock(viewer) -> None:
+    """Close the dock as its button does."""
+    docks = viewer.window._qt_window.findChildren(QDockWidget)
+    next(dock for dock in docks if dock.objectName() == "Compare").destroyOnClose()
+
+
+def idle(widget):
+    return widget.work.job is None and widget.pairing.job is None
+
+
+def processes() -> list[str]:
+    """Command lines of the processes that this one has started and that still run."""
+    import os
+
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text().rpartition(")")[2].split()
+            if text[1] == str(os.getpid()) and text[0] != "Z":
+                found.append((stat.parent / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return [one for one in found if "napari_stst" in one]
+
+
+class TestChoice:
+    def test_what_the_sidecar_says_is_chosen_measured_and_laid_over(
+        self, viewer, widget, natural, part, errors
+    ):
+        assert (widget.natural, widget.choice.others) == (natural, (part,))
+        assert widget.layers == (natural, part)
+        np.testing.assert_allclose(part.scale, [1, 4 / 3, 4 / 3])
+        np.testing.assert_allclose(part.translate, [2, 1 / 6, 1 / 6])
+        # the slider goes to where there is something to compare
+        assert viewer.dims.current_step[0] in range(2, 7)
+        plot = widget.results.plots["Features"]
+        assert [list(one.frames) for one in plot.panels[0].courses] == [[2, 3, 4, 5, 6]] * 2
+        assert plot.labels == ("natural", "part")
+        assert errors == []
+
+    def test_layers_come_go_and_are_renamed(self, viewer, widget, natural, part, tmp_path, until):
+        viewer.add_points(np.zeros((2, 3)))
+        viewer.add_image(np.zeros((9, 40, 44)))
+        other = add(viewer, clip(tmp_path / "other.mkv", 9, 40, 44, seed=4))
+        until(lambda: len(widget.choice.clips) == 3)
+        box, rows = widget.choice.natural_box, widget.choice.others_list
+        assert [box.itemText(at) for at in range(3)] == ["natural", "part", "other"]
+        assert [rows.item(at).checkState() for at in range(2)] == [
+            Qt.CheckState.Checked,
+            Qt.CheckState.Unchecked,
+        ]
+        other.name = "a metamer"
+        assert (box.itemText(2), rows.item(1).text()) == ("a metamer", "a metamer")
+        widget.choice.choose_natural(other)
+        assert widget.choice.others == ()
+        assert not widget.results.measured
+        np.testing.assert_array_equal(part.scale, [1, 1, 1])
+        viewer.layers.remove(other)
+        until(lambda: widget.natural is natural)
+
+    def test_a_clip_that_does_not_fit(self, widget, viewer, part, errors, until, tmp_path):
+        other = add(viewer, clip(tmp_path / "short.mkv", 4, 40, 44, seed=4))
+        until(lambda: other in widget.choice.clips)
+        widget.choice.tick(other)
+        until(lambda: bool(errors))
+        natural, short = tmp_path / "natural.mkv", tmp_path / "short.mkv"
+        line = refused(stst_analyze("compare", natural, short))
+        assert [f"Error: {one}" for one in errors] == [line]
+        # what fits is compared nevertheless
+        until(lambda: widget.layers == (widget.natural, part) and idle(widget))
+        # and with the right frames, so is the other
+        widget.choice.tick(part, False)
+        widget.choice.frames_edit.setText("5:9")
+        widget.choice.frames_edit.editingFinished.emit()
+        until(lambda: widget.layers == (widget.natural, other) and idle(widget))
+        np.testing.assert_array_equal(other.translate, [5, 0, 0])
+        courses = widget.results.measured["Features"].panels[0].courses
+        assert list(courses[1].frames) == [5, 6, 7, 8]
+        widget.choice.side_edit.setText("x")
+        widget.choice.side_edit.editingFinished.emit()
+        assert errors[-1] == "--max-side x: expected a whole number of pixels."
+
+    def test_arrays(self, viewer, opened, natural, errors, until):
+        array = viewer.add_image(frames(9, 40, 44, seed=2), rgb=True, name="my metamer/1")
+        widget = opened()
+        assert widget.choice.others == ()
+        widget.choice.tick(array)
+        until(lambda: bool(errors))
+        assert "has no frame rate" in errors[0]
+        array.metadata["fps"] = "30000/1001"
+        widget.choice.tick(array, False)
+        widget.choice.tick(array)
+        until(lambda: "Features" in widget.results.measured)
+        names = {
+            Path(row["clip"].split(" ")[0]) for row in widget.results.measured["Features"].rows
+        }
+        (saved,) = names - {natural.data.video.path}
+        assert saved.name == "my_metamer_1.mkv"
+        assert saved.exists()
+        close_dock(viewer)
+        assert not saved.parent.exists()
+
+
+class TestCursor:
+    def test_it_follows_the_slider(self, viewer, widget, natural, qtbot):
+        cursors = widget.results.plots["Features"].cursors
+        assert len(cursors) == 5
+        viewer.dims.set_current_step(0, 3)
+        assert [one.value() for one in cursors] == [3.0] * 5
+        viewer.dims.set_current_step(0, 6)
+        assert [one.value() for one in cursors] == [6.0] * 5
+
+        # and the slider follows a click
+        plot = widget.results.plots["Features"]
+        viewer.dims.set_current_step(0, 2)
+        box = plot.plots[1].getViewBox()
+        where = box.mapViewToScene(QPointF(5.2, sum(box.viewRange()[1]) / 2))
+        place = plot.graphics.mapFromScene(where)
+        viewport = plot.graphics.viewport()
+        qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=QPoint(place))
+        assert viewer.dims.current_step[0] == 5
+        assert plot.cursors[1].value() == 5
+
+        # of layers of any scale, among such of more dimensions
+        natural.scale = (0.04, 1, 1)
+        natural.translate = (1, 0, 0)
+        viewer.add_image(np.zeros((3, 2, 8, 8), np.float32))
+        widget.go_to(4)
+        assert viewer.dims.point[1] == pytest.approx(1.16)
+        assert widget.frame == 4
+
+        assert plot.colors.dark
+        viewer.theme = "light"
+        assert not plot.colors.dark
+
+
+class TestResults:
+    def test_cka_prediction_and_table(self, widget, until, tmp_path, errors, monkeypatch, qtbot):
+        widget.actions.cka.click()
+        dialog = QApplication.activeModalWidget() or widget.findChild(CkaDialog)
+        dialog.model.setCurrentText("=none")
+        dialog.accept()
+        assert "expected MODEL" in dialog.problem.text()
+        dialog.model.setCurrentText(CKA)
+        dialog.accept()
+        title = "CKA tiny_classifier:image=none"
+        until(lambda: title in widget.results.measured)
+        monkeypatch.setattr(
+            QFileDialog,
+            "getSaveFileName",
+            lambda *args: (str(tmp_path / "cka"), "CSV (*.csv)"),
+        )
+        widget.actions.save.click()
+        assert (tmp_path / "cka.csv").read_text() == as_csv(
+            table(widget.results.measured[title].rows)
+        )
+        # a network needs more frames than there are: in the words of the command line
+        widget.actions.prednet.click()
+        dialog = QApplication.activeModalWidget() or widget.findChild(PredictionDialog)
+        dialog.accept()
+        assert "there are no weights" in dialog.problem.text()
+        dialog.weights.edit.setText("none")
+        dialog.accept()
+        until(lambda: bool(errors))
+        assert len(errors) == 1
+        assert "5 frames; PredNet sees 11 frames for one prediction" in errors[0]
+        # a sidecar is no place for a table
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *args: (str(tmp_path / "part.json"), "")
+        )
+        widget.actions.save.click()
+        assert "the sidecar of" in errors[-1]
+
+    def test_the_report(self, widget, until, tmp_path, errors, monkeypatch):
+        opened = []
+        monkeypatch.setattr(
+            QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile())
+        )
+        widget.actions.report.click()
+        dialog = QApplication.activeModalWidget() or widget.findChild(ReportDialog)
+        assert dialog.folder.text() == str(tmp_path / "natural_report")
+        dialog.folder.edit.setText(str(tmp_path))
+        dialog.accept()
+        assert dialog.isVisible()
+        assert "exists. Give --overwrite" in dialog.problem.text()
+        dialog.folder.edit.setText(str(tmp_path / "one"))
+        dialog.accept()
+        assert not widget.actions.open.isEnabled()
+        until(lambda: widget.report is not None)
+        words = (tmp_path / "natural.mkv", "part.mkv")
+        assert stst_analyze("report", *words, "-o", "two").exit_code == 0
+        for name in FILES:
+            assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+        widget.actions.open.click()
+        assert opened == [str(tmp_path / "one/index.html")]
+        assert errors == []
+
+    def test_cancel(self, widget, until, errors):
+        before = widget.results.measured["Features"]
+        widget.measure()
+        widget.measure_cka({"model": CKA})
+        assert widget.work.task is not None
+        assert widget.actions.cancel.isEnabled()
+        widget.actions.cancel.click()
+        assert idle(widget)
+        assert list(widget.results.measured) == ["Features"]
+        assert not widget.actions.cancel.isEnabled()
+        until(lambda: not processes())
+        assert widget.results.measured["Features"] is before
+        assert errors == []
+
+
+class TestEnd:
+    def test_the_dock_is_closed_in_the_middle(self, viewer, widget, part, until, errors, qtbot):
+        widget.controls.choose("Curtain")
+        assert len(viewer.layers) == 3
+        widget.measure_cka({"model": CKA})
+        until(lambda: widget.work.task is not None)
+        close_dock(viewer)
+        assert list(viewer.layers) == [widget.natural, part]
+        np.testing.assert_array_equal(part.translate, [0, 0, 0])
+        assert processes() == []
+        viewer.dims.set_current_step(0, 1)
+        viewer.theme = "light"
+        viewer.layers.remove(part)
+        qtbot.wait(50)
+        assert errors == []
+
+    def test_the_viewer_is_closed_in_the_middle(self, viewer, widget, until, errors, qtbot):
+        widget.controls.choose("Flicker")
+        widget.controls.rate.setValue(30)
+        widget.measure_cka({"model": CKA})
+        until(lambda: widget.work.task is not None)
+        viewer.close()
+        until(lambda: not processes())
+        qtbot.wait(100)
+        assert errors == []
