@@ -53,7 +53,9 @@ class CompareWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self.viewer = napari_viewer
+        # napari gives plugins a stand-in, whose layers are others each time one asks for them
+        viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.viewer = viewer
         self.matches: dict[Image, Match] = {}
         self.report: Path | None = None
         self._natural: Image | None = None
@@ -67,11 +69,11 @@ class CompareWidget(QWidget):
         self.work = Work(self.files, self)
         # in a lane of its own, for clips can be looked at while others are measured
         self.pairing = Work(self.files, self)
-        self.views = Views(napari_viewer, self)
-        self.choice = ClipChoice(napari_viewer)
+        self.views = Views(viewer, self)
+        self.choice = ClipChoice(viewer)
         self.controls = ViewControls(self.views)
         self.actions = Actions()
-        self.results = Results(colors_of(napari_viewer))
+        self.results = Results(colors_of(viewer))
         self._lay_out()
         self.choice.changed.connect(self._choice_changed)
         self.choice.other_changed.connect(self._update_view)
@@ -92,10 +94,10 @@ class CompareWidget(QWidget):
         ):
             # a clicked button says whether it is checked; nothing here asks for that
             button.clicked.connect(lambda _=False, act=act: act())
-        napari_viewer.dims.events.current_step.connect(self._slider_moved)
-        napari_viewer.events.theme.connect(self._theme_changed)
-        napari_viewer.layers.events.removed.connect(self._layer_removed)
-        OnClose(main_window(napari_viewer), lambda: self.close_all(False))
+        viewer.dims.events.current_step.connect(self._slider_moved)
+        viewer.events.theme.connect(self._theme_changed)
+        viewer.layers.events.removed.connect(self._layer_removed)
+        OnClose(main_window(viewer), lambda: self.close_all(False))
         self._choice_changed()
 
     def _lay_out(self) -> None:

@@ -60,6 +60,8 @@ class ClipChoice(QWidget):
             "Tick the clips to compare. The highlighted one is shown as difference, by flicker "
             "and behind the curtain"
         )
+        self.others_list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.others_list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         row = self.others_list.fontMetrics().height() + 6
         self.others_list.setMinimumHeight(2 * row)
         self.others_list.setMaximumHeight(_ROWS * row)
@@ -183,6 +185,7 @@ class ClipChoice(QWidget):
             self.natural_box.addItem(clip.name)
             if clip is not natural:
                 item = QListWidgetItem(clip.name)
+                item.setToolTip(clip.name)
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
                 item.setCheckState(_TICKED if clip in others else Qt.CheckState.Unchecked)
                 self.others_list.addItem(item)
@@ -217,6 +220,7 @@ class ClipChoice(QWidget):
         self.others_list.blockSignals(True)
         for clip, item in self._items():
             item.setText(clip.name)
+            item.setToolTip(clip.name)
         self.others_list.blockSignals(False)
 
     def _natural_chosen(self, _: int = 0) -> None:

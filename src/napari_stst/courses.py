@@ -84,6 +84,9 @@ class CoursePlot(QWidget):
         self._seconds: float | None = None
         self.legend, self.readout = QLabel(), QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
+        # long names take another line, and do not make the window wider
+        self.legend.setWordWrap(True)
+        self.legend.setMinimumWidth(1)
         self.readout.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.readout.setFixedWidth(130)
         self.graphics = pg.GraphicsLayoutWidget()
@@ -192,6 +195,7 @@ class CoursePlot(QWidget):
             axis.enableAutoSIPrefix(False)
             axis.setStyle(tickTextOffset=3, tickLength=-4)
         axes["left"].setWidth(40)
+        axes["left"].setTickDensity(0.7)
         axes["bottom"].setLabel("frame", color=self.colors.text, **{"font-size": "7pt"})
         axes["bottom"].setHeight(26)
         # the thick course of the natural clip lies below, so that what follows it is seen
@@ -247,10 +251,9 @@ class CoursePlot(QWidget):
     def _legend(self) -> str:
         shown = {one.place for panel in self.panels for one in panel.courses}
         lines = {"-": "▬", "--": "▬ ▬", ":": "▪▪▪", "-.": "▬ ▪"}
-        parts = [
-            f'<span style="color:{self.colors.clip(place)}">{lines[dash_of(place)]}</span> '
-            f"{'<b>' if place == 0 else ''}{escape(shortened(self.labels[place]))}"
-            f"{'</b>' if place == 0 else ''}"
-            for place in sorted(shown)
-        ]
-        return "&nbsp;&nbsp;&nbsp;".join(parts)
+        parts = []
+        for place in sorted(shown):
+            line = f'<span style="color:{self.colors.clip(place)}">{lines[dash_of(place)]}</span>'
+            name = escape(shortened(self.labels[place]))
+            parts.append(f"<nobr>{line} {name if place else f'<b>{name}</b>'}</nobr>")
+        return " &nbsp; ".join(parts)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.layers import Image
+from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
@@ -47,7 +48,8 @@ def opened(viewer):
     made = []
 
     def make() -> CompareWidget:
-        made.append(CompareWidget(viewer))
+        # as napari gives it to plugins
+        made.append(CompareWidget(PublicOnlyProxy(viewer)))
         viewer.window.add_dock_widget(made[0], name="Compare", area="bottom")
         return made[0]
 
