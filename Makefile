@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all clean
+.PHONY: demo test test-all screenshots screen clean
 
 # the core and its command line, nothing for developing
 .venv/core: pyproject.toml
@@ -15,23 +15,36 @@ BIN := .venv/bin
 	@touch $@
 
 .venv/dev: .venv/core
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --group test --group lint
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[napari]' --group test --group lint
 	@touch $@
+
+# What a window needs on Linux. Installed where that can be done without asking; else it is named.
+SCREEN := xvfb xauth libgl1 libegl1 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxkbcommon-x11-0 libdbus-1-3
+screen:
+	@if [ "$$(uname)" = Linux ] && ! command -v Xvfb >/dev/null && [ -z "$$DISPLAY" ]; then \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    (apt-get -qq update && apt-get -qq install -y --no-install-recommends $(SCREEN)) >/dev/null \
+	      || echo "Xvfb could not be installed: tests of the viewer are skipped."; \
+	  else echo "No screen and no Xvfb: tests of the viewer are skipped. On Debian or Ubuntu: apt install $(SCREEN)"; fi; fi
 
 demo: .venv/core
 	$(BIN)/python docs/demo.py
 
-test: .venv/dev
+test: .venv/dev screen
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-test-all: .venv/dev
+test-all: .venv/dev screen
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# the viewer's widgets in use, for the README and the documentation
+screenshots: .venv/dev screen
+	$(BIN)/python docs/screenshots.py
 
 clean:
 	rm -rf .venv demo

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from napari.layers import Image
+from napari.layers import Image, Labels
 from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 from superqt import QCollapsible
 
@@ -15,7 +15,7 @@ from napari_stst.boxes import fill, narrow
 from napari_stst.forms import Tree
 from napari_stst.layers import file_of, is_clip, layer_of, rate_of
 from napari_stst.maker import MakerWidget
-from napari_stst.regions import is_region, mask_of
+from napari_stst.regions import is_region, mask_of, painted
 from napari_stst.sources import Source, source_of, write_mask
 from napari_stst.weights import WeightsRow
 from stst.config import MODEL_PAIRS, TERMS, StstConfig, merged, model_override
@@ -132,6 +132,16 @@ class GenerateWidget(MakerWidget):
         for role, chooser in self._targets.items():
             layer = self._opened(Path(targets[role])) if targets.get(role) else None
             chooser.setCurrentIndex(max(0, chooser.findData(layer)))
+        region = self._region_of(Path(tree["mask"])) if tree.get("mask") else None
+        self._region.setCurrentIndex(max(0, self._region.findData(region)))
+
+    def _region_of(self, path: Path) -> Labels:
+        """Open a mask as labels, which can be painted on."""
+        for layer in self.viewer.layers:
+            if isinstance(layer, Labels) and layer.metadata.get("path") == str(path):
+                return layer
+        drawn = painted(path)
+        return self.viewer.add_layer(Labels(drawn, name=path.stem, metadata={"path": str(path)}))
 
     def _opened(self, path: Path) -> Image:
         for layer in self.viewer.layers:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_stst.arrange import lay_over, side_by_side
 from napari_stst.background.messages import (
@@ -36,6 +36,7 @@ ACTIVE: tuple[State, ...] = ("running", "paused")
 ENDED_EARLY: tuple[State, ...] = ("stopped", "failed")
 
 _GREY = 128
+_BREATH_MS = 50
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,9 @@ class Making(QObject):
         self.follow = True
         self._clock = Clock()
         self._task: Task | None = None
+        self._arranging = QTimer(self)
+        self._arranging.setSingleShot(True)
+        self._arranging.timeout.connect(self._arrange)
 
     def start(self) -> None:
         """Begin."""
@@ -198,8 +202,12 @@ class Making(QObject):
             if self.natural is not None:
                 lay_over(layer, self.natural, self._first_frame())
             self.layers.append(layer)
-        natural = [self.natural] if self.natural in self.viewer.layers else []
-        side_by_side(self.viewer, [*natural, *self.layers])
+        # napari draws for long after each of the two: let it breathe between them
+        self._arranging.start(_BREATH_MS)
+
+    def _arrange(self) -> None:
+        layers = [self.natural, *self.layers]
+        side_by_side(self.viewer, [one for one in layers if one in self.viewer.layers])
 
     def _first_frame(self) -> int:
         """Give the natural clip's frame that the first frame is made of."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stst.errors import InputError
+from stst.video import LazyVideo
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
 Mask = npt.NDArray[np.bool_]
+
+_INSIDE = 128  # of a mask's grey levels, and all above
 
 
 def is_region(layer: Any) -> bool:
@@ -54,6 +58,20 @@ def mask_of(layer: Any, natural: Image) -> Mask:
             "region on the clip, or choose none."
         )
     return mask
+
+
+def painted(path: Path) -> npt.NDArray[np.uint8]:
+    """Read a mask, a picture or a clip, as labels: 1 where it is white, (H, W) or (T, H, W).
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    # a picture has no rate, and none is needed
+    frames = LazyVideo(path, fps=1, picture=True).frames
+    labels = np.stack([frame.mean(axis=2) >= _INSIDE for frame in frames]).astype(np.uint8)
+    return labels[0] if len(labels) == 1 else labels
 
 
 def _of_shapes(layer: Any, natural: Image) -> Mask:

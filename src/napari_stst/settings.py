@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stst.config import RunConfig, read_config_file, to_toml
+from stst.config import RunConfig, paths_beside, read_config_file, to_toml
 from stst.files import written_whole
 from stst.provenance import read_sidecar
 
@@ -32,16 +32,10 @@ def read_settings(path: Path) -> Tree:
         If the file cannot be read.
     """
     if path.suffix.lower() == ".json":
-        tree = dict(read_sidecar(path)["config"])
+        tree = read_sidecar(path)["config"]
     else:
         tree = read_config_file(path, trusted=None)
-    for table in [tree, tree.get("targets")]:
-        if isinstance(table, dict):
-            names = ("mask",) if table is tree else tuple(table)
-            for name in names:
-                if isinstance(table.get(name), str):
-                    table[name] = str(path.absolute().parent / table[name])
-    return tree
+    return paths_beside(tree, path.absolute())
 
 
 def own_models(tree: Mapping[str, Any]) -> list[str]:

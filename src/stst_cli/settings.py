@@ -49,12 +49,12 @@ def run_config(
     InputError
         Naming the key, what was found and what is allowed.
     """
-    from stst.config import build, merged, read_config_file, set_override
+    from stst.config import build, merged, paths_beside, read_config_file, set_override
 
     method = kind.model_fields["method"].default
     tree = _preset(default_preset if preset is None else preset, method)
     if config_file is not None:
-        tree = merged(tree, _paths_beside(read_config_file(config_file, trusted), config_file))
+        tree = merged(tree, paths_beside(read_config_file(config_file, trusted), config_file))
     shared = {"seed": seed, "samples": samples, "device": device, "precision": precision}
     taken = {"frames": frames, "max_side": max_side}
     tree = merged(tree, own, _given(shared), {"input": _given(taken)})
@@ -79,17 +79,3 @@ def _preset(name: str, method: str) -> dict[str, Any]:
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
-
-
-def _paths_beside(tree: dict[str, Any], file: Path) -> dict[str, Any]:
-    """Read the targets and the mask of a config file as relative to the file."""
-
-    def beside(value: Any) -> Any:
-        return str(file.parent / value) if isinstance(value, str) and value else value
-
-    out = dict(tree)
-    if isinstance(tree.get("targets"), dict):
-        out["targets"] = {term: beside(path) for term, path in tree["targets"].items()}
-    if "mask" in tree:
-        out["mask"] = beside(tree["mask"])
-    return out

@@ -10,7 +10,9 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_stst.generate import GenerateWidget
 from napari_stst.layers import layer_of
+from napari_stst.regions import mask_of
 from napari_stst.scramble import ScrambleWidget
+from napari_stst.sources import write_mask
 from small_runs import TREE, clip, config, frames, stst
 from stst.config import StpsConfig, StstConfig, build, to_toml
 from stst.video import read_video
@@ -163,6 +165,19 @@ class TestConfigs:
         widget.load_config(str(tmp_path / "c.toml"))
         assert [one.name for one in viewer.layers] == ["natural", "other"]
         assert widget._targets["color"].currentText() == "other"
+
+    def test_a_mask_becomes_labels(self, viewer, tmp_path):
+        natural = add(viewer, clip(tmp_path / "natural.mkv"))
+        drawn = np.zeros((18, 20), bool)
+        drawn[3:7, 5:9] = True
+        write_mask(drawn, None, tmp_path / "m.png")
+        (tmp_path / "c.toml").write_text('mask = "m.png"\n')
+        widget = opened(viewer)
+        for _ in range(2):
+            widget.load_config(str(tmp_path / "c.toml"))
+            assert [one.name for one in viewer.layers] == ["natural", "m"]
+        assert widget._region.currentText() == "m"
+        assert np.array_equal(mask_of(widget._region.currentData(), natural), drawn)
 
     def test_of_another_method(self, viewer, tmp_path, errors):
         (tmp_path / "c.toml").write_text('method = "stps"\n')

@@ -51,7 +51,7 @@ def main() -> None:
     # whatever prints must not come between the messages
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     if hasattr(os, "nice"):
-        os.nice(5)  # the viewer comes first
+        os.nice(10)  # the viewer comes first
     request = json.loads(sys.stdin.readline())
     control = Control()
     threading.Thread(target=_listen, args=(control,), daemon=True).start()

@@ -104,6 +104,20 @@ def read_config_file(path: Path, trusted: Collection[str] | None = ()) -> Tree:
     return tree
 
 
+def paths_beside(tree: Mapping[str, Any], file: Path) -> Tree:
+    """Read the targets and the mask of a config as relative to the file that it is in."""
+
+    def beside(value: Any) -> Any:
+        return str(file.parent / value) if isinstance(value, str) and value else value
+
+    out = dict(tree)
+    if isinstance(tree.get("targets"), dict):
+        out["targets"] = {term: beside(path) for term, path in tree["targets"].items()}
+    if "mask" in tree:
+        out["mask"] = beside(tree["mask"])
+    return out
+
+
 def check_trust(tree: Mapping[str, Any], trusted: Collection[str], origin: str) -> None:
     """Refuse own models that a file names and the user did not.
 

@@ -1,0 +1,176 @@
+"""Drive the real viewer over a sample clip and keep pictures of its widgets.
+
+``make screenshots`` runs this; the pictures go to ``docs/images``. On Linux without a screen it
+starts itself again under Xvfb. A metamer is made on the way, which takes a few minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+PLUGIN = "napari-stst"
+SIZE = (1280, 800)
+PATIENCE = 900  # seconds
+
+
+def main() -> None:
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        screen = ["xvfb-run", "-a", "-s", f"-screen 0 {SIZE[0]}x{SIZE[1]}x24"]
+        if shutil.which(screen[0]) is None:
+            raise SystemExit("There is no screen. Install Xvfb (Debian: apt install xvfb xauth).")
+        raise SystemExit(subprocess.call([*screen, sys.executable, __file__, *sys.argv[1:]]))
+    folder = Path(tempfile.mkdtemp())
+    os.environ["NAPARI_CONFIG"] = str(folder / "settings.yaml")
+    os.chdir(folder)
+    IMAGES.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "sample_data" / "cat.mkv", folder)
+    try:
+        Tour(folder).walk()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Tour:
+    """A viewer, and what a user would do in it."""
+
+    def __init__(self, folder: Path) -> None:
+        import napari
+        from vispy.gloo.glir import GlirProgram
+
+        GlirProgram.delete = lambda self: None  # Mesa 22 crashes on drawing after it
+        self.folder = folder
+        self.viewer = napari.Viewer(show=True)
+        self.viewer.window.resize(*SIZE)
+
+    def walk(self) -> None:
+        self.generate()
+        self.scramble()
+        self.compare()
+        self.region()
+        self.viewer.close()
+        self.wait(0.5)
+
+    def generate(self) -> None:
+        viewer = self.viewer
+        viewer.open(str(self.folder / "cat.mkv"), plugin=PLUGIN)
+        self.dock, self.maker = viewer.window.add_plugin_dock_widget(PLUGIN, "Generate (STST)")
+        self.maker.choose_preset("quick")
+        self.set(self.maker, {"input": {"frames": "4:16"}, "seed": 3})
+        self.maker.make()
+        making = self.maker.run.making
+        self.until(lambda: making.progress > 0.55)
+        self.keep("viewer_generate")
+        viewer.theme = "light"
+        self.wait(1)
+        self.keep("viewer_generate_light")
+        viewer.theme = "dark"
+        self.until(lambda: making.state == "done")
+        self.maker.advanced.expand()
+        self.wait(0.5)
+        self.keep("viewer_advanced")
+        self.maker.advanced.collapse()
+
+    def scramble(self) -> None:
+        window = self.viewer.window
+        _, scrambler = window.add_plugin_dock_widget(PLUGIN, "Scramble (STPS)")
+        queue_dock, _ = window.add_plugin_dock_widget(PLUGIN, "Queue")
+        self.wait(1)
+        # the tables of states: one clip twice, and once more
+        self.set(scrambler, {"input": {"frames": "4:16"}})
+        scrambler.make()
+        self.set(scrambler, {"input": {"frames": "4:16"}, "coherence": 0.5})
+        scrambler.make()
+        self.until(lambda: scrambler.queue.makings[1].state == "done")
+        self.keep("viewer_scramble_and_queue")
+        self.until(lambda: scrambler.queue.current is None)
+        queue_dock.hide()
+        self.dock.hide()
+        next(one for one in [scrambler.parentWidget()]).hide()
+        self.wait(0.5)
+
+    def compare(self) -> None:
+        _, widget = self.viewer.window.add_plugin_dock_widget(PLUGIN, "Compare")
+        self.wait(2)
+        self.choose_others(widget, ["cat_metamer", "cat_scrambled"])
+        self.until(lambda: bool(widget.results.measured))
+        self.viewer.dims.set_point(0, 9)
+        self.mode(widget, "Side by side")
+        self.keep("viewer_compare")
+        self.viewer.theme = "light"
+        self.wait(1)
+        self.keep("viewer_compare_light")
+        self.viewer.theme = "dark"
+        self.mode(widget, "Difference")
+        self.keep("viewer_difference")
+        self.mode(widget, "Curtain")
+        self.keep("viewer_curtain")
+        self.mode(widget, "Side by side")
+        self.compare_widget = widget
+
+    def region(self) -> None:
+        from napari.layers import Shapes
+
+        viewer = self.viewer
+        for dock in [self.compare_widget.parentWidget()]:
+            dock.hide()
+        self.dock.show()
+        viewer.canvas.grid.enabled = False
+        for layer in viewer.layers:
+            layer.visible = layer.name == "cat"
+        ellipse = [[25, 35], [25, 150], [125, 150], [125, 35]]
+        viewer.add_layer(Shapes([ellipse], shape_type="ellipse", name="region", opacity=0.4))
+        self.maker._region.setCurrentIndex(self.maker._region.findText("region"))
+        self.set(self.maker, {"input": {"frames": "4:7"}})
+        self.wait(1)
+        self.maker.make()
+        making = self.maker.run.making
+        self.until(lambda: making.state == "done")
+        self.keep("viewer_region")
+
+    # --- hands and eyes ---------------------------------------------------------------------------
+
+    def set(self, maker: Any, changes: Mapping[str, Any]) -> None:
+        from stst.config import merged
+
+        maker.set_tree(merged(maker.tree(), changes))
+
+    def choose_others(self, widget: Any, names: list[str]) -> None:
+        for clip in widget.choice.clips:
+            widget.choice.tick(clip, clip.name in names)
+
+    def mode(self, widget: Any, name: str) -> None:
+        widget.controls.choose(name)
+        self.wait(1.5)
+
+    def keep(self, name: str) -> None:
+        self.wait(0.3)
+        self.viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
+        print(f"{IMAGES / name}.png", flush=True)
+
+    def wait(self, seconds: float) -> None:
+        from qtpy.QtCore import QEventLoop, QTimer
+
+        loop = QEventLoop()
+        QTimer.singleShot(round(1000 * seconds), loop.quit)
+        loop.exec()
+
+    def until(self, happened: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not happened():
+            if time.monotonic() > end:
+                raise SystemExit("waited in vain")
+            self.wait(0.1)
+
+
+if __name__ == "__main__":
+    main()
