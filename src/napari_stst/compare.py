@@ -10,14 +10,9 @@ import numpy as np
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import (
-    QBoxLayout,
-    QFileDialog,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
-from napari_stst.background.measuring import Match, Measured
+from napari_stst.background.measured import Match, Measured
 from napari_stst.closing import OnClose, main_window
 from napari_stst.compare_actions import Actions
 from napari_stst.compare_clips import ClipChoice
@@ -39,7 +34,6 @@ if TYPE_CHECKING:
 AUTOMATIC_PIXELS = 30_000_000
 
 _CONTROLS = 290  # pixels
-_FILTER = "CSV (*.csv);;Parquet (*.parquet);;JSON (*.json)"
 
 
 class CompareWidget(QWidget):
@@ -300,18 +294,6 @@ class CompareWidget(QWidget):
                 self._noted.add(note)
                 show_info(note)
 
-    def save_table(self, path: Path) -> None:
-        """Write the numbers of the shown courses; an existing file is replaced.
-
-        Raises
-        ------
-        StstError
-            If it cannot be written there.
-        """
-        layers = [one for one in (self.natural, *self.choice.others) if one is not None]
-        clips = [file_of(layer) for layer in layers]
-        self.results.save(path, [clip for clip in clips if clip is not None])
-
     # what is asked
 
     def _ask(self, dialog: Any, accepted: Any) -> None:
@@ -335,18 +317,9 @@ class CompareWidget(QWidget):
         self._ask(ReportDialog(folder, self._cka, self._weights, self), self.write_report)
 
     def _ask_table(self) -> None:
-        natural = self.natural
-        name = f"{natural.name if natural else 'clips'}.csv"
-        path, kind = QFileDialog.getSaveFileName(self, "Save the table", name, _FILTER)
-        if not path:
-            return
-        target = Path(path)
-        if not target.suffix:
-            target = target.with_suffix(kind[kind.rindex("*") + 1 : -1])
-        try:
-            self.save_table(target)
-        except StstError as error:
-            show_error(str(error))
+        layers = [one for one in (self.natural, *self.choice.others) if one is not None]
+        clips = [clip for clip in map(file_of, layers) if clip is not None]
+        self.results.ask_and_save(layers[0].name if layers else "clips", clips)
 
     def _open_report(self) -> None:
         if self.report is not None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Image
 
-    from napari_stst.background.measuring import Match
+    from napari_stst.background.measured import Match
     from stst.types import Frames
 
 Source = Callable[[int], "Frames"]

@@ -6,22 +6,24 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QLabel, QStackedWidget, QTabWidget, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QStackedWidget, QTabWidget, QWidget
 
 from napari_stst.courses import CoursePlot
 from stst.analysis.tables import table, write_table
-from stst.errors import InputError
+from stst.errors import InputError, StstError
 from stst.video import sidecar_path
 
 if TYPE_CHECKING:
-    from napari_stst.background.measuring import Measured
+    from napari_stst.background.measured import Measured
     from napari_stst.theme import Colors
 
 _EMPTY = (
     "Choose a natural clip, and tick what is to be compared with it.\n"
     "The courses of its features will be here; click in them to go to a frame."
 )
+_FILTER = "CSV (*.csv);;Parquet (*.parquet);;JSON (*.json)"
 
 
 class Results(QStackedWidget):
@@ -128,3 +130,24 @@ class Results(QStackedWidget):
                 )
         shown = self.tabs.tabText(self.tabs.currentIndex())
         write_table(table(self.measured[shown].rows), path, overwrite=True)
+
+    def ask_and_save(self, name: str, clips: Iterable[Path]) -> None:
+        """Ask where the table of the shown tab is to be, and write it; see `save`.
+
+        Parameters
+        ----------
+        name
+            Proposed, without a suffix.
+        clips
+            As `save` has them.
+        """
+        path, kind = QFileDialog.getSaveFileName(self, "Save the table", f"{name}.csv", _FILTER)
+        if not path:
+            return
+        target = Path(path)
+        if not target.suffix:
+            target = target.with_suffix(kind[kind.rindex("*") + 1 : -1])
+        try:
+            self.save(target, clips)
+        except StstError as error:
+            show_error(str(error))

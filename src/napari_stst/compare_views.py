@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image, Layer
 
-    from napari_stst.background.measuring import Match
+    from napari_stst.background.measured import Match
 
 AS_THEY_ARE = "As they are"
 SIDE_BY_SIDE = "Side by side"

@@ -27,6 +27,7 @@ class ClipFiles:
     def __init__(self) -> None:
         self._folder: TemporaryDirectory[str] | None = None
         self._written: dict[Path, Any] = {}
+        self._times = 0
         self._lock = threading.Lock()
         self._closed = False
 
@@ -44,8 +45,8 @@ class ClipFiles:
     def forget(self) -> None:
         """Write frames anew when they are asked for, for they may have been changed in place."""
         with self._lock:
-            for path in self._written:
-                path.unlink(missing_ok=True)
+            # what a task reads just now stays as it is
+            self._times += 1
             self._written.clear()
 
     def close(self) -> None:
@@ -65,7 +66,9 @@ class ClipFiles:
             self._folder = TemporaryDirectory(prefix="napari-stst-", ignore_cleanup_errors=True)
         # tables and reports have this name
         name = re.sub(r"[^\w.-]+", "_", layer.name).strip("._") or "clip"
-        paths = (Path(self._folder.name) / f"{name}{'_' * one}.mkv" for one in range(10_000))
+        folder = Path(self._folder.name) / str(self._times)
+        folder.mkdir(exist_ok=True)
+        paths = (folder / f"{name}{'_' * one}.mkv" for one in range(10_000))
         path = next(one for one in paths if one not in self._written)
         saved_clip(layer, path, overwrite=True)
         self._written[path] = layer.data

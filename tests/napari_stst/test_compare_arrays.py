@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_stst.background.measuring import Match
+from napari_stst.background.measured import Match
 from napari_stst.compare_arrays import composed, curtain, difference
 from napari_stst.layers import layer_of
 from small_runs import clip, frames

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 
-from napari_stst.background.measuring import Course, Panel
+from napari_stst.background.measured import Course, Panel
 from napari_stst.courses import CoursePlot
 from napari_stst.theme import Colors
 

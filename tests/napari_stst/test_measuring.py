@@ -6,8 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from napari_stst.background.measuring import Match, report_command
+from napari_stst.background.measured import Match
 from napari_stst.background.messages import Failed, Result, Step, Stopped
+from napari_stst.background.reporting import report_command
 from napari_stst.background.worker import done
 from small_runs import clip, refused, stst, stst_analyze
 from stst.analysis.tables import as_csv, table

@@ -1,11 +1,9 @@
-"""Tasks of a worker process that measure clips: pairing, features, CKA, prediction, the report."""
+"""Tasks of a worker process that measure clips: pairing, features, CKA, prediction."""
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_stst.background.measured import Course, Match, Measured, Panel
 from napari_stst.background.messages import Result, Step
 from napari_stst.background.tasks import Stop, StopAskedError, Tell
 
@@ -21,96 +20,8 @@ if TYPE_CHECKING:
     from stst.config.choice import Examples
 
 _STEP_SECONDS = 0.1
-_DEVICE = "auto"
-
-
-@dataclass(frozen=True)
-class Match:
-    """Which frames of the natural clip another clip shows.
-
-    Attributes
-    ----------
-    start, stop
-        First frame and the one after the last, counted after resampling.
-    step
-        Frames of the natural clip from one frame to the next; 1 where it was not resampled.
-    max_side
-        The natural clip was shrunk to this longer side, in pixels.
-    resample_fps
-        Rate in Hz that it was resampled to, an exact fraction as text.
-    named
-        Whether a sidecar says so.
-    notes
-        What the user should know, one sentence each.
-    """
-
-    start: int
-    stop: int
-    step: float = 1.0
-    max_side: int | None = None
-    resample_fps: str | None = None
-    named: bool = False
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Course:
-    """One measure of one clip over the frames of the natural clip.
-
-    Attributes
-    ----------
-    place
-        Of the clip: 0 for the natural one.
-    frames
-        (N,) numbers of frames of the natural clip.
-    values
-        (N,); NaN where undefined.
-    """
-
-    place: int
-    frames: NDArray[np.float64]
-    values: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """One measure of several clips.
-
-    Attributes
-    ----------
-    title
-        With the unit.
-    courses
-        The natural ones first.
-    limits
-        Of the values, where they have ends.
-    circular
-        Whether the values are angles in [0, 2π).
-    """
-
-    title: str
-    courses: tuple[Course, ...]
-    limits: tuple[float, float] | None = None
-    circular: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """What was measured: courses to look at, and rows of a tidy table to keep.
-
-    Attributes
-    ----------
-    panels
-        One for each measure.
-    rows
-        See `stst.analysis.tables`.
-    notes
-        What the user should know, one sentence each.
-    """
-
-    panels: tuple[Panel, ...]
-    rows: tuple[Mapping[str, Any], ...]
-    notes: tuple[str, ...] = ()
+#: Where models compute.
+DEVICE = "auto"
 
 
 def pair_clips(
@@ -178,7 +89,7 @@ def measure_features(
 
     pairs = _pairs(_natural(natural, frames, max_side), others)
     naturals = {pair.natural: pair for pair in pairs.values()}
-    counted = _Counted(tell, stop, sum(len(one.other) for one in pairs.values()))
+    counted = Counted(tell, stop, sum(len(one.other) for one in pairs.values()))
     counted.total += sum(map(len, naturals))
     measured: list[tuple[int, Pair, Features]] = []
     rows: list[Mapping[str, Any]] = []
@@ -233,12 +144,12 @@ def measure_cka(
     from stst.devices import pick_device
     from stst.models.classifiers import load_classifier
 
-    loaded = load_classifier(choice, pick_device(_DEVICE))
+    loaded = load_classifier(choice, pick_device(DEVICE))
     groups: dict[Any, dict[str, Pair]] = {}
     for other, pair in pairs.items():
         groups.setdefault(pair.natural, {})[other] = pair
     total = sum(steps(len(video), len(group), loaded) for video, group in groups.items())
-    on_frame = _Counted(tell, stop, total).begin(choice.model)
+    on_frame = Counted(tell, stop, total).begin(choice.model)
     rows: list[dict[str, Any]] = []
     for video, group in groups.items():
         reference = next(iter(group.values())).reference
@@ -296,13 +207,13 @@ def measure_prediction(
     )
 
     height, width = size
-    settings = PredictionSettings(weights, fit, (height, width), _DEVICE)  # type: ignore[arg-type]
+    settings = PredictionSettings(weights, fit, (height, width), DEVICE)  # type: ignore[arg-type]
     naturals = {pair.natural: pair for pair in pairs.values()}
     for video in naturals:
         check_length(video, settings.window)
     loaded = load_predictor(settings)
     lengths = [len(pair.other) for pair in pairs.values()] + [len(one) for one in naturals]
-    counted = _Counted(tell, stop, sum(length - settings.window + 1 for length in lengths))
+    counted = Counted(tell, stop, sum(length - settings.window + 1 for length in lengths))
     found: list[tuple[int, Pair, Predictions]] = []
     rows: list[Mapping[str, Any]] = []
     for pair in naturals.values():
@@ -334,89 +245,7 @@ _PREDICTED = {
 }
 
 
-def report_clips(
-    natural: str,
-    others: Sequence[str],
-    output: str,
-    tell: Tell,
-    stop: Stop,
-    cka: Sequence[str] = (),
-    prednet: str | None = None,
-    overwrite: bool = False,
-    frames: str | None = None,
-    max_side: int | None = None,
-) -> Result:
-    """Write the HTML report, as ``stst-analyze report`` does.
-
-    Parameters
-    ----------
-    natural, others, tell, stop, frames, max_side
-        As in `pair_clips`.
-    output
-        The folder to make.
-    cka
-        Models, as in `measure_cka`.
-    prednet
-        Weights, as in `measure_prediction`; None without it.
-    overwrite
-        Whether a report that is there may be replaced.
-
-    Returns
-    -------
-    Result
-        The path of the page, and notes, as ``page`` and ``notes``.
-    """
-    from stst.report import check_report_output, frames_to_read, open_clips, write_report
-
-    check_report_output(Path(output), overwrite)
-    clips = open_clips(natural, others, frames, max_side)
-    parts, notes = _parts(cka, prednet, tell)
-    total = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
-    counted = _Counted(tell, stop, total)
-    command = report_command(natural, others, cka, prednet, frames, max_side)
-    page, *_ = write_report(
-        output, clips, command, overwrite, lambda name, _: counted.begin(name), parts
-    )
-    return Result({"page": str(page), "notes": tuple(notes)})
-
-
-def report_command(
-    natural: str,
-    others: Sequence[str],
-    cka: Sequence[str] = (),
-    prednet: str | None = None,
-    frames: str | None = None,
-    max_side: int | None = None,
-) -> str:
-    """Write the command that makes the same report."""
-    words = ["stst-analyze", "report", natural, *others, "-o", "DIR"]
-    words += ["--frames", frames] if frames is not None else []
-    words += ["--max-side", str(max_side)] if max_side is not None else []
-    words += [word for model in cka for word in ("--cka", model)]
-    return shlex.join(words + (["--prednet", prednet] if prednet is not None else []))
-
-
-def _parts(cka: Sequence[str], prednet: str | None, tell: Tell) -> tuple[list[Any], list[str]]:
-    """Load the models of a report, so that what is wrong is said before any work."""
-    if not cka and prednet is None:
-        return [], []
-    from stst.config.choice import CkaSettings, parse_choice
-
-    choices = [parse_choice(text) for text in dict.fromkeys(cka)]
-    tell(Step("loading models", 0.0, {}))
-    from stst.analysis.prediction import PredictionSettings, load_predictor
-    from stst.devices import pick_device
-    from stst.models.classifiers import load_classifier
-    from stst.report.models import CkaPart, Part, PredictionPart
-
-    models = [load_classifier(one, pick_device(_DEVICE)) for one in choices]
-    parts: list[Part] = [CkaPart(models, CkaSettings())] if models else []
-    if prednet is not None:
-        parts.append(PredictionPart(load_predictor(PredictionSettings(prednet, device=_DEVICE))))
-    return parts, list(dict.fromkeys(note for model in models for note in model.notes))
-
-
-class _Counted:
+class Counted:
     """Tells how far work is that is counted in frames, and ends it on request."""
 
     def __init__(self, tell: Tell, stop: Stop, total: int) -> None:

@@ -25,7 +25,7 @@ TASKS = {
     "features": "napari_stst.background.measuring:measure_features",
     "cka": "napari_stst.background.measuring:measure_cka",
     "prediction": "napari_stst.background.measuring:measure_prediction",
-    "report": "napari_stst.background.measuring:report_clips",
+    "report": "napari_stst.background.reporting:report_clips",
 }
 
 _STEP_SECONDS = 0.1

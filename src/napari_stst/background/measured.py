@@ -1,0 +1,99 @@
+"""What is found out about clips, as the worker sends it and the viewer shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Match:
+    """Which frames of the natural clip another clip shows.
+
+    Attributes
+    ----------
+    start, stop
+        First frame and the one after the last, counted after resampling.
+    step
+        Frames of the natural clip from one frame to the next; 1 where it was not resampled.
+    max_side
+        The natural clip was shrunk to this longer side, in pixels.
+    resample_fps
+        Rate in Hz that it was resampled to, an exact fraction as text.
+    named
+        Whether a sidecar says so.
+    notes
+        What the user should know, one sentence each.
+    """
+
+    start: int
+    stop: int
+    step: float = 1.0
+    max_side: int | None = None
+    resample_fps: str | None = None
+    named: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """One measure of one clip over the frames of the natural clip.
+
+    Attributes
+    ----------
+    place
+        Of the clip: 0 for the natural one.
+    frames
+        (N,) numbers of frames of the natural clip.
+    values
+        (N,); NaN where undefined.
+    """
+
+    place: int
+    frames: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One measure of several clips.
+
+    Attributes
+    ----------
+    title
+        With the unit.
+    courses
+        The natural ones first.
+    limits
+        Of the values, where they have ends.
+    circular
+        Whether the values are angles in [0, 2π).
+    """
+
+    title: str
+    courses: tuple[Course, ...]
+    limits: tuple[float, float] | None = None
+    circular: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was measured: courses to look at, and rows of a tidy table to keep.
+
+    Attributes
+    ----------
+    panels
+        One for each measure.
+    rows
+        See `stst.analysis.tables`.
+    notes
+        What the user should know, one sentence each.
+    """
+
+    panels: tuple[Panel, ...]
+    rows: tuple[Mapping[str, Any], ...]
+    notes: tuple[str, ...] = ()
