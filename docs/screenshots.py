@@ -77,7 +77,10 @@ class Tour:
         self.until(lambda: making.state == "done")
         self.maker.advanced.expand()
         self.wait(0.5)
+        bar = self.maker.scroll.verticalScrollBar()
+        bar.setValue(bar.maximum() // 2)
         self.keep("viewer_advanced")
+        bar.setValue(0)
         self.maker.advanced.collapse()
 
     def scramble(self) -> None:
@@ -132,9 +135,10 @@ class Tour:
         self.maker._region.setCurrentIndex(self.maker._region.findText("region"))
         self.set(self.maker, {"input": {"frames": "4:7"}})
         self.wait(1)
+        before = self.maker.run.making
         self.maker.make()
-        making = self.maker.run.making
-        self.until(lambda: making.state == "done")
+        self.until(lambda: self.maker.run.making is not before)
+        self.until(lambda: self.maker.run.making.state == "done")
         self.keep("viewer_region")
 
     # --- hands and eyes ---------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
     QMessageBox,
     QPushButton,
     QScrollArea,
+    QSplitter,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -225,18 +226,22 @@ class MakerWidget(QWidget):
         for part in (*self.add_sections(), self.advanced):
             column.addWidget(part)
         column.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        layout = QVBoxLayout(self)
-        layout.addWidget(scroll, stretch=1)
+        self.scroll = QScrollArea()
+        self.scroll.setWidget(inside)
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.make_button = QPushButton(self.verb)
         self.make_button.clicked.connect(self.make)
         self.run = RunPanel(self.viewer, self.queue, (self.make_button, self._more()))
         self.queue.changed.connect(self._name_button)
         self._name_button()
-        layout.addWidget(self.run)
+        parts = QSplitter(Qt.Orientation.Vertical)
+        parts.addWidget(self.scroll)
+        parts.addWidget(self.run)
+        parts.setStretchFactor(0, 1)
+        parts.setStretchFactor(1, 0)
+        parts.setChildrenCollapsible(False)
+        QVBoxLayout(self).addWidget(parts)
         self.setMinimumWidth(_WIDTH - 40)
 
     def _more(self) -> QToolButton:

@@ -23,7 +23,7 @@ from napari_stst.making import ACTIVE, ENDED_EARLY, Making
 from napari_stst.queue import Queue
 from napari_stst.theme import colors_of
 
-_PLOT_HEIGHT = 140  # pixels
+_PLOT_HEIGHT = 120  # pixels, at least
 
 
 class RunPanel(QWidget):
@@ -63,13 +63,13 @@ class RunPanel(QWidget):
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.losses = LossPlot(colors_of(viewer))
-        self.losses.setFixedHeight(_PLOT_HEIGHT)
+        self.losses.setMinimumHeight(_PLOT_HEIGHT)
         self.losses.hide()
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(0, 4, 0, 0)
         layout.addLayout(row)
         for widget in (self.bar, self.status, self.losses):
-            layout.addWidget(widget)
+            layout.addWidget(widget, stretch=int(widget is self.losses))
         viewer.events.theme.connect(self._on_theme)
         queue.changed.connect(self.update_buttons)
         self.update_buttons()
