@@ -22,6 +22,7 @@ from napari_stst.compare_places import Places, frame_at, go_to_frame
 from napari_stst.compare_results import Results
 from napari_stst.compare_views import AS_THEY_ARE, Looked, Views
 from napari_stst.compare_work import ClipFiles, Job, Work
+from napari_stst.docks import FirstPlace
 from napari_stst.layers import file_of, rate_of
 from napari_stst.theme import colors_of
 from stst.errors import InputError, StstError
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 #: Clips of no more pixels than this in all are measured without being asked for, some ten seconds.
 AUTOMATIC_PIXELS = 30_000_000
 
-_CONTROLS = 290  # pixels
+_CONTROLS, _HEIGHT = 290, 270  # pixels
 
 
 class CompareWidget(QWidget):
@@ -59,6 +60,7 @@ class CompareWidget(QWidget):
         self._cka: list[str] = []
         self._weights = ""
         self._docked = self._closed = False
+        self._place = FirstPlace(viewer, self, "Compare", "bottom", _HEIGHT)
         self.files = ClipFiles()
         self.work = Work(self.files, self)
         # in a lane of its own, for clips can be looked at while others are measured
@@ -335,6 +337,7 @@ class CompareWidget(QWidget):
         kind = event.type()
         if kind == QEvent.Type.Show:
             self._docked = True
+            self._place.shown()
         elif (kind == QEvent.Type.ParentChange and self._docked and self.parent() is None) or (
             kind == QEvent.Type.Close
         ):

@@ -99,6 +99,7 @@ class ClipChoice(QWidget):
         for edit in (self.frames_edit, self.side_edit):
             edit.editingFinished.connect(self._part_edited)
         self._part = ("", "")
+        self._swapped: list[Image] = []
         self.update_clips()
 
     @property
@@ -153,6 +154,7 @@ class ClipChoice(QWidget):
             event.disconnect(self._layers_changed)
         for clip in self.clips:
             clip.events.name.disconnect(self._renamed)
+            clip.events.data.disconnect(self._other_frames)
 
     def update_clips(self) -> None:
         """Offer the clips that are there now."""
@@ -163,15 +165,22 @@ class ClipChoice(QWidget):
         natural, others = self.natural, list(self.others)
         for clip in gone:
             clip.events.name.disconnect(self._renamed)
+            clip.events.data.disconnect(self._other_frames)
         for clip in new:
             clip.events.name.connect(self._renamed)
+            clip.events.data.connect(self._other_frames)
+        # a stimulus that has been finished shows its file from then on, with a sidecar
+        new += [one for one in self._swapped if one in here and one not in new]
+        self._swapped = []
         # in the order in which they came, wherever the list of layers has them
-        self.clips = [one for one in self.clips if one in here] + new
+        kept = [one for one in self.clips if one in here]
+        self.clips = kept + [one for one in new if one not in kept]
         if natural not in self.clips or not self._touched:
             natural = self._likely()
         if natural is not None:
             others = [one for one in others if one in self.clips and one is not natural]
-            others += [one for one in new if one is not natural and made_of(one, natural)]
+            made = [one for one in new if one is not natural and made_of(one, natural)]
+            others += [one for one in made if one not in others]
         self._fill(natural, others)
         if self._state() != before:
             self.changed.emit()
@@ -212,6 +221,10 @@ class ClipChoice(QWidget):
 
     def _layers_changed(self, event: Any = None) -> None:
         # many may come at once
+        self._later.start()
+
+    def _other_frames(self, event: Any) -> None:
+        self._swapped.append(event.source)
         self._later.start()
 
     def _renamed(self, event: Any = None) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from napari.settings import get_settings
@@ -50,26 +48,39 @@ class FirstPlace(QObject):
         super().__init__(widget)
         # napari writes down every place, also the one that it chooses itself
         chosen = get_settings().application.plugin_widget_positions
+        self._area, self._extent = area, extent
+        self._known = f"{name} ({PLUGIN})" in chosen
         # docks that napari puts beside each other can make the window wider than the screen
         window = main_window(viewer)
         self._size = window.size()
         docks = [dock for dock in window.findChildren(QDockWidget) if dock.isVisible()]
-        self._before = {dock: dock.width() for dock in docks}
-        self._widget, self._area, self._extent = widget, area, extent
-        self._known = f"{name} ({PLUGIN})" in chosen
+        self._before = {dock.objectName(): dock.width() for dock in docks}
+        # timers that go with the widget, and slots that hold nothing: the viewer may be closed
+        self._taking, self._fitting = QTimer(self), QTimer(self)
+        for timer, slot in ((self._taking, self._take), (self._fitting, self._fit)):
+            timer.setSingleShot(True)
+            timer.timeout.connect(slot)
         self._taken = False
 
     def shown(self) -> None:
         """Take the place, once; to be called whenever the widget is shown."""
         if not self._taken:
             self._taken = True
-            dock = _dock_of(self._widget)
-            window = dock.parentWidget() if dock is not None else None
-            if dock is not None and isinstance(window, QMainWindow) and not dock.isFloating():
-                # not while napari is still at docking it
-                self._later(partial(self._take, dock, window))
+            # not while napari is still at docking it
+            self._taking.start(0)
 
-    def _take(self, dock: QDockWidget, window: QMainWindow) -> None:
+    def _docked(self) -> tuple[QDockWidget, QMainWindow] | None:
+        dock = _dock_of(self.parent())
+        window = dock.parentWidget() if dock is not None else None
+        if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
+            return None
+        return dock, window
+
+    def _take(self) -> None:
+        docked = self._docked()
+        if docked is None:
+            return
+        dock, window = docked
         if not self._known:
             window.addDockWidget(_AREAS[self._area], dock)
         here = window.dockWidgetArea(dock)
@@ -81,19 +92,19 @@ class FirstPlace(QObject):
                 break
         if not self._known:
             # once the layout has seen that docks lie over each other now
-            self._later(partial(self._fit, dock, window))
+            self._fitting.start(0)
 
-    def _later(self, call: Callable[[], None]) -> None:
-        # a timer that goes with the widget: the viewer may be closed before
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.timeout.connect(call)
-        timer.start(0)
-
-    def _fit(self, dock: QDockWidget, window: QMainWindow) -> None:
+    def _fit(self) -> None:
+        docked = self._docked()
+        if docked is None:
+            return
+        dock, window = docked
         window.resize(self._size)
-        before = list(self._before)
-        window.resizeDocks(before, list(self._before.values()), Qt.Orientation.Horizontal)
+        before = [
+            one for one in window.findChildren(QDockWidget) if one.objectName() in self._before
+        ]
+        widths = [self._before[one.objectName()] for one in before]
+        window.resizeDocks(before, widths, Qt.Orientation.Horizontal)
         window.resizeDocks([dock], [self._extent], _ALONG[self._area])
 
 

@@ -233,6 +233,10 @@ class MakerWidget(QWidget):
         self.make_button = QPushButton(self.verb)
         self.make_button.clicked.connect(self.make)
         self.run = RunPanel(self.viewer, self.queue, (self.make_button, self._more()))
+        for making in self.queue.makings:
+            # the widget may have been closed and opened again
+            if making.state in (*ACTIVE, "waiting") and self._is_ours(making):
+                self.run.attach(making)
         self.queue.changed.connect(self._name_button)
         self._name_button()
         parts = QSplitter(Qt.Orientation.Vertical)
@@ -256,6 +260,10 @@ class MakerWidget(QWidget):
         self.menu.addAction(f"{self.verb} for every selected clip", self.make_selected)
         button.setMenu(self.menu)
         return button
+
+    def _is_ours(self, making: Making) -> bool:
+        method: str = self.kind.model_fields["method"].default
+        return bool(making.order.config["method"] == method)
 
     def _name_button(self) -> None:
         self.make_button.setText("Add to queue" if self.queue.current else self.verb)

@@ -77,11 +77,15 @@ class RunPanel(QWidget):
     def watch(self, making: Making) -> None:
         """Queue a making and show how it goes, once it is its turn."""
         making.follow = self.follow.isChecked()
+        self.attach(making)
+        self.queue.add(making)
+
+    def attach(self, making: Making) -> None:
+        """Show how a making goes that is queued, or will be."""
         making.changed.connect(lambda: self._progressed(making))
         making.losses.connect(lambda losses, share: self._lost(making, losses, share))
         if self.making is None or self.making.state not in ACTIVE:
             self._show(making)
-        self.queue.add(making)
 
     def pause_or_go(self) -> None:
         """Pause, go on, or take up what was stopped."""

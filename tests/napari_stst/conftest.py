@@ -7,6 +7,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ with warnings.catch_warnings():
     import npe2  # noqa: F401
 
     napari.Viewer  # noqa: B018  it is loaded when it is asked for
+
+with suppress(ImportError):
+    # torchvision brings an LLVM along, as Mesa does; the process crashes when Mesa's comes first
+    import triton._C.libtriton  # noqa: F401
 
 _SCREEN = bool(
     sys.platform != "linux"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,6 @@ from napari_stst.layers import layer_of
 from small_runs import clip, frames, refused, stst, stst_analyze
 from stst.analysis.tables import as_csv, table
 from stst.report.write import FILES
-
-with suppress(ImportError):
-    # it brings an LLVM along, as Mesa does; the process crashes when Mesa's is loaded first
-    import triton._C.libtriton  # noqa: F401
 
 CKA = "tiny_classifier:image=none@late"
 

@@ -52,7 +52,7 @@ def test_they_find_their_places(viewer, qtbot):
 
 def test_a_place_that_the_user_has_chosen_is_kept(viewer, qtbot):
     get_settings().application.plugin_widget_positions = {"Queue (napari-stst)": "left"}
-    widget, queue = opened(viewer, "Queue")
+    _, queue = opened(viewer, "Queue")
     qtbot.wait(200)
     window = queue.parentWidget()
     assert isinstance(window, QMainWindow)

@@ -133,8 +133,9 @@ class TestSteering:
     def test_cancel_keeps_what_is_finished_and_resume_makes_the_same(
         self, widget, until, tmp_path, errors
     ):
-        whole = make(widget, until)
-        set_keys(widget, octaves=[{"exponent": 0, "iterations": 40, "learning_rate": 0.02}])
+        # long enough to be stopped on the way
+        octaves = [{"exponent": 0, "iterations": 700, "learning_rate": 0.01}]
+        set_keys(widget, octaves=octaves)
         losses = []
         widget.make()
         making = widget.run.making
@@ -143,18 +144,15 @@ class TestSteering:
         widget.run.cancel()
         until(lambda: making.state == "stopped")
         assert making.order.folder.is_dir()
-        assert losses
-        assert set(losses[0]) == {"spatial_texture", "temporal_texture"} or "total" in str(losses)
+        assert set(losses[0]) == {"spatial_texture", "temporal_texture"}
         assert widget.run.pause_button.text() == "Resume"
         layers = making.layers
         widget.run.pause_or_go()
         until(lambda: widget.run.making is not making and widget.run.making.state == "done")
         assert widget.run.making.layers == layers
         stopped = read_video(widget.run.making.order.output).frames
-        set_keys(widget, octaves=[{"exponent": 0, "iterations": 40, "learning_rate": 0.02}])
         straight = make(widget, until)
         assert np.array_equal(stopped, read_video(straight.order.output).frames)
-        assert not np.array_equal(stopped, read_video(whole.order.output).frames)
         assert errors == []
 
     def test_pause_and_go_on(self, widget, until, qtbot):
@@ -253,12 +251,20 @@ class TestClosing:
         assert (tmp_path / "natural_metamer.run" / "job.json").exists()
         assert errors == []
 
-    def test_the_widget_alone_does_not_end_the_run(self, viewer, widget, until):
-        making_of = widget.run
+    def test_the_widget_alone_does_not_end_the_run(self, viewer, widget, until, qtbot):
+        long(widget)
         widget.make()
-        dock = next(one for one in viewer.window.dock_widgets if one == "Generate")
-        viewer.window.dock_widgets[dock].parentWidget().close()
-        until(lambda: making_of.making.state == "done")
+        making = widget.run.making
+        until(lambda: making.progress > 0)
+        viewer.window.remove_dock_widget(widget)
+        again = GenerateWidget(viewer)
+        viewer.window.add_dock_widget(again, name="Generate again")
+        assert again.run.making is making
+        before = making.progress
+        until(lambda: making.progress > before and again.run.bar.value() >= 0)
+        viewer.add_image(np.zeros((2, 4, 4, 3), np.uint8), rgb=True)
+        again.run.cancel()
+        until(lambda: making.state == "stopped")
 
 
 def _alive(pid: int) -> bool:
