@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 #: Clips of no more pixels than this in all are measured without being asked for, some ten seconds.
 AUTOMATIC_PIXELS = 30_000_000
 
-_CONTROLS, _HEIGHT = 290, 270  # pixels
+_CONTROLS, _HEIGHT, _MARGINS = 290, 255, 8  # pixels
 
 
 class CompareWidget(QWidget):
@@ -97,7 +97,7 @@ class CompareWidget(QWidget):
         self._choice_changed()
 
     def _lay_out(self) -> None:
-        left = QWidget()
+        self._left = left = QWidget()
         left.setFixedWidth(_CONTROLS)
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
@@ -107,7 +107,7 @@ class CompareWidget(QWidget):
         column.addWidget(self.actions)
         column.addStretch(1)
         self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
-        self._layout.setContentsMargins(6, 4, 6, 4)
+        self._layout.setContentsMargins(6, _MARGINS // 2, 6, _MARGINS // 2)
         self._layout.addWidget(left)
         self._layout.addWidget(self.results, 1)
 
@@ -350,6 +350,8 @@ class CompareWidget(QWidget):
         wide = self.width() > 1.2 * self.height()
         direction = QBoxLayout.Direction
         self._layout.setDirection(direction.LeftToRight if wide else direction.TopToBottom)
+        # else the dock asks for all that would be nice, which small screens do not have
+        self.setMinimumHeight(self._left.minimumSizeHint().height() + _MARGINS if wide else 0)
 
     def close_all(self, put_back: bool = True) -> None:
         """End all work and, if the viewer stays, put the layers back as they were."""

@@ -7,7 +7,6 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -16,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_stst.boxes import narrow
 from napari_stst.compare_views import CURTAIN, DIFFERENCE, FLICKER, MODES, Views
 
 _TIPS = (
@@ -51,6 +51,7 @@ class ViewControls(QWidget):
         self.views = views
         self.box = QComboBox()
         self.box.addItems(MODES)
+        narrow(self.box)
         for place, tip in enumerate(_TIPS):
             self.box.setItemData(place, tip, Qt.ItemDataRole.ToolTipRole)
         self.options = QStackedWidget()
@@ -62,12 +63,11 @@ class ViewControls(QWidget):
         self.shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
         self.shortcut.setEnabled(False)
         self.shortcut.activated.connect(self._by_hand)
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(3)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("View", self.box)
-        form.addRow("", self.options)
+        # one row: below the canvas there is little height
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.box, 4)
+        row.addWidget(self.options, 7)
         self.box.currentIndexChanged.connect(self._chosen)
         views.split_changed.connect(self._split_changed)
 
@@ -91,9 +91,11 @@ class ViewControls(QWidget):
 
     def _difference(self) -> QWidget:
         self.sign, self.gain = QComboBox(), QDoubleSpinBox()
+        narrow(self.sign)
         for name, (sign, tip) in _SIGNS.items():
             self.sign.addItem(name, sign)
             self.sign.setItemData(self.sign.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self.gain.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.gain.setRange(0.1, 50)
         self.gain.setDecimals(1)
         self.gain.setPrefix("× ")
@@ -108,6 +110,7 @@ class ViewControls(QWidget):
 
     def _flicker(self) -> QWidget:
         self.rate = QDoubleSpinBox()
+        self.rate.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.rate.setRange(0, 30)
         self.rate.setDecimals(1)
         self.rate.setValue(2)

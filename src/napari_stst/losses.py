@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 import pyqtgraph as pg
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_stst.theme import Colors
@@ -62,6 +62,10 @@ class LossPlot(QWidget):
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self._draw)
         self.set_colors(colors)
+
+    def sizeHint(self) -> QSize:
+        """Ask for little: the form is more important."""
+        return QSize(300, 150)
 
     def clear(self) -> None:
         """Begin anew."""
