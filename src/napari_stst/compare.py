@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 #: Clips of no more pixels than this in all are measured without being asked for, some ten seconds.
 AUTOMATIC_PIXELS = 30_000_000
 
-_CONTROLS, _HEIGHT, _MARGINS = 290, 255, 8  # pixels
+_CONTROLS, _HEIGHT, _MARGINS = 290, 255, 4  # pixels
 
 
 class CompareWidget(QWidget):

@@ -102,12 +102,19 @@ class LossPlot(QWidget):
             axis.setPen(colors.lines)
             axis.setTextPen(colors.text)
         self._legend.setLabelTextColor(colors.text)
+        for _, label in self._legend.items:
+            label.setText(label.text, color=colors.text)
+        for place, curve in enumerate(self._curves.values(), start=1):
+            curve.setPen(self._pen(place))
 
     def _draw(self) -> None:
         for place, (term, points) in enumerate(self._values.items(), start=1):
             if term not in self._curves:
-                pen = pg.mkPen(self._colors.clip(place), width=1.5)
-                self._curves[term] = self._plot.plot(pen=pen, name=SHORT.get(term, term))
+                name = SHORT.get(term, term)
+                self._curves[term] = self._plot.plot(pen=self._pen(place), name=name)
             if points:
                 x, y = zip(*points, strict=True)
                 self._curves[term].setData(x, y)
+
+    def _pen(self, place: int) -> object:
+        return pg.mkPen(self._colors.clip(place), width=1.5)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import numpy as np
+
+from napari_stst.losses import LossPlot
+from napari_stst.theme import Colors
+
+DARK = Colors("#000000", "#eeeeee", "#777777", True)
+LIGHT = Colors("#ffffff", "#111111", "#888888", False)
+
+
+def curves(plot) -> dict[str, np.ndarray]:
+    return {name: np.stack(curve.getOriginalDataset()) for name, curve in plot._curves.items()}
+
+
+def test_every_term_is_a_curve_over_the_work_that_is_done(qtbot):
+    plot = LossPlot(DARK)
+    qtbot.addWidget(plot)
+    plot.add({"spatial_texture": 100.0, "total_variation": 0.0}, 0.1)
+    plot.add({"spatial_texture": 10.0, "total_variation": 5.0}, 0.2)
+    qtbot.waitUntil(lambda: bool(plot._curves))
+    drawn = curves(plot)
+    assert np.allclose(drawn["spatial_texture"], [[10, 20], [100, 10]])
+    # 0 has no place on a logarithmic axis
+    assert np.allclose(drawn["total_variation"], [[20], [5]])
+    assert [label.text for _, label in plot._legend.items] == ["spatial", "variation"]
+    plot.clear()
+    assert not plot._legend.items
+
+
+def test_a_long_run_does_not_fill_the_memory(qtbot):
+    plot = LossPlot(DARK)
+    qtbot.addWidget(plot)
+    for step in range(10_000):
+        plot.add({"a": 1.0 + step}, step / 10_000)
+    values = plot._values["a"]
+    assert len(values) <= 2000
+    assert values[-1] == (99.99, 10_000.0)
+
+
+def test_words_go_with_the_theme(qtbot):
+    plot = LossPlot(DARK)
+    qtbot.addWidget(plot)
+    plot.add({"a": 1.0}, 0.5)
+    qtbot.waitUntil(lambda: bool(plot._curves))
+    plot.set_colors(LIGHT)
+    assert [label.opts["color"] for _, label in plot._legend.items] == ["#111111"]
