@@ -28,7 +28,8 @@ def side_by_side(viewer: Viewer, layers: Sequence[Layer]) -> None:
     for place, layer in enumerate(layers):
         viewer.layers.move(viewer.layers.index(layer), place)
     grid = viewer.canvas.grid
-    grid.shape, grid.stride, grid.spacing = (1, max(1, len(layers))), 1, 0.02
+    # one row, of as many as are seen
+    grid.shape, grid.stride, grid.spacing = (1, -1), 1, 0.02
     grid.enabled = True
     viewer.reset_view()
 

@@ -23,7 +23,7 @@ from napari_stst.compare_results import Results
 from napari_stst.compare_views import AS_THEY_ARE, Looked, Views
 from napari_stst.compare_work import ClipFiles, Job, Work
 from napari_stst.docks import FirstPlace
-from napari_stst.layers import file_of, rate_of
+from napari_stst.layers import file_of, known_rate, rate_of
 from napari_stst.theme import colors_of
 from stst.errors import InputError, StstError
 
@@ -126,7 +126,7 @@ class CompareWidget(QWidget):
         return (natural, *others) if natural is not None and others else ()
 
     def _choice_changed(self) -> None:
-        natural, others = self.choice.natural, self.choice.others
+        natural, others = self.choice.natural, self._with_rates(self.choice.others)
         self.work.drop_automatic()
         self.pairing.drop_automatic()
         if natural is not self._natural:
@@ -149,6 +149,23 @@ class CompareWidget(QWidget):
         part = self._part()
         if part is not None:
             self.pairing.add(Job("pair", "", layers, part, done, automatic=True))
+
+    def _with_rates(self, clips: tuple[Image, ...]) -> tuple[Image, ...]:
+        """Leave out clips without a frame rate, so that the others can be compared; say so once."""
+        known = []
+        for clip in clips:
+            try:
+                known_rate(clip)
+            except InputError as error:
+                self._tell_once(str(error))
+            else:
+                known.append(clip)
+        return tuple(known)
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            show_error(text)
 
     def _paired(
         self, layers: tuple[Image, ...], paths: list[str], found: Mapping[str, Match | str]

@@ -13,6 +13,7 @@ from magicgui.widgets import CheckBox, ComboBox, LineEdit, TextEdit
 from pydantic import BaseModel
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import (
+    QFormLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -27,6 +28,7 @@ from stst.errors import InputError
 
 Tree = dict[str, Any]
 
+_TALL = 60  # pixels from which on a widget has a row of its own
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -315,11 +317,26 @@ class RowsTable(QWidget):
         self._table.setFixedHeight(rows + header + 4)
 
 
-def titled(title: str) -> QLabel:
-    """Make the heading of a group of fields."""
-    label = QLabel(f"<b>{title}</b>")
-    label.setContentsMargins(0, 6, 0, 0)
-    return label
+def form_of(fields: Sequence[Field]) -> QWidget:
+    """Put fields below each other, those of a table under its name."""
+    box = QWidget()
+    form = QFormLayout(box)
+    form.setContentsMargins(0, 0, 0, 0)
+    titles: set[str] = set()
+    # tables last: what follows a heading belongs to it
+    for field in sorted(fields, key=lambda one: "." in one.key):
+        title = field.key.rpartition(".")[0]
+        if title and title not in titles:
+            titles.add(title)
+            heading = QLabel(f"<b>{title}</b>")
+            heading.setContentsMargins(0, 6, 0, 0)
+            form.addRow(heading)
+        if field.native.sizeHint().height() > _TALL:
+            form.addRow(QLabel(field.label))
+            form.addRow(field.native)
+        else:
+            form.addRow(field.label, field.native)
+    return box
 
 
 def _wrapped(

@@ -13,12 +13,14 @@ from superqt import QCollapsible
 
 from napari_stst.boxes import fill, narrow
 from napari_stst.forms import Tree
-from napari_stst.layers import file_of, is_clip, layer_of, rate_of
+from napari_stst.layers import is_clip, opened_layer, rate_of
 from napari_stst.maker import MakerWidget
-from napari_stst.regions import is_region, mask_of, painted
+from napari_stst.regions import Mask, is_region, mask_of, painted
 from napari_stst.sources import Source, source_of, write_mask
 from napari_stst.weights import WeightsRow
 from stst.config import MODEL_PAIRS, TERMS, StstConfig, merged, model_override
+from stst.errors import InputError
+from stst.video import parse_range
 from stst.weights import PAPER
 
 #: Roles of the clips that can replace the natural one.
@@ -62,7 +64,8 @@ class GenerateWidget(MakerWidget):
         self._region = QComboBox()
         self._region.setToolTip(
             "Shapes or labels: the clip is replaced inside, and its texture taken from there; "
-            "everything else stays natural."
+            "everything else stays natural.\n\nShapes hold for all frames, and so do labels on "
+            "one frame only; labels on several frames hold for these."
         )
         narrow(self._region)
         form.addRow("region", self._region)
@@ -106,6 +109,15 @@ class GenerateWidget(MakerWidget):
         if name in MODEL_PAIRS:
             self.set_tree(merged(self.tree(), model_override(name)))
 
+    def check(self) -> None:
+        """Refuse to start without weights that would be looked for in vain."""
+        missing = self.weights.missing()
+        if self._form.isRowVisible(self.weights) and missing:
+            raise InputError(
+                f"The weights of {' and '.join(missing)} are not here. Press Download, or choose "
+                "the preset quick (model builtin), which needs none."
+            )
+
     def sources(self, natural: Image, stem: Path) -> dict[str, Source]:
         """Give the clips of single terms, and the region."""
         found = {}
@@ -115,10 +127,23 @@ class GenerateWidget(MakerWidget):
         region = self._region.currentData()
         if region is not None:
             mask = mask_of(region, natural)
+            self._check_painted(mask, region.name)
             suffix = "png" if mask.ndim == 2 else "mkv"
             path = stem.with_name(f"{stem.name}.mask.{suffix}")
             found["mask"] = Source(path, partial(write_mask, mask, rate_of(natural)))
         return found
+
+    def _check_painted(self, mask: Mask, name: str) -> None:
+        """Refuse labels that leave all frames natural that are to be made."""
+        frames = self.tree().get("input", {}).get("frames")
+        if mask.ndim == 3 and frames is not None:
+            start, stop = parse_range(str(frames), len(mask), name)
+            if not mask[start:stop].any():
+                raise InputError(
+                    f"the layer {name!r} marks nothing on the frames {start} to {stop - 1}, and "
+                    "these are to be made. Paint on them, or on one frame alone, which holds for "
+                    "all."
+                )
 
     def with_sources(self, tree: Tree, paths: Mapping[str, Path]) -> Tree:
         """Put the paths where the config has them."""
@@ -130,7 +155,8 @@ class GenerateWidget(MakerWidget):
         """Choose the clips that a config names, opening those that are not open."""
         targets = tree.get("targets") or {}
         for role, chooser in self._targets.items():
-            layer = self._opened(Path(targets[role])) if targets.get(role) else None
+            path = targets.get(role)
+            layer = opened_layer(self.viewer, Path(path)) if path else None
             chooser.setCurrentIndex(max(0, chooser.findData(layer)))
         region = self._region_of(Path(tree["mask"])) if tree.get("mask") else None
         self._region.setCurrentIndex(max(0, self._region.findData(region)))
@@ -142,13 +168,6 @@ class GenerateWidget(MakerWidget):
                 return layer
         drawn = painted(path)
         return self.viewer.add_layer(Labels(drawn, name=path.stem, metadata={"path": str(path)}))
-
-    def _opened(self, path: Path) -> Image:
-        for layer in self.viewer.layers:
-            if is_clip(layer) and (file_of(layer) or Path()).absolute() == path.absolute():
-                return layer
-        data, options, _ = layer_of(path)
-        return self.viewer.add_layer(Image(data, **options))
 
     def _show_model(self) -> None:
         """Say which pair the form holds."""

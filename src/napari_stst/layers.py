@@ -14,6 +14,7 @@ from stst.errors import InputError
 from stst.video import LazyVideo, Video, parse_rate, write_video
 
 if TYPE_CHECKING:
+    from napari import Viewer
     from napari.layers import Image
 
     from stst.types import Frames
@@ -105,6 +106,23 @@ def rate_of(layer: Image) -> Fraction | None:
     return None if rate is None else parse_rate(rate, f"layer {layer.name!r}: metadata['fps']")
 
 
+def known_rate(layer: Image) -> Fraction:
+    """Give a layer's frame rate in Hz.
+
+    Raises
+    ------
+    InputError
+        If it does not know any; the message says where to give it.
+    """
+    fps = rate_of(layer)
+    if fps is None:
+        raise InputError(
+            f"the layer {layer.name!r} has no frame rate. Give it one in Hz: in the row 'frame "
+            "rate' of Generate or Scramble, or by layer.metadata['fps'] = '25'."
+        )
+    return fps
+
+
 def frames_of(data: Any) -> Frames:
     """Give a layer's data as frames (T, H, W, 3) uint8; grey becomes three equal channels.
 
@@ -148,14 +166,21 @@ def saved_clip(layer: Image, path: Path, overwrite: bool = False) -> Path:
     found = file_of(layer)
     if found is not None:
         return found
-    fps = rate_of(layer)
-    if fps is None:
-        raise InputError(
-            f"the layer {layer.name!r} has no frame rate. Give it one in Hz: "
-            f"layer.metadata['fps'] = '25', or open the clip with this plugin."
-        )
+    fps = known_rate(layer)
     write_video(path, Video(frames_of(layer.data), fps), overwrite=overwrite)
     return path
+
+
+def opened_layer(viewer: Viewer, path: Path) -> Image:
+    """Give the layer that shows a clip on disk; opens one if there is none."""
+    from napari.layers import Image
+
+    for layer in viewer.layers:
+        shown = file_of(layer) if is_clip(layer) else None
+        if shown is not None and shown.resolve() == path.resolve():
+            return layer
+    data, options, _ = layer_of(path)
+    return viewer.add_layer(Image(data, **options))
 
 
 def layer_of(path: Path | str) -> tuple[FrameArray, dict[str, Any], str]:

@@ -42,6 +42,12 @@ class LossPlot(QWidget):
         self._plot.setLogMode(y=True)
         self._plot.setLabel("bottom", "% done")
         self._plot.setLabel("left", "loss")
+        self._plot.setRange(xRange=(0, 100), yRange=(0, 4), padding=0.02)
+        for side in ("bottom", "left"):
+            axis = self._plot.getAxis(side)
+            axis.enableAutoSIPrefix(False)
+            # powers of ten alone: what lies between them is written over each other
+            axis.setStyle(maxTextLevel=0, autoExpandTextSpace=False)
         self._legend = self._plot.addLegend(
             offset=(0, 1), colCount=5, labelTextSize="8pt", verSpacing=-8, horSpacing=16
         )

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from napari import Viewer
 from napari.layers import Image
 from napari.qt.threading import create_worker
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
@@ -21,7 +21,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMenu,
     QMessageBox,
@@ -36,12 +35,18 @@ from superqt import QCollapsible
 
 from napari_stst.boxes import fill, narrow
 from napari_stst.docks import FirstPlace
-from napari_stst.forms import Field, Tree, fields_of, read_fields, titled, write_fields
-from napari_stst.layers import is_clip, rate_of
-from napari_stst.making import ACTIVE, Making, Order
+from napari_stst.forms import Tree, fields_of, form_of, read_fields, write_fields
+from napari_stst.layers import file_of, is_clip, known_rate, opened_layer, rate_of
+from napari_stst.making import Making, Order
 from napari_stst.queue import queue_of
 from napari_stst.run_panel import RunPanel
-from napari_stst.settings import own_models, read_settings, write_settings
+from napari_stst.settings import (
+    natural_of,
+    nearest_preset,
+    own_models,
+    read_settings,
+    write_settings,
+)
 from napari_stst.sources import Source, folder_for, free_output, source_of, write_all
 from stst.config import RunConfig, build, merged, preset_method, preset_names, preset_text
 from stst.config.command import command_words
@@ -79,6 +84,7 @@ class MakerWidget(QWidget):
         self.queue = queue_of(self.viewer)
         self._trusted: set[str] = set()
         self._output_suggested = ""
+        self._made: list[Image] = []
         self._place = FirstPlace(self.viewer, self, self.title, "right", _WIDTH)
         self.fields = fields_of(self.kind, self.elsewhere)
         self._form = QFormLayout()
@@ -90,6 +96,11 @@ class MakerWidget(QWidget):
         self._lay_out()
         self._follow_layers()
         self.set_tree(self.preset_tree(self.preset))
+        self._on_queue()
+        if self.run.making is not None:
+            # closed and opened again while something is made
+            self.set_tree(self.run.making.order.config)
+            self._name_preset()
 
     # --- what the methods differ in -------------------------------------------------------------
 
@@ -99,6 +110,9 @@ class MakerWidget(QWidget):
     def sources(self, natural: Image, stem: Path) -> dict[str, Source]:
         """Give the other inputs, by role; files that are to be written begin with `stem`."""
         return {}
+
+    def check(self) -> None:
+        """Refuse what cannot succeed, before anything is written."""
 
     def with_sources(self, tree: Tree, paths: Mapping[str, Path]) -> Tree:
         """Put the inputs' paths into a config's tree."""
@@ -195,34 +209,16 @@ class MakerWidget(QWidget):
         row.addWidget(browse)
         self._form.addRow("output", row)
 
-    def _advanced(self) -> QCollapsible:
-        """Build the part with all other keys, a heading for each table."""
-        box = QWidget()
-        form = QFormLayout(box)
-        form.setContentsMargins(0, 0, 0, 0)
-        rest = [field for field in self.fields if field.key not in self.basic]
-        # tables last: what follows a heading belongs to it
-        for field in sorted(rest, key=lambda one: "." in one.key):
-            table = field.key.rpartition(".")[0]
-            if table and not any(one.key.startswith(f"{table}.") for one in _before(rest, field)):
-                form.addRow(titled(table))
-            if field.native.sizeHint().height() > 60:
-                form.addRow(QLabel(field.label))
-                form.addRow(field.native)
-            else:
-                form.addRow(field.label, field.native)
-        part = QCollapsible("Advanced")
-        part.setDuration(0)
-        part.addWidget(box)
-        return part
-
     # --- layout ---------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.addLayout(self._form)
-        self.advanced = self._advanced()
+        rest = [field for field in self.fields if field.key not in self.basic]
+        self.advanced = QCollapsible("Advanced")
+        self.advanced.setDuration(0)
+        self.advanced.addWidget(form_of(rest))
         for part in (*self.add_sections(), self.advanced):
             column.addWidget(part)
         column.addStretch()
@@ -230,15 +226,15 @@ class MakerWidget(QWidget):
         self.scroll.setWidget(inside)
         self.scroll.setWidgetResizable(True)
         self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        bar = self.scroll.verticalScrollBar()
+        assert bar is not None
+        self.scroll.setMinimumWidth(inside.minimumSizeHint().width() + bar.sizeHint().width())
         self.make_button = QPushButton(self.verb)
         self.make_button.clicked.connect(self.make)
-        self.run = RunPanel(self.viewer, self.queue, (self.make_button, self._more()))
-        for making in self.queue.makings:
-            # the widget may have been closed and opened again
-            if making.state in (*ACTIVE, "waiting") and self._is_ours(making):
-                self.run.attach(making)
-        self.queue.changed.connect(self._name_button)
-        self._name_button()
+        method = self.kind.model_fields["method"].default
+        buttons = (self.make_button, self._more())
+        self.run = RunPanel(self.viewer, self.queue, method, buttons)
+        self.queue.changed.connect(self._on_queue)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(self.scroll)
         parts.addWidget(self.run)
@@ -261,12 +257,10 @@ class MakerWidget(QWidget):
         button.setMenu(self.menu)
         return button
 
-    def _is_ours(self, making: Making) -> bool:
-        method: str = self.kind.model_fields["method"].default
-        return bool(making.order.config["method"] == method)
-
-    def _name_button(self) -> None:
+    def _on_queue(self) -> None:
         self.make_button.setText("Add to queue" if self.queue.current else self.verb)
+        if self._unfinished() != self._made:
+            self._on_layers()
 
     # --- layers ---------------------------------------------------------------------------------
 
@@ -277,12 +271,16 @@ class MakerWidget(QWidget):
         self._on_layers()
 
     def _on_layers(self, event: object = None) -> None:
-        unfinished = [one for one in self.queue.makings if one.state in ACTIVE]
-        made = [layer for one in unfinished for layer in one.layers]
-        clips = [one for one in self.viewer.layers if is_clip(one) and one not in made]
+        self._made = self._unfinished()
+        clips = [one for one in self.viewer.layers if is_clip(one) and one not in self._made]
         fill(self._natural, [(one.name, one) for one in clips])
         self.layers_changed()
         self._natural_changed()
+
+    def _unfinished(self) -> list[Image]:
+        """Give the frames of runs that go on or were stopped; a finished one shows its file."""
+        makings = self.queue.makings
+        return [layer for one in makings for layer in one.layers if file_of(layer) is None]
 
     def _natural_changed(self) -> None:
         layer = self._natural.currentData()
@@ -392,7 +390,26 @@ class MakerWidget(QWidget):
             raise InputError(f"{path}: it is for the method {method}, this widget makes {own}.")
         base = self.preset_tree(self._presets.currentText())
         self.set_tree(merged(base, tree))
+        self._name_preset()
+        self._choose_natural(natural_of(path))
         self.load_inputs(tree)
+
+    def _choose_natural(self, path: Path | None) -> None:
+        """Choose the natural clip that a sidecar names, opening it if need be."""
+        if path is None:
+            return
+        try:
+            layer = opened_layer(self.viewer, path)
+        except InputError as error:
+            show_warning(f"The natural clip of the sidecar cannot be opened: {error}")
+            return
+        self._natural.setCurrentIndex(self._natural.findData(layer))
+
+    def _name_preset(self) -> None:
+        """Show the preset that the settings are nearest to, by the length of the command."""
+        config = build(self.tree(), self.kind)
+        names = [self._presets.itemText(one) for one in range(self._presets.count())]
+        self._presets.setCurrentText(nearest_preset(config, names))
 
     def _trusts(self, model: str, path: Path) -> bool:
         """Ask once about a model of the user's own that a file names."""
@@ -425,14 +442,18 @@ class MakerWidget(QWidget):
             call()
         except StstError as error:
             show_error(str(error))
+            self.run.status.setText(str(error))
 
     def _order(self, natural: Image, output: str, then: Callable[[Order, Image], None]) -> None:
         """Put an order together, writing layers that are in no file, and hand it on."""
         config = build(self.tree(), self.kind)
+        # a copied command may be run in another folder
+        output = os.path.abspath(output) + ("/" if output.endswith(("/", os.sep)) else "")
         stem = outputs_for(output, (0,))[0].named("")
         if rate_of(natural) is None and self._rate.text().strip():
             rate = parse_rate(self._rate.text().strip(), "frame rate")
             natural.metadata["fps"] = str(rate)
+        known_rate(natural)
         sources = {"natural": source_of(natural, stem, "natural"), **self.sources(natural, stem)}
 
         def ready(errors: Sequence[StstError] = ()) -> None:
@@ -455,8 +476,11 @@ class MakerWidget(QWidget):
 
     def _put(self, order: Order, natural: Image) -> None:
         """Queue an order, after asking about what is there already."""
+        self.check()
         outputs = outputs_for(order.output, build(order.config, self.kind).seeds)
         there = [path for one in outputs for path in one.files().values() if os.path.lexists(path)]
+        if os.path.realpath(order.output) == os.path.realpath(order.natural):
+            raise InputError(f"{order.output} is an input as well. Choose another output.")
         if order.output in self.queue.outputs():
             raise InputError(f"{order.output} is in the queue already. Choose another output.")
         if order.can_resume():
@@ -473,10 +497,8 @@ class MakerWidget(QWidget):
             if answer == "Cancel":
                 return
             order = replace(order, overwrite=True)
-        self.run.watch(Making(self.viewer, order, natural))
+        before = [one for one in self.queue.makings if one.order.output == order.output]
+        reuse = before[-1].layers if before and order.resume else ()
+        self.run.watch(Making(self.viewer, order, natural, reuse=reuse))
         if self._natural.currentData() is not None:
             self._suggest(self._natural.currentData())
-
-
-def _before(fields: Sequence[Field], field: Field) -> Sequence[Field]:
-    return fields[: fields.index(field)]

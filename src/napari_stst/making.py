@@ -198,16 +198,21 @@ class Making(QObject):
             else:
                 name = stem if len(run.seeds) == 1 else f"{stem} (seed {seed})"
                 layer = Image(frames, name=name, rgb=True, metadata={"fps": run.fps})
-                self.viewer.add_layer(layer)
+            # known before it is seen, so that nobody takes it for a clip to start from
+            self.layers.append(layer)
             if self.natural is not None:
                 lay_over(layer, self.natural, self._first_frame())
-            self.layers.append(layer)
+            if layer not in self.viewer.layers:
+                self.viewer.add_layer(layer)
         # napari draws for long after each of the two: let it breathe between them
         self._arranging.start(_BREATH_MS)
 
     def _arrange(self) -> None:
         layers = [self.natural, *self.layers]
         side_by_side(self.viewer, [one for one in layers if one in self.viewer.layers])
+        if self.natural in self.viewer.layers:
+            # what is drawn next is drawn on the natural clip, not on what is being made
+            self.viewer.layers.selection.active = self.natural
 
     def _first_frame(self) -> int:
         """Give the natural clip's frame that the first frame is made of."""

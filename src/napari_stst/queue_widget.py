@@ -78,8 +78,8 @@ class QueueWidget(QWidget):
              lambda one: one.state in ACTIVE),
             ("Cancel", "Stop after this step; what is finished is kept.", Making.cancel,
              lambda one: one.state in (*ACTIVE, "waiting")),
-            ("Resume", "Continue where it stopped.", self._resume,
-             lambda one: one.state in ENDED_EARLY and one.order.can_resume()),
+            ("Resume", "Continue where it stopped, or begin again.", self._resume,
+             lambda one: one.state in ENDED_EARLY),
             ("Remove", "Forget the row; files and layers stay.", self.queue.remove,
              lambda one: one.state not in ACTIVE),
         ):  # fmt: skip
@@ -143,7 +143,9 @@ class QueueWidget(QWidget):
             making.pause()
 
     def _resume(self, making: Making) -> None:
-        order = replace(making.order, resume=True, overwrite=False)
+        order = making.order
+        if order.can_resume():
+            order = replace(order, resume=True, overwrite=False)
         self.queue.add(Making(self.viewer, order, making.natural, reuse=making.layers))
         self.queue.remove(making)
 

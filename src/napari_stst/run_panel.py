@@ -35,13 +35,18 @@ class RunPanel(QWidget):
         The viewer.
     queue
         Where makings go.
+    method
+        Of the makings that are shown.
     before
         Widgets that stand before the buttons.
     """
 
-    def __init__(self, viewer: Viewer, queue: Queue, before: Sequence[QWidget] = ()) -> None:
+    def __init__(
+        self, viewer: Viewer, queue: Queue, method: str, before: Sequence[QWidget] = ()
+    ) -> None:
         super().__init__()
-        self.viewer, self.queue = viewer, queue
+        self.viewer, self.queue, self.method = viewer, queue, method
+        self._attached: list[Making] = []
         self.making: Making | None = None
         self.pause_button = QPushButton("Pause")
         self.pause_button.clicked.connect(self.pause_or_go)
@@ -71,21 +76,32 @@ class RunPanel(QWidget):
         for widget in (self.bar, self.status, self.losses):
             layout.addWidget(widget, stretch=int(widget is self.losses))
         viewer.events.theme.connect(self._on_theme)
-        queue.changed.connect(self.update_buttons)
-        self.update_buttons()
+        queue.changed.connect(self._on_queue)
+        self._on_queue()
 
     def watch(self, making: Making) -> None:
         """Queue a making and show how it goes, once it is its turn."""
         making.follow = self.follow.isChecked()
-        self.attach(making)
+        self._attach(making)
         self.queue.add(making)
 
-    def attach(self, making: Making) -> None:
-        """Show how a making goes that is queued, or will be."""
+    def _on_queue(self) -> None:
+        """Show what waits or runs, also if it was queued elsewhere."""
+        for making in self.queue.makings:
+            unfinished = making.state in (*ACTIVE, "waiting")
+            if unfinished and making.order.config["method"] == self.method:
+                self._attach(making)
+        self.update_buttons()
+
+    def _attach(self, making: Making) -> None:
+        if making in self._attached:
+            return
+        self._attached.append(making)
         making.changed.connect(lambda: self._progressed(making))
         making.losses.connect(lambda losses, share: self._lost(making, losses, share))
         if self.making is None or self.making.state not in ACTIVE:
             self._show(making)
+            self._progressed(making)
 
     def pause_or_go(self) -> None:
         """Pause, go on, or take up what was stopped."""
@@ -125,6 +141,7 @@ class RunPanel(QWidget):
             if making.state != "running" or (self.making and self.making.state in ACTIVE):
                 return
             self._show(making)
+        self.bar.setEnabled(making.state != "waiting")
         self.bar.setValue(round(1000 * making.progress))
         left = f"  ·  {making.time_left} left" if making.state == "running" else ""
         self.status.setText(making.text + left)

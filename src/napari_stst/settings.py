@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stst.config import RunConfig, paths_beside, read_config_file, to_toml
+from stst.config.command import command_words
 from stst.files import written_whole
 from stst.provenance import read_sidecar
 
@@ -38,6 +39,15 @@ def read_settings(path: Path) -> Tree:
     return paths_beside(tree, path.absolute())
 
 
+def natural_of(path: Path) -> Path | None:
+    """Name the natural clip that a sidecar records; None for a config, which names none."""
+    if path.suffix.lower() != ".json":
+        return None
+    inputs = read_sidecar(path)["inputs"]
+    named = [one.get("path") for one in inputs if one.get("role") == "natural"]
+    return path.absolute().parent / named[0] if named and isinstance(named[0], str) else None
+
+
 def own_models(tree: Mapping[str, Any]) -> list[str]:
     """Name the models ``package.module:factory`` of a tree; importing one runs its code."""
     sections = [tree.get(stream) for stream in ("spatial", "temporal")]
@@ -49,3 +59,9 @@ def write_settings(path: Path, config: RunConfig) -> None:
     """Write a config as TOML; the user has been asked about a file that is there."""
     with written_whole(path, overwrite=True) as part:
         part.write_text(to_toml(config), encoding="utf-8", newline="\n")
+
+
+def nearest_preset(config: RunConfig, names: Sequence[str]) -> str:
+    """Name the preset, out of some of the config's method, that needs the fewest words."""
+    lengths = {name: len(command_words(config, name, "", "")) for name in names}
+    return min(names, key=lambda name: lengths[name])

@@ -57,6 +57,10 @@ class WeightsRow(QWidget):
         if self.task is None and not self._states:
             self.look()
 
+    def missing(self) -> list[str]:
+        """Name the weights that are known not to be here, or not to be usable."""
+        return [str(one["name"]) for one in self._states if not one["usable"]]
+
     def look(self) -> None:
         """Find out what is here; hashing large files takes a moment, so not in this process."""
         self._run(Task("weights", self, names=list(self._names)))
@@ -66,7 +70,7 @@ class WeightsRow(QWidget):
         if self.task is not None:
             self.task.stop()
             return
-        missing = [one["name"] for one in self._states if not one["usable"]]
+        missing = self.missing()
         self.button.setText("Cancel")
         self.label.setText("connecting …")
         self._run(Task("fetch", self, names=missing))

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari_stst.layers import FrameArray, frames_of
 from stst.errors import InputError
-from stst.video import convert, parse_rate, write_video
+from stst.video import convert, parse_rate, write_preview, write_video
 
 
 def write_clip(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -35,6 +35,10 @@ def write_clip(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     InputError
         If the layer is no clip or has no rate, or the file cannot be written.
     """
+    if isinstance(data, FrameArray) and path.lower().endswith(".mp4"):
+        # no sidecar: X.json is that of the master X.mkv
+        write_preview(path, iter(data.video.frames), data.video.fps, overwrite=True)
+        return [path]
     if isinstance(data, FrameArray):
         done = convert(data.video.path, path, overwrite=True)
         beside = done.sidecar

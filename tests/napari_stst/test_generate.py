@@ -13,8 +13,10 @@ from qtpy.QtGui import QGuiApplication
 from napari_stst.forms import write_fields
 from napari_stst.generate import GenerateWidget
 from napari_stst.layers import FrameArray, layer_of
+from napari_stst.scramble import ScrambleWidget
 from napari_stst.writer import write_clip
 from small_runs import TREE, clip, process
+from stst.config import StstConfig, build
 from stst.video import read_video
 
 SMALL = {**TREE, "input": {"frames": "1:3"}}
@@ -75,6 +77,9 @@ class TestARun:
         assert list(layer.translate) == [1, 0, 0]
         assert viewer.canvas.grid.enabled
         assert [one.name for one in viewer.layers if one.visible] == ["natural", "natural_metamer"]
+        assert viewer.layers.selection.active is natural
+        # what is finished can be started from
+        assert widget._natural.findData(layer) >= 0
         saved = write_clip(str(tmp_path / "copy.mkv"), layer.data, {"name": layer.name})
         assert [one.rpartition("/")[2] for one in saved] == ["copy.mkv", "copy.json"]
         assert np.array_equal(read_video(tmp_path / "copy.mkv").frames, master.frames)
@@ -107,7 +112,7 @@ class TestARun:
         ).read_bytes()
         assert len(viewer.layers) == 3
 
-    def test_what_runs_is_waited_for(self, widget, until, tmp_path):
+    def test_what_runs_is_waited_for(self, viewer, widget, until):
         long(widget)
         widget.make()
         until(lambda: widget.run.making.state == "running")
@@ -115,6 +120,11 @@ class TestARun:
         widget.set_tree(SMALL)
         widget.make()
         assert [one.state for one in widget.queue.makings] == ["running", "waiting"]
+        scrambler = ScrambleWidget(viewer)
+        viewer.window.add_dock_widget(scrambler, name="Scramble")
+        scrambler.make()
+        assert scrambler.run.status.text() == "waiting"
+        scrambler.run.cancel()
         widget.run.cancel()
         until(lambda: widget.queue.makings[1].state == "done")
         assert widget.run.making is widget.queue.makings[1]
@@ -144,6 +154,8 @@ class TestSteering:
         widget.run.cancel()
         until(lambda: making.state == "stopped")
         assert making.order.folder.is_dir()
+        # half a clip is no natural clip
+        assert widget._natural.findData(making.layers[0]) < 0
         assert set(losses[0]) == {"spatial_texture", "temporal_texture"}
         assert widget.run.pause_button.text() == "Resume"
         layers = making.layers
@@ -207,6 +219,26 @@ class TestWrongs:
         assert "2:9" in errors[0]
         assert "4 frames" in errors[0]
 
+    def test_missing_weights_are_told_before_anything_starts(self, viewer, widget, errors):
+        widget.choose_preset("fast")
+        widget.weights._show([
+            {"name": name, "state": "missing", "usable": False, "path": None, "message": "",
+             "licence": "", "url": "", "download_size": 1}
+            for name in ("vgg19-keras", "msoe")
+        ])  # fmt: skip
+        widget.make()
+        assert errors == [
+            "The weights of vgg19-keras and msoe are not here. Press Download, or choose the "
+            "preset quick (model builtin), which needs none."
+        ]
+        assert widget.run.status.text() == errors[0]
+        assert widget.run.making is None
+
+    def test_the_natural_clip_is_never_asked_for(self, widget, tmp_path, errors):
+        widget._output.setText(str(tmp_path / "natural.mkv"))
+        widget.make()
+        assert errors == [f"{tmp_path}/natural.mkv is an input as well. Choose another output."]
+
     def test_without_a_clip(self, viewer, errors):
         widget = GenerateWidget(viewer)
         viewer.window.add_dock_widget(widget, name="Generate")
@@ -260,6 +292,8 @@ class TestClosing:
         again = GenerateWidget(viewer)
         viewer.window.add_dock_widget(again, name="Generate again")
         assert again.run.making is making
+        # the form shows what is being made
+        assert build(again.tree(), StstConfig) == build(widget.tree(), StstConfig)
         before = making.progress
         until(lambda: making.progress > before and again.run.bar.value() >= 0)
         viewer.add_image(np.zeros((2, 4, 4, 3), np.uint8), rgb=True)

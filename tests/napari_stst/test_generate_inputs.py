@@ -72,13 +72,27 @@ def test_a_region_and_frames_in_memory(viewer, until, tmp_path, errors):
     assert errors == []
 
 
-def test_frames_in_memory_need_a_rate(viewer, until, errors):
+def test_labels_on_other_frames_than_are_made(viewer, tmp_path, errors):
+    natural = add(viewer, clip(tmp_path / "natural.mkv", count=4))
+    painted = np.zeros((4, 18, 20), int)
+    painted[:2, 3:7, 5:9] = 1
+    viewer.add_labels(painted, name="region")
+    widget = opened(viewer)
+    widget.set_tree({**TREE, "input": {"frames": "2:4"}})
+    choose(widget._region, "region")
+    widget.make()
+    assert "'region' marks nothing on the frames 2 to 3" in errors[0]
+    assert list(tmp_path.glob("*mask*")) == []
+    assert widget.natural() is natural
+
+
+def test_frames_in_memory_need_a_rate(viewer, errors):
     viewer.add_image(frames(), rgb=True, name="in memory")
     widget = opened(viewer)
     assert widget._rate.isVisibleTo(widget)
     widget.make()
-    until(lambda: bool(errors))
     assert "'in memory' has no frame rate" in errors[0]
+    assert "in the row 'frame rate'" in errors[0]
     assert widget.run.making is None
 
 
@@ -178,6 +192,36 @@ class TestConfigs:
             assert [one.name for one in viewer.layers] == ["natural", "m"]
         assert widget._region.currentText() == "m"
         assert np.array_equal(mask_of(widget._region.currentData(), natural), drawn)
+
+    def test_a_sidecar_brings_its_natural_clip(self, viewer, until, tmp_path):
+        path = clip(tmp_path / "natural.mkv")
+        assert stst("synthesize", path, "-o", tmp_path / "made.mkv", "--preset", "quick",
+                    "--set", "frames=[]", "--set", "padding_frames=1", "--set",
+                    "octaves=[{exponent = 0, iterations = 1, learning_rate = 0.1}]",
+                    "--seed", 6).exit_code == 0  # fmt: skip
+        add(viewer, clip(tmp_path / "other.mkv", seed=3))
+        widget = opened(viewer)
+        widget.choose_preset("paper")
+        widget.load_config(str(tmp_path / "made.json"))
+        assert widget.natural().name == "natural"
+        assert widget._presets.currentText() == "quick"
+        assert build(widget.tree(), StstConfig).seed == 6
+
+    def test_a_natural_clip_that_is_gone_is_told(self, viewer, tmp_path, monkeypatch):
+        content = {
+            "schema_version": 1, "method": "stst", "config": config().model_dump(mode="json"),
+            "inputs": [{"role": "natural", "path": "gone.mkv"}], "environment": {},
+            "output": {"frames_sha256": "0"},
+        }  # fmt: skip
+        (tmp_path / "made.json").write_text(json.dumps(content))
+        add(viewer, clip(tmp_path / "natural.mkv"))
+        widget = opened(viewer)
+        widget.ask = lambda text, choices: choices[0]
+        told = []
+        monkeypatch.setattr("napari_stst.maker.show_warning", told.append)
+        widget.load_config(str(tmp_path / "made.json"))
+        assert "gone.mkv does not exist" in told[0]
+        assert widget.natural().name == "natural"
 
     def test_of_another_method(self, viewer, tmp_path, errors):
         (tmp_path / "c.toml").write_text('method = "stps"\n')

@@ -58,6 +58,10 @@ def test_a_table_of_states(viewer, until, tmp_path, errors):
     choose(widget, 2)
     press(widget, "Cancel")
     assert cells(widget, 2)[4] == "stopped"
+    press(widget, "Resume")
+    assert cells(widget, 2)[4] == "waiting"
+    choose(widget, 2)
+    press(widget, "Cancel")
     press(widget, "Remove")
     assert widget.table.rowCount() == 2
 
@@ -74,4 +78,6 @@ def test_a_table_of_states(viewer, until, tmp_path, errors):
     press(widget, "Resume")
     until(lambda: cells(widget, widget.table.rowCount() - 1)[4] == "running")
     assert widget.table.rowCount() == 2
+    # wherever it was taken up, the maker shows it
+    assert maker.run.making is widget.queue.current
     assert errors == []

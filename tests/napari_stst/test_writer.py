@@ -35,6 +35,15 @@ def test_the_sidecar_goes_along(tmp_path):
     assert (content["seed"], content["output"]["path"]) == (4, "copy.npz")
 
 
+def test_a_preview_leaves_the_master_s_sidecar_alone(tmp_path):
+    source = clip(tmp_path / "made.mkv", height=32, width=32)
+    sidecar = source.with_suffix(".json")
+    sidecar.write_text(json.dumps({"schema_version": 1, "seed": 4}))
+    data, options, _ = layer_of(source)
+    assert write_clip(str(tmp_path / "made.mp4"), data, options) == [str(tmp_path / "made.mp4")]
+    assert json.loads(sidecar.read_text()) == {"schema_version": 1, "seed": 4}
+
+
 def test_no_rate_is_an_error_with_a_way_out(tmp_path):
     with pytest.raises(InputError, match=r"layer 'a' has no frame rate.*metadata\['fps'\]"):
         write_clip(str(tmp_path / "a.mkv"), frames(), {"name": "a"})
