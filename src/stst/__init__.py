@@ -12,9 +12,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from stst.config import StpsConfig, StstConfig, build, load_preset, preset_names, to_toml
+    from stst.config import (
+        LeapsConfig,
+        StpsConfig,
+        StstConfig,
+        build,
+        load_preset,
+        preset_names,
+        to_toml,
+    )
     from stst.errors import InputError, StstError
     from stst.figures import save_side_by_side, side_by_side
+    from stst.inversion.prepare import leaps
     from stst.jobs import Job
     from stst.models import Multiscale, Stream, validate_stream
     from stst.scrambling.prepare import scramble
@@ -31,9 +40,18 @@ if TYPE_CHECKING:
     )
 
 _PLACES = {
-    "stst.config": ("StpsConfig", "StstConfig", "build", "load_preset", "preset_names", "to_toml"),
+    "stst.config": (
+        "LeapsConfig",
+        "StpsConfig",
+        "StstConfig",
+        "build",
+        "load_preset",
+        "preset_names",
+        "to_toml",
+    ),
     "stst.errors": ("InputError", "StstError"),
     "stst.figures": ("save_side_by_side", "side_by_side"),
+    "stst.inversion.prepare": ("leaps",),
     "stst.jobs": ("Job",),
     "stst.models": ("Multiscale", "Stream", "validate_stream"),
     "stst.scrambling.prepare": ("scramble",),
@@ -54,6 +72,7 @@ _PLACE_OF = {name: module for module, names in _PLACES.items() for name in names
 __all__ = [
     "InputError",
     "Job",
+    "LeapsConfig",
     "Multiscale",
     "StpsConfig",
     "Stream",
@@ -64,6 +83,7 @@ __all__ = [
     "build",
     "convert",
     "frames_sha256",
+    "leaps",
     "load_preset",
     "open_video",
     "preset_names",

@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from stst.config import METHODS, RunConfig, StpsConfig, StstConfig
+from stst.config import METHODS, LeapsConfig, RunConfig, StpsConfig, StstConfig
 from stst.devices import environment, numerics
 from stst.errors import InputError
 from stst.files import check_output, sha256_of
-from stst.outputs import Output, RunFolder, State, outputs_for
-from stst.process import Estimate, Prepared
+from stst.outputs import Output, RunFolder, outputs_for
+from stst.process import ClipProcess, Estimate, Prepared
 from stst.provenance import Input, write_sidecar
 from stst.synthesis.events import (
     Checkpointed,
     Event,
     FrameDone,
+    Interim,
     RunFinished,
     RunStarted,
     RunStopped,
@@ -36,12 +37,12 @@ CLIPPED_WARNING = 0.01
 
 @dataclass(frozen=True)
 class Job:
-    """One call of ``stst synthesize`` or ``stst scramble``: files in, files out.
+    """One call of ``stst synthesize``, ``scramble`` or ``leaps``: files in, files out.
 
     Attributes
     ----------
     natural
-        The natural clip.
+        The natural clip, or the stimulus that primes an inversion; None to invert without.
     output
         Name of the master; with several samples, every name gets ``_seedN``.
     config
@@ -57,7 +58,7 @@ class Job:
         what was batched together.
     """
 
-    natural: Path
+    natural: Path | None
     output: str
     config: RunConfig
     overwrite: bool = False
@@ -85,7 +86,12 @@ class Job:
             others = self.config.targets.model_dump(exclude_none=True)
             if self.config.mask is not None:
                 others["mask"] = self.config.mask
-        return {"natural": self.natural, **{role: Path(path) for role, path in others.items()}}
+        own = {}
+        if self.natural is not None:
+            own[main_role(self.config)] = self.natural
+        elif not isinstance(self.config, LeapsConfig):
+            raise InputError("there is no natural clip, and only leaps can do without.")
+        return {**own, **{role: Path(path) for role, path in others.items()}}
 
     def check_outputs(self) -> None:
         """Refuse outputs that exist or cannot be written, before any work.
@@ -111,6 +117,8 @@ class Job:
                     check_output(path, replace)
                 else:
                     check_video_output(output.target, replace)
+            for name in self._others():
+                check_video_output(output.beside(name).target, replace)
 
     def clips(self) -> dict[str, LazyVideo]:
         """Open the inputs, each file once; frames are decoded when they are needed."""
@@ -136,6 +144,10 @@ class Job:
             from stst.scrambling.prepare import prepare as prepare_scrambling
 
             return prepare_scrambling(self.clips(), self.config)
+        if isinstance(self.config, LeapsConfig):
+            from stst.inversion.prepare import prepare as prepare_inversion
+
+            return prepare_inversion(self.clips(), self.config)
         raise InputError(f"method: {self.config.method!r} is none of {', '.join(METHODS)}.")
 
     def estimate(self, prepared: Prepared) -> Estimate:
@@ -169,7 +181,8 @@ class Job:
         ------
         Event
             RunStarted, StepDone, IterationDone, Preview, FrameDone, Checkpointed, then
-            RunFinished or RunStopped.
+            RunFinished or RunStopped. Of clips that are made as a whole ClipIterationDone,
+            ClipPreview and Interim before the frames.
 
         Raises
         ------
@@ -186,13 +199,9 @@ class Job:
             threads = self.folder.job()["environment"]["threads"]
         with numerics(prepared.device, prepared.config.precision, threads):
             record = self._record(prepared)
-            state = self._opened(record)
-            spent = state.seconds if state else 0.0
-            after = state.frame if state else None
-            events = prepared.process.run(
-                after, torch.from_numpy(state.images) if state else None, preview_seconds
-            )
-            frame = 0 if after is None else after
+            self._open(record)
+            spent, events = self._events(prepared, preview_seconds)
+            frame = 0
             for event in events:
                 if isinstance(event, RunStarted):
                     frame = event.first - 1
@@ -201,9 +210,16 @@ class Job:
                 seconds = spent + time.monotonic() - began
                 if isinstance(event, FrameDone):
                     frame = event.frame
-                    self.folder.keep(frame, event.images, event.statistics, event.state, seconds)
+                    self.folder.keep(
+                        frame, event.images, event.statistics, event.state, seconds, event.others
+                    )
+                    yield Checkpointed(frame, self.folder.path)
+                elif isinstance(event, Interim):
+                    self.folder.keep_interim(event, seconds)
                     yield Checkpointed(frame, self.folder.path)
                 if stop():
+                    if isinstance(prepared.process, ClipProcess):
+                        self.folder.keep_interim(prepared.process.interim(), seconds)
                     yield RunStopped(frame, self.folder.path)
                     return
             seconds = spent + time.monotonic() - began
@@ -211,11 +227,32 @@ class Job:
             self.folder.remove()
             yield RunFinished(tuple(outputs), seconds, tuple(warnings))
 
+    def _events(
+        self, prepared: Prepared, preview_seconds: float | None
+    ) -> tuple[float, Iterator[Event]]:
+        """Begin the run, or go on where it stopped; give the seconds that it has taken already."""
+        process = prepared.process
+        if isinstance(process, ClipProcess):
+            interim, spent = self.folder.interim() or (None, 0.0)
+            return spent, process.run_clip(interim, preview_seconds)
+        state = self.folder.state()
+        if state is None:
+            return 0.0, process.run(None, None, preview_seconds)
+        images = torch.from_numpy(state.images)
+        return state.seconds, process.run(state.frame, images, preview_seconds)
+
+    def _others(self) -> list[str]:
+        """Name the clips that are written beside the master."""
+        if not isinstance(self.config, LeapsConfig):
+            return []
+        return ["last" if self.config.keep == "best" else "best"]
+
     def _record(self, prepared: Prepared) -> dict[str, Any]:
         """Say what the run is made of, as the sidecar and a resume need it."""
         folder = self.folder.path.absolute().parent
         inputs = self.inputs()
-        config = prepared.config.model_dump(mode="json", exclude_none=True)
+        config_of = prepared.config
+        config = config_of.model_dump(mode="json", exclude_none=True)
         if "targets" in config:
             paths = {one.role: one.described(folder)["path"] for one in inputs}
             config["targets"] = {role: paths[role] for role in config["targets"]}
@@ -229,14 +266,16 @@ class Job:
                 prepared.device, prepared.config.precision, prepared.config.seeds
             ),
             "output": outputs_for(self.output, (0,))[0].master.name,
+            # of other methods it is that of the natural clip
+            **({"fps": str(prepared.fps)} if isinstance(config_of, LeapsConfig) else {}),
         }
 
-    def _opened(self, record: Mapping[str, Any]) -> State | None:
-        """Begin the run folder, or find where a run stopped."""
+    def _open(self, record: Mapping[str, Any]) -> None:
+        """Begin the run folder, or refuse to continue one that was begun otherwise."""
         folder = self.folder
         if not self.resume:
             folder.begin(record, self.overwrite)
-            return None
+            return
         begun, now = folder.job(), json.loads(json.dumps(record))
         for key in now:
             if begun.get(key) != now[key]:
@@ -245,7 +284,6 @@ class Job:
                     f"{folder.path} cannot be continued: {change}. "
                     "Give everything as it was, or start anew with --overwrite."
                 )
-        return folder.state()
 
     def _put_in_place(
         self, prepared: Prepared, record: Mapping[str, Any], seconds: float
@@ -260,8 +298,11 @@ class Job:
             frames, fps = self.folder.frames, prepared.fps
             master = write_video(output.target, frames(sample), fps, overwrite=overwrite)
             write_preview(output.preview, frames(sample), fps, overwrite=overwrite)
+            others = {name: output.beside(name) for name in self._others()}
+            for name, other in others.items():
+                write_video(other.target, frames(sample, name), fps, overwrite=overwrite)
             per_frame = self.folder.statistics(sample)
-            warnings = [*_clipping(per_frame), *_unchanged(prepared.config, per_frame)]
+            warnings = _warnings(prepared.config, per_frame)
             found.extend(f"{output.master}: {line}" for line in warnings)
             content = {
                 **record,
@@ -272,7 +313,8 @@ class Job:
                 "seconds": round(seconds, 3),
             }
             write_sidecar(output.sidecar, content, overwrite)
-            written.append(output.files())
+            beside = {name: other.master for name, other in others.items()}
+            written.append({**output.files(), **beside})
         return written, found
 
     def notes(self, prepared: Prepared) -> list[str]:
@@ -282,6 +324,30 @@ class Job:
             if role != "mask":  # how its colours were read does not matter
                 notes.extend(f"{role}: {note}" for note in video.source.notes)
         return list(dict.fromkeys(notes))
+
+
+def main_role(config: RunConfig) -> str:
+    """Name the role of the clip that a command is given."""
+    return "stimulus" if isinstance(config, LeapsConfig) else "natural"
+
+
+def _warnings(config: RunConfig, per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what a user should know of a finished stimulus."""
+    if isinstance(config, LeapsConfig):
+        # its values have no natural range that clipping would harm
+        return _unrecognised(config, per_frame)
+    return [*_clipping(per_frame), *_unchanged(config, per_frame)]
+
+
+def _unrecognised(config: LeapsConfig, per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Warn where the model itself does not take the clip for the class."""
+    probability = float(per_frame[0]["probability"])
+    if probability >= 0.5:
+        return []
+    return [
+        f"the model gives the class {config.target!r} a probability of {probability:.2g} only. "
+        "Try more --iterations, or lower weights of the other terms."
+    ]
 
 
 def _clipping(per_frame: Sequence[Mapping[str, Any]]) -> list[str]:

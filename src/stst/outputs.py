@@ -16,6 +16,7 @@ import numpy as np
 
 from stst.errors import InputError
 from stst.files import check_output, explained, written_whole
+from stst.synthesis.events import Interim
 from stst.types import Frames
 
 #: Suffixes of a master; a folder stands for a PNG sequence.
@@ -23,7 +24,7 @@ MASTERS = (".mkv", ".npy", ".npz")
 
 _FORMAT = 1
 # what a run folder holds
-_OURS = {"job.json", "state.npz", "frames"}
+_OURS = {"job.json", "state.npz", "interim.npz", "frames"}
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Output:
         """Put an ending in the place of the master's suffix."""
         stem = self.master.name if self.is_folder else self.master.stem
         return self.master.with_name(stem + ending)
+
+    def beside(self, name: str) -> Output:
+        """Name another clip that is written beside the master, of the same kind."""
+        suffix = "" if self.is_folder else self.master.suffix
+        return Output(self.named(f".{name}{suffix}"), self.is_folder)
 
     def files(self) -> dict[str, Path]:
         """Give all three by name."""
@@ -229,6 +235,7 @@ class RunFolder:
         statistics: Sequence[Mapping[str, Any]],
         state: np.ndarray[Any, np.dtype[np.float32]],
         seconds: float,
+        others: Mapping[str, Frames] | None = None,
     ) -> None:
         """Put a finished frame and the state after it on disk.
 
@@ -244,10 +251,14 @@ class RunFolder:
             (samples, 3, H, W) float32.
         seconds
             Time spent so far.
+        others
+            Other versions of the frame by name, as `images`.
         """
         if frame >= 0:
+            text = np.array(json.dumps(list(statistics)))
+            named: dict[str, Any] = {f"images_{name}": one for name, one in (others or {}).items()}
             with written_whole(self._frame(frame), overwrite=True) as part:
-                np.savez(part, images=images, statistics=np.array(json.dumps(list(statistics))))
+                np.savez(part, images=images, statistics=text, **named)
         # the state goes last: what it says is made, is there
         with written_whole(self.path / "state.npz", overwrite=True) as part:
             np.savez(part, frame=np.array(frame), state=state, seconds=np.array(seconds))
@@ -266,15 +277,57 @@ class RunFolder:
         data = _read(path, ("frame", "state", "seconds"))
         return State(int(data["frame"]), data["state"].astype(np.float32), float(data["seconds"]))
 
+    def keep_interim(self, interim: Interim, seconds: float) -> None:
+        """Put on disk where the optimisation of whole clips stands.
+
+        Parameters
+        ----------
+        interim
+            The state.
+        seconds
+            Time spent so far.
+        """
+        numbers: dict[str, Any] = {
+            "iteration": np.array(interim.iteration),
+            "seconds": np.array(seconds),
+        }
+        arrays: dict[str, Any] = {f"array_{name}": value for name, value in interim.arrays.items()}
+        with written_whole(self.path / "interim.npz", overwrite=True) as part:
+            np.savez(part, **numbers, **arrays)
+
+    def interim(self) -> tuple[Interim, float] | None:
+        """Read where the optimisation of whole clips stands, and the seconds spent; None if anew.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged.
+        """
+        path = self.path / "interim.npz"
+        if not path.exists():
+            return None
+        data = _read(path, ("iteration", "seconds"), "array_")
+        iteration, seconds = int(data.pop("iteration")), float(data.pop("seconds"))
+        return Interim(iteration, data), seconds
+
     def finished(self) -> int:
         """Count the finished frames that are kept."""
         state = self.state()
         return max(0, state.frame + 1) if state else 0
 
-    def frames(self, sample: int) -> Iterator[Frames]:
-        """Read one sample's finished frames in order, (H, W, 3) uint8 each."""
+    def frames(self, sample: int, name: str | None = None) -> Iterator[Frames]:
+        """Read one sample's finished frames in order, (H, W, 3) uint8 each.
+
+        Parameters
+        ----------
+        sample
+            Its place in the batch.
+        name
+            Of another version of them; None for the master's.
+        """
+        key = "images" if name is None else f"images_{name}"
         for frame in range(self.finished()):
-            images: Frames = _read(self._frame(frame), ("images",))["images"]
+            images: Frames = _read(self._frame(frame), (key,))[key]
             yield images[sample]
 
     def statistics(self, sample: int) -> list[dict[str, Any]]:
@@ -293,21 +346,32 @@ class RunFolder:
         return self.path / "frames" / f"{frame:06d}.npz"
 
 
+def rate_of(job: Mapping[str, Any]) -> Fraction:
+    """Give the frame rate in Hz of what a run makes; `job` as `RunFolder.job` gives it."""
+    return Fraction(job["fps"] if "fps" in job else job["inputs"][0]["fps"])
+
+
 def _is_whole(job: Mapping[str, Any]) -> bool:
     """Say whether everything is there that continuing and exporting look up."""
     try:
-        environment, rate = job["environment"], Fraction(job["inputs"][0]["fps"])
+        environment, rate = job["environment"], rate_of(job)
         numbers = [environment["threads"], *environment["batch"]]
     except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
         return False
     return rate > 0 and numbers[0] != 0 and all(type(n) is int and n >= 0 for n in numbers)
 
 
-def _read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
+def _read(path: Path, names: Sequence[str], also: str = "") -> dict[str, np.ndarray[Any, Any]]:
+    """Read arrays by name, and by the rest of their name all that begin with `also`."""
     try:
         # opened here, because NumPy leaves the file of a damaged archive open
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
-            return {name: data[name] for name in names}
+            found = {name: data[name] for name in names}
+            if also:
+                found |= {
+                    name.removeprefix(also): data[name] for name in data if name.startswith(also)
+                }
+            return found
     # zipfile and NumPy raise almost anything on damaged bytes
     except Exception as error:
         raise InputError(

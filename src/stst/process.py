@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,12 +14,12 @@ from torch import Tensor
 from stst.config import InputConfig, RunConfig
 from stst.devices import numerics
 from stst.errors import InputError
-from stst.synthesis.events import Event, FrameDone, RunStarted
+from stst.synthesis.events import Event, FrameDone, Interim, RunStarted
 from stst.video import Video
 
 
 class Process(Protocol):
-    """A method with everything it needs."""
+    """A method with everything it needs, which makes frame after frame."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -52,6 +52,43 @@ class Process(Protocol):
         preview_seconds
             How often at most a preview is shown; None for never.
         """
+        ...
+
+
+@runtime_checkable
+class ClipProcess(Protocol):
+    """A method with everything it needs, which makes a clip as a whole."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames in pixels."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a user should know beforehand."""
+        ...
+
+    def started(self) -> RunStarted:
+        """Describe the run."""
+        ...
+
+    def run_clip(
+        self, interim: Interim | None = None, preview_seconds: float | None = None
+    ) -> Iterator[Event]:
+        """Make the clip, then give its frames; closing the generator cancels.
+
+        Parameters
+        ----------
+        interim
+            From where it goes on; None to begin.
+        preview_seconds
+            How often at most a preview is shown; None for never.
+        """
+        ...
+
+    def interim(self) -> Interim:
+        """Say where the run stands, between two events."""
         ...
 
 
@@ -91,7 +128,7 @@ class Prepared:
         Measures a little and scales it up to the whole run.
     """
 
-    process: Process
+    process: Process | ClipProcess
     config: RunConfig
     fps: Fraction
     weights: tuple[Mapping[str, Any], ...]
@@ -116,7 +153,9 @@ def run_in_memory(prepared: Prepared, on_event: Callable[[Event], None]) -> list
     """
     made = []
     with numerics(prepared.device, prepared.config.precision):
-        for event in prepared.process.run():
+        process = prepared.process
+        events = process.run_clip() if isinstance(process, ClipProcess) else process.run()
+        for event in events:
             on_event(event)
             if isinstance(event, FrameDone) and event.frame >= 0:
                 made.append(event.images)

@@ -9,7 +9,7 @@ from typing import Any
 from stst.config import METHODS, build
 from stst.config.sources import check_trust
 from stst.errors import InputError
-from stst.jobs import Job
+from stst.jobs import Job, main_role
 from stst.outputs import MASTERS
 from stst.provenance import read_sidecar
 
@@ -56,9 +56,10 @@ def job_of_sidecar(
         )
     tree = dict(content["config"])
     check_trust(tree, trusted, str(sidecar))
-    recorded = _by_role(content, sidecar)
+    main = main_role(METHODS[method].model_construct())
+    recorded = _by_role(content, sidecar, main)
     paths = _located(sidecar, recorded, inputs or {})
-    others = {role: str(path) for role, path in paths.items() if role != "natural"}
+    others = {role: str(path) for role, path in paths.items() if role != main}
     if "mask" in others:
         tree["mask"] = others.pop("mask")
     if others:
@@ -72,7 +73,7 @@ def job_of_sidecar(
         output = _recorded_output(sidecar, content["output"])
     threads = content["environment"].get("threads")
     job = Job(
-        natural=paths["natural"],
+        natural=paths.get(main),
         output=output,
         config=config,
         overwrite=overwrite,
@@ -127,13 +128,13 @@ def _recorded_output(sidecar: Path, record: Mapping[str, Any]) -> str:
     return str(path) if path.suffix in MASTERS else f"{path}/"
 
 
-def _by_role(content: Mapping[str, Any], sidecar: Path) -> dict[str, Mapping[str, Any]]:
+def _by_role(content: Mapping[str, Any], sidecar: Path, main: str) -> dict[str, Mapping[str, Any]]:
     out: dict[str, Mapping[str, Any]] = {}
     for one in content["inputs"]:
         if not isinstance(one, dict) or not {"role", "path", "frames_sha256"} <= one.keys():
             raise InputError(f"{sidecar}: an entry of 'inputs' lacks role, path or frames_sha256.")
         out[str(one["role"])] = one
-    if "natural" not in out:
+    if main == "natural" and main not in out:
         raise InputError(f"{sidecar}: 'inputs' has no natural clip.")
     return out
 
@@ -170,4 +171,4 @@ def _check_same(
 
 
 def _called(role: str) -> str:
-    return role if role == "mask" else f"{role} clip"
+    return role if role in ("mask", "stimulus") else f"{role} clip"

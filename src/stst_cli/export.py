@@ -16,10 +16,8 @@ from stst_cli.options import PATH
 @click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 def export(run: Path, output: str, overwrite: bool) -> None:
     """Write the finished frames of the unfinished run folder RUN (X.run) as a clip."""
-    from fractions import Fraction
-
     from stst.errors import InputError
-    from stst.outputs import RunFolder, outputs_for
+    from stst.outputs import RunFolder, outputs_for, rate_of
     from stst.video import write_video
 
     folder = RunFolder(run)
@@ -30,7 +28,7 @@ def export(run: Path, output: str, overwrite: bool) -> None:
     if finished == 0:
         raise InputError(f"{run}: no frame is finished yet.")
     seeds = job["environment"]["batch"]
-    fps = Fraction(job["inputs"][0]["fps"])
+    fps = rate_of(job)
     for sample, one in enumerate(outputs_for(output, seeds)):
         write_video(one.target, folder.frames(sample), fps, overwrite=overwrite)
         click.echo(click.format_filename(one.master))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run_command(
-    natural: Path,
+    natural: Path | None,
     output: str,
     config: RunConfig,
     *,
@@ -120,6 +120,7 @@ def print_plan(job: Job, as_json: bool) -> None:
     if plan.octaves:
         click.echo(f"padding     {plan.padding} frames")
         click.echo(f"octaves     {', '.join(f'{h}x{w}' for h, w in plan.octaves)} px")
+    if plan.iterations:
         click.echo(f"iterations  {plan.iterations} in all")
     click.echo(f"samples     {prepared.config.samples} side by side on {prepared.device}")
     click.echo(f"memory      about {estimate.memory / 2**30:.2f} GiB")

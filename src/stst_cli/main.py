@@ -8,6 +8,7 @@ from stst_cli.commands import Commands, version_option
 from stst_cli.convert import convert
 from stst_cli.export import export
 from stst_cli.info import info
+from stst_cli.leaps import leaps
 from stst_cli.presets import presets
 from stst_cli.remake import remake
 from stst_cli.scramble import scramble
@@ -21,17 +22,19 @@ from stst_cli.weights import weights
 def main() -> None:
     """Make dynamic visual stimuli that keep a natural clip's low-level statistics.
 
-    By spatiotemporal style transfer, or by scrambling the phases of the clip's spectrum:
+    By spatiotemporal style transfer, by scrambling the phases of the clip's spectrum, or by
+    inverting a classifier, which keeps what the classifier sees:
 
     \b
       stst synthesize clip.mp4 -o metamer.mkv
       stst scramble clip.mp4 -o scrambled.mkv
+      stst leaps clip.mp4 -o seen.mkv --model r3d_18 --target "juggling balls"
 
     Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted.
     """  # noqa: D301
 
 
 for command in (
-    synthesize, scramble, remake, export, convert, info, presets, weights, train_prednet,
+    synthesize, scramble, leaps, remake, export, convert, info, presets, weights, train_prednet,
 ):  # fmt: skip
     main.add_command(command)

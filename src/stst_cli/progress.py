@@ -16,9 +16,17 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from stst.clock import Clock, duration
 
 if TYPE_CHECKING:
-    from stst.synthesis.events import Event, RunFinished, RunStopped
+    from stst.synthesis.events import (
+        ClipIterationDone,
+        Event,
+        FrameDone,
+        RunFinished,
+        RunStarted,
+        RunStopped,
+    )
 
 _QUIET = 1.0  # seconds between two lines of a log
+_SELDOM = 10.0  # … of a clip that is made as a whole, whose steps are many
 
 _SHORT = {
     "spatial_texture": "spatial",
@@ -73,6 +81,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunStopped:
     from stst.synthesis.events import (
+        ClipIterationDone,
         FrameDone,
         IterationDone,
         RunFinished,
@@ -81,7 +90,7 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
         StepDone,
     )
 
-    clock, shown, frames = Clock(), 0.0, 0
+    clock, shown, frames, steps = Clock(), 0.0, 0, 0
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
         TextColumn("left {task.fields[left]}  {task.fields[losses]}"),
@@ -90,15 +99,20 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
         task = bar.add_task("starting", total=1.0, left="?", losses="")
         for event in events:
             if isinstance(event, RunStarted):
-                frames = event.frames
+                frames, steps = event.frames, event.iterations
                 for note in event.notes:
                     bar.console.print(f"Note: {note}", markup=False, highlight=False)
-            elif isinstance(event, IterationDone) and time.monotonic() - shown > 0.2:
+            elif isinstance(event, IterationDone | ClipIterationDone):
+                if time.monotonic() - shown <= 0.2:
+                    continue
                 shown = time.monotonic()
+                what = f"iteration {event.iteration + 1}/{steps}"
+                if isinstance(event, IterationDone):
+                    what = f"{_frame(event.frame, frames)} octave {event.octave}"
                 bar.update(
                     task, completed=event.progress, left=clock.left(event.progress),
                     losses=_losses(event.losses),
-                    description=f"{_frame(event.frame, frames)} octave {event.octave}",
+                    description=what,
                 )  # fmt: skip
             elif isinstance(event, StepDone | FrameDone):
                 what = event.what if isinstance(event, StepDone) else _frame(event.frame, frames)
@@ -116,6 +130,7 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
 
 def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
     from stst.synthesis.events import (
+        ClipIterationDone,
         FrameDone,
         IterationDone,
         RunFinished,
@@ -124,31 +139,42 @@ def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
         StepDone,
     )
 
-    clock, frames, printed = Clock(), 0, -_QUIET
-    last: IterationDone | None = None
+    clock, printed, plan = Clock(), -_QUIET, RunStarted(0, 0, (), 0, 0)
+    last: IterationDone | ClipIterationDone | None = None
     for event in events:
         if isinstance(event, RunStarted):
-            frames = event.frames
+            plan = event
             for note in event.notes:
                 print(f"Note: {note}", file=sys.stderr)
-        elif isinstance(event, StepDone | IterationDone):
+            continue
+        if isinstance(event, StepDone | IterationDone | ClipIterationDone):
             clock.begin(event.progress)
-            if isinstance(event, IterationDone):
-                last = event
-        elif isinstance(event, FrameDone):
-            last_one = event.frame + 1 == frames
-            if time.monotonic() - printed < _QUIET and not last_one:
-                continue  # hundreds of quick frames would bury everything else
+        if isinstance(event, IterationDone | ClipIterationDone):
+            last = event
+        if isinstance(event, FrameDone | ClipIterationDone):
+            last_one = isinstance(event, FrameDone) and event.frame + 1 == plan.frames
+            # hundreds of quick frames, or steps, would bury everything else
+            often = _QUIET if isinstance(event, FrameDone) else _SELDOM
+            if time.monotonic() - printed < often and not last_one:
+                continue
             printed = time.monotonic()
             losses = f", {_losses(last.losses)}" if last is not None else ""
             print(
-                f"{_frame(event.frame, frames)} done ({event.progress:.0%}), left "
+                f"{_made(event, plan)} done ({event.progress:.0%}), left "
                 f"{clock.left(event.progress)}{losses}",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
         elif isinstance(event, RunFinished | RunStopped):
             return event
     raise AssertionError("a run ends with RunFinished or RunStopped")
+
+
+def _made(event: FrameDone | ClipIterationDone, plan: RunStarted) -> str:
+    from stst.synthesis.events import FrameDone
+
+    if isinstance(event, FrameDone):
+        return _frame(event.frame, plan.frames)
+    return f"iteration {event.iteration + 1}/{plan.iterations}"
 
 
 def _frame(frame: int, frames: int) -> str:

@@ -1,7 +1,8 @@
 """One frozen, validated config for every method: the Python argument and the TOML file alike."""
 
+from stst.config.leaps import LeapsConfig
+from stst.config.methods import METHODS
 from stst.config.schema import (
-    METHODS,
     TERMS,
     FrameOverride,
     InputConfig,
@@ -35,6 +36,7 @@ __all__ = [
     "TERMS",
     "FrameOverride",
     "InputConfig",
+    "LeapsConfig",
     "OctaveConfig",
     "OptimizerConfig",
     "RunConfig",

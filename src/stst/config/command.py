@@ -7,14 +7,17 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stst.config.schema import METHODS, RunConfig
+from stst.config.methods import METHODS
+from stst.config.schema import RunConfig
 from stst.config.sources import MODEL_PAIRS, build, merged, model_override, preset_text
 
-_COMMANDS = {"stst": "synthesize", "stps": "scramble"}
+_COMMANDS = {"stst": "synthesize", "stps": "scramble", "leaps": "leaps"}
+# of leaps alone
+_LEAPS = ("model", "weights", "target", "verifier")
 _OPTIONS = ("seed", "samples", "device", "precision")
 
 
-def command_words(config: RunConfig, preset: str, natural: str, output: str) -> list[str]:
+def command_words(config: RunConfig, preset: str, natural: str | None, output: str) -> list[str]:
     """Give the words of the command that makes the same stimulus.
 
     Parameters
@@ -24,7 +27,7 @@ def command_words(config: RunConfig, preset: str, natural: str, output: str) -> 
     preset
         What the command starts from; everything else is an option of its own.
     natural, output
-        The clip, and the name of the master.
+        The clip (None to invert without a stimulus), and the name of the master.
 
     Returns
     -------
@@ -33,9 +36,10 @@ def command_words(config: RunConfig, preset: str, natural: str, output: str) -> 
     """
     tree = tomllib.loads(preset_text(preset))
     wanted = _plain(config)
-    if natural.startswith("-"):
+    if natural is not None and natural.startswith("-"):
         natural = f"./{natural}"  # not an option
-    words = ["stst", _COMMANDS[config.method], natural, "-o", output, "--preset", preset]
+    clips = [] if natural is None else [natural]
+    words = ["stst", _COMMANDS[config.method], *clips, "-o", output, "--preset", preset]
     base = _plain(build(tree, METHODS[config.method]))
     for name, (spatial, temporal) in MODEL_PAIRS.items():
         pair = (spatial, temporal)
@@ -52,10 +56,21 @@ def command_words(config: RunConfig, preset: str, natural: str, output: str) -> 
     if "mask" in wanted:
         words += ["--mask", wanted["mask"]]
     own = {"method", "input", "targets", "mask", *_OPTIONS}
+    if config.method == "leaps":
+        own |= {*_LEAPS, "flip"}
+        words += _leaps_words(base, wanted)
     for key, value in _differences(base, wanted):
         if key.partition(".")[0] not in own:
             words += ["--set", f"{key}={_toml(value)}"]
     return words
+
+
+def _leaps_words(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    for key in _LEAPS:
+        if wanted.get(key) != base.get(key):
+            yield from (f"--{key}", wanted[key])
+    if wanted["flip"] != base["flip"]:
+        yield from ("--set", "flip=true") if wanted["flip"] else ("--no-flip",)
 
 
 def _plain(config: RunConfig) -> dict[str, Any]:

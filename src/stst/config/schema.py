@@ -380,10 +380,6 @@ class StpsConfig(RunConfig):
     color_transfer: bool = True
 
 
-#: The config of every method.
-METHODS: dict[str, type[RunConfig]] = {"stst": StstConfig, "stps": StpsConfig}
-
-
 def _check_octaves(octaves: tuple[OctaveConfig, ...]) -> None:
     exponents = [octave.exponent for octave in octaves]
     if not exponents or exponents != sorted(set(exponents)) or exponents[-1] != 0:

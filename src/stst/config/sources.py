@@ -126,14 +126,24 @@ def check_trust(tree: Mapping[str, Any], trusted: Collection[str], origin: str) 
     InputError
         With the hint at ``--trust-model``.
     """
-    for stream in ("spatial", "temporal"):
-        section = tree.get(stream)
-        model = section.get("model") if isinstance(section, Mapping) else None
-        if isinstance(model, str) and ":" in model and model not in trusted:
+    for key, model in models_named(tree).items():
+        if ":" in model and model not in trusted:
             raise InputError(
-                f"{origin}: {stream}.model names {model!r}; importing it would run its code. "
+                f"{origin}: {key} names {model!r}; importing it would run its code. "
                 f"If you trust it, give --trust-model {model}."
             )
+
+
+def models_named(tree: Mapping[str, Any]) -> dict[str, str]:
+    """Give the models that a tree names, by key, whatever its method."""
+    out: dict[str, str] = {}
+    for key in ("spatial.model", "temporal.model", "model", "verifier"):
+        table, _, name = key.rpartition(".")
+        section = tree.get(table) if table else tree
+        model = section.get(name) if isinstance(section, Mapping) else None
+        if isinstance(model, str):
+            out[key] = model
+    return out
 
 
 def model_override(name: str) -> Tree:

@@ -1,9 +1,9 @@
-"""The one optimisation loop: a batch of images is moved until an objective is low."""
+"""The one optimisation loop: a batch of images, or of clips, is moved until an objective is low."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import torch
@@ -25,7 +25,7 @@ class Objective(Protocol):
     terms: tuple[str, ...]
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Compute weighted losses (B, terms) of (B, C, H, W) images, sample by sample."""
+        """Compute weighted losses (B, terms) of (B, C, ...) images or clips, sample by sample."""
         ...
 
 
@@ -102,25 +102,32 @@ def minimized(
     *,
     rule: Rule,
     iterations: int,
-    learning_rate: float,
+    learning_rate: float | Callable[[int], float],
     schedule: str = "constant",
+    bounds: tuple[Tensor, Tensor] | tuple[float, float] = (0.0, 1.0),
+    first: int = 0,
 ) -> Iterator[tuple[int, Tensor]]:
-    """Move images step by step, each step clipped to [0, 1].
+    """Move images step by step, each step clipped to their range.
 
     Parameters
     ----------
     images
-        (B, C, H, W) in [0, 1]; changed in place.
+        (B, C, ...) within `bounds`; changed in place.
     objective
         What is made small.
     rule
         How a gradient becomes a step.
     iterations
-        Number of steps.
+        Number of the last step, plus one.
     learning_rate
-        Factor of every step, in units of the pixel range.
+        Factor of every step, in units of the images; or a function of the iteration.
     schedule
-        ``"constant"``, or ``"cosine"`` down to a tenth at the last iteration.
+        ``"constant"``, or ``"cosine"`` down to a tenth at the last iteration; of a function, only
+        the first.
+    bounds
+        The range of values, the same for all or one that is broadcast to the images.
+    first
+        Number of the first step, where a run is continued with the rule's memory.
 
     Yields
     ------
@@ -135,16 +142,18 @@ def minimized(
     """
     # looking at values waits for the device, so on a GPU it is not done at every step
     every = 1 if images.device.type == "cpu" else 50
-    for iteration in range(iterations):
+    low, high = bounds
+    for iteration in range(first, iterations):
         variable = images.detach().requires_grad_()
         losses = objective(variable)
         (gradient,) = torch.autograd.grad(losses.sum(), variable)
         losses = losses.detach()
-        rate = learning_rate
+        rate = learning_rate(iteration) if callable(learning_rate) else learning_rate
         if schedule == "cosine":
             turn = math.pi * iteration / max(iterations - 1, 1)
             rate *= 0.1 + 0.9 * (1 + math.cos(turn)) / 2
-        images.sub_(rule.step(gradient), alpha=rate).clamp_(0, 1)
+        images.sub_(rule.step(gradient), alpha=rate)
+        images.clamp_(low, high)  # type: ignore[arg-type]  # numbers, or tensors
         if iteration % every == 0 or iteration == iterations - 1:
             _check_finite(objective.terms, losses, gradient, images, iteration)
         yield iteration, losses

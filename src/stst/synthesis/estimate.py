@@ -9,9 +9,8 @@ from torch import Tensor
 
 from stst.devices import memory_in_use
 from stst.process import Estimate
-from stst.synthesis.engine import make_rule, minimized
+from stst.synthesis.engine import Objective, make_rule, minimized
 from stst.synthesis.noise import uniform_noise
-from stst.synthesis.objective import StstObjective
 from stst.synthesis.stst import Synthesis
 
 _WARM_UP, _TIMED = 1, 3
@@ -31,7 +30,7 @@ def estimated(synthesis: Synthesis) -> Estimate:
         Time and memory grow with the number of pixels, nearly exactly where frames are not tiny.
     """
     objective, images, pixels = synthesis.rehearsal(_previous(synthesis))
-    saved = _saved_bytes(objective, images)
+    saved = saved_bytes(objective, images)
     octave = synthesis.smallest_octave()
     steps = minimized(
         images,
@@ -61,7 +60,7 @@ def _previous(synthesis: Synthesis) -> Tensor:
     return torch.stack(noise).to(synthesis.device)
 
 
-def _saved_bytes(objective: StstObjective, images: Tensor) -> int:
+def saved_bytes(objective: Objective, images: Tensor) -> int:
     """Count what autograd keeps for the backward pass, every storage once."""
     sizes: dict[int, int] = {}
 

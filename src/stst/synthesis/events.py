@@ -48,8 +48,24 @@ class RunStarted:
     notes: tuple[str, ...] = ()
 
 
+class _Losses:
+    """Reads losses from the device when they are asked for."""
+
+    terms: tuple[str, ...]
+    values: Tensor
+
+    @property
+    def losses(self) -> dict[str, tuple[float, ...]]:
+        """Weighted loss of every term, one value per sample, before the step.
+
+        Reading it waits for the device, so a consumer should not do so at every event.
+        """
+        rows = self.values.tolist()
+        return {term: tuple(row[i] for row in rows) for i, term in enumerate(self.terms)}
+
+
 @dataclass(frozen=True)
-class IterationDone:
+class IterationDone(_Losses):
     """One step of the optimiser, on all samples at once.
 
     Attributes
@@ -74,14 +90,26 @@ class IterationDone:
     terms: tuple[str, ...]
     values: Tensor = field(repr=False)
 
-    @property
-    def losses(self) -> dict[str, tuple[float, ...]]:
-        """Weighted loss of every term, one value per sample, before the step.
 
-        Reading it waits for the device, so a consumer should not do so at every event.
-        """
-        rows = self.values.tolist()
-        return {term: tuple(row[i] for row in rows) for i, term in enumerate(self.terms)}
+@dataclass(frozen=True)
+class ClipIterationDone(_Losses):
+    """One step of the optimiser on whole clips, all samples at once.
+
+    Attributes
+    ----------
+    sample
+        Seeds of the samples.
+    iteration
+        0-based.
+    progress
+        Share of the whole run's work that is done, 0 to 1.
+    """
+
+    sample: tuple[int, ...]
+    iteration: int
+    progress: float
+    terms: tuple[str, ...]
+    values: Tensor = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -116,6 +144,35 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class ClipPreview:
+    """The whole clip that is being made, as it looks now.
+
+    Attributes
+    ----------
+    images
+        (samples, T, H, W, 3) uint8.
+    """
+
+    images: Frames = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Interim:
+    """Where the optimisation of whole clips stands; it can go on from here to the same bytes.
+
+    Attributes
+    ----------
+    iteration
+        Steps that are done.
+    arrays
+        All that the next step depends on, by name; samples are the first axis.
+    """
+
+    iteration: int
+    arrays: Mapping[str, np.ndarray[Any, Any]] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class FrameDone:
     """A finished frame.
 
@@ -135,6 +192,9 @@ class FrameDone:
         nothing.
     progress
         Share of the whole run's work that is done, 0 to 1.
+    others
+        Other versions of the frame by name, (samples, H, W, 3) uint8; each becomes a clip beside
+        the master.
     """
 
     frame: int
@@ -142,6 +202,7 @@ class FrameDone:
     statistics: tuple[Mapping[str, Any], ...] = field(repr=False)
     state: np.ndarray[Any, np.dtype[np.float32]] = field(repr=False)
     progress: float = 0.0
+    others: Mapping[str, Frames] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -159,7 +220,7 @@ class RunFinished:
     Attributes
     ----------
     outputs
-        Per sample the master, the preview and the sidecar.
+        Per sample the master, the preview, the sidecar, and other clips beside the master.
     warnings
         What the sidecars warn of and was not known at the start, each once.
     """
@@ -181,7 +242,10 @@ Event = (
     RunStarted
     | StepDone
     | IterationDone
+    | ClipIterationDone
     | Preview
+    | ClipPreview
+    | Interim
     | FrameDone
     | Checkpointed
     | RunFinished

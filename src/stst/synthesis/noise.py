@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 Purpose = Literal["previous", "start", "blend", "phases"]
+# of clips that are made as a whole: what they start from, and how a step sees them
+ClipPurpose = Literal["clip", "jitter"]
 #: Gives (B, 3, H, W) noise in [0, 1) for a frame (negative: padding) and a purpose.
 NoiseSource = Callable[[int, Purpose], Tensor]
 
@@ -33,9 +35,29 @@ def uniform_noise(seed: int, frame: int, purpose: str, shape: Sequence[int]) -> 
     Tensor
         float32 in [0, 1).
     """
-    key = hashlib.sha256(f"{seed}/{frame}/{purpose}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(key[:8], "big") >> 1)
-    return torch.rand(*shape, generator=generator)
+    return torch.rand(*shape, generator=_generator(seed, frame, purpose))
+
+
+def normal_noise(seed: int, place: int, purpose: ClipPurpose, shape: Sequence[int]) -> Tensor:
+    """Draw Gaussian noise of mean 0 and deviation 1, likewise.
+
+    Parameters
+    ----------
+    seed
+        Of the sample.
+    place
+        The frame or the iteration, 0-based.
+    purpose
+        What the noise is for.
+    shape
+        Of the result.
+
+    Returns
+    -------
+    Tensor
+        float32.
+    """
+    return torch.randn(*shape, generator=_generator(seed, place, purpose))
 
 
 def noise_of_seeds(seeds: Sequence[int], size: tuple[int, int]) -> NoiseSource:
@@ -45,3 +67,8 @@ def noise_of_seeds(seeds: Sequence[int], size: tuple[int, int]) -> NoiseSource:
         return torch.stack([uniform_noise(seed, frame, purpose, (3, *size)) for seed in seeds])
 
     return draw
+
+
+def _generator(seed: int, place: int, purpose: str) -> torch.Generator:
+    key = hashlib.sha256(f"{seed}/{place}/{purpose}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(key[:8], "big") >> 1)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stst.config import (
     METHODS,
+    LeapsConfig,
     StpsConfig,
     StstConfig,
     build,
@@ -20,7 +21,7 @@ from stst.config import (
     preset_text,
 )
 from stst.config.command import command_words
-from stst_cli import scramble, synthesize
+from stst_cli import leaps, scramble, synthesize
 
 OCTAVES = [{"exponent": 0, "iterations": 7, "learning_rate": 1e-05, "tv_weight": 0.25}]
 CHANGES = st.fixed_dictionaries(
@@ -45,10 +46,11 @@ CHANGES = st.fixed_dictionaries(
 def parsed(words, monkeypatch):
     """Give the config that the command line makes of these words."""
     found = {}
-    module = {"synthesize": synthesize, "scramble": scramble}[words[1]]
+    module = {"synthesize": synthesize, "scramble": scramble, "leaps": leaps}[words[1]]
 
     def note(natural, output, config, **_):
-        found.update(natural=str(natural), output=output, config=config)
+        named = None if natural is None else str(natural)
+        found.update(natural=named, output=output, config=config)
 
     monkeypatch.setattr("stst_cli.job.run_command", note)
     command = getattr(module, words[1])
@@ -84,3 +86,29 @@ def test_the_command_has_the_config(patch, changes, preset, model):
 def test_scrambling(patch, coherence, mode, colors):
     config = StpsConfig(coherence=coherence, mode=mode, color_transfer=colors, seed=3)
     assert parsed(command_words(config, "stps", "in.mp4", "o.mkv"), patch)["config"] == config
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "target": st.sampled_from(["juggling balls", "171"]),
+            "model": st.sampled_from(["s3d", "own.models:video"]),
+            "weights": st.sampled_from(["none", "a b.pth"]),
+            "verifier": st.sampled_from(["none", "r3d_18"]),
+            "verifier_weights": st.just("w.pth"),
+            "length": st.integers(1, 99),
+            "size": st.just("64x48"),
+            "rate": st.floats(0.01, 1000),
+            "flip": st.booleans(),
+            "priming": st.just("jaccard"),
+            "coherence_weight": st.floats(0, 1e9),
+            "samples": st.integers(1, 3),
+        },
+    ),
+    st.sampled_from(["clip.mkv", None]),
+)
+def test_inversion(patch, changes, stimulus):
+    config = LeapsConfig(**changes)
+    found = parsed(command_words(config, "leaps", stimulus, "o.mkv"), patch)
+    assert found == {"config": config, "natural": stimulus, "output": "o.mkv"}

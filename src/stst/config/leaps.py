@@ -1,0 +1,121 @@
+"""The keys of a config for learned preconscious synthesis."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from stst.config.schema import _FACTORY, NonNegative, Positive, RunConfig, Share
+
+_SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
+
+
+def _as_text(value: Any) -> Any:
+    """Take the number of a class for its name, as TOML and ``--set`` give it."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+ClassName = Annotated[str, Field(min_length=1), BeforeValidator(_as_text)]
+
+
+class LeapsConfig(RunConfig):
+    """Learned preconscious synthesis (Stergiou & Deligiannis 2023): a video classifier inverted.
+
+    Attributes
+    ----------
+    model
+        The video classifier: one of torchvision's by name, or ``package.module:factory`` of your
+        own.
+    weights
+        ``"default"``, torchvision's name, a file, or ``"none"`` (random, from a fixed seed).
+    target
+        The class that the clip is made for: its name, the beginning of it, or its number.
+    verifier
+        Another video model, whose running statistics the clip is brought close to. ``"auto"``:
+        mc3_18 (r3d_18 where that is inverted), and none beside own models or random weights;
+        ``"none"``: leaves it out.
+    verifier_weights
+        As ``weights``, for the verifier.
+    length
+        Frames of the clip; None for what the model was trained with.
+    size
+        Height and width of the clip in pixels, ``"HxW"``; None for the model's own.
+    rate
+        Frames per second of the clip, and of what is taken from the stimulus; None for the
+        model's own.
+    iterations
+        Steps of the optimiser.
+    learning_rate
+        At its highest, in units of the model's normalised input.
+    warm_up
+        Iterations in which the learning rate rises from 0; then it falls along a cosine.
+    final_rate
+        The learning rate falls no lower.
+    betas
+        Decay rates of Adam's two moments.
+    priming
+        How features are compared with the stimulus': ``"difference"``, as the released code does,
+        or ``"jaccard"``, the vector similarity as published.
+    priming_weight
+        Of the distance to the stimulus' mean features.
+    coherence_weight
+        Of the change of features from frame to frame.
+    diversity_weight
+        Of the distance to the verifier's running statistics.
+    l2_weight
+        Of the norm of the clip.
+    tv_weight
+        Of the total variation of its frames.
+    roll
+        Every step sees the clip rolled by up to this many pixels both ways.
+    flip
+        Whether every second step, on average, sees the clip mirrored. Mirroring swaps left and
+        right, so turn it off for classes that have a direction.
+    keep
+        Which clip becomes the stimulus: the ``"best"`` (lowest loss) or the ``"last"``. The other
+        one is written beside it.
+    checkpoint_every
+        Iterations between two points from which an interrupted run can be continued.
+    """
+
+    method: Literal["leaps"] = "leaps"
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    model: Annotated[str, Field(min_length=1)] = "r3d_18"
+    weights: Annotated[str, Field(min_length=1)] = "default"
+    target: ClassName | None = None
+    verifier: Annotated[str, Field(min_length=1)] = "auto"
+    verifier_weights: Annotated[str, Field(min_length=1)] = "default"
+    length: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    size: str | None = None
+    rate: Positive | None = None
+    iterations: Annotated[int, Field(ge=1)] = 2000
+    learning_rate: Positive = 0.6
+    warm_up: Annotated[int, Field(ge=0)] = 100
+    final_rate: NonNegative = 5e-3
+    betas: tuple[Share, Share] = (0.5, 0.9)
+    priming: Literal["difference", "jaccard"] = "difference"
+    priming_weight: NonNegative = 0.01
+    coherence_weight: NonNegative = 1e-4
+    diversity_weight: NonNegative = 0.1
+    l2_weight: NonNegative = 0.005
+    tv_weight: NonNegative = 0.0
+    roll: Annotated[int, Field(ge=0)] = 30
+    flip: bool = True
+    keep: Literal["best", "last"] = "best"
+    checkpoint_every: Annotated[int, Field(ge=1)] = 100
+
+    @field_validator("model", "verifier")
+    @classmethod
+    def _model(cls, value: str) -> str:
+        if ":" in value and not _FACTORY.fullmatch(value):
+            raise ValueError("expected package.module:factory, or the name of a video model")
+        return value
+
+    @field_validator("size")
+    @classmethod
+    def _size(cls, value: str | None) -> str | None:
+        if value is not None and not _SIZE.fullmatch(value):
+            raise ValueError("expected HxW in pixels, e.g. 112x112")
+        return value

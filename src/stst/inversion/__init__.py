@@ -1,0 +1,1 @@
+"""Learned preconscious synthesis: clips that a video classifier takes for a class."""

@@ -1,0 +1,308 @@
+"""Learned preconscious synthesis: a clip is optimised until a model takes it for a class."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stst.config import LeapsConfig
+from stst.devices import memory_in_use
+from stst.errors import DivergedError
+from stst.inversion.models import VideoModel
+from stst.inversion.objective import Jittered, LeapsObjective
+from stst.pixels import picture_statistics, to_frames
+from stst.process import Estimate
+from stst.synthesis.engine import Adam, minimized
+from stst.synthesis.estimate import saved_bytes
+from stst.synthesis.events import (
+    ClipIterationDone,
+    ClipPreview,
+    Event,
+    FrameDone,
+    Interim,
+    RunStarted,
+)
+from stst.synthesis.noise import normal_noise
+from stst.types import Frames
+
+_WARM_UP, _TIMED = 1, 2
+# share of the work that finishing is, for progress only
+_FINISHING = 0.001
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate: up in a line, then down along a cosine, no lower than its floor."""
+
+    highest: float
+    lowest: float
+    warm_up: int
+    iterations: int
+
+    def __call__(self, iteration: int) -> float:
+        """Give the rate of an iteration, 0-based."""
+        if iteration < self.warm_up:
+            return self.highest * (iteration + 1) / self.warm_up
+        turn = (iteration - self.warm_up) / max(1, self.iterations - self.warm_up)
+        return max(self.lowest, self.highest * (1 + math.cos(math.pi * turn)) / 2)
+
+
+class Inversion:
+    """One run for several seeds at once.
+
+    Parameters
+    ----------
+    config
+        Resolved.
+    model
+        The classifier, on `device`.
+    objective
+        What is made small.
+    shape
+        Frames, height and width of the clip.
+    device
+        Where the arithmetic runs.
+    notes
+        What a user should know beforehand.
+    """
+
+    def __init__(
+        self,
+        config: LeapsConfig,
+        model: VideoModel,
+        objective: LeapsObjective,
+        shape: tuple[int, int, int],
+        device: torch.device,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.config = config
+        self.objective = objective
+        self.shape = shape
+        self.device = device
+        self.notes = list(notes)
+        self.mean = torch.tensor(model.mean, device=device)[:, None, None, None]
+        self.std = torch.tensor(model.std, device=device)[:, None, None, None]
+        #: What a pixel of 0 and one of 1 are in the model's normalisation, (3, 1, 1, 1).
+        self.bounds = (0 - self.mean) / self.std, (1 - self.mean) / self.std
+        self.schedule = Schedule(
+            config.learning_rate,
+            config.final_rate,
+            # a short run has a warm-up as well, and something after it
+            min(config.warm_up, config.iterations // 2),
+            config.iterations,
+        )
+        self._state: _State | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames in pixels."""
+        return self.shape[1:]
+
+    def started(self) -> RunStarted:
+        """Describe the run."""
+        return RunStarted(
+            frames=self.shape[0],
+            padding=0,
+            octaves=(),
+            iterations=self.config.iterations,
+            first=0,
+            notes=tuple(self.notes),
+        )
+
+    def run_clip(
+        self, interim: Interim | None = None, preview_seconds: float | None = None
+    ) -> Iterator[Event]:
+        """Make the clip, then give its frames; closing the generator cancels.
+
+        Parameters
+        ----------
+        interim
+            From where it goes on; None to begin with noise.
+        preview_seconds
+            How often at most a preview is shown; None for never.
+
+        Yields
+        ------
+        Event
+            RunStarted, ClipIterationDone, ClipPreview, Interim, then FrameDone for every frame.
+
+        Raises
+        ------
+        DivergedError
+            Naming the iteration.
+        """
+        yield self.started()
+        state = self._begun() if interim is None else _State.of(interim, self.config, self.device)
+        self._state = state
+        jittered = Jittered(self.objective, state.iteration)
+        steps = minimized(
+            state.clips,
+            jittered,
+            rule=state.rule,
+            iterations=self.config.iterations,
+            learning_rate=self.schedule,
+            bounds=self.bounds,
+            first=state.iteration,
+        )
+        shown = time.monotonic()
+        try:
+            for iteration, losses in steps:
+                state.note(iteration, jittered.clips, losses)
+                yield ClipIterationDone(
+                    sample=self.config.seeds,
+                    iteration=iteration,
+                    progress=(1 - _FINISHING) * (iteration + 1) / self.config.iterations,
+                    terms=self.objective.terms,
+                    values=losses,
+                )
+                if preview_seconds is not None and time.monotonic() - shown >= preview_seconds:
+                    yield ClipPreview(self._frames(self._pixels(state.clips)))
+                    shown = time.monotonic()
+                if state.iteration % self.config.checkpoint_every == 0:
+                    yield state.interim()
+        except DivergedError as error:
+            raise DivergedError(f"the run diverged at {error}") from error
+        yield from self._finished(state)
+
+    def interim(self) -> Interim:
+        """Say where the run stands, between two events."""
+        return (self._begun() if self._state is None else self._state).interim()
+
+    def estimate(self) -> Estimate:
+        """Time a few iterations and count what they hold."""
+        clips, jittered = self._start(), Jittered(self.objective)
+        saved = saved_bytes(jittered, clips)
+        steps = minimized(
+            clips,
+            jittered,
+            rule=Adam(self.config.betas),
+            iterations=_WARM_UP + _TIMED,
+            learning_rate=self.schedule,
+            bounds=self.bounds,
+        )
+        start = 0.0
+        for iteration, losses in steps:
+            losses.tolist()  # waits for the device
+            if iteration == _WARM_UP - 1:
+                start = time.perf_counter()
+        each = (time.perf_counter() - start) / _TIMED
+        # what the backward pass holds, the gradients on their way, and one layer's temporaries
+        memory = int(1.3 * saved) + memory_in_use(self.device)
+        return Estimate(each * self.config.iterations, memory)
+
+    def _begun(self) -> _State:
+        clips = self._start()
+        return _State(clips, Adam(self.config.betas), clips.clone())
+
+    def _start(self) -> Tensor:
+        """Draw Gaussian noise in the model's normalisation, within the valid range."""
+        noise = [normal_noise(seed, 0, "clip", (3, *self.shape)) for seed in self.config.seeds]
+        low, high = self.bounds
+        return torch.stack(noise).to(self.device).clamp(low, high)
+
+    def _pixels(self, clips: Tensor) -> Tensor:
+        """Bring clips from the model's normalisation to [0, 1]."""
+        low, high = self.bounds
+        return (clips - low) / (high - low)
+
+    def _frames(self, pixels: Tensor) -> Frames:
+        """Round (B, 3, T, H, W) in [0, 1] to (B, T, H, W, 3) uint8."""
+        return np.stack([to_frames(clip.transpose(0, 1)) for clip in pixels])
+
+    def _finished(self, state: _State) -> Iterator[Event]:
+        """Judge the two clips as they are and give their frames."""
+        clips = {"best": state.best, "last": state.clips}
+        judged = {name: self._judged(clip) for name, clip in clips.items()}
+        keep = self.config.keep
+        other = "last" if keep == "best" else "best"
+        pixels = self._pixels(clips[keep])
+        frames, others = self._frames(pixels), self._frames(self._pixels(clips[other]))
+        clipped = (pixels <= 0) | (pixels >= 1)
+        count = self.shape[0]
+        nothing = np.zeros((len(frames), 0), np.float32)
+        for index in range(count):
+            pictures = picture_statistics(frames[:, index], clipped[:, :, index])
+            statistics = tuple(
+                {
+                    **judged[keep][sample],
+                    **picture,
+                    "iterations": state.iteration,
+                    "best_iteration": int(state.best_iteration[sample]),
+                    f"probability_of_{other}": judged[other][sample]["probability"],
+                }
+                for sample, picture in enumerate(pictures)
+            )
+            yield FrameDone(
+                frame=index,
+                images=frames[:, index],
+                statistics=statistics,
+                state=nothing,
+                progress=1 - _FINISHING * (1 - (index + 1) / count),
+                others={other: others[:, index]},
+            )
+
+    def _judged(self, clips: Tensor) -> list[dict[str, Any]]:
+        """Give every sample's losses, and the probability of the target class."""
+        with torch.no_grad():
+            losses, probabilities = self.objective.judged(clips)
+        target = probabilities[:, self.objective.target]
+        return [
+            {
+                "losses": dict(zip(self.objective.terms, row, strict=True)),
+                "probability": probability,
+            }
+            for row, probability in zip(losses.tolist(), target.tolist(), strict=True)
+        ]
+
+
+class _State:
+    """All that the next step depends on."""
+
+    def __init__(self, clips: Tensor, rule: Adam, best: Tensor) -> None:
+        self.iteration = 0
+        self.clips, self.rule, self.best = clips, rule, best
+        self.best_loss = clips.new_full((len(clips),), math.inf)
+        self.best_iteration = torch.zeros(len(clips), dtype=torch.long, device=clips.device)
+
+    def note(self, iteration: int, clips: Tensor, losses: Tensor) -> None:
+        """Keep a clip whose loss, as it was seen before the step, is the lowest so far."""
+        self.iteration = iteration + 1
+        total = losses.sum(1)
+        better = total < self.best_loss
+        self.best_loss = torch.where(better, total, self.best_loss)
+        self.best_iteration = torch.where(better, iteration, self.best_iteration)
+        self.best = torch.where(better[:, None, None, None, None], clips, self.best)
+
+    def interim(self) -> Interim:
+        tensors = {
+            "clips": self.clips,
+            "best": self.best,
+            "best_loss": self.best_loss,
+            "best_iteration": self.best_iteration,
+        }
+        if self.rule.first is not None and self.rule.second is not None:
+            tensors |= {"first_moment": self.rule.first, "second_moment": self.rule.second}
+        arrays = {name: value.cpu().numpy().copy() for name, value in tensors.items()}
+        return Interim(self.iteration, arrays)
+
+    @classmethod
+    def of(cls, interim: Interim, config: LeapsConfig, device: torch.device) -> _State:
+        tensors = {
+            name: torch.from_numpy(value.copy()).to(device)
+            for name, value in interim.arrays.items()
+        }
+        rule = Adam(config.betas)
+        rule.first, rule.second = tensors.get("first_moment"), tensors.get("second_moment")
+        rule.count = interim.iteration
+        state = cls(tensors["clips"], rule, tensors["best"])
+        state.best_loss = tensors["best_loss"]
+        state.best_iteration = tensors["best_iteration"]
+        state.iteration = interim.iteration
+        return state

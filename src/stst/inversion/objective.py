@@ -1,0 +1,176 @@
+"""The objective of learned preconscious synthesis, and how every step sees the clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stst.config import LeapsConfig
+from stst.inversion.layers import LayerInput, watched, with_statistics
+from stst.inversion.models import VideoModel
+from stst.inversion.terms import (
+    coherence_of_layers,
+    diversity,
+    priming_difference,
+    priming_jaccard,
+    total_variation_of_clip,
+)
+from stst.models.activations import wide
+from stst.synthesis.noise import uniform_noise
+
+
+class LeapsObjective:
+    """Weighted losses of clips in the model's normalised input.
+
+    Parameters
+    ----------
+    config
+        Weights of the terms; one with weight 0 is not computed.
+    model
+        The classifier that is inverted.
+    target
+        Number of the class.
+    stimulus
+        (1, 3, T, H, W), normalised, on the model's device; None to invert without priming.
+    verifier
+        Whose running statistics are matched; None for no such term.
+    """
+
+    def __init__(
+        self,
+        config: LeapsConfig,
+        model: VideoModel,
+        target: int,
+        stimulus: Tensor | None,
+        verifier: VideoModel | None,
+    ) -> None:
+        self.config = config
+        self.model = model
+        self.target = target
+        self.verifier = verifier
+        self.primed: list[Tensor] | None = None
+        if stimulus is not None and config.priming_weight > 0:
+            with torch.no_grad():
+                _, layers = self._seen(stimulus)
+            self.primed = [layer.means() for layer in layers]
+        weights = {
+            "class": 1.0,
+            "priming": config.priming_weight if self.primed is not None else 0.0,
+            "coherence": config.coherence_weight,
+            "diversity": config.diversity_weight if verifier is not None else 0.0,
+            "l2": config.l2_weight,
+            "tv": config.tv_weight,
+        }
+        self.weights = {term: weight for term, weight in weights.items() if weight > 0}
+        self.terms = tuple(self.weights)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Compute the weighted terms (B, terms) of clips (B, 3, T, H, W)."""
+        return self.judged(images)[0]
+
+    def judged(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the weighted terms (B, terms) and the probabilities of classes (B, classes)."""
+        scores, layers = self._seen(clips)
+        wanted = scores.new_full((len(clips),), self.target, dtype=torch.long)
+        columns = {"class": F.cross_entropy(scores, wanted, reduction="none")}
+        if "priming" in self.weights:
+            columns["priming"] = self._priming(layers)
+        if "coherence" in self.weights:
+            columns["coherence"] = coherence_of_layers(layers)
+        if "diversity" in self.weights:
+            columns["diversity"] = self._diversity(clips)
+        if "l2" in self.weights:
+            columns["l2"] = clips.flatten(1).norm(dim=1)
+        if "tv" in self.weights:
+            columns["tv"] = total_variation_of_clip(clips)
+        losses = torch.stack([self.weights[term] * columns[term] for term in self.terms], dim=1)
+        return losses, scores.detach().softmax(1)
+
+    def _seen(self, clips: Tensor) -> tuple[Tensor, list[LayerInput]]:
+        """Show the classifier clips: its scores, and the inputs of its normalisation layers."""
+        with (
+            watched(self.model.module, len(clips), clips.shape[2]) as layers,
+            self._autocast(clips),
+        ):
+            scores = self.model.module(clips)
+        return wide(scores), layers
+
+    def _priming(self, layers: Sequence[LayerInput]) -> Tensor:
+        assert self.primed is not None
+        distance = priming_jaccard if self.config.priming == "jaccard" else priming_difference
+        return distance([layer.means() for layer in layers], self.primed)
+
+    def _diversity(self, clips: Tensor) -> Tensor:
+        assert self.verifier is not None
+        own, other = _channels(self.model, clips), _channels(self.verifier, clips)
+        seen_so = (clips * own[1] + own[0] - other[0]) / other[1]
+        module = self.verifier.module
+        with watched(module, len(clips), clips.shape[2]) as layers, self._autocast(clips):
+            module(seen_so)
+        return diversity([layer for layer in layers if with_statistics(layer.module)])
+
+    def _autocast(self, clips: Tensor) -> AbstractContextManager[object]:
+        if self.config.precision != "bf16":
+            return nullcontext()
+        return torch.autocast(clips.device.type, dtype=torch.bfloat16)
+
+
+class Jittered:
+    """Shows an objective every clip rolled and mirrored, by a new draw for each iteration.
+
+    Parameters
+    ----------
+    objective
+        What is made small.
+    first
+        Number of the iteration that comes first.
+    """
+
+    def __init__(self, objective: LeapsObjective, first: int = 0) -> None:
+        self.objective = objective
+        self.terms = objective.terms
+        self.iteration = first
+        #: The clips as they were before the step, not moved.
+        self.clips = torch.empty(0)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Compute the weighted terms of the clips as this iteration sees them."""
+        self.clips = images.detach().clone()
+        config = self.objective.config
+        moved = [
+            jittered(clip, seed, self.iteration, config.roll, config.flip)
+            for clip, seed in zip(images, config.seeds, strict=True)
+        ]
+        self.iteration += 1
+        return self.objective(torch.stack(moved))
+
+
+def jittered(clip: Tensor, seed: int, iteration: int, roll: int, flip: bool) -> Tensor:
+    """Roll a clip and mirror it, or not, as drawn for a seed and an iteration.
+
+    Parameters
+    ----------
+    clip
+        (C, T, H, W).
+    seed, iteration
+        What is drawn depends on these alone.
+    roll
+        At most so many pixels, along either axis, the same for all frames.
+    flip
+        Whether it may be mirrored left to right.
+    """
+    drawn = uniform_noise(seed, iteration, "jitter", (3,)).tolist()
+    down, across = (int(value * (2 * roll + 1)) - roll for value in drawn[:2])
+    if down or across:
+        clip = clip.roll((down, across), (-2, -1))
+    return clip.flip(-1) if flip and drawn[2] < 0.5 else clip
+
+
+def _channels(model: VideoModel, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Give a model's mean and deviation as (3, 1, 1, 1)."""
+    mean, std = like.new_tensor(model.mean), like.new_tensor(model.std)
+    return mean[:, None, None, None], std[:, None, None, None]
