@@ -118,6 +118,7 @@ class LossPlot(QWidget):
             if term not in self._curves:
                 name = SHORT.get(term, term)
                 self._curves[term] = self._plot.plot(pen=self._pen(place), name=name)
+                self._plot.enableAutoRange(axis="y")
             if points:
                 x, y = zip(*points, strict=True)
                 self._curves[term].setData(x, y)
