@@ -48,3 +48,11 @@ def test_a_damaged_clip_is_named(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"broken\.mkv"):
         reader.get_reader(str(path))(str(path))
+
+
+def test_napari_opens_our_clips_and_folders(viewer, tmp_path):
+    write_video(f"{tmp_path}/folder/", frames(), "30000/1001")
+    paths = [str(clip(tmp_path / "a.mkv")), str(tmp_path / "folder")]
+    layers = viewer.open(paths, plugin="napari-stst")
+    assert [one.name for one in layers] == ["a", "folder"]
+    assert np.array_equal(np.asarray(layers[1].data), frames())
