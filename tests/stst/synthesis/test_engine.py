@@ -126,3 +126,28 @@ def test_closing_the_generator_cancels():
     kept = images.clone()
     steps.close()
     assert torch.equal(images, kept)
+
+
+def test_a_range_and_a_rate_of_ones_own():
+    """Bounds may differ by channel; a run is continued with the rule's memory."""
+    low, high = torch.tensor([-2.0, 0.0, 1.0]), torch.tensor([-1.0, 0.5, 3.0])
+    bounds = low[:, None, None], high[:, None, None]
+
+    def rate(iteration):
+        return 0.1 / (1 + iteration)
+
+    def moved(images, rule, first, last):
+        steps = minimized(
+            images, Distance(torch.full((1, 3, 4, 4), 9.0)), rule=rule, iterations=last,
+            learning_rate=rate, bounds=bounds, first=first,
+        )  # fmt: skip
+        return [iteration for iteration, _ in steps]
+
+    whole, parts = torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)
+    assert moved(whole, Adam((0.5, 0.9)), 0, 9) == list(range(9))
+    rule = Adam((0.5, 0.9))
+    assert moved(parts, rule, 0, 4) + moved(parts, rule, 4, 9) == list(range(9))
+    assert torch.equal(whole, parts)
+    assert (whole >= bounds[0]).all()
+    assert (whole <= bounds[1]).all()
+    assert float(whole[0, 0, 0, 0]) == -1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from stst.synthesis.noise import noise_of_seeds, uniform_noise
+from stst.synthesis.noise import noise_of_seeds, normal_noise, uniform_noise
 
 
 def test_noise_depends_on_seed_frame_and_purpose_only():
@@ -30,3 +30,13 @@ def test_it_is_uniform():
 def test_a_sample_has_the_noise_of_its_own_seed():
     many = noise_of_seeds((4, 5, 6), (8, 9))(2, "blend")
     assert torch.equal(many[1], noise_of_seeds((5,), (8, 9))(2, "blend")[0])
+
+
+def test_gaussian_noise():
+    state = torch.get_rng_state()
+    noise = normal_noise(7, 0, "clip", (50, 60, 70))
+    assert abs(float(noise.mean())) < 0.01
+    assert abs(float(noise.std()) - 1) < 0.01
+    assert torch.equal(noise, normal_noise(7, 0, "clip", (50, 60, 70)))
+    assert not torch.equal(noise, normal_noise(8, 0, "clip", (50, 60, 70)))
+    assert torch.equal(torch.get_rng_state(), state)
