@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+with warnings.catch_warnings(), suppress(ImportError):
+    # they use what pydantic deprecates, and napari's fixtures import them in every test
+    warnings.simplefilter("ignore")
+    import napari
+    import npe2  # noqa: F401
+
+    napari.Viewer  # noqa: B018  it is loaded when it is asked for
 
 # how fast a busy machine is, is no property of the code
 settings.register_profile(

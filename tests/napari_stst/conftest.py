@@ -5,20 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-
-with warnings.catch_warnings():
-    # they use what pydantic deprecates
-    warnings.simplefilter("ignore")
-    import napari
-    import npe2  # noqa: F401
-
-    napari.Viewer  # noqa: B018  it is loaded when it is asked for
 
 with suppress(ImportError):
     # torchvision brings an LLVM along, as Mesa does; the process crashes when Mesa's comes first

@@ -86,7 +86,7 @@ def test_side_by_side(viewer, widget, natural, parts):
     widget.controls.choose("Side by side")
     assert seen(viewer) == ["natural", "part", "small"]
     assert viewer.canvas.grid.enabled
-    assert viewer.canvas.grid.shape == (1, 3)
+    assert viewer.canvas.grid.actual_shape(viewer.layers) == (1, 3)
     # frame 3 of the natural clip beside frame 1 of what was made of frames 2 to 4
     viewer.dims.set_current_step(0, 3)
     for layer, path in ((natural, "natural.mkv"), (parts[0], "part.mkv")):
