@@ -10,14 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stst.errors import InputError
 from stst.files import check_output, explained, written_whole
-from stst.synthesis.events import Interim
 from stst.types import Frames
+
+if TYPE_CHECKING:
+    from stst.synthesis.events import Interim
 
 #: Suffixes of a master; a folder stands for a PNG sequence.
 MASTERS = (".mkv", ".npy", ".npz")
@@ -308,6 +310,8 @@ class RunFolder:
             return None
         data = _read(path, ("iteration", "seconds"), "array_")
         iteration, seconds = int(data.pop("iteration")), float(data.pop("seconds"))
+        from stst.synthesis.events import Interim
+
         return Interim(iteration, data), seconds
 
     def finished(self) -> int:
