@@ -9,14 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from stst.errors import InputError
-from stst.video import LazyVideo
+from stst.video import LazyVideo, inside_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
 Mask = npt.NDArray[np.bool_]
-
-_INSIDE = 128  # of a mask's grey levels, and all above
 
 
 def is_region(layer: Any) -> bool:
@@ -70,7 +68,7 @@ def painted(path: Path) -> npt.NDArray[np.uint8]:
     """
     # a picture has no rate, and none is needed
     frames = LazyVideo(path, fps=1, picture=True).frames
-    labels = np.stack([frame.mean(axis=2) >= _INSIDE for frame in frames]).astype(np.uint8)
+    labels = np.stack([inside_of(frame) for frame in frames]).astype(np.uint8)
     return labels[0] if len(labels) == 1 else labels
 
 

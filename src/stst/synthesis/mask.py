@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from stst.config import InputConfig
 from stst.errors import InputError
-from stst.synthesis.region import INSIDE_FROM, Regions
-from stst.video import Clip, LazyVideo, Video, open_video
+from stst.synthesis.region import Regions
+from stst.video import INSIDE_FROM, Clip, LazyVideo, Video, open_video
 
 #: A mask in memory: bool, or uint8 that is inside from 128 on; (H, W) or (T, H, W).
 MaskArray = NDArray[np.bool_] | NDArray[np.uint8]

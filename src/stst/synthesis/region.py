@@ -15,17 +15,7 @@ from stst.losses import weighted
 from stst.models.activations import Activation, Multiscale, Window
 from stst.pixels import as_tensor
 from stst.synthesis.octaves import through_octaves
-from stst.types import Frames
-from stst.video import FrameSequence
-
-#: Mean of red, green and blue from which on a pixel of a mask is inside.
-INSIDE_FROM = 128
-
-
-def inside_of(frame: Frames) -> NDArray[np.bool_]:
-    """Say which pixels of a mask's frame (H, W, 3) uint8 are inside, as (H, W) bool."""
-    inside: NDArray[np.bool_] = frame.sum(axis=2, dtype=np.uint16) >= 3 * INSIDE_FROM
-    return inside
+from stst.video import FrameSequence, inside_of
 
 
 def shrunk_inside(inside: Tensor, size: Sequence[int]) -> Tensor:

@@ -18,6 +18,7 @@ from stst.video.clip import (
 )
 from stst.video.conversion import Converted, convert
 from stst.video.lazy import LazyFrames, LazyVideo
+from stst.video.masks import INSIDE_FROM, inside_of
 from stst.video.ranges import FrameRange, parse_range, spread
 from stst.video.rates import parse_rate
 from stst.video.read import open_video, probe, read_video
@@ -27,6 +28,7 @@ from stst.video.sidecar import sidecar_of, sidecar_path
 from stst.video.write import Written, check_video_output, write_preview, write_video
 
 __all__ = [
+    "INSIDE_FROM",
     "MAX_PIXELS",
     "Clip",
     "Converted",
@@ -45,6 +47,7 @@ __all__ = [
     "first_frame",
     "fitted_size",
     "frames_sha256",
+    "inside_of",
     "open_video",
     "parse_range",
     "parse_rate",
