@@ -46,7 +46,7 @@ def value(task, *others, **arguments):
 class TestPair:
     def test_the_sidecar_says_which_frames_are_shown(self, here):
         found = value("pair", "part.mkv")
-        assert found == {"part.mkv": Match(2, 14, max_side=33, named=True)}
+        assert found == {"part.mkv": Match(2, 14, max_side=33)}
 
     def test_other_clips_are_as_asked_for(self, here):
         clip(here / "other.mkv", 4, 40, 44, seed=1)

@@ -24,8 +24,6 @@ class Match:
         The natural clip was shrunk to this longer side, in pixels.
     resample_fps
         Rate in Hz that it was resampled to, an exact fraction as text.
-    named
-        Whether a sidecar says so.
     notes
         What the user should know, one sentence each.
     """
@@ -35,7 +33,6 @@ class Match:
     step: float = 1.0
     max_side: int | None = None
     resample_fps: str | None = None
-    named: bool = False
     notes: tuple[str, ...] = ()
 
 

@@ -281,14 +281,12 @@ def _pairs(clip: NaturalClip, others: Sequence[str]) -> dict[str, Pair]:
 def _match(pair: Pair) -> Match:
     start = pair.natural.start
     rate = pair.alignment.resample_fps
-    named = pair.sidecar is not None and not any("does not name" in note for note in pair.notes)
     return Match(
         start,
         start + len(pair.natural),
         _step(pair),
         pair.alignment.max_side,
         None if rate is None else str(rate),
-        named,
         _notes([pair]),
     )
 
@@ -302,9 +300,7 @@ def _step(pair: Pair) -> float:
 
 def _notes(pairs: Iterable[Pair]) -> tuple[str, ...]:
     """Gather notes, but for those that say how clips were aligned, which is seen."""
-    notes = (
-        note for pair in pairs for note in pair.notes if not note.endswith(f": {pair.alignment}.")
-    )
+    notes = (note for pair in pairs for note in pair.notes if note != pair.alignment_note)
     return tuple(dict.fromkeys(notes))
 
 

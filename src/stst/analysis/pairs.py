@@ -66,6 +66,8 @@ class Pair:
         How the other clip was made; None where it has no sidecar.
     notes
         What a reader of the result should know, one sentence each.
+    alignment_note
+        The one of them that says what was done to the natural clip; empty where nothing was.
     """
 
     natural: LazyVideo
@@ -73,6 +75,7 @@ class Pair:
     alignment: Alignment
     sidecar: Mapping[str, Any] | None
     notes: tuple[str, ...]
+    alignment_note: str = ""
 
     @property
     def reference(self) -> str:
@@ -140,14 +143,14 @@ class NaturalClip:
             )
         natural = self._open(alignment)
         _check_same(natural, video, record is not None, notes)
-        if str(alignment):
-            notes.append(f"{self.path} was aligned as {said}: {alignment}.")
+        aligned = f"{self.path} was aligned as {said}: {alignment}." if str(alignment) else ""
+        notes += [aligned] if aligned else []
         if record and record.get("frames_sha256", natural.sha256()) != natural.sha256():
             notes.append(
                 f"The frames of {self.path} are decoded differently here than when {other} was "
                 "made."
             )
-        return Pair(natural, video, alignment, sidecar, tuple(notes))
+        return Pair(natural, video, alignment, sidecar, tuple(notes), aligned)
 
     def _open(self, alignment: Alignment) -> LazyVideo:
         if alignment not in self._opened:

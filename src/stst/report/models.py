@@ -18,11 +18,14 @@ from stst.analysis.prediction import (
     LoadedPredictor,
     PredictedFrame,
     Predictions,
+    PredictionSettings,
+    load_predictor,
     predictions,
 )
-from stst.config.choice import CkaSettings
+from stst.config.choice import CkaSettings, ModelChoice
+from stst.devices import pick_device
 from stst.figures import Course, Panel, clip_color, panel_bars, panel_courses
-from stst.models.classifiers import LoadedClassifier
+from stst.models.classifiers import LoadedClassifier, load_classifier
 from stst.report.clips import Clip
 from stst.report.content import Begin
 from stst.report.page import Section, data_uri, part
@@ -67,6 +70,46 @@ class Part(Protocol):
     def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
         """Measure the clips and lay out what was found."""
         ...
+
+
+def loaded_parts(
+    choices: Sequence[ModelChoice],
+    settings: CkaSettings,
+    prediction: PredictionSettings | None,
+    device: str,
+) -> tuple[list[Part], list[str]]:
+    """Load the models of a report, so that what is wrong is said before any work.
+
+    Parameters
+    ----------
+    choices
+        Models that CKA compares clips in.
+    settings
+        What is compared in them.
+    prediction
+        Of PredNet; None without it.
+    device
+        Where the models of CKA compute, see `stst.devices.pick_device`.
+
+    Returns
+    -------
+    list of Part
+        At most two.
+    list of str
+        What a user should know of the models.
+
+    Raises
+    ------
+    InputError
+        If a model or its weights cannot be had.
+    """
+    parts: list[Part] = []
+    models = [load_classifier(one, pick_device(device)) for one in choices]
+    if models:
+        parts.append(CkaPart(models, settings))
+    if prediction is not None:
+        parts.append(PredictionPart(load_predictor(prediction)))
+    return parts, list(dict.fromkeys(note for model in models for note in model.notes))
 
 
 class CkaPart:

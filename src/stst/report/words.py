@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 _LONG = 600  # characters of a value
 # control characters, halves of characters, and what turns the direction of writing
@@ -16,6 +19,28 @@ _UNPRINTABLE = re.compile(
 def printable(text: str) -> str:
     """Replace what cannot be shown as it is; line breaks and tabs can."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def report_command(
+    natural: Path | str,
+    others: Sequence[Path | str],
+    frames: str | None = None,
+    max_side: int | None = None,
+    models: Sequence[str] = (),
+) -> str:
+    """Write the command that makes a report, without what does not change the page.
+
+    Parameters
+    ----------
+    natural, others, frames, max_side
+        As in `stst.report.open_clips`.
+    models
+        Words of the options that add models.
+    """
+    words = ["stst-analyze", "report", str(natural), *map(str, others), "-o", "DIR"]
+    words += ["--frames", frames] if frames is not None else []
+    words += ["--max-side", str(max_side)] if max_side is not None else []
+    return shlex.join([*words, *models])
 
 
 def text(value: object) -> str:

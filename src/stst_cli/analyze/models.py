@@ -105,26 +105,15 @@ def loaded_parts(words: dict[str, Any]) -> list[Part]:
     choices, settings, prediction = chosen_models(words)
     if not choices and prediction is None:
         return []
-    from stst.report.models import CkaPart, PredictionPart
+    from stst.report import models
 
-    parts: list[Part] = []
-    if choices:
-        from stst.devices import pick_device
-        from stst.models.classifiers import load_classifier
-
-        device = pick_device(words["device"])
-        models = [load_classifier(one, device) for one in choices]
-        for note in dict.fromkeys(note for model in models for note in model.notes):
-            click.echo(f"Note: {note}", err=True)
-        if len(models) > 1 and (words["mean"], words["std"], words["input"]) != (
-            None, None, "default",
-        ):  # fmt: skip
-            click.echo("Note: --input, --mean and --std hold for all models of --cka.", err=True)
-        parts.append(CkaPart(models, settings))
-    if prediction is not None:
-        from stst.analysis.prediction import load_predictor
-
-        parts.append(PredictionPart(load_predictor(prediction)))
+    parts, notes = models.loaded_parts(choices, settings, prediction, words["device"])
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
+    if len(choices) > 1 and (words["mean"], words["std"], words["input"]) != (
+        None, None, "default",
+    ):  # fmt: skip
+        click.echo("Note: --input, --mean and --std hold for all models of --cka.", err=True)
     return parts
 
 

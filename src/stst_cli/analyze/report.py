@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,13 @@ def report(
     """
     import json
 
-    from stst.report import check_report_output, frames_to_read, open_clips, write_report
+    from stst.report import (
+        check_report_output,
+        frames_to_read,
+        open_clips,
+        report_command,
+        write_report,
+    )
     from stst_cli.analyze.progress import frames_counted
 
     check_report_output(output, overwrite)
@@ -50,7 +55,7 @@ def report(
     parts = loaded_parts(words)
     for note in dict.fromkeys(note for clip in clips for note in clip.notes):
         click.echo(f"Note: {note}", err=True)
-    command = _command(natural, others, frames, max_side, words)
+    command = report_command(natural, others, frames, max_side, command_words(words))
     steps = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
     with frames_counted(steps) as begin:
         paths = write_report(output, clips, command, overwrite, begin, parts)
@@ -60,20 +65,3 @@ def report(
         click.echo(json.dumps({"report": page, "files": files}, indent=2))
     else:
         click.echo(names[0])
-
-
-def _command(
-    natural: Path,
-    others: Sequence[Path],
-    frames: str | None,
-    max_side: int | None,
-    models: dict[str, Any],
-) -> str:
-    """Write what makes the page, without what does not change it."""
-    import shlex
-
-    words = ["stst-analyze", "report", str(natural), *map(str, others), "-o", "DIR"]
-    words += ["--frames", frames] if frames is not None else []
-    words += ["--max-side", str(max_side)] if max_side is not None else []
-    words += command_words(models)
-    return shlex.join(words)
