@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from stst.config import toml_value
 from stst.errors import InputError
 
 Tree = dict[str, Any]
@@ -185,7 +186,7 @@ def _line(key: str, help: str, number: bool, optional: bool) -> Field:
         text = line.value.strip()
         if not text:
             return None
-        return _parsed(text) if number else text
+        return toml_value(text) if number else text
 
     return _wrapped(key, help, line, read, lambda value: _put(line, _shown(value)))
 
@@ -198,7 +199,7 @@ def _list_field(key: str, help: str, number: bool) -> Field:
         words = [word.strip() for word in line.value.split(",") if word.strip()]
         if not words:
             return None
-        return [_parsed(word) for word in words] if number else words
+        return [toml_value(word) for word in words] if number else words
 
     def write(value: Any) -> None:
         _put(line, ", ".join(_shown(one) for one in value or ()))
@@ -278,7 +279,7 @@ class RowsTable(QWidget):
             cells = [self._table.item(row, column) for column in range(len(self._names))]
             texts = ["" if cell is None else cell.text().strip() for cell in cells]
             named = zip(self._names, texts, strict=True)
-            out.append({name: _parsed(text) for name, text in named if text})
+            out.append({name: toml_value(text) for name, text in named if text})
         return out
 
     def set_rows(self, rows: Sequence[Mapping[str, Any]] | None) -> None:
@@ -355,14 +356,6 @@ def _put(widget: Any, value: Any) -> None:
 
 def _shown(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def _parsed(text: str) -> Any:
-    """Read a number as TOML does; what is none stays text, so that the config can refuse it."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def _helps(kind: type[BaseModel]) -> dict[str, str]:

@@ -10,15 +10,10 @@ from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_stst.theme import Colors
+from stst.config import SHORT_TERMS
 
-#: Names of the terms, short enough for a legend.
-SHORT = {
-    "spatial_texture": "spatial",
-    "spatial_content": "spatial content",
-    "temporal_texture": "temporal",
-    "temporal_content": "temporal content",
-    "total_variation": "variation",
-}
+#: Names of the terms in the legend.
+NAMES = {**SHORT_TERMS, "total_variation": "variation"}
 
 _MOST = 2000  # points of a curve
 _EVERY_MS = 250
@@ -116,7 +111,7 @@ class LossPlot(QWidget):
     def _draw(self) -> None:
         for place, (term, points) in enumerate(self._values.items(), start=1):
             if term not in self._curves:
-                name = SHORT.get(term, term)
+                name = NAMES.get(term, term)
                 self._curves[term] = self._plot.plot(pen=self._pen(place), name=name)
                 self._plot.enableAutoRange(axis="y")
             if points:

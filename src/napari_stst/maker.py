@@ -48,7 +48,15 @@ from napari_stst.settings import (
     write_settings,
 )
 from napari_stst.sources import Source, folder_for, free_output, source_of, write_all
-from stst.config import RunConfig, build, merged, preset_method, preset_names, preset_text
+from stst.config import (
+    RunConfig,
+    build,
+    merged,
+    preset_method,
+    preset_names,
+    preset_text,
+    preset_tree,
+)
 from stst.config.command import command_words
 from stst.errors import InputError, StstError
 from stst.files import as_text
@@ -95,7 +103,7 @@ class MakerWidget(QWidget):
         self._add_output_row()
         self._lay_out()
         self._follow_layers()
-        self.set_tree(self.preset_tree(self.preset))
+        self.set_tree(preset_tree(self.preset))
         self._on_queue()
         if self.run.making is not None:
             # closed and opened again while something is made
@@ -146,12 +154,6 @@ class MakerWidget(QWidget):
         """Show a config; what it leaves out becomes as the config has it by itself."""
         config = build(tree, self.kind)
         write_fields(self.fields, config.model_dump(mode="json", exclude_none=True))
-
-    def preset_tree(self, name: str) -> Tree:
-        """Read a preset."""
-        import tomllib
-
-        return tomllib.loads(preset_text(name))
 
     def natural(self) -> Image:
         """Give the chosen clip.
@@ -317,7 +319,7 @@ class MakerWidget(QWidget):
         self._presets.setCurrentText(name)
         kept = {"seed", "samples", "device", "input"}
         now = {key: value for key, value in self._or_empty().items() if key in kept}
-        self.set_tree(merged(self.preset_tree(name), now))
+        self.set_tree(merged(preset_tree(name), now))
 
     def make(self) -> None:
         """Make what the form says, now or when the queue gets there."""
@@ -388,7 +390,7 @@ class MakerWidget(QWidget):
         method, own = tree.get("method", "stst"), self.kind.model_fields["method"].default
         if method != own:
             raise InputError(f"{path}: it is for the method {method}, this widget makes {own}.")
-        base = self.preset_tree(self._presets.currentText())
+        base = preset_tree(self._presets.currentText())
         self.set_tree(merged(base, tree))
         self._name_preset()
         self._choose_natural(natural_of(path))

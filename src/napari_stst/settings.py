@@ -8,6 +8,7 @@ from typing import Any
 
 from stst.config import RunConfig, paths_beside, read_config_file, to_toml
 from stst.config.command import command_words
+from stst.config.sources import models_named
 from stst.files import written_whole
 from stst.provenance import read_sidecar
 
@@ -50,9 +51,7 @@ def natural_of(path: Path) -> Path | None:
 
 def own_models(tree: Mapping[str, Any]) -> list[str]:
     """Name the models ``package.module:factory`` of a tree; importing one runs its code."""
-    sections = [tree.get(stream) for stream in ("spatial", "temporal")]
-    names = [one.get("model") for one in sections if isinstance(one, Mapping)]
-    return list(dict.fromkeys(one for one in names if isinstance(one, str) and ":" in one))
+    return [one for one in dict.fromkeys(models_named(tree).values()) if ":" in one]
 
 
 def write_settings(path: Path, config: RunConfig) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from stst.clock import Clock, duration
+from stst.config import SHORT_TERMS
 
 if TYPE_CHECKING:
     from stst.synthesis.events import (
@@ -27,14 +28,6 @@ if TYPE_CHECKING:
 
 _QUIET = 1.0  # seconds between two lines of a log
 _SELDOM = 10.0  # … of a clip that is made as a whole, whose steps are many
-
-_SHORT = {
-    "spatial_texture": "spatial",
-    "spatial_content": "spatial content",
-    "temporal_texture": "temporal",
-    "temporal_content": "temporal content",
-    "total_variation": "tv",
-}
 
 
 def followed(events: Iterable[Event]) -> RunFinished | RunStopped:
@@ -184,6 +177,6 @@ def _frame(frame: int, frames: int) -> str:
 def _losses(losses: dict[str, tuple[float, ...]]) -> str:
     """Write each term's mean over the samples."""
     return ", ".join(
-        f"{_SHORT.get(term, term)} {sum(values) / len(values):.3g}"
+        f"{SHORT_TERMS.get(term, term)} {sum(values) / len(values):.3g}"
         for term, values in losses.items()
     )

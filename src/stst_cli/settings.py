@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -65,16 +64,16 @@ def run_config(
 
 def _preset(name: str, method: str) -> dict[str, Any]:
     """Read a preset; refuse one of another method."""
-    from stst.config import preset_method, preset_names, preset_text
+    from stst.config import preset_method, preset_names, preset_tree
 
-    text = preset_text(name)
+    tree = preset_tree(name)
     if preset_method(name) != method:
         fitting = [one for one in preset_names() if preset_method(one) == method]
         raise InputError(
             f"--preset {name}: it is for the method {preset_method(name)}, this is {method}. "
             f"There are: {', '.join(fitting)}."
         )
-    return tomllib.loads(text)
+    return tree
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from stst.config.leaps import LeapsConfig
 from stst.config.methods import METHODS
 from stst.config.schema import (
+    SHORT_TERMS,
     TERMS,
     FrameOverride,
     InputConfig,
@@ -25,14 +26,17 @@ from stst.config.sources import (
     preset_method,
     preset_names,
     preset_text,
+    preset_tree,
     read_config_file,
     set_override,
     to_toml,
+    toml_value,
 )
 
 __all__ = [
     "METHODS",
     "MODEL_PAIRS",
+    "SHORT_TERMS",
     "TERMS",
     "FrameOverride",
     "InputConfig",
@@ -53,7 +57,9 @@ __all__ = [
     "preset_method",
     "preset_names",
     "preset_text",
+    "preset_tree",
     "read_config_file",
     "set_override",
     "to_toml",
+    "toml_value",
 ]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stst.config.methods import METHODS
 from stst.config.schema import RunConfig
-from stst.config.sources import MODEL_PAIRS, build, merged, model_override, preset_text
+from stst.config.sources import MODEL_PAIRS, build, merged, model_override, preset_tree
 
 _COMMANDS = {"stst": "synthesize", "stps": "scramble", "leaps": "leaps"}
 # of leaps alone
@@ -34,7 +33,7 @@ def command_words(config: RunConfig, preset: str, natural: str | None, output: s
     list of str
         For `shlex.join`.
     """
-    tree = tomllib.loads(preset_text(preset))
+    tree = preset_tree(preset)
     wanted = _plain(config)
     if natural is not None and natural.startswith("-"):
         natural = f"./{natural}"  # not an option

@@ -9,6 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 Term = Literal["spatial_texture", "spatial_content", "temporal_texture", "temporal_content"]
 TERMS: tuple[Term, ...] = get_args(Term)
+#: Names of the terms that fit beside a progress bar, and in a legend.
+SHORT_TERMS: dict[str, str] = {
+    "spatial_texture": "spatial",
+    "spatial_content": "spatial content",
+    "temporal_texture": "temporal",
+    "temporal_content": "temporal content",
+    "total_variation": "tv",
+}
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -56,9 +56,14 @@ def preset_text(name: str) -> str:
     return text
 
 
+def preset_tree(name: str) -> Tree:
+    """Read a preset as a tree of values; see `preset_text`."""
+    return tomllib.loads(preset_text(name))
+
+
 def preset_method(name: str) -> str:
     """Name the method that a preset is for."""
-    method: str = tomllib.loads(preset_text(name)).get("method", "stst")
+    method: str = preset_tree(name).get("method", "stst")
     return method
 
 
@@ -70,7 +75,7 @@ def load_preset(name: str) -> StstConfig:
     InputError
         If there is no such preset, or it is for another method.
     """
-    return build(tomllib.loads(preset_text(name)), StstConfig, f"preset {name}")
+    return build(preset_tree(name), StstConfig, f"preset {name}")
 
 
 def read_config_file(path: Path, trusted: Collection[str] | None = ()) -> Tree:
@@ -184,16 +189,21 @@ def set_override(tree: Tree, assignment: str) -> Tree:
     key, equals, text = assignment.partition("=")
     if not equals or not key.strip():
         raise InputError(f"--set: expected KEY=VALUE, found {assignment!r}.")
-    try:
-        value: Any = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        value = text.strip()
+    value = toml_value(text)
     parts = key.strip().split(".")
     if len(parts) > _DEEPEST:
         raise InputError(f"--set: no key has {len(parts)} parts, as {key.strip()[:60]!r}… has.")
     result = _assigned(tree, parts, value, key.strip())
     assert isinstance(result, dict)
     return result
+
+
+def toml_value(text: str) -> Any:
+    """Read a value as TOML has it; what is none is taken as text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text.strip()
 
 
 def _assigned(node: Any, parts: Sequence[str], value: Any, key: str) -> Any:

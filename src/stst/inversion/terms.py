@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from stst.inversion.layers import LayerInput
+from stst.losses import total_variation
 
 _FIRST = 10.0
 
@@ -139,6 +140,5 @@ def total_variation_of_clip(clips: Tensor) -> Tensor:
     Tensor
         (B,).
     """
-    down = (clips[..., 1:, :] - clips[..., :-1, :]).abs().sum((1, 2, 3, 4))
-    across = (clips[..., :, 1:] - clips[..., :, :-1]).abs().sum((1, 2, 3, 4))
-    return (down + across) / clips[0].numel()
+    by_frame = total_variation(clips.transpose(1, 2).flatten(0, 1))
+    return by_frame.view(clips.shape[0], -1).mean(1)
