@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
 from stst.config.schema import _FACTORY, NonNegative, Positive, RunConfig, Share
+
+#: torchvision's video models: frames of a clip, and their rate in Hz, that their accuracies were
+#: measured with.
+VIDEO_MODELS = {
+    "r3d_18": (16, Fraction(15)),
+    "mc3_18": (16, Fraction(15)),
+    "r2plus1d_18": (16, Fraction(15)),
+    "s3d": (128, Fraction(15)),
+    "mvit_v1_b": (16, Fraction(15, 2)),
+    "mvit_v2_s": (16, Fraction(15, 2)),
+    "swin3d_t": (32, Fraction(15)),
+    "swin3d_s": (32, Fraction(15)),
+    "swin3d_b": (32, Fraction(15)),
+}
 
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 
@@ -105,6 +120,15 @@ class LeapsConfig(RunConfig):
     flip: bool = True
     keep: Literal["best", "last"] = "best"
     checkpoint_every: Annotated[int, Field(ge=1)] = 100
+
+    @property
+    def verifier_name(self) -> str:
+        """What ``"auto"`` stands for here; else the verifier as it is."""
+        if self.verifier != "auto":
+            return self.verifier
+        if ":" in self.model or self.weights == "none":
+            return "none"
+        return "r3d_18" if self.model == "mc3_18" else "mc3_18"
 
     @field_validator("model", "verifier")
     @classmethod

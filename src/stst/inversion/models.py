@@ -12,24 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from stst.config.choice import ModelChoice
+from stst.config.leaps import VIDEO_MODELS
 from stst.errors import InputError, first_line
 from stst.inversion.layers import is_normalization, watched, with_statistics
 from stst.models.building import Built, built
 from stst.models.preprocessing import Channels, Preprocessing, preprocessing
 from stst.models.torchvision_weights import member_named
-
-# frames of a clip and their rate in Hz that torchvision's accuracies were measured with
-_SAMPLED = {
-    "r3d_18": (16, Fraction(15)),
-    "mc3_18": (16, Fraction(15)),
-    "r2plus1d_18": (16, Fraction(15)),
-    "s3d": (128, Fraction(15)),
-    "mvit_v1_b": (16, Fraction(15, 2)),
-    "mvit_v2_s": (16, Fraction(15, 2)),
-    "swin3d_t": (32, Fraction(15)),
-    "swin3d_s": (32, Fraction(15)),
-    "swin3d_b": (32, Fraction(15)),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +148,7 @@ def load_video_model(
     found.module.requires_grad_(False)
     if ":" in model:
         return _own(model, found, size)
-    length, rate = _SAMPLED[model]
+    length, rate = VIDEO_MODELS[model]
     prepare = preprocessing(choice, found.preset)
     return VideoModel(
         name=model,
@@ -218,7 +206,31 @@ def video_model_names() -> list[str]:
     from torchvision import models
 
     names: list[str] = models.list_models(module=models.video)
-    return [name for name in names if name in _SAMPLED]
+    return [name for name in names if name in VIDEO_MODELS]
+
+
+def class_names(model: str, weights: str = "default") -> tuple[str, ...]:
+    """Name the classes of a model; torchvision's are known without building it.
+
+    Parameters
+    ----------
+    model, weights
+        See `load_video_model`.
+
+    Returns
+    -------
+    tuple of str
+        In the order of the classes' numbers; empty where the model does not tell them.
+
+    Raises
+    ------
+    InputError
+        If there is no such model.
+    """
+    if ":" in model:
+        return load_video_model(model, "none").categories
+    _check_name(model)
+    return _categories(model, weights)
 
 
 def _check_name(model: str) -> None:

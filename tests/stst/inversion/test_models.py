@@ -7,11 +7,12 @@ import torch
 from torchvision.models import get_model_weights
 
 import tiny_video
+from stst.config.leaps import VIDEO_MODELS
 from stst.errors import InputError
 from stst.inversion.models import (
-    _SAMPLED,
     check_normalization,
     check_verifier,
+    class_names,
     load_video_model,
     video_model_names,
 )
@@ -24,15 +25,22 @@ def refused(function, *arguments, **options):
 
 
 class TestOfTorchvision:
+    def test_classes_are_known_without_weights(self):
+        names = class_names("r3d_18")
+        assert len(names) == 400
+        assert "juggling balls" in names
+        assert class_names("tiny_video:clips") == ("left", "right", "left and up")
+        assert "Did you mean r3d_18?" in refused(class_names, "r3d_81")
+
     def test_every_one_is_known(self):
         from torchvision import models
 
         assert video_model_names() == models.list_models(module=models.video)
 
-    @pytest.mark.parametrize("name", sorted(_SAMPLED))
+    @pytest.mark.parametrize("name", sorted(VIDEO_MODELS))
     def test_length_and_rate_are_those_of_its_weights(self, name):
         told = get_model_weights(name).DEFAULT.meta["_docs"]
-        length, rate = _SAMPLED[name]
+        length, rate = VIDEO_MODELS[name]
         assert f"clip_len={length}" in told
         assert f"frame_rate={float(rate):g}`" in told
 
