@@ -245,7 +245,8 @@ class Job:
         """Name the clips that are written beside the master."""
         if not isinstance(self.config, LeapsConfig):
             return []
-        return ["last" if self.config.keep == "best" else "best"]
+        names = ["last" if self.config.keep == "best" else "best"]
+        return names if self.natural is None else [*names, "stimulus"]
 
     def _record(self, prepared: Prepared) -> dict[str, Any]:
         """Say what the run is made of, as the sidecar and a resume need it."""
@@ -312,6 +313,8 @@ class Job:
                 "warnings": [*self.notes(prepared), *warnings],
                 "seconds": round(seconds, 3),
             }
+            if isinstance(prepared.process, ClipProcess):
+                content["course"] = prepared.process.course(sample)
             write_sidecar(output.sidecar, content, overwrite)
             beside = {name: other.master for name, other in others.items()}
             written.append({**output.files(), **beside})

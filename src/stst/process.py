@@ -91,6 +91,10 @@ class ClipProcess(Protocol):
         """Say where the run stands, between two events."""
         ...
 
+    def course(self, sample: int) -> Mapping[str, Any]:
+        """Tell how the run of a sample went, for its sidecar."""
+        ...
+
 
 @dataclass(frozen=True)
 class Estimate:

@@ -8,7 +8,6 @@ import pytest
 
 from napari_stst.background.measured import Match
 from napari_stst.background.messages import Failed, Result, Step, Stopped
-from napari_stst.background.reporting import report_command
 from napari_stst.background.worker import done
 from small_runs import clip, refused, stst, stst_analyze
 from stst.analysis.tables import as_csv, table
@@ -173,13 +172,6 @@ class TestReport:
         assert {"index.html", "features.csv", "comparison.csv", "cka.csv"} <= names
         for name in names:
             assert (here / "one" / name).read_bytes() == (here / "two" / name).read_bytes(), name
-
-    def test_the_command(self):
-        words = report_command("a b.mkv", ["c.mkv"], ["resnet50"], "w.hdf5", "0:4", 64)
-        assert words == (
-            "stst-analyze report 'a b.mkv' c.mkv -o DIR --frames 0:4 --max-side 64 "
-            "--cka resnet50 --prednet w.hdf5"
-        )
 
     def test_nothing_is_left_when_it_stops(self, here):
         calls = []

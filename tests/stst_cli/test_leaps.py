@@ -46,16 +46,18 @@ def test_master_preview_sidecar_and_the_other_clip(here):
     assert shown.exit_code == 0, shown.output
     assert shown.stdout.split() == [
         "master:", "out.mkv", "preview:", "out.preview.mp4", "sidecar:", "out.json",
-        "last:", "out.last.mkv",
+        "last:", "out.last.mkv", "stimulus:", "out.stimulus.mkv",
     ]  # fmt: skip
     assert sorted(path.name for path in here.iterdir()) == [
-        "out.json", "out.last.mkv", "out.mkv", "out.preview.mp4", "seen.mkv"
+        "out.json", "out.last.mkv", "out.mkv", "out.preview.mp4", "out.stimulus.mkv", "seen.mkv"
     ]  # fmt: skip
     (expected,) = package.leaps(read_video("seen.mkv"), config(seed=3, flip=False))
     made = read_video("out.mkv")
     assert np.array_equal(made.frames, expected.frames)
     assert (made.fps, len(made)) == (10, 6)
     assert read_video("out.last.mkv").frames.shape == made.frames.shape
+    primed = read_video("out.stimulus.mkv")
+    assert (primed.frames.shape, primed.fps) == (made.frames.shape, made.fps)
     content = sidecar()
     assert (content["method"], content["seed"]) == ("leaps", 3)
     assert content["config"]["target"] == "right"
@@ -65,6 +67,8 @@ def test_master_preview_sidecar_and_the_other_clip(here):
     first = content["per_frame"][0]
     assert list(first["losses"]) == ["class", "priming", "coherence", "diversity", "l2"]
     assert 0 < first["probability"] < 1
+    assert content["course"]["iteration"] == [0, 1, 2, 3, 4]
+    assert list(content["course"]["probability"]) == ["model", "verifier"]
     assert any("class 1 (right) of tiny_video:clips" in note for note in content["warnings"])
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from stst.config import LeapsConfig
 from stst.devices import memory_in_use
 from stst.errors import DivergedError
+from stst.inversion.course import Course
 from stst.inversion.models import VideoModel
 from stst.inversion.objective import Jittered, LeapsObjective
 from stst.pixels import picture_statistics, to_frames
@@ -71,6 +72,8 @@ class Inversion:
         Where the arithmetic runs.
     notes
         What a user should know beforehand.
+    stimulus
+        (1, 3, T, H, W), what primes as the model sees it; its frames are given beside the clip's.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Inversion:
         shape: tuple[int, int, int],
         device: torch.device,
         notes: Sequence[str] = (),
+        stimulus: Tensor | None = None,
     ) -> None:
         self.config = config
         self.objective = objective
@@ -91,6 +95,8 @@ class Inversion:
         self.std = torch.tensor(model.std, device=device)[:, None, None, None]
         #: What a pixel of 0 and one of 1 are in the model's normalisation, (3, 1, 1, 1).
         self.bounds = (0 - self.mean) / self.std, (1 - self.mean) / self.std
+        #: Frames (1, T, H, W, 3) uint8 of what primes.
+        self.stimulus = None if stimulus is None else self._frames(self._pixels(stimulus))
         self.schedule = Schedule(
             config.learning_rate,
             config.final_rate,
@@ -139,7 +145,9 @@ class Inversion:
             Naming the iteration.
         """
         yield self.started()
-        state = self._begun() if interim is None else _State.of(interim, self.config, self.device)
+        state = self._begun()
+        if interim is not None:
+            state.restore(interim)
         self._state = state
         jittered = Jittered(self.objective, state.iteration)
         steps = minimized(
@@ -155,12 +163,14 @@ class Inversion:
         try:
             for iteration, losses in steps:
                 state.note(iteration, jittered.clips, losses)
+                state.course.note(iteration, losses, jittered.probability)
                 yield ClipIterationDone(
                     sample=self.config.seeds,
                     iteration=iteration,
                     progress=(1 - _FINISHING) * (iteration + 1) / self.config.iterations,
                     terms=self.objective.terms,
                     values=losses,
+                    seen=jittered.probability,
                 )
                 if preview_seconds is not None and time.monotonic() - shown >= preview_seconds:
                     yield ClipPreview(self._frames(self._pixels(state.clips)))
@@ -173,7 +183,18 @@ class Inversion:
 
     def interim(self) -> Interim:
         """Say where the run stands, between two events."""
-        return (self._begun() if self._state is None else self._state).interim()
+        return self._standing().interim()
+
+    def course(self, sample: int) -> dict[str, Any]:
+        """Tell how losses and probabilities of a sample went, in up to 200 iterations.
+
+        Returns
+        -------
+        dict
+            ``iteration``, ``probability`` of the class by who looked, and weighted ``losses`` by
+            term; every list is as long as the first.
+        """
+        return self._standing().course.of_sample(sample)
 
     def estimate(self) -> Estimate:
         """Time a few iterations and count what they hold."""
@@ -197,9 +218,14 @@ class Inversion:
         memory = int(1.3 * saved) + memory_in_use(self.device)
         return Estimate(each * self.config.iterations, memory)
 
+    def _standing(self) -> _State:
+        return self._begun() if self._state is None else self._state
+
     def _begun(self) -> _State:
-        clips = self._start()
-        return _State(clips, Adam(self.config.betas), clips.clone())
+        clips, objective = self._start(), self.objective
+        names = ("model",) if objective.verified is None else ("model", "verifier")
+        course = Course(objective.terms, names, self.config.iterations)
+        return _State(clips, Adam(self.config.betas), clips.clone(), course)
 
     def _start(self) -> Tensor:
         """Draw Gaussian noise in the model's normalisation, within the valid range."""
@@ -227,6 +253,9 @@ class Inversion:
         clipped = (pixels <= 0) | (pixels >= 1)
         count = self.shape[0]
         nothing = np.zeros((len(frames), 0), np.float32)
+        beside = {other: others}
+        if self.stimulus is not None:
+            beside["stimulus"] = np.repeat(self.stimulus, len(frames), axis=0)
         for index in range(count):
             pictures = picture_statistics(frames[:, index], clipped[:, :, index])
             statistics = tuple(
@@ -245,29 +274,30 @@ class Inversion:
                 statistics=statistics,
                 state=nothing,
                 progress=1 - _FINISHING * (1 - (index + 1) / count),
-                others={other: others[:, index]},
+                others={name: clip[:, index] for name, clip in beside.items()},
             )
 
     def _judged(self, clips: Tensor) -> list[dict[str, Any]]:
         """Give every sample's losses, and the probability of the target class."""
         with torch.no_grad():
-            losses, probabilities = self.objective.judged(clips)
-        target = probabilities[:, self.objective.target]
-        return [
-            {
-                "losses": dict(zip(self.objective.terms, row, strict=True)),
-                "probability": probability,
-            }
-            for row, probability in zip(losses.tolist(), target.tolist(), strict=True)
+            judged = self.objective.judged(clips)
+        out: list[dict[str, Any]] = [
+            {"losses": dict(zip(self.objective.terms, row, strict=True))}
+            for row in judged.losses.tolist()
         ]
+        keys = {"model": "probability", "verifier": "verifier_probability"}
+        for name, values in judged.probability.items():
+            for one, value in zip(out, values.tolist(), strict=True):
+                one[keys[name]] = value
+        return out
 
 
 class _State:
     """All that the next step depends on."""
 
-    def __init__(self, clips: Tensor, rule: Adam, best: Tensor) -> None:
+    def __init__(self, clips: Tensor, rule: Adam, best: Tensor, course: Course) -> None:
         self.iteration = 0
-        self.clips, self.rule, self.best = clips, rule, best
+        self.clips, self.rule, self.best, self.course = clips, rule, best, course
         self.best_loss = clips.new_full((len(clips),), math.inf)
         self.best_iteration = torch.zeros(len(clips), dtype=torch.long, device=clips.device)
 
@@ -289,20 +319,20 @@ class _State:
         }
         if self.rule.first is not None and self.rule.second is not None:
             tensors |= {"first_moment": self.rule.first, "second_moment": self.rule.second}
+        tensors |= self.course.tensors()
         arrays = {name: value.cpu().numpy().copy() for name, value in tensors.items()}
         return Interim(self.iteration, arrays)
 
-    @classmethod
-    def of(cls, interim: Interim, config: LeapsConfig, device: torch.device) -> _State:
+    def restore(self, interim: Interim) -> None:
+        device = self.clips.device
         tensors = {
             name: torch.from_numpy(value.copy()).to(device)
             for name, value in interim.arrays.items()
         }
-        rule = Adam(config.betas)
-        rule.first, rule.second = tensors.get("first_moment"), tensors.get("second_moment")
-        rule.count = interim.iteration
-        state = cls(tensors["clips"], rule, tensors["best"])
-        state.best_loss = tensors["best_loss"]
-        state.best_iteration = tensors["best_iteration"]
-        state.iteration = interim.iteration
-        return state
+        self.rule.first, self.rule.second = (
+            tensors.get("first_moment"), tensors.get("second_moment"),
+        )  # fmt: skip
+        self.rule.count = self.iteration = interim.iteration
+        self.clips, self.best = tensors["clips"], tensors["best"]
+        self.best_loss, self.best_iteration = tensors["best_loss"], tensors["best_iteration"]
+        self.course.restore(tensors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,23 @@ from stst.models.activations import wide
 from stst.synthesis.noise import uniform_noise
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What was found of clips.
+
+    Attributes
+    ----------
+    losses
+        Weighted terms, (B, terms).
+    probability
+        Of the target class, (B,), by who looked: ``"model"``, and ``"verifier"`` where there is
+        one that knows the class.
+    """
+
+    losses: Tensor
+    probability: dict[str, Tensor]
+
+
 class LeapsObjective:
     """Weighted losses of clips in the model's normalised input.
 
@@ -38,6 +56,8 @@ class LeapsObjective:
         (1, 3, T, H, W), normalised, on the model's device; None to invert without priming.
     verifier
         Whose running statistics are matched; None for no such term.
+    verified
+        Number of the class among the verifier's; None where it does not know it.
     """
 
     def __init__(
@@ -47,11 +67,13 @@ class LeapsObjective:
         target: int,
         stimulus: Tensor | None,
         verifier: VideoModel | None,
+        verified: int | None = None,
     ) -> None:
         self.config = config
         self.model = model
         self.target = target
         self.verifier = verifier
+        self.verified = verified
         self.primed: list[Tensor] | None = None
         if stimulus is not None and config.priming_weight > 0:
             with torch.no_grad():
@@ -70,11 +92,12 @@ class LeapsObjective:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Compute the weighted terms (B, terms) of clips (B, 3, T, H, W)."""
-        return self.judged(images)[0]
+        return self.judged(images).losses
 
-    def judged(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the weighted terms (B, terms) and the probabilities of classes (B, classes)."""
+    def judged(self, clips: Tensor) -> Judged:
+        """Compute the weighted terms and the probability of the class."""
         scores, layers = self._seen(clips)
+        probability = {"model": _probability(scores, self.target)}
         wanted = scores.new_full((len(clips),), self.target, dtype=torch.long)
         columns = {"class": F.cross_entropy(scores, wanted, reduction="none")}
         if "priming" in self.weights:
@@ -82,13 +105,15 @@ class LeapsObjective:
         if "coherence" in self.weights:
             columns["coherence"] = coherence_of_layers(layers)
         if "diversity" in self.weights:
-            columns["diversity"] = self._diversity(clips)
+            columns["diversity"], others = self._diversity(clips)
+            if self.verified is not None:
+                probability["verifier"] = _probability(others, self.verified)
         if "l2" in self.weights:
             columns["l2"] = clips.flatten(1).norm(dim=1)
         if "tv" in self.weights:
             columns["tv"] = total_variation_of_clip(clips)
         losses = torch.stack([self.weights[term] * columns[term] for term in self.terms], dim=1)
-        return losses, scores.detach().softmax(1)
+        return Judged(losses, probability)
 
     def _seen(self, clips: Tensor) -> tuple[Tensor, list[LayerInput]]:
         """Show the classifier clips: its scores, and the inputs of its normalisation layers."""
@@ -104,14 +129,16 @@ class LeapsObjective:
         distance = priming_jaccard if self.config.priming == "jaccard" else priming_difference
         return distance([layer.means() for layer in layers], self.primed)
 
-    def _diversity(self, clips: Tensor) -> Tensor:
+    def _diversity(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the distance to the verifier's statistics, and its scores."""
         assert self.verifier is not None
         own, other = _channels(self.model, clips), _channels(self.verifier, clips)
         seen_so = (clips * own[1] + own[0] - other[0]) / other[1]
         module = self.verifier.module
         with watched(module, len(clips), clips.shape[2]) as layers, self._autocast(clips):
-            module(seen_so)
-        return diversity([layer for layer in layers if with_statistics(layer.module)])
+            scores = module(seen_so)
+        distance = diversity([layer for layer in layers if with_statistics(layer.module)])
+        return distance, wide(scores)
 
     def _autocast(self, clips: Tensor) -> AbstractContextManager[object]:
         if self.config.precision != "bf16":
@@ -136,6 +163,8 @@ class Jittered:
         self.iteration = first
         #: The clips as they were before the step, not moved.
         self.clips = torch.empty(0)
+        #: The probability of the class as this step saw it, see `Judged`.
+        self.probability: dict[str, Tensor] = {}
 
     def __call__(self, images: Tensor) -> Tensor:
         """Compute the weighted terms of the clips as this iteration sees them."""
@@ -146,7 +175,9 @@ class Jittered:
             for clip, seed in zip(images, config.seeds, strict=True)
         ]
         self.iteration += 1
-        return self.objective(torch.stack(moved))
+        judged = self.objective.judged(torch.stack(moved))
+        self.probability = judged.probability
+        return judged.losses
 
 
 def jittered(clip: Tensor, seed: int, iteration: int, roll: int, flip: bool) -> Tensor:
@@ -168,6 +199,10 @@ def jittered(clip: Tensor, seed: int, iteration: int, roll: int, flip: bool) -> 
     if down or across:
         clip = clip.roll((down, across), (-2, -1))
     return clip.flip(-1) if flip and drawn[2] < 0.5 else clip
+
+
+def _probability(scores: Tensor, number: int) -> Tensor:
+    return scores.detach().softmax(1)[:, number]
 
 
 def _channels(model: VideoModel, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -65,13 +65,13 @@ def prepare(clips: Mapping[str, Clip], config: LeapsConfig) -> Prepared:
         verifier = _verifier(config, model)
         if verifier is not None:
             check_verifier(verifier.to(device), length, size)
-        primed, notes = None, _notes(config, model, target, verifier)
+        verified = None if verifier is None else _verified(model, target, verifier, length, size)
+        primed, notes = None, _notes(config, model, target, verifier, verified)
         if stimulus is not None:
-            primed, note = _shown(stimulus, model, length, size, rate)
+            values, note = _shown(stimulus, model, length, size, rate)
+            primed = values.to(device)
             notes.append(note)
-        objective = LeapsObjective(
-            config, model, target, None if primed is None else primed.to(device), verifier
-        )
+        objective = LeapsObjective(config, model, target, primed, verifier, verified)
         resolved = config.model_copy(
             update={
                 "target": model.categories[target] if model.categories else str(target),
@@ -81,7 +81,7 @@ def prepare(clips: Mapping[str, Clip], config: LeapsConfig) -> Prepared:
                 "rate": float(rate),
             }
         )
-        process = Inversion(resolved, model, objective, (length, *size), device, notes)
+        process = Inversion(resolved, model, objective, (length, *size), device, notes, primed)
     weights = tuple(one.weights for one in (model, verifier) if one and one.weights)
     return Prepared(process, resolved, rate, weights, device, process.estimate)
 
@@ -169,13 +169,31 @@ def _verifier(config: LeapsConfig, model: VideoModel) -> VideoModel | None:
     return verifier
 
 
+def _verified(
+    model: VideoModel, target: int, verifier: VideoModel, length: int, size: tuple[int, int]
+) -> int | None:
+    """Find the class among the verifier's: by name, or by number where none has names."""
+    if model.categories:
+        name = model.categories[target]
+        return verifier.categories.index(name) if name in verifier.categories else None
+    count = verifier.classes(length, size, "--verifier")
+    same = not verifier.categories and count == model.classes(length, size)
+    return target if same else None
+
+
 def _notes(
-    config: LeapsConfig, model: VideoModel, target: int, verifier: VideoModel | None
+    config: LeapsConfig,
+    model: VideoModel,
+    target: int,
+    verifier: VideoModel | None,
+    verified: int | None,
 ) -> list[str]:
     name = f" ({model.categories[target]})" if model.categories else ""
     notes = [f"class {target}{name} of {model.name}, weights: {model.label}"]
     if verifier is not None:
         notes.append(f"verified by {verifier.name}, weights: {verifier.label}")
+        if verified is None:
+            notes.append(f"{verifier.name} does not know that class, so it tells no probability")
     if config.flip:
         notes.append(
             "clips are mirrored at random while they are made; for a class with a direction "

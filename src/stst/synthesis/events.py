@@ -103,6 +103,10 @@ class ClipIterationDone(_Losses):
         0-based.
     progress
         Share of the whole run's work that is done, 0 to 1.
+    seen
+        What the class was taken for with, (samples,) in [0, 1] on the device, by who looked:
+        ``"model"``, and ``"verifier"`` where there is one that knows the class. Of the clip as
+        this step saw it, before the step.
     """
 
     sample: tuple[int, ...]
@@ -110,6 +114,12 @@ class ClipIterationDone(_Losses):
     progress: float
     terms: tuple[str, ...]
     values: Tensor = field(repr=False)
+    seen: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
+
+    @property
+    def probabilities(self) -> dict[str, tuple[float, ...]]:
+        """Probability of the target class by who looked, one value per sample."""
+        return {name: tuple(values.tolist()) for name, values in self.seen.items()}
 
 
 @dataclass(frozen=True)

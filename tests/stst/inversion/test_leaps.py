@@ -13,6 +13,7 @@ from small_inversions import config
 from small_runs import frames
 from stst.config import InputConfig, LeapsConfig
 from stst.errors import DivergedError, InputError
+from stst.inversion.course import Course
 from stst.inversion.layers import watched, with_statistics
 from stst.inversion.leaps import Schedule
 from stst.inversion.models import load_video_model
@@ -68,8 +69,8 @@ def test_events():
     assert [event.frame for event in done] == [0, 1, 2, 3, 4, 5]
     assert done[0].images.shape == done[0].others["last"].shape == (2, 12, 14, 3)
     assert set(done[0].statistics[1]) == {
-        "losses", "probability", "probability_of_last", "luminance", "contrast", "clipped",
-        "iterations", "best_iteration",
+        "losses", "probability", "verifier_probability", "probability_of_last", "luminance",
+        "contrast", "clipped", "iterations", "best_iteration",
     }  # fmt: skip
     progress = [event.progress for event in (*steps, *done)]
     assert progress == sorted(progress)
@@ -95,6 +96,78 @@ def test_continuing_gives_the_same_bytes(stopped):
     steps = [event.iteration for event in rest if isinstance(event, ClipIterationDone)]
     assert steps == list(range(stopped, 5))
     assert np.array_equal(pictures(rest), whole)
+
+
+class TestCourse:
+    def test_losses_and_probabilities_as_the_steps_saw_them(self):
+        made = prepared(stimulus(), samples=2, seed=7)
+        events = list(made.process.run_clip())
+        steps = [event for event in events if isinstance(event, ClipIterationDone)]
+        for sample in range(2):
+            course = made.process.course(sample)
+            assert course["iteration"] == [0, 1, 2, 3, 4]
+            assert set(course["losses"]) == {"class", "priming", "coherence", "diversity", "l2"}
+            for term, values in course["losses"].items():
+                assert values == pytest.approx([one.losses[term][sample] for one in steps], 1e-5)
+            # cross-entropy is the negative logarithm of the class' probability
+            logarithms = -np.log(course["probability"]["model"])
+            assert course["losses"]["class"] == pytest.approx(logarithms, rel=1e-4)
+            verified = [one.probabilities["verifier"][sample] for one in steps]
+            assert course["probability"]["verifier"] == pytest.approx(verified, 1e-5)
+
+    def test_the_verifiers_class_is_found_by_its_name(self):
+        process = prepared(stimulus(), roll=0, flip=False).process
+        step = next(event for event in process.run_clip() if isinstance(event, ClipIterationDone))
+        process = prepared(stimulus(), roll=0, flip=False).process
+        clip = torch.from_numpy(process.interim().arrays["clips"])
+        verifier = process.objective.verifier.module
+        with torch.no_grad():  # it has no mean and deviation of its own
+            scores = verifier(clip * process.std + process.mean)
+        assert verifier.categories[1] == "right"
+        assert step.probabilities["verifier"][0] == pytest.approx(float(scores.softmax(1)[0, 1]))
+
+    def test_a_verifier_that_does_not_know_the_class_tells_no_probability(self):
+        for changes in ({"verifier": "tiny_video:unnamed_verifier"}, {"target": "left and up"}):
+            process = prepared(**changes).process
+            assert any("does not know that class" in note for note in process.notes)
+            events = list(process.run_clip())
+            assert list(process.course(0)["probability"]) == ["model"]
+            assert "verifier_probability" not in events[-1].statistics[0]
+
+    def test_a_long_run_keeps_some_of_its_iterations(self):
+        course = Course(("class",), ("model",), 1000)
+        for iteration in range(1000):
+            values = torch.tensor([[1.0 + iteration], [-iteration]])
+            course.note(iteration, values, {"model": values[:, 0] / 1000})
+        kept = course.of_sample(1)
+        assert kept["iteration"][:2] == [0, 6]
+        assert kept["iteration"][-1] == 999
+        assert len(kept["iteration"]) <= 200
+        assert kept["losses"]["class"] == [-one for one in kept["iteration"]]
+
+    @pytest.mark.parametrize("stopped", [1, 3])
+    def test_continuing_gives_the_same_course(self, stopped):
+        whole = prepared(stimulus(), samples=2).process
+        list(whole.run_clip())
+        begun = prepared(stimulus(), samples=2).process
+        for event in begun.run_clip():
+            if isinstance(event, ClipIterationDone) and event.iteration + 1 == stopped:
+                break
+        rest = prepared(stimulus(), samples=2).process
+        list(rest.run_clip(begun.interim()))
+        assert rest.course(1) == whole.course(1)
+
+
+def test_the_stimulus_is_given_as_the_model_sees_it():
+    source = stimulus()
+    events = run(source, samples=2)
+    shown = np.stack([e.others["stimulus"] for e in events if isinstance(e, FrameDone)], axis=1)
+    # every second frame, for the model wants 10 of 20 Hz, and has the clip's size already
+    assert np.array_equal(shown[0], source.frames[:12:2])
+    assert np.array_equal(shown[1], shown[0])
+    smaller = run(source, size="8x10")
+    assert smaller[-1].others["stimulus"].shape == (1, 8, 10, 3)
+    assert set(run()[-1].others) == {"last"}
 
 
 def test_a_seed_gives_its_clip_and_no_other():
