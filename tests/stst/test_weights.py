@@ -128,6 +128,17 @@ class TestRegistry:
             assert entry.url == member.url
             assert entry.size == pytest.approx(member.meta["_file_size"] * 2**20, rel=1e-3)
 
+    def test_every_video_model_of_torchvision_is_there(self):
+        from torchvision.models import get_model_weights, list_models, video
+
+        published = {
+            f"{type(member).__name__}.{member.name}"
+            for name in list_models(module=video)
+            for member in get_model_weights(name)
+        }
+        assert len(published) == 10  # of nine models
+        assert published <= {entry.torchvision for entry in weights.REGISTRY.values()}
+
     def test_layers_are_those_of_torchvisions_vgg19(self):
         from torchvision.models import vgg19
 
