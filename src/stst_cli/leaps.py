@@ -20,7 +20,8 @@ _OWN = (
 @click.option(
     "--model", metavar="MODEL",
     help="The video classifier: r3d_18, mc3_18, r2plus1d_18, s3d, mvit_v1_b, mvit_v2_s, swin3d_t, "
-    "swin3d_s, swin3d_b, or your own package.module:factory.  [default: r3d_18]",
+    "swin3d_s, swin3d_b, one of an optional library, e.g. x3d_m or timesformer_b (see "
+    "docs/leaps_models.md), or your own package.module:factory.  [default: r3d_18]",
 )  # fmt: skip
 @click.option(
     "--weights", metavar="NAME|FILE|none",

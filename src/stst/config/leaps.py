@@ -41,8 +41,8 @@ class LeapsConfig(RunConfig):
     Attributes
     ----------
     model
-        The video classifier: one of torchvision's by name, or ``package.module:factory`` of your
-        own.
+        The video classifier: one of torchvision's or of an optional library's by name, or
+        ``package.module:factory`` of your own.
     weights
         ``"default"``, torchvision's name, a file, or ``"none"`` (random, from a fixed seed).
     target

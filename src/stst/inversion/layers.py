@@ -29,12 +29,15 @@ class LayerInput:
         Number of samples.
     steps
         Number of time steps, where the input does not show it.
+    time_runs_first
+        Whether tokens go through time first, then through space.
     """
 
     module: nn.Module
     values: Tensor
     batch: int
     steps: int
+    time_runs_first: bool = False
 
     def by_channel(self) -> Tensor:
         """Give (B, C, positions), all positions in space and time alike."""
@@ -68,7 +71,7 @@ class LayerInput:
     def _tokens_by_frame(self, values: Tensor) -> Tensor | None:
         """Share (B, N, C) or (B, heads, N, C) tokens out to the times that they stand for.
 
-        Tokens go through space first; one more than there are places is a class token at the head.
+        One more than there are places and times is a class token at the head.
         """
         if values.ndim == 4:
             values = values.movedim(1, 2)
@@ -77,7 +80,10 @@ class LayerInput:
         if steps < 2 or tokens < steps or tokens % steps > 1:
             return None
         places = values[:, tokens % steps :]
-        return places.reshape(len(places), steps, -1, places.shape[2]).transpose(2, 3)
+        batch, _, channels = places.shape
+        if self.time_runs_first:
+            return places.reshape(batch, -1, steps, channels).permute(0, 2, 3, 1)
+        return places.reshape(batch, steps, -1, channels).transpose(2, 3)
 
 
 def is_normalization(module: nn.Module) -> bool:
@@ -97,7 +103,7 @@ def watched(module: nn.Module, batch: int, steps: int) -> Iterator[list[LayerInp
     Parameters
     ----------
     module
-        The model.
+        The model. Tokens go through space first, unless it has an attribute ``time_runs_first``.
     batch
         Number of samples that it will be shown.
     steps
@@ -110,12 +116,13 @@ def watched(module: nn.Module, batch: int, steps: int) -> Iterator[list[LayerInp
     """
     seen: list[LayerInput] = []
     now = [steps]
+    time_first = bool(getattr(module, "time_runs_first", False))
 
     def convolved(_: nn.Module, __: object, output: Tensor) -> None:
         now[0] = output.shape[2]
 
     def given(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        seen.append(LayerInput(layer, inputs[0], batch, now[0]))
+        seen.append(LayerInput(layer, inputs[0], batch, now[0], time_first))
 
     handles = []
     for layer in module.modules():

@@ -15,6 +15,7 @@ from stst.config.choice import ModelChoice
 from stst.config.leaps import VIDEO_MODELS
 from stst.errors import InputError, first_line
 from stst.inversion.layers import is_normalization, watched, with_statistics
+from stst.inversion.zoo import ZOO, built_of_zoo, zoo_names
 from stst.models.building import Built, built
 from stst.models.preprocessing import Channels, Preprocessing, preprocessing
 from stst.models.torchvision_weights import member_named
@@ -118,10 +119,10 @@ def load_video_model(
     Parameters
     ----------
     model
-        One of torchvision's by name, or ``package.module:factory``. The module of an own model
-        may say of itself, by attributes: ``categories`` (names of its classes), ``mean`` and
-        ``std`` (three numbers each, of values in [0, 1]; 0 and 1 where it has none),
-        ``clip_length``, ``frame_size`` (height, width) and ``frame_rate`` (in Hz).
+        One of torchvision's or of an optional library's by name, or ``package.module:factory``.
+        The module of an own model may say of itself, by attributes: ``categories`` (names of its
+        classes), ``mean`` and ``std`` (three numbers each, of values in [0, 1]; 0 and 1 where it
+        has none), ``clip_length``, ``frame_size`` (height, width) and ``frame_rate`` (in Hz).
     weights
         See `stst.config.LeapsConfig`.
     size
@@ -138,7 +139,7 @@ def load_video_model(
         if ":" not in model:
             _check_name(model)
         choice = ModelChoice(model, weights, input=size or "default", kind="video")
-        found = built(choice)
+        found = built_of_zoo(model, weights) if model in ZOO else built(choice)
     except InputError as error:
         # what builds models speaks of the options of another program, and of one model only
         renamed = str(error).replace("--weights", f"{option}-weights")
@@ -148,8 +149,12 @@ def load_video_model(
     found.module.requires_grad_(False)
     if ":" in model:
         return _own(model, found, size)
-    length, rate = VIDEO_MODELS[model]
-    prepare = preprocessing(choice, found.preset)
+    if model in ZOO:
+        length, rate = ZOO[model].length, ZOO[model].rate
+        prepare = ZOO[model].preparation(choice)
+    else:
+        length, rate = VIDEO_MODELS[model]
+        prepare = preprocessing(choice, found.preset)
     return VideoModel(
         name=model,
         module=found.module,
@@ -210,7 +215,7 @@ def video_model_names() -> list[str]:
 
 
 def class_names(model: str, weights: str = "default") -> tuple[str, ...]:
-    """Name the classes of a model; torchvision's are known without building it.
+    """Name the classes of a model; those known by name without building it.
 
     Parameters
     ----------
@@ -235,17 +240,20 @@ def class_names(model: str, weights: str = "default") -> tuple[str, ...]:
 
 def _check_name(model: str) -> None:
     names = video_model_names()
-    if model in names:
+    if model in names or model in ZOO:
         return
-    near = difflib.get_close_matches(model, names, n=1)
+    near = difflib.get_close_matches(model, [*names, *ZOO], n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise InputError(
-        f"--model {model}: no video model of that name.{hint} There are: {', '.join(names)}. "
-        "Your own is given as package.module:factory."
+        f"--model {model}: no video model of that name.{hint} There are: {', '.join(names)}; with "
+        f"pytorchvideo: {', '.join(zoo_names('pytorchvideo'))}; with transformers: "
+        f"{', '.join(zoo_names('transformers'))}. Your own is given as package.module:factory."
     )
 
 
 def _categories(model: str, weights: str) -> tuple[str, ...]:
+    if model in ZOO:
+        model, weights = "r3d_18", "default"  # the classes of Kinetics-400, in the same order
     member = None if weights == "none" else member_named(model, weights)
     member = member_named(model, "default") if member is None else member
     return tuple(member.meta["categories"])

@@ -66,7 +66,7 @@ def untrained(model: str) -> nn.Module:
     InputError
         If there is none of that name, or its factory fails.
     """
-    with _seeded():
+    with seeded():
         return _factory(model) if ":" in model else _build(_known_model(model), None)
 
 
@@ -79,8 +79,8 @@ def _torchvision(choice: ModelChoice) -> Built:
     if choice.weights != "none":
         member = member_named(model, choice.weights)
         weights = weights_of(model, choice.weights)
-        label = _label(weights, member.name if member is not None else "")
-    with _seeded():
+        label = weights_label(weights, member.name if member is not None else "")
+    with seeded():
         module = _build(model, member)
     if weights is not None:
         fit(module, weights.tensors, model, str(weights.path))
@@ -89,17 +89,18 @@ def _torchvision(choice: ModelChoice) -> Built:
 
 
 def _own(choice: ModelChoice) -> Built:
-    with _seeded():
+    with seeded():
         module = _factory(choice.model)
     weights, label = None, f"of the factory (seed {SEED})"
     if choice.weights not in ("default", "none"):
         weights = file_weights(Path(choice.weights).expanduser())
-        label = _label(weights)
+        label = weights_label(weights)
         fit(module, weights.tensors, choice.model, str(weights.path))
     return Built(module.eval(), _takes_windows(module.eval(), choice), None, weights, label)
 
 
-def _label(weights: LoadedWeights, name: str = "") -> str:
+def weights_label(weights: LoadedWeights, name: str = "") -> str:
+    """Say what was loaded, as tables do."""
     return brief(name or weights.file_name, f"sha256:{weights.original_sha256 or weights.sha256}")
 
 
@@ -170,7 +171,7 @@ def _takes_windows(module: nn.Module, choice: ModelChoice) -> bool:
 
 
 @contextmanager
-def _seeded() -> Iterator[None]:
+def seeded() -> Iterator[None]:
     """Let random weights come from a fixed seed, and leave the generator as it was."""
     before = torch.get_rng_state()
     torch.default_generator.manual_seed(SEED)

@@ -34,7 +34,7 @@ class RawFile:
 
 
 def read_raw(path: Path) -> RawFile:
-    """Read a weights file by its suffix: h5, hdf5, npz, pt, pth, safetensors.
+    """Read a weights file by its suffix: h5, hdf5, npz, safetensors, torch's bin, pt, pth, pyth.
 
     Raises
     ------
@@ -44,8 +44,7 @@ def read_raw(path: Path) -> RawFile:
     readers: dict[str, Callable[[Path], RawFile]] = {
         **dict.fromkeys(HDF5_SUFFIXES, _read_hdf5),
         ".npz": _read_npz,
-        ".pt": _read_torch,
-        ".pth": _read_torch,
+        **dict.fromkeys((".bin", ".pt", ".pth", ".pyth"), _read_torch),
         ".safetensors": _read_safetensors,
     }
     reader = readers.get(path.suffix.lower())
@@ -125,6 +124,8 @@ def _read_torch(path: Path) -> RawFile:
         raise InputError(f"{path}: not a whole torch file ({first_line(error)}).") from error
     if not isinstance(state, Mapping):
         raise InputError(f"{path}: holds a {type(state).__name__}, expected a state dictionary.")
+    # a training's whole state, as pytorchvideo publishes it
+    state = state["model_state"] if isinstance(state.get("model_state"), Mapping) else state
     for name, tensor in state.items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
             raise InputError(
