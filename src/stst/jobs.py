@@ -300,8 +300,10 @@ class Job:
             master = write_video(output.target, frames(sample), fps, overwrite=overwrite)
             write_preview(output.preview, frames(sample), fps, overwrite=overwrite)
             others = {name: output.beside(name) for name in self._others()}
-            for name, other in others.items():
-                write_video(other.target, frames(sample, name), fps, overwrite=overwrite)
+            beside = {
+                name: write_video(other.target, frames(sample, name), fps, overwrite=overwrite)
+                for name, other in others.items()
+            }
             per_frame = self.folder.statistics(sample)
             warnings = _warnings(prepared.config, per_frame)
             found.extend(f"{output.master}: {line}" for line in warnings)
@@ -314,10 +316,11 @@ class Job:
                 "seconds": round(seconds, 3),
             }
             if isinstance(prepared.process, ClipProcess):
+                content["beside"] = {name: one.as_dict() for name, one in beside.items()}
                 content["course"] = prepared.process.course(sample)
             write_sidecar(output.sidecar, content, overwrite)
-            beside = {name: other.master for name, other in others.items()}
-            written.append({**output.files(), **beside})
+            masters = {name: other.master for name, other in others.items()}
+            written.append({**output.files(), **masters})
         return written, found
 
     def notes(self, prepared: Prepared) -> list[str]:

@@ -11,7 +11,7 @@ from napari_stst.background.messages import Result, Step
 from napari_stst.background.tasks import Stop, Tell
 
 if TYPE_CHECKING:
-    from stst.report.models import Part
+    from stst.report import Part
 
 
 def report_clips(

@@ -56,6 +56,15 @@ def compare(natural: Features, other: Features) -> dict[str, dict[str, float]]:
     return out
 
 
+def mean_of(features: Features, measure: Measure) -> float:
+    """Average a measure over the frames of a clip, around the circle for angles; NaN if none."""
+    values = features.values[measure.name]
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return float("nan")
+    return float(in_circle(_mean_angle(known)) if measure.circular else known.mean())
+
+
 def comparison_rows(
     comparison: dict[str, dict[str, float]], clip: str, reference: str
 ) -> Iterator[dict[str, Any]]:

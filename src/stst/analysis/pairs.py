@@ -142,7 +142,7 @@ class NaturalClip:
                 "belongs to another one."
             )
         natural = self._open(alignment)
-        _check_same(natural, video, record is not None, notes)
+        _check_same(natural, video, _hint(sidecar, record, other), notes)
         aligned = f"{self.path} was aligned as {said}: {alignment}." if str(alignment) else ""
         notes += [aligned] if aligned else []
         if record and record.get("frames_sha256", natural.sha256()) != natural.sha256():
@@ -182,7 +182,11 @@ class NaturalClip:
                 "frames it shows."
             )
             return None
-        notes.append(f"{where} does not name {self.path} as an input.")
+        seen = _primed(sidecar)
+        if seen.get("sha256") == self.sha256:
+            notes.append(f"{self.path} is the stimulus as the model saw it when {other} was made.")
+        else:
+            notes.append(f"{where} does not name {self.path} as an input.")
         return None
 
     def _recorded(self, record: Mapping[str, Any], where: str) -> Alignment:
@@ -224,17 +228,34 @@ def _describes(sidecar: Mapping[str, Any], other: Path) -> bool:
     return recorded is None or recorded == sha256_of(other)
 
 
-def _check_same(natural: LazyVideo, other: LazyVideo, recorded: bool, notes: Sequence[str]) -> None:
+def _primed(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Find what a sidecar says of the clip that shows what a model saw of its stimulus."""
+    beside = sidecar.get("beside")
+    seen = beside.get("stimulus") if isinstance(beside, dict) else None
+    return seen if isinstance(seen, dict) else {}
+
+
+def _hint(sidecar: Mapping[str, Any] | None, record: Mapping[str, Any] | None, other: Path) -> str:
+    """Say what to do about clips that do not agree."""
+    seen = _primed(sidecar or {}).get("path")
+    if isinstance(seen, str):
+        return (
+            "The model saw its stimulus at another rate, length or size: compare with "
+            f"{other.parent / Path(seen).name}, which shows what it saw."
+        )
+    if record is not None:
+        return (
+            "The sidecar's frame range and size have been applied already, so the clip is not what "
+            "its sidecar describes."
+        )
+    return "Give --frames A:B and --max-side PX so that the natural clip agrees with the other."
+
+
+def _check_same(natural: LazyVideo, other: LazyVideo, hint: str, notes: Sequence[str]) -> None:
     if (len(natural), natural.height, natural.width, natural.fps) == (
         len(other), other.height, other.width, other.fps,
     ):  # fmt: skip
         return
-    hint = (
-        "The sidecar's frame range and size have been applied already, so the clip is not what "
-        "its sidecar describes."
-        if recorded
-        else "Give --frames A:B and --max-side PX so that the natural clip agrees with the other."
-    )
     known = "".join(f" {note}" for note in notes)
     raise InputError(f"{_shape(natural)} and {_shape(other)} cannot be compared.{known} {hint}")
 

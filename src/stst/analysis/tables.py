@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: In this order; those that do not apply to a table are left out.
-COLUMNS = ("clip", "reference", "frame", "time_s", "model", "layer", "measure", "value", "unit")
+COLUMNS = (
+    "clip", "reference", "frame", "iteration", "time_s", "model", "layer", "measure", "value",
+    "unit",
+)  # fmt: skip
 SUFFIXES = (".csv", ".parquet", ".json")
 
 

@@ -2,6 +2,7 @@
 
 from stst.figures.features import SHOWN, axis_label, feature_courses, feature_means
 from stst.figures.frames import frame_sheet, save_side_by_side, side_by_side
+from stst.figures.inversion import InversionCourse, inversion_courses
 from stst.figures.models import Course, Panel, panel_bars, panel_courses
 from stst.figures.style import COLORS, NATURAL, clip_color, picture, shortened
 
@@ -10,12 +11,14 @@ __all__ = [
     "NATURAL",
     "SHOWN",
     "Course",
+    "InversionCourse",
     "Panel",
     "axis_label",
     "clip_color",
     "feature_courses",
     "feature_means",
     "frame_sheet",
+    "inversion_courses",
     "panel_bars",
     "panel_courses",
     "picture",

@@ -68,7 +68,7 @@ def open_clips(
     Parameters
     ----------
     natural, others
-        Paths of clips.
+        Paths of clips; without others the one clip is shown alone.
     frames, max_side
         What of the natural clip is shown, where no sidecar says it; see
         `stst.analysis.pairs.NaturalClip`.
@@ -85,7 +85,7 @@ def open_clips(
         natural clip than the first.
     """
     if not others:
-        raise InputError("there is no clip to compare with the natural one. Name at least one.")
+        return (_alone(Path(natural), frames, max_side),)
     clip = NaturalClip(Path(natural), frames, max_side)
     pairs = [clip.pair(Path(other)) for other in others]
     _check_distinct([pair.other.path for pair in pairs])
@@ -103,6 +103,12 @@ def open_clips(
         )
         for label, pair in zip(labels, pairs, strict=True)
     )  # fmt: skip
+
+
+def _alone(path: Path, frames: str | None, max_side: int | None) -> Clip:
+    video, sidecar = LazyVideo(path, frames, max_side), sidecar_of(path)
+    (label,) = labels_of([(path, sidecar)])
+    return Clip(label, as_text(path), video, sha256_of(path), sidecar)
 
 
 def labels_of(clips: Sequence[tuple[Path, Mapping[str, Any] | None]]) -> list[str]:

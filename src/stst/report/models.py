@@ -6,8 +6,7 @@ Only this module of the report needs torch; it is imported where one of its part
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -29,47 +28,14 @@ from stst.models.classifiers import LoadedClassifier, load_classifier
 from stst.report.clips import Clip
 from stst.report.content import Begin
 from stst.report.page import Section, data_uri, part
+from stst.report.parts import Added, Part
 from stst.report.sections import picture_size, png_of, svg_of
 from stst.report.words import number
 from stst.video import spread, to_uint8
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 _LABELS = {"ssim": "SSIM", "cssim": "cSSIM", "mse": "mean squared error"}
 _SHOWN = 3  # predicted frames of a clip, as pictures
 _WIDTH = 160  # pixels that they are shown with, about
-
-
-@dataclass(frozen=True, eq=False)
-class Added:
-    """What a part adds to a report.
-
-    Attributes
-    ----------
-    section
-        Of the page.
-    figures
-        By the name of the file, without its suffix.
-    tables
-        Rows by the name of the file.
-    """
-
-    section: Section
-    figures: Mapping[str, Figure]
-    tables: Mapping[str, Sequence[Mapping[str, Any]]]
-
-
-class Part(Protocol):
-    """Something that can be added to a report."""
-
-    def steps(self, clips: tuple[Clip, ...]) -> int:
-        """Count the calls of what `begin` gives, over all pieces of work."""
-        ...
-
-    def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
-        """Measure the clips and lay out what was found."""
-        ...
 
 
 def loaded_parts(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from stst.analysis.comparison import mean_of
 from stst.analysis.features import MEASURES, PAPER_FLOW, Measure
 from stst.figures import SHOWN, clip_color, feature_courses, feature_means, picture
 from stst.report.content import Content
@@ -151,12 +152,10 @@ def svg_of(figure: Any) -> dict[str, Any]:
 
 
 def _in_words(content: Content, measure: Measure) -> str:
-    means = []
-    for place, clip in enumerate(content.clips):
-        other = content.clips[max(place, 1)].label
-        statistic = "natural_mean" if place == 0 else "other_mean"
-        value = content.comparisons[other][measure.name][statistic]
-        means.append(f"{clip.label} {number(value)}")
+    means = [
+        f"{label} {number(mean_of(features, measure))}"
+        for label, features in content.features.items()
+    ]
     return f"means over frames: {', '.join(means)}"
 
 

@@ -13,20 +13,21 @@ from stst.figures import feature_courses, feature_means, frame_sheet, picture
 from stst.files import check_output, written_whole
 from stst.report.clips import Clip
 from stst.report.content import Begin, Content, measure_content
+from stst.report.inversions import added_inversions
 from stst.report.page import GENERATOR, page, part
-from stst.report.sections import FIRST, LAST, key_of
+from stst.report.sections import FIRST, LAST, comparison_section, key_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from stst.report.models import Added, Part
+    from stst.report.parts import Added, Part
 
 PAGE = "index.html"
 FIGURES = ("frames", "features", "means")
 TABLES = ("features.csv", "comparison.csv")
-# of what models make of the clips, where it is asked for
-_FIGURES_OF_MODELS = ("cka", "cka_means", "prediction", "prediction_means")
-_TABLES_OF_MODELS = ("cka.csv", "prediction.csv")
+# of how inversions went, and of what models make of the clips where that is asked for
+_MORE_FIGURES = ("inversion", "cka", "cka_means", "prediction", "prediction_means")
+_MORE_TABLES = ("inversion.csv", "cka.csv", "prediction.csv")
 _KINDS = ("png", "svg")
 #: What every report holds.
 FILES = (PAGE, *(f"{name}.{kind}" for name in FIGURES for kind in _KINDS), *TABLES)
@@ -59,7 +60,8 @@ def write_report(
         called once for each, and raising in it cancels. There are `frames_to_read` in all, and
         those that the parts count.
     parts
-        What else is shown, see `stst.report.models`.
+        What else is shown, see `stst.report.models`. How an inversion went is shown by itself
+        where a sidecar tells it.
 
     Returns
     -------
@@ -78,7 +80,9 @@ def write_report(
     with written_whole(folder, replace) as beside:
         beside.mkdir()
         content = measure_content(clips, beside, begin)
-        added = [one.added(clips, begin) for one in parts]
+        inverted = added_inversions(clips)
+        added = [inverted] if inverted is not None else []
+        added += [one.added(clips, begin) for one in parts]
         _write_figures(content, beside)
         _write_tables(content, beside)
         for one in added:
@@ -143,20 +147,22 @@ def _is_page(path: Path) -> bool:
 
 def _files(there: Iterable[str]) -> list[str]:
     """Name, of the files that are there, those of a report, in order; without the page."""
-    figures = (*FIGURES, *_FIGURES_OF_MODELS)
+    figures = (*FIGURES, *_MORE_FIGURES)
     ours = [f"{name}.{kind}" for name in figures for kind in _KINDS]
     present = set(there)
-    return [name for name in (*ours, *TABLES, *_TABLES_OF_MODELS) if name in present]
+    return [name for name in (*ours, *TABLES, *_MORE_TABLES) if name in present]
 
 
 def _page_of(content: Content, added: Sequence[Added], files: Sequence[str], command: str) -> bytes:
     natural = content.natural.path.name or str(content.natural.path)
     others = content.clips[1:]
-    title = f"{natural} and {others[0].label if len(others) == 1 else f'{len(others)} other clips'}"
+    title = natural
+    if others:
+        title += f" and {others[0].label if len(others) == 1 else f'{len(others)} other clips'}"
     notes = dict.fromkeys(note for clip in content.clips for note in clip.notes)
     lead = part("lead.html", key=key_of(content), notes=list(notes), files=files)
     sections = [
-        *(section(content) for section in FIRST),
+        *(section(content) for section in FIRST if others or section is not comparison_section),
         *(one.section for one in added),
         *(section(content) for section in LAST),
     ]
@@ -196,4 +202,5 @@ def _write_tables(content: Content, folder: Path) -> None:
         for row in comparison_rows(content.comparisons[clip.label], clip.name, content.natural.name)
     ]
     for name, rows in zip(TABLES, (features, compared), strict=True):
-        write_table(table(rows), folder / name)
+        if rows:
+            write_table(table(rows), folder / name)

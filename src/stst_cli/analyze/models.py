@@ -12,7 +12,7 @@ from stst_cli.options import size_option
 if TYPE_CHECKING:
     from stst.analysis.prediction import PredictionSettings
     from stst.config.choice import CkaSettings, ModelChoice
-    from stst.report.models import Part
+    from stst.report import Part
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

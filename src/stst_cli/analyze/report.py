@@ -14,7 +14,7 @@ from stst_cli.options import PATH
 
 @click.command(no_args_is_help=True)
 @click.argument("natural", type=PATH)
-@click.argument("others", type=PATH, metavar="OTHER...", nargs=-1, required=True)
+@click.argument("others", type=PATH, metavar="[OTHER]...", nargs=-1)
 @click.option("-o", "--output", type=PATH, required=True, metavar="DIR", help="Folder to make.")
 @clip_options
 @model_options
@@ -30,14 +30,15 @@ def report(
     as_json: bool,
     **words: Any,
 ) -> None:
-    """Make a page that shows every OTHER clip beside the clip NATURAL.
+    """Make a page that shows every OTHER clip beside the clip NATURAL, or NATURAL alone.
 
     DIR/index.html needs no other file and no network: frames, previews, low-level features over
     time, their comparison, and how each clip was made; with --cka and --prednet also what models
     make of the clips. Figures and tables lie beside it.
 
     Where the sidecar of a stimulus names NATURAL, the frames and the size that it was made with
-    are shown; for other clips, --frames and --max-side say what to take of NATURAL.
+    are shown; for other clips, --frames and --max-side say what to take of NATURAL. A clip of
+    `stst leaps` is shown beside what the model saw of its stimulus (X.stimulus.mkv), or alone.
     """
     import json
 

@@ -59,11 +59,14 @@ def test_what_is_opened(here):
     assert made.notes == ("cat.npz was aligned as made.json says: [frames=1:4].",)
 
 
-class TestRefused:
-    def test_no_clip(self):
-        with pytest.raises(InputError, match=r"^there is no clip to compare with the natural one"):
-            open_clips("cat.npz", [])
+def test_one_clip_alone(here):
+    sidecar(here / "cat.json", here / "other.npz")
+    (alone,) = open_clips("cat.npz", [], "1:3")
+    assert (alone.label, alone.name, len(alone.video)) == ("cat (STST)", "cat.npz", 2)
+    assert alone.sidecar["method"] == "stst"
 
+
+class TestRefused:
     def test_twice(self, here):
         with pytest.raises(
             InputError, match=r"^.*other\.npz is given twice\. Leave it out once\.$"

@@ -153,7 +153,7 @@ class TestRefused:
             "but a report shows one natural clip. Make a report of each.",
         )
 
-    @pytest.mark.parametrize("words", [("cat.npz", "a.mkv"), ("cat.npz", "-o", "r")])
+    @pytest.mark.parametrize("words", [("cat.npz", "a.mkv"), ("-o", "r")])
     def test_usage(self, here, words):
         shown = report(*words)
         assert (shown.exit_code, shown.stdout) == (2, "")

@@ -1,0 +1,89 @@
+"""How a classifier took a clip that was optimised for one of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stst.figures.style import COLORS, THIN, WIDE, clip_color, new_panels, shortened, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class InversionCourse:
+    """How an inversion went.
+
+    Attributes
+    ----------
+    label
+        Of its clip.
+    place
+        Of the clip in a report; decides the colour.
+    iteration
+        (N,) numbers of the iterations that are told of.
+    probability
+        Of the target class in [0, 1], (N,) each, by who looked: ``"model"``, ``"verifier"``.
+    losses
+        Weighted terms of the loss, (N,) each.
+    """
+
+    label: str
+    place: int
+    iteration: Values
+    probability: Mapping[str, Values]
+    losses: Mapping[str, Values]
+
+
+def inversion_courses(courses: Sequence[InversionCourse]) -> Figure:
+    """Draw probability of the class and terms of the loss over iterations.
+
+    Parameters
+    ----------
+    courses
+        One row of two panels each.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Losses on a logarithmic axis, on which zeros are left out.
+    """
+    with styled():
+        figure, axes = new_panels(2 * len(courses), 2, 4.6, 2.4)
+        for row, course in enumerate(courses):
+            probability, losses = axes[2 * row : 2 * row + 2]
+            name = shortened(course.label)
+            _draw_probability(probability, course)
+            _draw_losses(losses, course)
+            for panel, title in ((probability, "Probability of the class"), (losses, "Loss")):
+                panel.set_title(f"{title}, {name}", fontsize=8, loc="left", weight="bold")
+                panel.set_xlabel("Iteration")
+                panel.legend(frameon=False, fontsize=7, ncols=2)
+        return figure
+
+
+def _draw_probability(panel: Axes, course: InversionCourse) -> None:
+    for name, values in course.probability.items():
+        is_model = name == "model"
+        panel.plot(
+            course.iteration, values, color=clip_color(course.place), label=name,
+            linewidth=WIDE if is_model else THIN, linestyle="-" if is_model else "--",
+        )  # fmt: skip
+    panel.set_ylabel("Probability")
+    panel.set_ylim(-0.02, 1.02)
+
+
+def _draw_losses(panel: Axes, course: InversionCourse) -> None:
+    for number, (term, values) in enumerate(course.losses.items()):
+        color = COLORS[number % len(COLORS)]
+        panel.plot(course.iteration, values, color=color, linewidth=THIN, label=term)
+    panel.set_yscale("log", nonpositive="mask")
+    panel.set_ylabel("Weighted loss")
