@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -250,15 +251,24 @@ def built_of_zoo(name: str, weights: str) -> Built:
             f"--model {name}: needs {one.library}, which cannot be imported ({error}). Install it: "
             f"pip install 'napari-stst[{one.library}]'."
         ) from error
+    code = _version(one.library)
     if weights == "none":
-        return Built(module.eval(), True, None, None, f"none (random, seed {SEED})")
+        return Built(module.eval(), True, None, None, f"none (random, seed {SEED}); {code}")
     path = Path(weights).expanduser()
     if weights == "default" or (not path.suffix and not path.is_file()):
         raise InputError(f"--weights {weights}: {_how_to_get(name, one)}")
     loaded = file_weights(path)
     inside = module.model if isinstance(module, FramesFirst) else module
     fit(inside, current_names(inside, loaded.tensors), name, str(loaded.path))
-    return Built(module.eval(), True, None, loaded, weights_label(loaded))
+    return Built(module.eval(), True, None, loaded, f"{weights_label(loaded)}; {code}")
+
+
+def _version(library: Library) -> str:
+    """Name the library and its version, which results depend on."""
+    try:
+        return f"{library} {metadata.version(library)}"
+    except metadata.PackageNotFoundError:
+        return f"{library} (not installed as a distribution)"
 
 
 def _how_to_get(name: str, one: ZooModel) -> str:

@@ -109,7 +109,7 @@ class TestWeights:
 
     def test_random_ones_are_the_same_every_time(self):
         one, other = (load_video_model("scored_b", "none") for _ in range(2))
-        assert one.label == "none (random, seed 0)"
+        assert one.label.startswith("none (random, seed 0); transformers ")
         assert one.weights is None
         assert torch.equal(one.module.model.head.weight, other.module.model.head.weight)
 
@@ -133,6 +133,7 @@ class TestWeights:
         assert model.weights["file"] == file
         assert not model.weights["verified"]
         assert model.label.startswith(f"{file} sha256:")
+        assert "; transformers " in model.label
 
     def test_a_file_of_another_model(self, tmp_path):
         torch.save({"x": torch.zeros(1)}, tmp_path / "w.pth")
