@@ -55,3 +55,28 @@ def lay_over(layer: Image, natural: Image, start: int) -> None:
     # pixels lie around their coordinates, so that larger pixels begin half of the difference later
     shift[1:] += np.array(place) * (zoom - 1) / 2
     layer.translate = shift
+
+
+def lay_beside(layer: Image, natural: Image, start: int, step: float) -> None:
+    """Bring a clip to the time of the frames that it was made of, as high or wide as they are.
+
+    Parameters
+    ----------
+    layer
+        A clip of another size and rate than the natural one.
+    natural
+        The whole natural clip.
+    start
+        The frame of the natural clip that the first frame belongs to.
+    step
+        Frames of the natural clip from one frame to the next.
+    """
+    size, wanted = np.array(layer.data.shape[1:3]), np.array(natural.data.shape[1:3])
+    time, *place = natural.scale
+    # not distorted, in the middle
+    zoom = (wanted / size).min()
+    layer.scale = (step * time, *(np.array(place) * zoom))
+    shift = np.array(natural.translate, dtype=float)
+    shift[0] += start * time
+    shift[1:] += np.array(place) * (wanted - zoom * size + zoom - 1) / 2
+    layer.translate = shift

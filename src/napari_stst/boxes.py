@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QCompleter,
+    QFileDialog,
+    QHBoxLayout,
+    QToolButton,
+    QWidget,
+)
 
 
 def fill(box: QComboBox, choices: Sequence[tuple[str, Any]], default: Any = None) -> None:
@@ -27,3 +35,104 @@ def narrow(box: QComboBox) -> None:
     """Let a box be narrower than its longest choice."""
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(8)
+
+
+class OfferBox(QComboBox):
+    """A line to write in that offers words: as a list, and what fits while one writes.
+
+    Parameters
+    ----------
+    words
+        That are offered.
+    """
+
+    #: Somebody is about to write or to choose.
+    entered = Signal()
+
+    def __init__(self, words: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.setEditable(True)
+        self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        narrow(self)
+        self._opening = False
+        self.offer(words)
+        self._line().installEventFilter(self)
+
+    def offer(self, words: Sequence[str]) -> None:
+        """Offer other words; what is written stays."""
+        text = self.text()
+        self.blockSignals(True)
+        self.clear()
+        self.addItems(list(words))
+        self.setCurrentIndex(self.findText(text, Qt.MatchFlag.MatchExactly))
+        self.setEditText(text)
+        self.blockSignals(False)
+        completer = QCompleter(list(words), self)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        self.setCompleter(completer)
+        if self._opening and words and self._line().hasFocus():
+            super().showPopup()
+        self._opening = False
+
+    def text(self) -> str:
+        """Give what is written."""
+        return str(self.currentText()).strip()
+
+    def set_text(self, text: str) -> None:
+        """Write something, offered or not."""
+        self.setCurrentIndex(self.findText(text, Qt.MatchFlag.MatchExactly))
+        self.setEditText(text)
+        self._line().setCursorPosition(0)
+
+    def set_hint(self, text: str) -> None:
+        """Say what an empty line means."""
+        self._line().setPlaceholderText(text)
+
+    def showPopup(self) -> None:
+        """Show the list, or what comes to be offered soon."""
+        self.entered.emit()
+        self._opening = not self.count()
+        if not self._opening:
+            super().showPopup()
+
+    def wheelEvent(self, event: Any) -> None:
+        """Leave the wheel to the form: a choice does not change by rolling past."""
+        event.ignore()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Notice that somebody is about to write."""
+        if event.type() == QEvent.Type.FocusIn:
+            self.entered.emit()
+        return bool(super().eventFilter(watched, event))
+
+    def _line(self) -> Any:
+        line = self.lineEdit()
+        assert line is not None
+        return line
+
+
+class FileOfferBox(QWidget):
+    """An `OfferBox` with a button that asks for a file.
+
+    Parameters
+    ----------
+    words
+        That are offered beside files.
+    """
+
+    def __init__(self, words: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.box = OfferBox(words)
+        button = QToolButton()
+        button.setText("…")
+        button.clicked.connect(self._browse)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.box, stretch=1)
+        row.addWidget(button)
+
+    def _browse(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Choose a file", self.box.text())
+        if name:
+            self.box.set_text(name)

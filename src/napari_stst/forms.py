@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_stst.boxes import FileOfferBox, OfferBox
 from stst.config import toml_value
 from stst.errors import InputError
 
@@ -72,7 +73,10 @@ class Field(QObject):
 
 
 def fields_of(
-    kind: type[BaseModel], leave_out: Sequence[str] = (), prefix: str = ""
+    kind: type[BaseModel],
+    leave_out: Sequence[str] = (),
+    prefix: str = "",
+    offers: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Field]:
     """Make a field for every key of a config's model, those of its tables included.
 
@@ -84,6 +88,8 @@ def fields_of(
         Keys, with dots, that have no field.
     prefix
         Of a table's keys.
+    offers
+        Words that are offered for keys that are text, with dots; anything else can be written.
     """
     helps = _helps(kind)
     out: list[Field] = []
@@ -93,7 +99,9 @@ def fields_of(
             continue
         annotation = info.annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            out += fields_of(annotation, leave_out, f"{key}.")
+            out += fields_of(annotation, leave_out, f"{key}.", offers)
+        elif offers is not None and key in offers:
+            out.append(_offered(key, helps.get(name, ""), offers[key]))
         else:
             out.append(_field(key, helps.get(name, ""), annotation))
     return out
@@ -170,6 +178,19 @@ def _choice(key: str, help: str, choices: Sequence[str]) -> Field:
         box.value = choices[0] if value is None else value
 
     return _wrapped(key, help, box, lambda: box.value, write)
+
+
+def _offered(key: str, help: str, words: Sequence[str]) -> Field:
+    # weights can be a file
+    chooser = FileOfferBox(words) if key.endswith("weights") else None
+    box = OfferBox(words) if chooser is None else chooser.box
+
+    def write(text: Any) -> None:
+        box.set_text(_shown(text))
+
+    field = Field(key, help, chooser or box, lambda: box.text() or None, write)
+    box.currentTextChanged.connect(lambda _: field.changed.emit())
+    return field
 
 
 def _toggle(key: str, help: str) -> Field:

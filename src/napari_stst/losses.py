@@ -17,6 +17,7 @@ NAMES = {**SHORT_TERMS, "total_variation": "variation"}
 
 _MOST = 2000  # points of a curve
 _EVERY_MS = 250
+_COLUMNS, _ROW = 3, 16  # of the legend; pixels
 
 
 class LossPlot(QWidget):
@@ -26,30 +27,39 @@ class LossPlot(QWidget):
     ----------
     colors
         Of the viewer's theme.
+    what
+        Named at the axis.
+    limits
+        Of the values; then the axis is linear, and 0 has a place on it. Such a plot stands above
+        another one, which says what is to the right.
     """
 
-    def __init__(self, colors: Colors) -> None:
+    def __init__(
+        self, colors: Colors, what: str = "loss", limits: tuple[float, float] | None = None
+    ) -> None:
         super().__init__()
+        self._linear = limits is not None
         self._plot = pg.PlotWidget()
         self._plot.setMenuEnabled(False)
         self._plot.setMouseEnabled(x=False, y=False)
         self._plot.hideButtons()
-        self._plot.setLogMode(y=True)
-        self._plot.setLabel("bottom", "% done")
-        self._plot.setLabel("left", "loss")
-        self._plot.setRange(xRange=(0, 100), yRange=(0, 4), padding=0.02)
+        self._plot.setLogMode(y=not self._linear)
+        if not self._linear:
+            self._plot.setLabel("bottom", "% done")
+        self._plot.setLabel("left", what)
+        self._plot.setRange(xRange=(0, 100), yRange=limits or (0, 4), padding=0.02)
         for side in ("bottom", "left"):
             axis = self._plot.getAxis(side)
             axis.enableAutoSIPrefix(False)
             # powers of ten alone: what lies between them is written over each other
             axis.setStyle(maxTextLevel=0, autoExpandTextSpace=False)
         self._legend = self._plot.addLegend(
-            offset=(0, 1), colCount=5, labelTextSize="8pt", verSpacing=-8, horSpacing=16
+            offset=(0, 1), colCount=_COLUMNS, labelTextSize="8pt", verSpacing=-8, horSpacing=16
         )
         # above the curves, which leave room for it
         grid = self._plot.getPlotItem().layout
         grid.removeItem(self._plot.getPlotItem().titleLabel)
-        grid.setRowFixedHeight(0, 16)
+        grid.setRowFixedHeight(0, _ROW)
         grid.addItem(self._legend, 0, 1)
         self._values: dict[str, list[tuple[float, float]]] = {}
         self._curves: dict[str, pg.PlotDataItem] = {}
@@ -66,7 +76,7 @@ class LossPlot(QWidget):
 
     def sizeHint(self) -> QSize:
         """Ask for little: the form is more important."""
-        return QSize(300, 150)
+        return QSize(300, 100 if self._linear else 150)
 
     def clear(self) -> None:
         """Begin anew."""
@@ -87,7 +97,7 @@ class LossPlot(QWidget):
         """
         for term, value in losses.items():
             points = self._values.setdefault(term, [])
-            if value > 0 and math.isfinite(value):
+            if math.isfinite(value) and (value > 0 or self._linear):
                 points.append((100 * progress, value))
             if len(points) > _MOST:
                 del points[::2]
@@ -113,7 +123,10 @@ class LossPlot(QWidget):
             if term not in self._curves:
                 name = NAMES.get(term, term)
                 self._curves[term] = self._plot.plot(pen=self._pen(place), name=name)
-                self._plot.enableAutoRange(axis="y")
+                rows = math.ceil(len(self._curves) / _COLUMNS)
+                self._plot.getPlotItem().layout.setRowFixedHeight(0, rows * _ROW)
+                if not self._linear:
+                    self._plot.enableAutoRange(axis="y")
             if points:
                 x, y = zip(*points, strict=True)
                 self._curves[term].setData(x, y)

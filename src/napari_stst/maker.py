@@ -84,6 +84,15 @@ class MakerWidget(QWidget):
     basic: ClassVar[Mapping[str, str]]
     #: Keys that have widgets of their own.
     elsewhere: ClassVar[tuple[str, ...]] = ("method",)
+    #: Words that are offered for keys.
+    offers: ClassVar[Mapping[str, Sequence[str]]] = {}
+    #: What the clip is called that a run starts from, and what it is for.
+    clip: ClassVar[tuple[str, str]] = (
+        "natural clip",
+        "The natural clip: a layer with 8-bit frames.",
+    )
+    #: The choice of no clip at all; empty where there must be one.
+    without: ClassVar[str] = ""
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
@@ -94,7 +103,7 @@ class MakerWidget(QWidget):
         self._output_suggested = ""
         self._made: list[Image] = []
         self._place = FirstPlace(self.viewer, self, self.title, "right", _WIDTH)
-        self.fields = fields_of(self.kind, self.elsewhere)
+        self.fields = fields_of(self.kind, self.elsewhere, offers=self.offers)
         self._form = QFormLayout()
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._add_clip_rows()
@@ -133,6 +142,12 @@ class MakerWidget(QWidget):
     def layers_changed(self) -> None:
         """Bring further choices of layers up to date."""
 
+    def clip_changed(self) -> None:
+        """Bring up to date what depends on the chosen clip."""
+
+    def add_actions(self, menu: QMenu) -> None:
+        """Add to the menu More."""
+
     def showEvent(self, event: Any) -> None:
         """Find a place beside what is open already."""
         super().showEvent(event)
@@ -155,25 +170,26 @@ class MakerWidget(QWidget):
         config = build(tree, self.kind)
         write_fields(self.fields, config.model_dump(mode="json", exclude_none=True))
 
-    def natural(self) -> Image:
-        """Give the chosen clip.
+    def natural(self) -> Image | None:
+        """Give the chosen clip; None where it can do without.
 
         Raises
         ------
         InputError
             If none is open.
         """
-        layer = self._natural.currentData()
-        if layer is None:
+        layer: Image | None = self._natural.currentData()
+        if layer is None and not self.without:
             raise InputError("There is no clip. Open one (File > Open, or Open Sample) first.")
         return layer
 
     def _add_clip_rows(self) -> None:
         self._natural = QComboBox()
-        self._natural.setToolTip("The natural clip: a layer with 8-bit frames.")
+        label, tip = self.clip
+        self._natural.setToolTip(tip)
         narrow(self._natural)
         self._natural.currentIndexChanged.connect(lambda _: self._natural_changed())
-        self._form.addRow("natural clip", self._natural)
+        self._form.addRow(label, self._natural)
         self._rate = QLineEdit()
         self._rate.setPlaceholderText("e.g. 25 or 60000/1001")
         self._rate.setToolTip("The layer does not know its frame rate in Hz: say it here.")
@@ -256,6 +272,7 @@ class MakerWidget(QWidget):
         self.menu.addAction("Load config or sidecar…", lambda: self.load_config())
         self.menu.addSeparator()
         self.menu.addAction(f"{self.verb} for every selected clip", self.make_selected)
+        self.add_actions(self.menu)
         button.setMenu(self.menu)
         return button
 
@@ -275,7 +292,8 @@ class MakerWidget(QWidget):
     def _on_layers(self, event: object = None) -> None:
         self._made = self._unfinished()
         clips = [one for one in self.viewer.layers if is_clip(one) and one not in self._made]
-        fill(self._natural, [(one.name, one) for one in clips])
+        none = [(self.without, None)] if self.without else []
+        fill(self._natural, [*none, *((one.name, one) for one in clips)])
         self.layers_changed()
         self._natural_changed()
 
@@ -291,18 +309,25 @@ class MakerWidget(QWidget):
         except InputError:
             known = False
         self._form.setRowVisible(self._rate, not known)
-        if self._output.text() == self._output_suggested and layer is not None:
-            self._suggest(layer)
+        self.clip_changed()
+        if self._output.text() == self._output_suggested:
+            self.suggest_output()
 
-    def _suggest(self, layer: Image) -> None:
-        self._output_suggested = self._free(layer)
-        self._output.setText(self._output_suggested)
-        self._output.setCursorPosition(len(self._output_suggested))
+    def suggest_output(self) -> None:
+        """Name an output for the chosen clip."""
+        layer = self._natural.currentData()
+        if layer is not None or self.without:
+            self._output_suggested = self._free(layer)
+            self._output.setText(self._output_suggested)
+            self._output.setCursorPosition(len(self._output_suggested))
 
-    def _free(self, layer: Image) -> str:
+    def name(self, layer: Image | None) -> str:
+        """Name what is made of a clip."""
+        return f"{layer.name}_{self.suffix}" if layer is not None else self.suffix
+
+    def _free(self, layer: Image | None) -> str:
         """Name an output that does not exist and nothing in the queue will make."""
-        name = f"{layer.name}_{self.suffix}"
-        return str(free_output(folder_for(layer), name, self.queue.outputs()))
+        return str(free_output(folder_for(layer), self.name(layer), self.queue.outputs()))
 
     def _browse(self) -> None:
         name, _ = QFileDialog.getSaveFileName(
@@ -337,11 +362,10 @@ class MakerWidget(QWidget):
     def copy_command(self) -> None:
         """Put the command that makes the same into the clipboard."""
 
-        def copy(order: Order, natural: Image) -> None:
+        def copy(order: Order, natural: Image | None) -> None:
             config = build(order.config, self.kind)
-            words = command_words(
-                config, self._presets.currentText(), as_text(order.natural), order.output
-            )
+            clip = None if order.natural is None else as_text(order.natural)
+            words = command_words(config, self._presets.currentText(), clip, order.output)
             clipboard = QGuiApplication.clipboard()
             assert clipboard is not None
             clipboard.setText(shlex.join(words))
@@ -362,7 +386,7 @@ class MakerWidget(QWidget):
         if not path:
             return
 
-        def save(order: Order, natural: Image) -> None:
+        def save(order: Order, natural: Image | None) -> None:
             write_settings(Path(path), build(order.config, self.kind))
             show_info(f"Saved: {path}")
 
@@ -394,6 +418,8 @@ class MakerWidget(QWidget):
         self.set_tree(merged(base, tree))
         self._name_preset()
         self._choose_natural(natural_of(path))
+        if self.without and path.suffix.lower() == ".json" and natural_of(path) is None:
+            self._natural.setCurrentIndex(0)
         self.load_inputs(tree)
 
     def _choose_natural(self, path: Path | None) -> None:
@@ -446,17 +472,22 @@ class MakerWidget(QWidget):
             show_error(str(error))
             self.run.status.setText(str(error))
 
-    def _order(self, natural: Image, output: str, then: Callable[[Order, Image], None]) -> None:
+    def _order(
+        self, natural: Image | None, output: str, then: Callable[[Order, Image | None], None]
+    ) -> None:
         """Put an order together, writing layers that are in no file, and hand it on."""
         config = build(self.tree(), self.kind)
         # a copied command may be run in another folder
         output = os.path.abspath(output) + ("/" if output.endswith(("/", os.sep)) else "")
         stem = outputs_for(output, (0,))[0].named("")
-        if rate_of(natural) is None and self._rate.text().strip():
-            rate = parse_rate(self._rate.text().strip(), "frame rate")
-            natural.metadata["fps"] = str(rate)
-        known_rate(natural)
-        sources = {"natural": source_of(natural, stem, "natural"), **self.sources(natural, stem)}
+        sources: dict[str, Source] = {}
+        if natural is not None:
+            if rate_of(natural) is None and self._rate.text().strip():
+                rate = parse_rate(self._rate.text().strip(), "frame rate")
+                natural.metadata["fps"] = str(rate)
+            known_rate(natural)
+            sources = {"natural": source_of(natural, stem, "natural")}
+            sources |= self.sources(natural, stem)
 
         def ready(errors: Sequence[StstError] = ()) -> None:
             for error in errors:
@@ -465,7 +496,7 @@ class MakerWidget(QWidget):
             plain = config.model_dump(mode="json", exclude_none=True)
             tree = self.with_sources(plain, {k: v for k, v in paths.items() if k != "natural"})
             complete = build(tree, self.kind).model_dump(mode="json", exclude_none=True)
-            then(Order(paths["natural"], output, complete), natural)
+            then(Order(paths.get("natural"), output, complete), natural)
 
         to_write = [one for one in sources.values() if one.write is not None]
         if not to_write:
@@ -476,12 +507,13 @@ class MakerWidget(QWidget):
         worker.returned.connect(lambda errors: self._attempt(partial(ready, errors)))
         worker.start()
 
-    def _put(self, order: Order, natural: Image) -> None:
+    def _put(self, order: Order, natural: Image | None) -> None:
         """Queue an order, after asking about what is there already."""
         self.check()
         outputs = outputs_for(order.output, build(order.config, self.kind).seeds)
         there = [path for one in outputs for path in one.files().values() if os.path.lexists(path)]
-        if os.path.realpath(order.output) == os.path.realpath(order.natural):
+        natural_path = order.natural and os.path.realpath(order.natural)
+        if os.path.realpath(order.output) == natural_path:
             raise InputError(f"{order.output} is an input as well. Choose another output.")
         if order.output in self.queue.outputs():
             raise InputError(f"{order.output} is in the queue already. Choose another output.")
@@ -502,5 +534,4 @@ class MakerWidget(QWidget):
         before = [one for one in self.queue.makings if one.order.output == order.output]
         reuse = before[-1].layers if before and order.resume else ()
         self.run.watch(Making(self.viewer, order, natural, reuse=reuse))
-        if self._natural.currentData() is not None:
-            self._suggest(self._natural.currentData())
+        self.suggest_output()

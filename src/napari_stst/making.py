@@ -12,8 +12,9 @@ from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_stst.arrange import lay_over, side_by_side
+from napari_stst.arrange import lay_beside, lay_over, side_by_side
 from napari_stst.background.messages import (
+    ClipPicture,
     Failed,
     Message,
     Picture,
@@ -23,7 +24,7 @@ from napari_stst.background.messages import (
     Stopped,
 )
 from napari_stst.background.task import Task
-from napari_stst.layers import layer_of
+from napari_stst.layers import layer_of, opened_layer
 from stst.clock import Clock
 from stst.outputs import RunFolder, outputs_for
 
@@ -46,14 +47,14 @@ class Order:
     Attributes
     ----------
     natural, output
-        The clip, and the name of the master.
+        The clip, None where there is none to start from, and the name of the master.
     config
         Of the method, as pydantic dumps it for JSON.
     overwrite, resume
         As on the command line.
     """
 
-    natural: Path
+    natural: Path | None
     output: str
     config: Mapping[str, Any]
     overwrite: bool = False
@@ -88,6 +89,8 @@ class Making(QObject):
     changed = Signal()
     #: The loss of every term, and the share of the work that is done.
     losses = Signal(dict, float)
+    #: The probability of the class that is made, by who looked, and the share likewise.
+    probabilities = Signal(dict, float)
 
     def __init__(
         self,
@@ -98,11 +101,18 @@ class Making(QObject):
     ) -> None:
         super().__init__()
         self.viewer, self.order, self.natural = viewer, order, natural
+        #: What the result is shown beside.
+        self.beside = natural
         self.state: State = "waiting"
         self.progress = 0.0
         self.text = "waiting"
         self.layers = [layer for layer in reuse if layer in viewer.layers]
+        #: Files of every sample by what they are, once they are there.
+        self.files: list[Mapping[str, str]] = []
+        #: What the user should know.
+        self.notes: tuple[str, ...] = ()
         self.follow = True
+        self._whole = False
         self._clock = Clock()
         self._task: Task | None = None
         self._arranging = QTimer(self)
@@ -116,7 +126,7 @@ class Making(QObject):
         self._task = Task(
             "make",
             self,
-            natural=str(order.natural),
+            natural=None if order.natural is None else str(order.natural),
             output=order.output,
             config=dict(order.config),
             overwrite=order.overwrite,
@@ -151,9 +161,15 @@ class Making(QObject):
     def close(self) -> None:
         """Stop at once, where the viewer is closed."""
         self.changed.disconnect()
+        self._arranging.stop()
         if self._task is not None:
             self._task.message.disconnect()
             self._task.close()
+
+    def show_layers(self) -> None:
+        """Show what is there of the clip and the result beside each other."""
+        layers = [self.beside, *self.layers]
+        side_by_side(self.viewer, [one for one in layers if one in self.viewer.layers])
 
     @property
     def time_left(self) -> str:
@@ -174,9 +190,13 @@ class Making(QObject):
                 self.text = message.what
             if message.losses:
                 self.losses.emit(dict(message.losses), message.progress)
+            if message.probabilities:
+                self.probabilities.emit(dict(message.probabilities), message.progress)
             self.changed.emit()
         elif isinstance(message, Picture):
             self._draw(message)
+        elif isinstance(message, ClipPicture):
+            self._draw_all(message)
         elif isinstance(message, Result):
             self._finish(message.value)
         elif isinstance(message, Stopped):
@@ -186,38 +206,40 @@ class Making(QObject):
 
     def _show(self, run: Started) -> None:
         stem = outputs_for(self.order.output, (0,))[0].named("").name
-        for note in run.notes:
-            show_info(note)
+        self.notes, self._whole = run.notes, run.whole
+        if not run.whole:
+            # else it is no news, but what was asked for
+            for note in run.notes:
+                show_info(note)
         reused, self.layers = self.layers, []
         for sample, seed in enumerate(run.seeds):
             frames = np.full((run.frames, *run.size, 3), _GREY, np.uint8)
             frames[: run.done.shape[1]] = run.done[sample]
             if len(reused) == len(run.seeds):
                 layer = reused[sample]
+                if run.whole and layer.data.shape == frames.shape:
+                    # goes on from there
+                    frames[:] = layer.data
                 layer.data = frames
             else:
                 name = stem if len(run.seeds) == 1 else f"{stem} (seed {seed})"
                 layer = Image(frames, name=name, rgb=True, metadata={"fps": run.fps})
             # known before it is seen, so that nobody takes it for a clip to start from
             self.layers.append(layer)
-            if self.natural is not None:
-                lay_over(layer, self.natural, self._first_frame())
+            if self.natural is not None and run.whole:
+                lay_beside(layer, self.natural, run.start, run.step)
+            elif self.natural is not None:
+                lay_over(layer, self.natural, run.start)
             if layer not in self.viewer.layers:
                 self.viewer.add_layer(layer)
         # napari draws for long after each of the two: let it breathe between them
         self._arranging.start(_BREATH_MS)
 
     def _arrange(self) -> None:
-        layers = [self.natural, *self.layers]
-        side_by_side(self.viewer, [one for one in layers if one in self.viewer.layers])
-        if self.natural in self.viewer.layers:
+        self.show_layers()
+        if self.beside in self.viewer.layers:
             # what is drawn next is drawn on the natural clip, not on what is being made
-            self.viewer.layers.selection.active = self.natural
-
-    def _first_frame(self) -> int:
-        """Give the natural clip's frame that the first frame is made of."""
-        wanted = (self.order.config.get("input") or {}).get("frames") or ":"
-        return int(str(wanted).split(":")[0] or 0)
+            self.viewer.layers.selection.active = self.beside
 
     def _draw(self, picture: Picture) -> None:
         if picture.frame < 0 and picture.finished:
@@ -231,14 +253,32 @@ class Making(QObject):
         shown = [layer for layer in self.layers if layer in self.viewer.layers]
         if not shown:
             return
-        if self.follow:
+        if self.follow and not self._whole:
             first = shown[0]
             self.viewer.dims.set_point(0, first.translate[0] + frame * first.scale[0])
         for layer in shown:
             if layer.visible:
                 layer.refresh(thumbnail=picture.finished, highlight=False, extent=False)
 
+    def _draw_all(self, clips: ClipPicture) -> None:
+        for layer, images in zip(self.layers, clips.images, strict=True):
+            layer.data[:] = images
+            if layer.visible and layer in self.viewer.layers:
+                layer.refresh(highlight=False, extent=False)
+
+    def _show_as_seen(self) -> None:
+        """Put the stimulus as the model saw it in the place of the one that was given."""
+        path = self.files[0].get("stimulus")
+        if path is None:
+            return
+        self.beside = opened_layer(self.viewer, Path(path))
+        # it may have been open already, and replaced; it has the size and frames of the result
+        self.beside.data = layer_of(path)[0]
+        self.beside.scale, self.beside.translate = self.layers[0].scale, self.layers[0].translate
+        self._arranging.start(_BREATH_MS)
+
     def _finish(self, result: Mapping[str, Any]) -> None:
+        self.files = list(result["outputs"])
         for layer, output in zip(self.layers, result["outputs"], strict=True):
             # from now on the layer is the file: what is looked at is what is measured
             data, options, _ = layer_of(output["master"])
@@ -246,8 +286,9 @@ class Making(QObject):
             layer.metadata = options["metadata"]
         for warning in result["warnings"]:
             show_warning(warning)
+        self._show_as_seen()
         self.progress = 1.0
-        self._become("done", "done: " + ", ".join(one["master"] for one in result["outputs"]))
+        self._become("done", "done: " + ", ".join(map(_described, self.files)))
 
     def _fail(self, failure: Failed) -> None:
         kept = self.order.can_resume() and bool(self.layers)
@@ -258,3 +299,9 @@ class Making(QObject):
         if failure.details:
             print(failure.details)
         self._become("failed", text)
+
+
+def _described(files: Mapping[str, str]) -> str:
+    """Name a master, and what is not known from every other run."""
+    also = [Path(files[name]).name for name in ("last", "best") if name in files]
+    return files["master"] + "".join(f" (and {name})" for name in also)

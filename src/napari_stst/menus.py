@@ -17,6 +17,11 @@ def open_scramble(viewer: Viewer) -> None:
     viewer.window.add_plugin_dock_widget(PLUGIN, "Scramble (STPS)")
 
 
+def open_leaps(viewer: Viewer) -> None:
+    """Open the widget that inverts video classifiers."""
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Invert (LEAPS)")
+
+
 def open_compare(viewer: Viewer) -> None:
     """Open the widget that compares clips."""
     viewer.window.add_plugin_dock_widget(PLUGIN, "Compare")

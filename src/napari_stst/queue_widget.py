@@ -21,14 +21,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_stst.arrange import side_by_side
 from napari_stst.docks import FirstPlace
 from napari_stst.making import ACTIVE, ENDED_EARLY, Making
 from napari_stst.queue import queue_of
 
 _HEIGHT = 170  # pixels
 _COLUMNS = ("clip", "method", "seed", "output", "state", "done", "left")
-_METHODS = {"stst": "STST", "stps": "STPS"}
+_METHODS = {"stst": "STST", "stps": "STPS", "leaps": "LEAPS"}
 
 
 class QueueWidget(QWidget):
@@ -72,7 +71,7 @@ class QueueWidget(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.summary, stretch=1)
         for name, tip, call, fits in (
-            ("Show", "Natural clip and result beside each other.", self._show,
+            ("Show", "Natural clip and result beside each other.", Making.show_layers,
              lambda one: any(layer in self.viewer.layers for layer in one.layers)),
             ("Pause", "Wait after this step, or go on.", self._pause,
              lambda one: one.state in ACTIVE),
@@ -115,7 +114,7 @@ class QueueWidget(QWidget):
         counts = {state: sum(one.state == state for one in makings) for state in _ORDER}
         words = [f"{count} {state}" for state, count in counts.items() if count]
         self.summary.setText(
-            ", ".join(words) or "Nothing is queued; Generate and Scramble add to it."
+            ", ".join(words) or "Nothing is queued; Generate, Scramble and Invert add to it."
         )
         self._update_buttons()
 
@@ -131,10 +130,6 @@ class QueueWidget(QWidget):
             if fits(making):
                 call(making)
         self.update_rows()
-
-    def _show(self, making: Making) -> None:
-        layers = [making.natural, *making.layers]
-        side_by_side(self.viewer, [one for one in layers if one in self.viewer.layers])
 
     def _pause(self, making: Making) -> None:
         if making.state == "paused":
@@ -153,11 +148,17 @@ class QueueWidget(QWidget):
 _ORDER = ("running", "paused", "waiting", "done", "stopped", "failed")
 
 
+def _clip(making: Making) -> str:
+    if making.natural is not None:
+        return str(making.natural.name)
+    return "none" if making.order.natural is None else making.order.natural.name
+
+
 def _texts(making: Making) -> tuple[str, ...]:
     config = making.order.config
     seed, samples = config["seed"], config["samples"]
     return (
-        making.natural.name if making.natural is not None else making.order.natural.name,
+        _clip(making),
         _METHODS[config["method"]],
         str(seed) if samples == 1 else f"{seed} to {seed + samples - 1}",
         Path(making.order.output).name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from napari import Viewer
 from qtpy.QtCore import Qt
@@ -57,6 +58,9 @@ class RunPanel(QWidget):
         self.follow.setChecked(True)
         self.follow.setToolTip("Move the time slider to the frame that is being made.")
         self.follow.toggled.connect(self._set_follow)
+        if method == "leaps":
+            # all frames are made together
+            self.follow.hide()
         row = QHBoxLayout()
         for place, widget in enumerate((*before, self.pause_button, self.cancel_button)):
             row.addWidget(widget, stretch=int(place == 0))
@@ -69,15 +73,22 @@ class RunPanel(QWidget):
         self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.losses = LossPlot(colors_of(viewer))
         self.losses.setMinimumHeight(_PLOT_HEIGHT)
-        self.losses.hide()
+        self.probabilities = LossPlot(colors_of(viewer), "probability", (0.0, 1.0))
+        self.probabilities.setMinimumHeight(_PLOT_HEIGHT * 2 // 3)
+        for plot in self._plots:
+            plot.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addLayout(row)
-        for widget in (self.bar, self.status, self.losses):
-            layout.addWidget(widget, stretch=int(widget is self.losses))
+        for widget in (self.bar, self.status, *self._plots):
+            layout.addWidget(widget, stretch=int(widget in self._plots))
         viewer.events.theme.connect(self._on_theme)
         queue.changed.connect(self._on_queue)
         self._on_queue()
+
+    @property
+    def _plots(self) -> tuple[LossPlot, ...]:
+        return (self.probabilities, self.losses)
 
     def watch(self, making: Making) -> None:
         """Queue a making and show how it goes, once it is its turn."""
@@ -98,7 +109,11 @@ class RunPanel(QWidget):
             return
         self._attached.append(making)
         making.changed.connect(lambda: self._progressed(making))
-        making.losses.connect(lambda losses, share: self._lost(making, losses, share))
+        for told, plot in (
+            (making.losses, self.losses),
+            (making.probabilities, self.probabilities),
+        ):
+            told.connect(partial(self._draw, making, plot))
         if self.making is None or self.making.state not in ACTIVE:
             self._show(making)
             self._progressed(making)
@@ -133,8 +148,10 @@ class RunPanel(QWidget):
 
     def _show(self, making: Making) -> None:
         self.making = making
-        self.losses.clear()
-        self.losses.setVisible(making.order.config["method"] == "stst")
+        for plot in self._plots:
+            plot.clear()
+        self.losses.setVisible(self.method in ("stst", "leaps"))
+        self.probabilities.setVisible(self.method == "leaps")
 
     def _progressed(self, making: Making) -> None:
         if making is not self.making:
@@ -145,15 +162,19 @@ class RunPanel(QWidget):
         self.bar.setValue(round(1000 * making.progress))
         left = f"  ·  {making.time_left} left" if making.state == "running" else ""
         self.status.setText(making.text + left)
+        self.status.setToolTip("\n".join(making.notes))
         self.update_buttons()
 
-    def _lost(self, making: Making, losses: Mapping[str, float], share: float) -> None:
+    def _draw(
+        self, making: Making, plot: LossPlot, values: Mapping[str, float], share: float
+    ) -> None:
         if making is self.making:
-            self.losses.add(losses, share)
+            plot.add(values, share)
 
     def _set_follow(self, on: bool) -> None:
         if self.making is not None:
             self.making.follow = on
 
     def _on_theme(self, event: object) -> None:
-        self.losses.set_colors(colors_of(self.viewer))
+        for plot in self._plots:
+            plot.set_colors(colors_of(self.viewer))

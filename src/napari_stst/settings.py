@@ -14,6 +14,9 @@ from stst.provenance import read_sidecar
 
 Tree = dict[str, Any]
 
+# what the clip is called that a command is given
+_MAIN = ("natural", "stimulus")
+
 
 def read_settings(path: Path) -> Tree:
     """Read a config, or the one that a sidecar records.
@@ -41,11 +44,11 @@ def read_settings(path: Path) -> Tree:
 
 
 def natural_of(path: Path) -> Path | None:
-    """Name the natural clip that a sidecar records; None for a config, which names none."""
+    """Name the clip that a sidecar's run started from; None for a config, which names none."""
     if path.suffix.lower() != ".json":
         return None
     inputs = read_sidecar(path)["inputs"]
-    named = [one.get("path") for one in inputs if one.get("role") == "natural"]
+    named = [one.get("path") for one in inputs if one.get("role") in _MAIN]
     return path.absolute().parent / named[0] if named and isinstance(named[0], str) else None
 
 

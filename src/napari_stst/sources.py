@@ -67,9 +67,9 @@ def write_mask(mask: Mask, fps: Fraction | None, path: Path) -> None:
         write_video(path, np.repeat(white[..., None], 3, axis=3), fps, overwrite=True)
 
 
-def folder_for(layer: Image) -> Path:
+def folder_for(layer: Image | None) -> Path:
     """Choose a folder for results: the clip's own, or the current one where that is not ours."""
-    path = file_of(layer)
+    path = None if layer is None else file_of(layer)
     if path is not None:
         folder = path.absolute().parent
         inside = Path(__file__).parents[1] in folder.parents or folder.name == "sample_data"

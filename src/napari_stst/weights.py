@@ -57,6 +57,17 @@ class WeightsRow(QWidget):
         if self.task is None and not self._states:
             self.look()
 
+    def set_names(self, names: Sequence[str]) -> None:
+        """Speak of other weights."""
+        if tuple(names) == self._names:
+            return
+        self._close_task()
+        self._names, self._states = tuple(names), []
+        self.label.setText("looking …")
+        self.button.hide()
+        if self.isVisible() and self._names:
+            self.look()
+
     def missing(self) -> list[str]:
         """Name the weights that are known not to be here, or not to be usable."""
         return [str(one["name"]) for one in self._states if not one["usable"]]

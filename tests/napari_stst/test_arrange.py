@@ -5,7 +5,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Shapes
 
-from napari_stst.arrange import lay_over, side_by_side
+from napari_stst.arrange import lay_beside, lay_over, side_by_side
 from small_runs import frames
 
 
@@ -33,3 +33,13 @@ def test_a_shrunk_part_covers_what_it_was_made_of(shrunk):
     assert np.allclose(part.extent.world[0, 1:] - shrunk / 2, low)
     assert np.allclose(part.extent.world[1, 1:] + shrunk / 2, high)
     assert part.extent.world[0, 0] == natural.data_to_world((3, 0, 0))[0]
+
+
+def test_a_clip_of_another_size_and_rate_lies_in_the_middle_undistorted():
+    natural = Image(frames(6, 16, 24), rgb=True, scale=(2, 1, 1), translate=(1, 5, -3))
+    made = Image(frames(4, 8, 8), rgb=True)
+    lay_beside(made, natural, 3, 1.5)
+    assert np.allclose(made.scale, (3, 2, 2))
+    middle = made.extent.world[:, 1:].mean(0)
+    assert np.allclose(middle, natural.extent.world[:, 1:].mean(0))
+    assert made.extent.world[0, 0] == natural.data_to_world((3, 0, 0))[0]

@@ -28,6 +28,15 @@ def test_every_term_is_a_curve_over_the_work_that_is_done(qtbot):
     assert not plot._legend.items
 
 
+def test_probabilities_have_a_linear_axis_with_0_and_1(qtbot):
+    plot = LossPlot(DARK, "probability", (0.0, 1.0))
+    qtbot.addWidget(plot)
+    plot.add({"model": 0.0}, 0.1)
+    plot.add({"model": 1.0}, 0.2)
+    qtbot.waitUntil(lambda: bool(plot._curves))
+    assert np.allclose(curves(plot)["model"], [[10, 20], [0, 1]])
+
+
 def test_a_long_run_does_not_fill_the_memory(qtbot):
     plot = LossPlot(DARK)
     qtbot.addWidget(plot)

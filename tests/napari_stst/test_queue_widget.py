@@ -35,7 +35,7 @@ def test_a_table_of_states(viewer, until, tmp_path, errors):
     widget = QueueWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Queue", area="bottom")
     assert widget.queue is maker.queue is queue_of(viewer)
-    assert widget.summary.text() == "Nothing is queued; Generate and Scramble add to it."
+    assert widget.summary.text() == "Nothing is queued; Generate, Scramble and Invert add to it."
 
     maker.set_tree(LONG)
     maker.make()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,11 @@ class Started:
     ----------
     frames, size
         Number of frames that will be kept, their height and width in pixels.
-    first
-        The first frame that is still to be made; negative for padding.
+    start, step
+        Frame of the clip that it is made of which the first frame shows, counted in the file, and
+        how many of its frames pass from one frame to the next.
+    whole
+        Whether all frames are made together, not one after the other.
     seeds
         One for each sample.
     fps
@@ -31,7 +34,9 @@ class Started:
 
     frames: int
     size: tuple[int, int]
-    first: int
+    start: int
+    step: float
+    whole: bool
     seeds: tuple[int, ...]
     fps: str
     notes: tuple[str, ...]
@@ -50,11 +55,15 @@ class Step:
         Share of all work that is done, 0 to 1.
     losses
         Weighted loss of every term, the mean over samples; empty where nothing is optimised.
+    probabilities
+        Of the class that a clip is made for, the mean over samples, by who looked; empty where
+        there is none.
     """
 
     what: str
     progress: float
     losses: Mapping[str, float]
+    probabilities: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,19 @@ class Picture:
     frame: int
     images: np.ndarray
     finished: bool
+
+
+@dataclass(frozen=True)
+class ClipPicture:
+    """All frames, as they look now.
+
+    Attributes
+    ----------
+    images
+        (samples, T, H, W, 3) uint8.
+    """
+
+    images: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -104,6 +126,6 @@ class Failed:
     details: str = ""
 
 
-Message = Started | Step | Picture | Result | Stopped | Failed
+Message = Started | Step | Picture | ClipPicture | Result | Stopped | Failed
 #: The last message of a task is one of these.
 ENDS = (Result, Stopped, Failed)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_stst.background.messages import Message, Picture, Result, Started, Step, Stopped
+from napari_stst.background.messages import (
+    ClipPicture,
+    Message,
+    Picture,
+    Result,
+    Started,
+    Step,
+    Stopped,
+)
 
 if TYPE_CHECKING:
     from stst.jobs import Job
+    from stst.process import Prepared
     from stst.synthesis.events import Event, RunStarted
 
 #: Where each task is; it is imported when it is asked for.
@@ -21,6 +31,7 @@ TASKS = {
     "make": "napari_stst.background.tasks:make",
     "fetch": "napari_stst.background.tasks:fetch",
     "weights": "napari_stst.background.tasks:weights",
+    "classes": "napari_stst.background.tasks:classes",
     "pair": "napari_stst.background.measuring:pair_clips",
     "features": "napari_stst.background.measuring:measure_features",
     "cka": "napari_stst.background.measuring:measure_cka",
@@ -30,6 +41,8 @@ TASKS = {
 
 _STEP_SECONDS = 0.1
 _PREVIEW_SECONDS = 0.3
+# what previews of whole clips may weigh; they come less often where they are large
+_BYTES_PER_SECOND = 30e6
 
 Stop = Callable[[], bool]
 Tell = Callable[[Message], None]
@@ -47,7 +60,7 @@ def task_named(name: str) -> Callable[..., Result | Stopped]:
 
 
 def make(
-    natural: str,
+    natural: str | None,
     output: str,
     config: Mapping[str, Any],
     tell: Tell,
@@ -55,16 +68,16 @@ def make(
     overwrite: bool = False,
     resume: bool = False,
 ) -> Result | Stopped:
-    """Make stimuli, as ``stst synthesize`` and ``stst scramble`` do.
+    """Make stimuli, as ``stst synthesize``, ``stst scramble`` and ``stst leaps`` do.
 
     Parameters
     ----------
     natural, output
-        The clip, and the name of the master.
+        The clip (None to invert a model without a stimulus), and the name of the master.
     config
         Of the method, as `pydantic` dumps it.
     tell
-        Called with `Started`, then with every `Step` and `Picture`.
+        Called with `Started`, then with every `Step`, `Picture` and `ClipPicture`.
     stop
         Asked at every step.
     overwrite, resume
@@ -80,12 +93,24 @@ def make(
     from stst.synthesis.events import RunFinished, RunStarted, RunStopped
 
     settings = build(config, METHODS[config["method"]])
-    job = Job(Path(natural), output, settings, overwrite=overwrite, resume=resume)
+
+    class Remembering(Job):
+        """Knows what it has prepared: models are loaded once."""
+
+        @cached_property
+        def prepared(self) -> Prepared:
+            return super().prepare()
+
+        def prepare(self) -> Prepared:
+            return self.prepared
+
+    path = None if natural is None else Path(natural)
+    job = Remembering(path, output, settings, overwrite=overwrite, resume=resume)
     told = _Told(tell)
     for event in job.run(_PREVIEW_SECONDS, stop):
         if isinstance(event, RunStarted):
-            told.frames = event.frames
-            tell(_started(job, event))
+            told.frames, told.iterations = event.frames, event.iterations
+            tell(_started(job, job.prepared, event))
         elif isinstance(event, RunFinished):
             outputs = [{key: str(path) for key, path in one.items()} for one in event.outputs]
             warnings = list(event.warnings)
@@ -97,17 +122,28 @@ def make(
     raise AssertionError("a run ends with RunFinished or RunStopped")
 
 
-def _started(job: Job, event: RunStarted) -> Started:
-    clip = job.clips()["natural"]
-    _, height, width, _ = clip.frames.shape
+def _started(job: Job, prepared: Prepared, event: RunStarted) -> Started:
+    from stst.jobs import main_role
+    from stst.process import ClipProcess
+
+    height, width = prepared.process.size
     seeds = job.config.seeds
     kept = job.folder.finished() if job.resume else 0
     done = np.empty((len(seeds), kept, height, width, 3), np.uint8)
     for sample in range(len(seeds)):
         for index, frame in enumerate(job.folder.frames(sample) if kept else ()):
             done[sample, index] = frame
+    clip = job.clips().get(main_role(job.config))
     return Started(
-        event.frames, (height, width), event.first, seeds, str(clip.fps), event.notes, done
+        frames=event.frames,
+        size=(height, width),
+        start=0 if clip is None else clip.source.start,
+        step=1.0 if clip is None else float(clip.fps / prepared.fps),
+        whole=isinstance(prepared.process, ClipProcess),
+        seeds=seeds,
+        fps=str(prepared.fps),
+        notes=event.notes,
+        done=done,
     )
 
 
@@ -116,29 +152,57 @@ class _Told:
 
     def __init__(self, tell: Tell) -> None:
         self.tell = tell
-        self.frames = 0
+        self.frames = self.iterations = 0
         self.last = -_STEP_SECONDS
+        self.next_clip = 0.0
 
     def of(self, event: Event) -> None:
-        from stst.synthesis.events import FrameDone, IterationDone, Preview, StepDone
+        from stst.synthesis.events import (
+            ClipIterationDone,
+            ClipPreview,
+            FrameDone,
+            IterationDone,
+            Preview,
+            StepDone,
+        )
 
         if isinstance(event, IterationDone):
-            now = time.monotonic()
-            if now - self.last >= _STEP_SECONDS:
-                self.last = now
-                losses = {key: float(np.mean(one)) for key, one in event.losses.items()}
+            if self._due():
                 what = f"{self._frame(event.frame)}, octave {event.octave}"
-                self.tell(Step(what, event.progress, losses))
+                self.tell(Step(what, event.progress, _means(event.losses)))
+        elif isinstance(event, ClipIterationDone):
+            if self._due() or event.iteration + 1 == self.iterations:
+                what = f"iteration {event.iteration + 1} of {self.iterations}"
+                seen = _means(event.probabilities)
+                self.tell(Step(what, event.progress, _means(event.losses), seen))
         elif isinstance(event, StepDone):
             self.tell(Step(event.what, event.progress, {}))
         elif isinstance(event, Preview):
             self.tell(Picture(event.frame, event.images, False))
+        elif isinstance(event, ClipPreview):
+            now = time.monotonic()
+            if now >= self.next_clip:
+                self.next_clip = now + event.images.nbytes / _BYTES_PER_SECOND
+                self.tell(ClipPicture(event.images))
         elif isinstance(event, FrameDone):
             self.tell(Picture(event.frame, event.images, True))
             self.tell(Step(self._frame(event.frame), event.progress, {}))
 
+    def _due(self) -> bool:
+        """Say whether a step may be told; to be asked once for each."""
+        now = time.monotonic()
+        due = now - self.last >= _STEP_SECONDS
+        if due:
+            self.last = now
+        return due
+
     def _frame(self, frame: int) -> str:
         return f"frame {frame + 1} of {self.frames}" if frame >= 0 else f"padding frame {frame}"
+
+
+def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Average over samples."""
+    return {key: float(np.mean(one)) for key, one in values.items()}
 
 
 def fetch(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
@@ -192,3 +256,23 @@ def weights(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
 
     states = {one.entry.name: {**one.as_dict(), "usable": one.usable} for one in list_weights()}
     return Result([states[name] for name in names])
+
+
+def classes(model: str, weights: str, tell: Tell, stop: Stop) -> Result:
+    """Name the classes that a video model tells apart.
+
+    Parameters
+    ----------
+    model, weights
+        See `stst.config.LeapsConfig`.
+    tell, stop
+        Not used: it takes a moment.
+
+    Returns
+    -------
+    Result
+        A list; empty where the model does not name them.
+    """
+    from stst.inversion.models import class_names
+
+    return Result(list(class_names(model, weights)))

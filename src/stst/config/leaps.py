@@ -24,6 +24,15 @@ VIDEO_MODELS = {
     "swin3d_b": (32, Fraction(15)),
 }
 
+#: Video models of optional libraries.
+OPTIONAL_MODELS = {
+    "pytorchvideo": (
+        *("x3d_xs", "x3d_s", "x3d_m", "x3d_l", "slow_r50", "i3d_r50", "r2plus1d_r50"),
+        *("csn_r101", "csn_r50"),
+    ),
+    "transformers": ("timesformer_b", "timesformer_hr", "videomae_s", "videomae_b", "videomae_l"),
+}
+
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 
 

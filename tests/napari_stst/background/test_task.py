@@ -10,8 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import small_inversions
 from napari_stst.background import tasks
-from napari_stst.background.messages import ENDS, Failed, Picture, Result, Started, Step, Stopped
+from napari_stst.background.messages import (
+    ENDS,
+    ClipPicture,
+    Failed,
+    Picture,
+    Result,
+    Started,
+    Step,
+    Stopped,
+)
 from napari_stst.background.task import Task
 from napari_stst.background.worker import done
 from small_runs import clip, config
@@ -140,12 +150,59 @@ class TestAProcess:
 
     def test_the_viewer_needs_no_torch(self):
         code = (
-            "import sys, napari_stst.generate, napari_stst.scramble, napari_stst.queue_widget, "
-            "napari_stst.compare, napari_stst.reader, napari_stst.writer; "
-            "assert 'torch' not in sys.modules"
+            "import sys, napari_stst.generate, napari_stst.scramble, napari_stst.leaps, "
+            "napari_stst.queue_widget, napari_stst.compare, napari_stst.reader, "
+            "napari_stst.writer; assert 'torch' not in sys.modules"
         )
         environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
         subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+class TestInverting:
+    def test_a_run_shows_all_frames_at_once(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(tasks, "_PREVIEW_SECONDS", 0.0)
+        monkeypatch.setattr(tasks, "_STEP_SECONDS", 0.0)
+        natural = str(clip(tmp_path / "waves.mkv", count=14, fps=20))
+        tree = small_inversions.config(input={"frames": "1:14"}, samples=2)
+        request = {
+            "task": "make", "natural": natural, "output": str(tmp_path / "made.mkv"),
+            "config": tree.model_dump(mode="json", exclude_none=True),
+        }  # fmt: skip
+        told = []
+        end = done(request, told.append, lambda: False)
+        assert isinstance(end, Result), end
+        assert set(end.value["outputs"][0]) == {
+            "master", "preview", "sidecar", "last", "stimulus"
+        }  # fmt: skip
+        first = told[0]
+        assert (first.frames, first.size, first.seeds, first.fps) == (6, (12, 14), (0, 1), "10")
+        assert (first.start, first.step, first.whole) == (1, 2, True)
+        shown = [one.images for one in told if isinstance(one, ClipPicture)]
+        assert shown
+        assert {one.shape for one in shown} == {(2, 6, 12, 14, 3)}
+        steps = [one for one in told if isinstance(one, Step) and one.losses]
+        assert steps[-1].what == "iteration 5 of 5"
+        assert {"class", "priming", "diversity"} <= set(steps[-1].losses)
+        assert set(steps[-1].probabilities) == {"model", "verifier"}
+        finished = [one for one in told if isinstance(one, Picture)]
+        assert [one.frame for one in finished] == list(range(6))
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"target": "write"}, "Did you mean 'right'"),
+            ({"verifier": "tiny_video:tokens"}, "--verifier none"),
+            ({"length": 8}, "the stimulus has 14 frames"),
+        ],
+    )
+    def test_what_is_wrong_is_said_in_the_command_s_words(self, tmp_path, changes, words):
+        tree = small_inversions.config(**changes).model_dump(mode="json", exclude_none=True)
+        natural = str(clip(tmp_path / "waves.mkv", count=14, fps=20))
+        request = {"natural": natural, "output": str(tmp_path / "made.mkv"), "config": tree}
+        end = done({"task": "make", **request}, print, lambda: False)
+        assert isinstance(end, Failed)
+        assert words in end.text
+        assert not end.details
 
 
 class TestTasks:

@@ -7,7 +7,7 @@ import torch
 from torchvision.models import get_model_weights
 
 import tiny_video
-from stst.config.leaps import VIDEO_MODELS
+from stst.config.leaps import OPTIONAL_MODELS, VIDEO_MODELS
 from stst.errors import InputError
 from stst.inversion.models import (
     check_normalization,
@@ -16,6 +16,7 @@ from stst.inversion.models import (
     load_video_model,
     video_model_names,
 )
+from stst.inversion.zoo import zoo_names
 
 
 def refused(function, *arguments, **options):
@@ -31,6 +32,10 @@ class TestOfTorchvision:
         assert "juggling balls" in names
         assert class_names("tiny_video:clips") == ("left", "right", "left and up")
         assert "Did you mean r3d_18?" in refused(class_names, "r3d_81")
+
+    def test_models_of_optional_libraries_can_be_named_without_torch(self):
+        named = {library: tuple(zoo_names(library)) for library in OPTIONAL_MODELS}
+        assert named == OPTIONAL_MODELS
 
     def test_every_one_is_known(self):
         from torchvision import models
