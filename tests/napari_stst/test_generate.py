@@ -59,9 +59,9 @@ def make(widget, until, state="done"):
     return widget.run.making
 
 
-def long(widget) -> None:
+def long(widget, iterations=100_000) -> None:
     """Make the run last for minutes."""
-    set_keys(widget, octaves=[{"exponent": 0, "iterations": 100_000, "learning_rate": 0.01}])
+    set_keys(widget, octaves=[{"exponent": 0, "iterations": iterations, "learning_rate": 0.01}])
 
 
 class TestARun:
@@ -183,19 +183,6 @@ class TestSteering:
         making.cancel()
         until(lambda: making.state == "stopped")
 
-    def test_cancel_takes_no_more_than_the_step_that_is_done(self, widget, until):
-        long(widget)
-        widget.make()
-        making = widget.run.making
-        steps = []
-        making.losses.connect(lambda values, share: steps.append(share))
-        until(lambda: len(steps) > 2)
-        making.cancel()
-        asked = making.progress
-        until(lambda: making.state == "stopped")
-        # what was on its way when it was asked is a tenth of a second's work
-        assert making.progress - asked < 0.05
-
 
 class TestWrongs:
     def test_an_error_of_the_run_is_shown_in_the_command_s_words(self, widget, until, errors):
@@ -284,7 +271,7 @@ class TestClosing:
         assert errors == []
 
     def test_the_widget_alone_does_not_end_the_run(self, viewer, widget, until, qtbot):
-        long(widget)
+        long(widget, 10_000)
         widget.make()
         making = widget.run.making
         until(lambda: making.progress > 0)
@@ -294,8 +281,9 @@ class TestClosing:
         assert again.run.making is making
         # the form shows what is being made
         assert build(again.tree(), StstConfig) == build(widget.tree(), StstConfig)
-        before = making.progress
-        until(lambda: making.progress > before and again.run.bar.value() >= 0)
+        # and how far it is
+        until(lambda: again.run.bar.value() == round(1000 * making.progress) > 0)
+        assert again.run.status.text().startswith(making.text)
         viewer.add_image(np.zeros((2, 4, 4, 3), np.uint8), rgb=True)
         again.run.cancel()
         until(lambda: making.state == "stopped")

@@ -223,6 +223,25 @@ class TestTasks:
         assert np.array_equal(again[0].done[0], made[: again[0].done.shape[1]])
         assert again[0].done.shape[1] == 1
 
+    @pytest.mark.parametrize("method", ["stst", "leaps"])
+    def test_stopping_takes_no_more_than_the_step_that_is_done(self, request_, method):
+        inverted = small_inversions.config(iterations=50)
+        configs = {"stst": request_["config"], "leaps": inverted.model_dump(exclude_none=True)}
+        request = {**request_, "task": "make", "natural": None, "config": configs[method]}
+        if method == "stst":
+            request["natural"] = request_["natural"]
+        told, answers, heard = [], [], []
+
+        def stop():
+            answers.append(len(answers) == 4)
+            heard.append(len(told))
+            return answers[-1]
+
+        assert done(request, told.append, stop) == Stopped()
+        # once it was told so, it does not ask again, nor say anything more
+        assert answers == [False, False, False, False, True]
+        assert len(told) == heard[-1]
+
     def test_an_unexpected_error_has_details(self, monkeypatch, request_):
         def broken(**_):
             raise RuntimeError("out of luck\nand more")
