@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_stst.layers import FrameArray
+from napari_stst.lazy_frames import LazyFrames
 from stst.video import LazyVideo
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _GREY = 128
 _LINE = 400  # the curtain's edge is one pixel wide in so many
 
 
-class Composed:
+class Composed(LazyFrames):
     """Two clips made into one, as an array (T, H, W, 3) uint8 that napari can slice.
 
     Parameters
@@ -40,9 +41,6 @@ class Composed:
         Makes one frame of two.
     """
 
-    dtype = np.dtype(np.uint8)
-    ndim = 4
-
     def __init__(
         self,
         natural: Source,
@@ -50,31 +48,8 @@ class Composed:
         shape: tuple[int, ...],
         compose: Callable[[Frames, Frames], Frames],
     ) -> None:
+        super().__init__(shape)
         self._natural, self._other, self.compose = natural, other, compose
-        self.shape = shape
-        self.size = int(np.prod(shape))
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> Frames:
-        first, *rest = key if isinstance(key, tuple) else (key,)
-        if first is Ellipsis:
-            whole: Frames = np.asarray(self)[key]
-            return whole
-        wanted = np.arange(len(self))[first]
-        if wanted.ndim == 0:
-            frame: Frames = self._frame(int(wanted))[tuple(rest)]
-            return frame
-        frames = [self._frame(int(one)) for one in wanted]
-        stacked = np.stack(frames) if frames else np.empty((0, *self.shape[1:]), self.dtype)
-        part: Frames = stacked[(slice(None), *rest)]
-        return part
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if copy is False:
-            raise ValueError("a clip that is computed cannot be an array without copying")
-        return np.asarray(self[:], dtype=dtype)
 
     def _frame(self, index: int) -> Frames:
         return self.compose(self._natural(index), self._other(index))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_stst.lazy_frames import LazyFrames
 from stst.errors import InputError
 from stst.video import LazyVideo, Video, parse_rate, write_video
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _KEPT_BYTES = 512 * 2**20
 
 
-class FrameArray:
+class FrameArray(LazyFrames):
     """The frames of a clip on disk, as an array (T, H, W, 3) uint8 that napari can slice.
 
     Parameters
@@ -32,47 +33,16 @@ class FrameArray:
         An open clip.
     """
 
-    dtype = np.dtype(np.uint8)
-    ndim = 4
-
     def __init__(self, video: LazyVideo) -> None:
+        super().__init__(tuple(video.frames.shape))
         self.video = video
-        self.shape: tuple[int, ...] = tuple(video.frames.shape)
-        self.size = int(np.prod(self.shape))
         self._most = max(2, _KEPT_BYTES // max(1, self.size // self.shape[0]))
         self._kept: OrderedDict[int, Frames] = OrderedDict()
         # napari may slice in a thread
         self._lock = threading.Lock()
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> Frames:
-        first, *rest = self._expanded(key if isinstance(key, tuple) else (key,))
-        wanted = np.arange(len(self))[first]
-        if wanted.ndim == 0:
-            frame: Frames = self._frame(int(wanted))[tuple(rest)]
-            return frame
-        frames = [self._frame(int(one)) for one in wanted.ravel()]
-        stacked = np.stack(frames) if frames else np.empty((0, *self.shape[1:]), self.dtype)
-        stacked = stacked.reshape(*wanted.shape, *self.shape[1:])
-        part: Frames = stacked[(*(slice(None),) * wanted.ndim, *rest)]
-        return part
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if copy is False:
-            raise ValueError("a clip on disk cannot be an array without copying")
-        return np.asarray(self[:], dtype=dtype)
-
     def __repr__(self) -> str:
         return f"FrameArray({self.video.path}, {self.shape})"
-
-    def _expanded(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not any(one is Ellipsis for one in key):
-            return key or (slice(None),)
-        place = next(i for i, one in enumerate(key) if one is Ellipsis)
-        missing = self.ndim - len(key) + 1
-        return (*key[:place], *(slice(None),) * missing, *key[place + 1 :])
 
     def _frame(self, index: int) -> Frames:
         with self._lock:
