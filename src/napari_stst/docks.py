@@ -108,6 +108,16 @@ class FirstPlace(QObject):
         window.resizeDocks([dock], [self._extent], _ALONG[self._area])
 
 
+def unwrapped(viewer: Viewer) -> Viewer:
+    """Give the viewer itself.
+
+    napari gives plugins a stand-in, which warns of what it wraps, and whose layers are others each
+    time one asks for them.
+    """
+    itself: Viewer = getattr(viewer, "__wrapped__", viewer)
+    return itself
+
+
 def _dock_of(widget: QWidget) -> QDockWidget | None:
     above = widget.parentWidget()
     while above is not None and not isinstance(above, QDockWidget):

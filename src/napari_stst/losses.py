@@ -18,6 +18,7 @@ NAMES = {**SHORT_TERMS, "total_variation": "variation"}
 _MOST = 2000  # points of a curve
 _EVERY_MS = 250
 _COLUMNS, _ROW = 3, 16  # of the legend; pixels
+_AXIS = 54  # pixels, so that plots above each other have one axis to the right
 
 
 class LossPlot(QWidget):
@@ -28,7 +29,7 @@ class LossPlot(QWidget):
     colors
         Of the viewer's theme.
     what
-        Named at the axis.
+        Is shown, for the axis or the legend.
     limits
         Of the values; then the axis is linear, and 0 has a place on it. Such a plot stands above
         another one, which says what is to the right.
@@ -38,15 +39,22 @@ class LossPlot(QWidget):
         self, colors: Colors, what: str = "loss", limits: tuple[float, float] | None = None
     ) -> None:
         super().__init__()
-        self._linear = limits is not None
+        self._linear, self._what = limits is not None, what
         self._plot = pg.PlotWidget()
         self._plot.setMenuEnabled(False)
         self._plot.setMouseEnabled(x=False, y=False)
         self._plot.hideButtons()
         self._plot.setLogMode(y=not self._linear)
-        if not self._linear:
+        self._plot.getAxis("left").setWidth(_AXIS)
+        if limits is None:
             self._plot.setLabel("bottom", "% done")
-        self._plot.setLabel("left", what)
+            self._plot.setLabel("left", what)
+        else:
+            self._plot.getAxis("bottom").setStyle(showValues=False)
+            self._plot.getAxis("bottom").setHeight(_ROW // 2)
+            low, high = limits
+            ticks = [(value, f"{value:g}") for value in (low, (low + high) / 2, high)]
+            self._plot.getAxis("left").setTicks([ticks])
         self._plot.setRange(xRange=(0, 100), yRange=limits or (0, 4), padding=0.02)
         for side in ("bottom", "left"):
             axis = self._plot.getAxis(side)
@@ -54,7 +62,7 @@ class LossPlot(QWidget):
             # powers of ten alone: what lies between them is written over each other
             axis.setStyle(maxTextLevel=0, autoExpandTextSpace=False)
         self._legend = self._plot.addLegend(
-            offset=(0, 1), colCount=_COLUMNS, labelTextSize="8pt", verSpacing=-8, horSpacing=16
+            offset=(0, 1), colCount=_COLUMNS, labelTextSize="8pt", verSpacing=-8, horSpacing=6
         )
         # above the curves, which leave room for it
         grid = self._plot.getPlotItem().layout
@@ -121,7 +129,7 @@ class LossPlot(QWidget):
     def _draw(self) -> None:
         for place, (term, points) in enumerate(self._values.items(), start=1):
             if term not in self._curves:
-                name = NAMES.get(term, term)
+                name = f"{self._what} ({term})" if self._linear else NAMES.get(term, term)
                 self._curves[term] = self._plot.plot(pen=self._pen(place), name=name)
                 rows = math.ceil(len(self._curves) / _COLUMNS)
                 self._plot.getPlotItem().layout.setRowFixedHeight(0, rows * _ROW)

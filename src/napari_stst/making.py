@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 State = Literal["waiting", "running", "paused", "done", "stopped", "failed"]
 ACTIVE: tuple[State, ...] = ("running", "paused")
+UNFINISHED: tuple[State, ...] = ("waiting", *ACTIVE)
 #: What can be taken up again where its run folder is still there.
 ENDED_EARLY: tuple[State, ...] = ("stopped", "failed")
 
@@ -148,6 +149,20 @@ class Making(QObject):
             self._task.go()
             self._clock.go()
             self._become("running", "going on")
+
+    def pause_or_go(self) -> None:
+        """Wait, or go on where it waits."""
+        if self.state == "paused":
+            self.go()
+        else:
+            self.pause()
+
+    def again(self) -> Making:
+        """Give a making that goes on where this one stopped, or begins anew."""
+        order = self.order
+        if order.can_resume():
+            order = replace(order, resume=True, overwrite=False)
+        return Making(self.viewer, order, self.natural, reuse=self.layers)
 
     def cancel(self) -> None:
         """Stop after this step; what is finished is kept."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_stst.closing import OnClose, main_window
-from napari_stst.making import ACTIVE, Making
+from napari_stst.making import ACTIVE, UNFINISHED, Making
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -51,8 +51,7 @@ class Queue(QObject):
 
     def outputs(self) -> set[str]:
         """Name the outputs that are or will be made."""
-        unfinished = ("waiting", *ACTIVE)
-        return {one.order.output for one in self.makings if one.state in unfinished}
+        return {one.order.output for one in self.makings if one.state in UNFINISHED}
 
     def close(self) -> None:
         """Stop everything; what is finished stays on disk."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_stst.docks import FirstPlace
-from napari_stst.making import ACTIVE, ENDED_EARLY, Making
+from napari_stst.docks import FirstPlace, unwrapped
+from napari_stst.making import ACTIVE, ENDED_EARLY, UNFINISHED, Making
 from napari_stst.queue import queue_of
 
 _HEIGHT = 170  # pixels
@@ -41,7 +40,7 @@ class QueueWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.viewer: Viewer = unwrapped(napari_viewer)
         self.queue = queue_of(self.viewer)
         self._place = FirstPlace(self.viewer, self, "Queue", "bottom", _HEIGHT)
         self.table = QTableWidget(0, len(_COLUMNS))
@@ -73,10 +72,10 @@ class QueueWidget(QWidget):
         for name, tip, call, fits in (
             ("Show", "Natural clip and result beside each other.", Making.show_layers,
              lambda one: any(layer in self.viewer.layers for layer in one.layers)),
-            ("Pause", "Wait after this step, or go on.", self._pause,
+            ("Pause", "Wait after this step, or go on.", Making.pause_or_go,
              lambda one: one.state in ACTIVE),
             ("Cancel", "Stop after this step; what is finished is kept.", Making.cancel,
-             lambda one: one.state in (*ACTIVE, "waiting")),
+             lambda one: one.state in UNFINISHED),
             ("Resume", "Continue where it stopped, or begin again.", self._resume,
              lambda one: one.state in ENDED_EARLY),
             ("Remove", "Forget the row; files and layers stay.", self.queue.remove,
@@ -131,17 +130,8 @@ class QueueWidget(QWidget):
                 call(making)
         self.update_rows()
 
-    def _pause(self, making: Making) -> None:
-        if making.state == "paused":
-            making.go()
-        else:
-            making.pause()
-
     def _resume(self, making: Making) -> None:
-        order = making.order
-        if order.can_resume():
-            order = replace(order, resume=True, overwrite=False)
-        self.queue.add(Making(self.viewer, order, making.natural, reuse=making.layers))
+        self.queue.add(making.again())
         self.queue.remove(making)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 from napari import Viewer
@@ -20,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_stst.losses import LossPlot
-from napari_stst.making import ACTIVE, ENDED_EARLY, Making
+from napari_stst.making import ACTIVE, ENDED_EARLY, UNFINISHED, Making
 from napari_stst.queue import Queue
 from napari_stst.theme import colors_of
 
@@ -74,14 +73,16 @@ class RunPanel(QWidget):
         self.losses = LossPlot(colors_of(viewer))
         self.losses.setMinimumHeight(_PLOT_HEIGHT)
         self.probabilities = LossPlot(colors_of(viewer), "probability", (0.0, 1.0))
-        self.probabilities.setMinimumHeight(_PLOT_HEIGHT * 2 // 3)
+        self.probabilities.setMinimumHeight(_PLOT_HEIGHT * 3 // 4)
         for plot in self._plots:
             plot.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addLayout(row)
-        for widget in (self.bar, self.status, *self._plots):
-            layout.addWidget(widget, stretch=int(widget in self._plots))
+        for widget in (self.bar, self.status):
+            layout.addWidget(widget)
+        for stretch, plot in enumerate(self._plots, start=1):
+            layout.addWidget(plot, stretch=stretch)
         viewer.events.theme.connect(self._on_theme)
         queue.changed.connect(self._on_queue)
         self._on_queue()
@@ -99,8 +100,7 @@ class RunPanel(QWidget):
     def _on_queue(self) -> None:
         """Show what waits or runs, also if it was queued elsewhere."""
         for making in self.queue.makings:
-            unfinished = making.state in (*ACTIVE, "waiting")
-            if unfinished and making.order.config["method"] == self.method:
+            if making.state in UNFINISHED and making.order.config["method"] == self.method:
                 self._attach(making)
         self.update_buttons()
 
@@ -123,13 +123,10 @@ class RunPanel(QWidget):
         making = self.making
         if making is None:
             return
-        if making.state == "running":
-            making.pause()
-        elif making.state == "paused":
-            making.go()
-        elif making.state in ENDED_EARLY:
-            again = replace(making.order, resume=True, overwrite=False)
-            self.watch(Making(self.viewer, again, making.natural, reuse=making.layers))
+        if making.state in ENDED_EARLY:
+            self.watch(making.again())
+        else:
+            making.pause_or_go()
 
     def cancel(self) -> None:
         """Stop after this step."""
@@ -144,7 +141,7 @@ class RunPanel(QWidget):
         words = "Go on" if state == "paused" else "Resume" if resumable else "Pause"
         self.pause_button.setText(words)
         self.pause_button.setEnabled(state in ACTIVE or resumable)
-        self.cancel_button.setEnabled(state in (*ACTIVE, "waiting"))
+        self.cancel_button.setEnabled(state in UNFINISHED)
 
     def _show(self, making: Making) -> None:
         self.making = making
