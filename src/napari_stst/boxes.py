@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 
-def fill(box: QComboBox, choices: Sequence[tuple[str, Any]], default: Any = None) -> None:
+def fill(box: QComboBox, choices: Sequence[tuple[str, Any]]) -> None:
     """Offer other choices in a box and keep what is chosen, if it is still there."""
     chosen = box.currentData()
     box.blockSignals(True)
@@ -24,10 +24,8 @@ def fill(box: QComboBox, choices: Sequence[tuple[str, Any]], default: Any = None
     for name, value in choices:
         box.addItem(name, value)
     values = [value for _, value in choices]
-    for value in (chosen, default):
-        if value is not None and any(value is one for one in values):
-            box.setCurrentIndex(next(i for i, one in enumerate(values) if one is value))
-            break
+    if chosen is not None and any(chosen is one for one in values):
+        box.setCurrentIndex(next(i for i, one in enumerate(values) if one is chosen))
     box.blockSignals(False)
 
 

@@ -21,14 +21,11 @@ class Colors:
     ----------
     background, text, lines
         Of a plot: behind it, its words, its axes.
-    dark
-        Whether the background is dark.
     """
 
     background: str
     text: str
     lines: str
-    dark: bool
 
     def clip(self, place: int) -> str:
         """Give the colour of a clip by its place, as in the figures; 0 is the natural one."""
@@ -43,6 +40,4 @@ def colors_of(viewer: Viewer) -> Colors:
     def text(color: object) -> str:
         return str(color.as_hex("long"))[:7]  # type: ignore[attr-defined]
 
-    return Colors(
-        text(theme.background), text(theme.text), text(theme.secondary), theme.type == "dark"
-    )
+    return Colors(text(theme.background), text(theme.text), text(theme.secondary))

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
 from napari_stst.compare import CompareWidget
 from napari_stst.compare_dialogs import CkaDialog, PredictionDialog, ReportDialog
 from napari_stst.layers import layer_of
+from napari_stst.theme import colors_of
 from small_runs import clip, frames, refused, stst, stst_analyze
 from stst.analysis.tables import as_csv, table
 from stst.report.write import FILES
@@ -192,9 +193,10 @@ class TestCursor:
         assert viewer.dims.point[1] == pytest.approx(1.16)
         assert widget.frame == 4
 
-        assert plot.colors.dark
+        assert plot.colors == colors_of(viewer)
+        dark = plot.colors
         viewer.theme = "light"
-        assert not plot.colors.dark
+        assert plot.colors == colors_of(viewer) != dark
 
 
 class TestResults:

@@ -8,8 +8,8 @@ from napari_stst.background.measured import Course, Panel
 from napari_stst.courses import CoursePlot
 from napari_stst.theme import Colors
 
-DARK = Colors("#101010", "#f0f0f0", "#808080", True)
-LIGHT = Colors("#ffffff", "#202020", "#808080", False)
+DARK = Colors("#101010", "#f0f0f0", "#808080")
+LIGHT = Colors("#ffffff", "#202020", "#808080")
 
 
 def course(place, values, start=4.0):

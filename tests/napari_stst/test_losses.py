@@ -5,8 +5,8 @@ import numpy as np
 from napari_stst.losses import LossPlot
 from napari_stst.theme import Colors
 
-DARK = Colors("#000000", "#eeeeee", "#777777", True)
-LIGHT = Colors("#ffffff", "#111111", "#888888", False)
+DARK = Colors("#000000", "#eeeeee", "#777777")
+LIGHT = Colors("#ffffff", "#111111", "#888888")
 
 
 def curves(plot) -> dict[str, np.ndarray]:

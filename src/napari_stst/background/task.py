@@ -36,7 +36,6 @@ class Task(QObject):
         self._received = bytearray()
         self._errors = bytearray()
         self.ended = False
-        self.paused = False
         self._process = QProcess(self)
         self._process.readyReadStandardOutput.connect(self._read)
         self._process.readyReadStandardError.connect(self._read_errors)
@@ -52,12 +51,10 @@ class Task(QObject):
 
     def pause(self) -> None:
         """Wait after the step that is being done."""
-        self.paused = True
         self._say("pause")
 
     def go(self) -> None:
         """Go on."""
-        self.paused = False
         self._say("go")
 
     def stop(self) -> None:
