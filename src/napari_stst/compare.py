@@ -22,7 +22,7 @@ from napari_stst.compare_places import Places, frame_at, go_to_frame
 from napari_stst.compare_results import Results
 from napari_stst.compare_views import AS_THEY_ARE, Looked, Views
 from napari_stst.compare_work import ClipFiles, Job, Work
-from napari_stst.docks import FirstPlace
+from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.layers import file_of, known_rate, rate_of
 from napari_stst.theme import colors_of
 from stst.errors import InputError, StstError
@@ -48,8 +48,7 @@ class CompareWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        # napari gives plugins a stand-in, whose layers are others each time one asks for them
-        viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        viewer = unwrapped(napari_viewer)
         self.viewer = viewer
         self.matches: dict[Image, Match] = {}
         self.report: Path | None = None

@@ -88,7 +88,7 @@ def known_rate(layer: Image) -> Fraction:
     if fps is None:
         raise InputError(
             f"the layer {layer.name!r} has no frame rate. Give it one in Hz: in the row 'frame "
-            "rate' of Generate or Scramble, or by layer.metadata['fps'] = '25'."
+            "rate' of Generate, Scramble or Invert, or by layer.metadata['fps'] = '25'."
         )
     return fps
 

@@ -133,7 +133,8 @@ class LeapsWidget(MakerWidget):
         self._close_asking()
         self._asked = (model, weights)
         self.classes.set_hint("looking for the names …")
-        self._asking = Task("classes", self, model=model, weights=weights)
+        # it may outlast this widget, not the window
+        self._asking = Task("classes", self.queue, model=model, weights=weights)
         self._asking.message.connect(self._told_classes)
 
     def _told_classes(self, message: Message) -> None:
@@ -149,12 +150,10 @@ class LeapsWidget(MakerWidget):
 
     def _close_asking(self) -> None:
         if self._asking is not None:
-            self._asking.message.disconnect()
             self._asking.close()
-            self._asking = None
 
     def _class_changed(self) -> None:
-        if self._output.text() == self._output_suggested:
+        if self._output.is_suggested:
             self.suggest_output()
 
     # --- model ----------------------------------------------------------------------------------

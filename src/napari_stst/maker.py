@@ -20,7 +20,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QLineEdit,
     QMenu,
     QMessageBox,
@@ -34,29 +33,17 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_stst.boxes import fill, narrow
-from napari_stst.docks import FirstPlace
+from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.forms import Tree, fields_of, form_of, read_fields, write_fields
 from napari_stst.layers import file_of, is_clip, known_rate, opened_layer, rate_of
 from napari_stst.making import Making, Order
+from napari_stst.output_row import OutputRow
+from napari_stst.preset_box import PresetBox
 from napari_stst.queue import queue_of
 from napari_stst.run_panel import RunPanel
-from napari_stst.settings import (
-    natural_of,
-    nearest_preset,
-    own_models,
-    read_settings,
-    write_settings,
-)
+from napari_stst.settings import natural_of, own_models, read_settings, write_settings
 from napari_stst.sources import Source, folder_for, free_output, source_of, write_all
-from stst.config import (
-    RunConfig,
-    build,
-    merged,
-    preset_method,
-    preset_names,
-    preset_text,
-    preset_tree,
-)
+from stst.config import RunConfig, build, merged, preset_tree
 from stst.config.command import command_words
 from stst.errors import InputError, StstError
 from stst.files import as_text
@@ -96,11 +83,10 @@ class MakerWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        # napari hands out a proxy that warns of what it wraps
-        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.viewer: Viewer = unwrapped(napari_viewer)
         self.queue = queue_of(self.viewer)
         self._trusted: set[str] = set()
-        self._output_suggested = ""
+        self._output = OutputRow()
         self._made: list[Image] = []
         self._place = FirstPlace(self.viewer, self, self.title, "right", _WIDTH)
         self.fields = fields_of(self.kind, self.elsewhere, offers=self.offers)
@@ -109,7 +95,7 @@ class MakerWidget(QWidget):
         self._add_clip_rows()
         self.add_rows(self._form)
         self._add_basic_rows()
-        self._add_output_row()
+        self._form.addRow("output", self._output)
         self._lay_out()
         self._follow_layers()
         self.set_tree(preset_tree(self.preset))
@@ -117,7 +103,7 @@ class MakerWidget(QWidget):
         if self.run.making is not None:
             # closed and opened again while something is made
             self.set_tree(self.run.making.order.config)
-            self._name_preset()
+            self._presets.show_nearest(build(self.tree(), self.kind))
 
     # --- what the methods differ in -------------------------------------------------------------
 
@@ -153,6 +139,11 @@ class MakerWidget(QWidget):
         super().showEvent(event)
         self._place.shown()
 
+    @property
+    def method(self) -> str:
+        """What configs call it."""
+        return str(self.kind.model_fields["method"].default)
+
     # --- the form -------------------------------------------------------------------------------
 
     def tree(self) -> Tree:
@@ -163,7 +154,7 @@ class MakerWidget(QWidget):
         InputError
             If a text that should be TOML is none.
         """
-        return {"method": self.kind.model_fields["method"].default, **read_fields(self.fields)}
+        return {"method": self.method, **read_fields(self.fields)}
 
     def set_tree(self, tree: Mapping[str, Any]) -> None:
         """Show a config; what it leaves out becomes as the config has it by itself."""
@@ -194,16 +185,7 @@ class MakerWidget(QWidget):
         self._rate.setPlaceholderText("e.g. 25 or 60000/1001")
         self._rate.setToolTip("The layer does not know its frame rate in Hz: say it here.")
         self._form.addRow("frame rate", self._rate)
-        self._presets = QComboBox()
-        method = self.kind.model_fields["method"].default
-        for name in preset_names():
-            if preset_method(name) == method:
-                self._presets.addItem(name)
-                words = preset_text(name).partition("\n")[0].removeprefix("# ")
-                place = self._presets.count() - 1
-                self._presets.setItemData(place, words, Qt.ItemDataRole.ToolTipRole)
-        self._presets.setCurrentText(self.preset)
-        self._presets.setToolTip("Choosing one sets everything below but clip, seed and output.")
+        self._presets = PresetBox(self.method, self.preset)
         self._presets.textActivated.connect(self.choose_preset)
         if self._presets.count() > 1:
             self._form.addRow("preset", self._presets)
@@ -212,20 +194,6 @@ class MakerWidget(QWidget):
         by_key = {field.key: field for field in self.fields}
         for key, label in self.basic.items():
             self._form.addRow(label, by_key[key].native)
-
-    def _add_output_row(self) -> None:
-        self._output = QLineEdit()
-        self._output.setToolTip(
-            "The master: X.mkv, X.npy, or X/ for PNG files. Beside it come a preview and X.json, "
-            "which says how it was made."
-        )
-        browse = QToolButton()
-        browse.setText("…")
-        browse.clicked.connect(self._browse)
-        row = QHBoxLayout()
-        row.addWidget(self._output)
-        row.addWidget(browse)
-        self._form.addRow("output", row)
 
     # --- layout ---------------------------------------------------------------------------------
 
@@ -249,9 +217,8 @@ class MakerWidget(QWidget):
         self.scroll.setMinimumWidth(inside.minimumSizeHint().width() + bar.sizeHint().width())
         self.make_button = QPushButton(self.verb)
         self.make_button.clicked.connect(self.make)
-        method = self.kind.model_fields["method"].default
         buttons = (self.make_button, self._more())
-        self.run = RunPanel(self.viewer, self.queue, method, buttons)
+        self.run = RunPanel(self.viewer, self.queue, self.method, buttons)
         self.queue.changed.connect(self._on_queue)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(self.scroll)
@@ -310,16 +277,14 @@ class MakerWidget(QWidget):
             known = False
         self._form.setRowVisible(self._rate, not known)
         self.clip_changed()
-        if self._output.text() == self._output_suggested:
+        if self._output.is_suggested:
             self.suggest_output()
 
     def suggest_output(self) -> None:
         """Name an output for the chosen clip."""
         layer = self._natural.currentData()
         if layer is not None or self.without:
-            self._output_suggested = self._free(layer)
-            self._output.setText(self._output_suggested)
-            self._output.setCursorPosition(len(self._output_suggested))
+            self._output.suggest(self._free(layer))
 
     def name(self, layer: Image | None) -> str:
         """Name what is made of a clip."""
@@ -328,14 +293,6 @@ class MakerWidget(QWidget):
     def _free(self, layer: Image | None) -> str:
         """Name an output that does not exist and nothing in the queue will make."""
         return str(free_output(folder_for(layer), self.name(layer), self.queue.outputs()))
-
-    def _browse(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Output", self._output.text(), "Lossless master (*.mkv *.npy *.npz)",
-            options=QFileDialog.Option.DontConfirmOverwrite,
-        )  # fmt: skip
-        if name:
-            self._output.setText(name)
 
     # --- making ---------------------------------------------------------------------------------
 
@@ -348,7 +305,7 @@ class MakerWidget(QWidget):
 
     def make(self) -> None:
         """Make what the form says, now or when the queue gets there."""
-        self._attempt(lambda: self._order(self.natural(), self._output.text().strip(), self._put))
+        self._attempt(lambda: self._order(self.natural(), self._output.text(), self._put))
 
     def make_selected(self) -> None:
         """Make the same of every clip that is selected in the list of layers."""
@@ -371,7 +328,7 @@ class MakerWidget(QWidget):
             clipboard.setText(shlex.join(words))
             show_info("Copied: " + shlex.join(words))
 
-        self._attempt(lambda: self._order(self.natural(), self._output.text().strip(), copy))
+        self._attempt(lambda: self._order(self.natural(), self._output.text(), copy))
 
     def save_config(self, path: str = "") -> None:
         """Write the config as TOML, for ``--config``.
@@ -390,7 +347,7 @@ class MakerWidget(QWidget):
             write_settings(Path(path), build(order.config, self.kind))
             show_info(f"Saved: {path}")
 
-        self._attempt(lambda: self._order(self.natural(), self._output.text().strip(), save))
+        self._attempt(lambda: self._order(self.natural(), self._output.text(), save))
 
     def load_config(self, path: str = "") -> None:
         """Fill the form from a config or a sidecar.
@@ -411,12 +368,14 @@ class MakerWidget(QWidget):
         tree = read_settings(path)
         if not all(self._trusts(model, path) for model in own_models(tree)):
             return
-        method, own = tree.get("method", "stst"), self.kind.model_fields["method"].default
-        if method != own:
-            raise InputError(f"{path}: it is for the method {method}, this widget makes {own}.")
+        method = tree.get("method", "stst")
+        if method != self.method:
+            raise InputError(
+                f"{path}: it is for the method {method}, this widget makes {self.method}."
+            )
         base = preset_tree(self._presets.currentText())
         self.set_tree(merged(base, tree))
-        self._name_preset()
+        self._presets.show_nearest(build(self.tree(), self.kind))
         self._choose_natural(natural_of(path))
         if self.without and path.suffix.lower() == ".json" and natural_of(path) is None:
             self._natural.setCurrentIndex(0)
@@ -432,12 +391,6 @@ class MakerWidget(QWidget):
             show_warning(f"The natural clip of the sidecar cannot be opened: {error}")
             return
         self._natural.setCurrentIndex(self._natural.findData(layer))
-
-    def _name_preset(self) -> None:
-        """Show the preset that the settings are nearest to, by the length of the command."""
-        config = build(self.tree(), self.kind)
-        names = [self._presets.itemText(one) for one in range(self._presets.count())]
-        self._presets.setCurrentText(nearest_preset(config, names))
 
     def _trusts(self, model: str, path: Path) -> bool:
         """Ask once about a model of the user's own that a file names."""

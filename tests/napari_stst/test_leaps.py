@@ -168,7 +168,7 @@ def test_all_frames_are_seen_while_they_are_made_and_closing_leaves_no_process(
     assert errors == []
 
 
-def test_classes_are_offered(widget, until, errors):
+def test_classes_are_offered(viewer, widget, until, errors):
     widget.ask_classes()
     until(lambda: widget._asking.ended)
     assert [widget.classes.itemText(one) for one in range(3)] == ["left", "right", "left and up"]
@@ -182,6 +182,11 @@ def test_classes_are_offered(widget, until, errors):
     widget.ask_classes()
     until(lambda: widget._asking.ended)
     assert "no attribute 'nothing'" in widget.run.status.text()
+    # what is asked while the widget goes has nobody to tell it to
+    widget.ask_classes()
+    viewer.window.remove_dock_widget(widget)
+    viewer.close()
+    assert widget._asking.ended
     assert errors == []
 
 

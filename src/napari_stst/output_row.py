@@ -1,0 +1,55 @@
+"""The row that says where a stimulus is written."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QWidget
+
+
+class OutputRow(QWidget):
+    """A line with the name of a master, and a button to browse.
+
+    A name is suggested until the user has written another one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._suggested = ""
+        self.line = QLineEdit()
+        self.line.setToolTip(
+            "The master: X.mkv, X.npy, or X/ for PNG files. Beside it come a preview and X.json, "
+            "which says how it was made."
+        )
+        browse = QToolButton()
+        browse.setText("…")
+        browse.clicked.connect(self._browse)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.line)
+        row.addWidget(browse)
+
+    def text(self) -> str:
+        """Give the name."""
+        return str(self.line.text()).strip()
+
+    def setText(self, text: str) -> None:
+        """Write a name of one's own."""
+        self.line.setText(text)
+
+    @property
+    def is_suggested(self) -> bool:
+        """Whether the user has left the suggestion as it is."""
+        return bool(self.line.text() == self._suggested)
+
+    def suggest(self, name: str) -> None:
+        """Write a name that may be replaced by the next suggestion."""
+        self._suggested = name
+        self.line.setText(name)
+        self.line.setCursorPosition(len(name))
+
+    def _browse(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Output", self.line.text(), "Lossless master (*.mkv *.npy *.npz)",
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )  # fmt: skip
+        if name:
+            self.line.setText(name)
