@@ -1,7 +1,8 @@
 """Drive the real viewer over a sample clip and keep pictures of its widgets.
 
 ``make screenshots`` runs this; the pictures go to ``docs/images``. On Linux without a screen it
-starts itself again under Xvfb. A metamer is made on the way, which takes a few minutes.
+starts itself again under Xvfb. A metamer is made on the way, and a small network is trained and
+inverted, which takes a few minutes. ``docs/screenshots.py metamers`` or ``inversion`` does a part.
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ def main() -> None:
     os.chdir(folder)
     IMAGES.mkdir(exist_ok=True)
     shutil.copy(ROOT / "sample_data" / "cat.mkv", folder)
+    parts = {"metamers": MetamersTour, "inversion": InversionTour}
     try:
-        Tour(folder).walk()
+        for name in sys.argv[1:] or parts:
+            parts[name](folder).walk()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -53,12 +56,56 @@ class Tour:
         self.viewer.window.resize(*SIZE)
 
     def walk(self) -> None:
+        self.visit()
+        self.viewer.close()
+        self.wait(0.5)
+
+    def visit(self) -> None:
+        raise NotImplementedError
+
+    # --- hands and eyes ---------------------------------------------------------------------------
+
+    def set(self, maker: Any, changes: Mapping[str, Any]) -> None:
+        from stst.config import merged
+
+        maker.set_tree(merged(maker.tree(), changes))
+
+    def choose_others(self, widget: Any, names: list[str]) -> None:
+        for clip in widget.choice.clips:
+            widget.choice.tick(clip, clip.name in names)
+
+    def mode(self, widget: Any, name: str) -> None:
+        widget.controls.choose(name)
+        self.wait(1.5)
+
+    def keep(self, name: str) -> None:
+        self.wait(0.3)
+        self.viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
+        print(f"{IMAGES / name}.png", flush=True)
+
+    def wait(self, seconds: float) -> None:
+        from qtpy.QtCore import QEventLoop, QTimer
+
+        loop = QEventLoop()
+        QTimer.singleShot(round(1000 * seconds), loop.quit)
+        loop.exec()
+
+    def until(self, happened: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not happened():
+            if time.monotonic() > end:
+                raise SystemExit("waited in vain")
+            self.wait(0.1)
+
+
+class MetamersTour(Tour):
+    """Stimuli are made of a clip, and compared with it."""
+
+    def visit(self) -> None:
         self.generate()
         self.scramble()
         self.compare()
         self.region()
-        self.viewer.close()
-        self.wait(0.5)
 
     def generate(self) -> None:
         viewer = self.viewer
@@ -98,7 +145,7 @@ class Tour:
         self.until(lambda: scrambler.queue.current is None)
         queue_dock.hide()
         self.dock.hide()
-        next(one for one in [scrambler.parentWidget()]).hide()
+        scrambler.parentWidget().hide()
         self.wait(0.5)
 
     def compare(self) -> None:
@@ -125,8 +172,7 @@ class Tour:
         from napari.layers import Shapes
 
         viewer = self.viewer
-        for dock in [self.compare_widget.parentWidget()]:
-            dock.hide()
+        self.compare_widget.parentWidget().hide()
         self.dock.show()
         viewer.canvas.grid.enabled = False
         for layer in viewer.layers:
@@ -142,39 +188,41 @@ class Tour:
         self.until(lambda: self.maker.run.making.state == "done")
         self.keep("viewer_region")
 
-    # --- hands and eyes ---------------------------------------------------------------------------
 
-    def set(self, maker: Any, changes: Mapping[str, Any]) -> None:
-        from stst.config import merged
+class InversionTour(Tour):
+    """A small network, which is trained here, is inverted with a clip as its stimulus."""
 
-        maker.set_tree(merged(maker.tree(), changes))
+    def visit(self) -> None:
+        viewer = self.viewer
+        self.train()
+        viewer.open(str(self.folder / "cat.mkv"), plugin=PLUGIN)
+        _, maker = viewer.window.add_plugin_dock_widget(PLUGIN, "Invert (LEAPS)")
+        maker._natural.setCurrentIndex(maker._natural.findText("cat"))
+        wanted = {
+            "model": "moving_shapes:inverted", "weights": "shapes.pth", "target": "bars right",
+            "size": "72x96", "length": 12, "iterations": 400, "flip": False, "verifier": "none",
+            "l2_weight": 0.0005, "device": "cpu",
+        }  # fmt: skip
+        self.set(maker, wanted)
+        maker.make()
+        making = maker.run.making
+        self.until(lambda: making.progress > 0.75)
+        self.keep("viewer_leaps")
+        self.until(lambda: making.state == "done")
+        viewer.theme = "light"
+        self.wait(2)
+        self.keep("viewer_leaps_light")
 
-    def choose_others(self, widget: Any, names: list[str]) -> None:
-        for clip in widget.choice.clips:
-            widget.choice.tick(clip, clip.name in names)
-
-    def mode(self, widget: Any, name: str) -> None:
-        widget.controls.choose(name)
-        self.wait(1.5)
-
-    def keep(self, name: str) -> None:
-        self.wait(0.3)
-        self.viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
-        print(f"{IMAGES / name}.png", flush=True)
-
-    def wait(self, seconds: float) -> None:
-        from qtpy.QtCore import QEventLoop, QTimer
-
-        loop = QEventLoop()
-        QTimer.singleShot(round(1000 * seconds), loop.quit)
-        loop.exec()
-
-    def until(self, happened: Callable[[], bool]) -> None:
-        end = time.monotonic() + PATIENCE
-        while not happened():
-            if time.monotonic() > end:
-                raise SystemExit("waited in vain")
-            self.wait(0.1)
+    def train(self) -> None:
+        """Train the network of the tests, in a process of its own: this one has no torch."""
+        tests = str(ROOT / "tests")
+        os.environ["PYTHONPATH"] = tests
+        code = (
+            "import torch, moving_shapes as m; "
+            "net = m.trained(m.inverted(), seed=1, steps=700, robust=0.08); "
+            "torch.save(net.state_dict(), 'shapes.pth')"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
 
 
 if __name__ == "__main__":
