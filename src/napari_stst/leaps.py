@@ -72,7 +72,7 @@ class LeapsWidget(MakerWidget):
     }
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        self._asking: Task | None = None
+        self._askings: list[Task] = []
         self._asked: tuple[str, str] | None = None
         super().__init__(napari_viewer)
         self.weights = WeightsRow(self.viewer, ())
@@ -82,7 +82,7 @@ class LeapsWidget(MakerWidget):
             self.field(key).changed.connect(self._show_model)
         self.classes.entered.connect(self.ask_classes)
         self.field("target").changed.connect(self._class_changed)
-        OnClose(main_window(self.viewer), self._close_asking)
+        OnClose(main_window(self.viewer), self._close_askings)
         self._line("input.frames").setPlaceholderText("all")
         self._show_model()
 
@@ -130,12 +130,13 @@ class LeapsWidget(MakerWidget):
         model, weights = self.field("model").read(), self.field("weights").read()
         if not model or not weights or (model, weights) == self._asked:
             return
-        self._close_asking()
+        self._forget_asking()
         self._asked = (model, weights)
         self.classes.set_hint("looking for the names …")
         # it may outlast this widget, not the window
-        self._asking = Task("classes", self.queue, model=model, weights=weights)
-        self._asking.message.connect(self._told_classes)
+        asking = Task("classes", self.queue, model=model, weights=weights)
+        asking.message.connect(self._told_classes)
+        self._askings.append(asking)
 
     def _told_classes(self, message: Message) -> None:
         hint = _CLASS
@@ -148,9 +149,15 @@ class LeapsWidget(MakerWidget):
             self.run.status.setText(message.text)
         self.classes.set_hint(hint)
 
-    def _close_asking(self) -> None:
-        if self._asking is not None:
-            self._asking.close()
+    def _forget_asking(self) -> None:
+        """Hear no more of another model's classes; waiting for its process would take too long."""
+        if self._askings and not self._askings[-1].ended and self._asked is not None:
+            self._askings[-1].message.disconnect(self._told_classes)
+        self._asked = None
+
+    def _close_askings(self) -> None:
+        for one in self._askings:
+            one.close()
 
     def _class_changed(self) -> None:
         if self._output.is_suggested:
@@ -167,7 +174,7 @@ class LeapsWidget(MakerWidget):
             words = f"{own}, the model's own" if own else "the model's own"
             self._line(key).setPlaceholderText(words)
         if self._asked is not None and self._asked != (model, values["weights"]):
-            self._asked = None
+            self._forget_asking()
             self.classes.offer(())
         self.classes.set_hint(_CLASS)
         # not validated: what is being written is no name of a model yet

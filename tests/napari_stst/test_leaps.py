@@ -9,6 +9,7 @@ import pytest
 from napari.layers import Image
 from qtpy.QtGui import QGuiApplication
 
+from napari_stst.background.messages import Result
 from napari_stst.forms import write_fields
 from napari_stst.layers import FrameArray, layer_of
 from napari_stst.leaps import LeapsWidget
@@ -160,7 +161,7 @@ def test_all_frames_are_seen_while_they_are_made_and_closing_leaves_no_process(
     until(lambda: making.progress > 0 and frames_of(making.layers[0]).std((1, 2, 3)).all())
     pid = making._task._process.processId()
     widget.ask_classes()
-    asking = widget._asking._process.processId()
+    asking = widget._askings[0]._process.processId()
     viewer.close()
     for one in (pid, asking):
         until(lambda one=one: not os.path.exists(f"/proc/{one}"))
@@ -170,23 +171,27 @@ def test_all_frames_are_seen_while_they_are_made_and_closing_leaves_no_process(
 
 def test_classes_are_offered(viewer, widget, until, errors):
     widget.ask_classes()
-    until(lambda: widget._asking.ended)
+    until(lambda: widget._askings[-1].ended)
     assert [widget.classes.itemText(one) for one in range(3)] == ["left", "right", "left and up"]
     # what was written stays
     assert widget.classes.text() == "right"
-    asked = widget._asking
     widget.ask_classes()
-    assert widget._asking is asked
+    assert len(widget._askings) == 1
+    # what another model would have answered comes too late
+    set_keys(widget, model="tiny_video:many")
+    widget.ask_classes()
+    late = widget._askings[-1]
     set_keys(widget, model="tiny_video:nothing")
+    late.message.emit(Result(["late"]))
     assert widget.classes.count() == 0
     widget.ask_classes()
-    until(lambda: widget._asking.ended)
+    until(lambda: widget._askings[-1].ended)
     assert "no attribute 'nothing'" in widget.run.status.text()
     # what is asked while the widget goes has nobody to tell it to
     widget.ask_classes()
     viewer.window.remove_dock_widget(widget)
     viewer.close()
-    assert widget._asking.ended
+    assert all(one.ended for one in widget._askings)
     assert errors == []
 
 
