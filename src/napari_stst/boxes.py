@@ -15,6 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_stst.theme import Colors
+
 
 def fill(box: QComboBox, choices: Sequence[tuple[str, Any]]) -> None:
     """Offer other choices in a box and keep what is chosen, if it is still there."""
@@ -53,6 +55,7 @@ class OfferBox(QComboBox):
         self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         narrow(self)
         self._opening = False
+        self._style = ""
         self.offer(words)
         self._line().installEventFilter(self)
 
@@ -69,9 +72,25 @@ class OfferBox(QComboBox):
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         self.setCompleter(completer)
+        self._dress()
         if self._opening and words and self._line().hasFocus():
             super().showPopup()
         self._opening = False
+
+    def set_colors(self, colors: Colors) -> None:
+        """Go with a theme: what fits is shown in a window of its own, which knows none."""
+        self._style = (
+            f"QListView {{ background: {colors.background}; color: {colors.text}; "
+            f"border: 1px solid {colors.lines}; }} "
+            f"QListView::item:selected {{ background: {colors.lines}; color: {colors.text}; }}"
+        )
+        self._dress()
+
+    def _dress(self) -> None:
+        completer = self.completer()
+        popup = completer.popup() if completer is not None else None
+        if popup is not None:
+            popup.setStyleSheet(self._style)
 
     def text(self) -> str:
         """Give what is written."""

@@ -11,13 +11,14 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from magicgui.widgets import CheckBox, ComboBox, LineEdit, TextEdit
 from pydantic import BaseModel
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QEvent, QObject, Signal
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QPushButton,
+    QScrollArea,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -359,6 +360,23 @@ def form_of(fields: Sequence[Field]) -> QWidget:
         else:
             form.addRow(field.label, field.native)
     return box
+
+
+class FormArea(QScrollArea):
+    """Scrolls a form up and down; it is never narrower than the form."""
+
+    def fit(self) -> None:
+        """Ask for the width that the form needs now."""
+        inside, bar = self.widget(), self.verticalScrollBar()
+        assert inside is not None
+        assert bar is not None
+        self.setMinimumWidth(inside.minimumSizeHint().width() + bar.sizeHint().width())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow a form that has changed."""
+        if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
+            self.fit()
+        return bool(super().eventFilter(watched, event))
 
 
 def _wrapped(

@@ -18,6 +18,7 @@ from napari_stst.closing import OnClose, main_window
 from napari_stst.forms import Field
 from napari_stst.layers import opened_layer
 from napari_stst.maker import MakerWidget
+from napari_stst.theme import colors_of
 from napari_stst.weights import WeightsRow
 from stst.config import LeapsConfig
 from stst.config.leaps import OPTIONAL_MODELS, VIDEO_MODELS
@@ -83,6 +84,8 @@ class LeapsWidget(MakerWidget):
         self.classes.entered.connect(self.ask_classes)
         self.field("target").changed.connect(self._class_changed)
         OnClose(main_window(self.viewer), self._close_askings)
+        self.viewer.events.theme.connect(self._on_theme)
+        self._on_theme()
         self._line("input.frames").setPlaceholderText("all")
         self._show_model()
 
@@ -101,6 +104,10 @@ class LeapsWidget(MakerWidget):
         box = self.field("target").native
         assert isinstance(box, OfferBox)
         return box
+
+    def _on_theme(self, event: object = None) -> None:
+        for box in self.findChildren(OfferBox):
+            box.set_colors(colors_of(self.viewer))
 
     def clip_changed(self) -> None:
         """Ask for frames of the stimulus where there is one."""

@@ -24,7 +24,6 @@ from qtpy.QtWidgets import (
     QMenu,
     QMessageBox,
     QPushButton,
-    QScrollArea,
     QSplitter,
     QToolButton,
     QVBoxLayout,
@@ -34,7 +33,7 @@ from superqt import QCollapsible
 
 from napari_stst.boxes import fill, narrow
 from napari_stst.docks import FirstPlace, unwrapped
-from napari_stst.forms import Tree, fields_of, form_of, read_fields, write_fields
+from napari_stst.forms import FormArea, Tree, fields_of, form_of, read_fields, write_fields
 from napari_stst.layers import file_of, is_clip, known_rate, opened_layer, rate_of
 from napari_stst.making import Making, Order
 from napari_stst.output_row import OutputRow
@@ -208,13 +207,11 @@ class MakerWidget(QWidget):
         for part in (*self.add_sections(), self.advanced):
             column.addWidget(part)
         column.addStretch()
-        self.scroll = QScrollArea()
+        self.scroll = FormArea()
         self.scroll.setWidget(inside)
         self.scroll.setWidgetResizable(True)
         self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        bar = self.scroll.verticalScrollBar()
-        assert bar is not None
-        self.scroll.setMinimumWidth(inside.minimumSizeHint().width() + bar.sizeHint().width())
+        self.scroll.fit()
         self.make_button = QPushButton(self.verb)
         self.make_button.clicked.connect(self.make)
         buttons = (self.make_button, self._more())
