@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from stst.models.activations import Activation, Multiscale, wide
+from stst.models.products import correlated
 
 
 def gram(activation: Activation, by_channels: bool = True) -> Tensor:
@@ -29,8 +30,8 @@ def gram(activation: Activation, by_channels: bool = True) -> Tensor:
     if isinstance(activation, Multiscale):
         product, positions = activation.gram(), activation.positions
     else:
-        flat = wide(activation).flatten(2)
-        product, positions = flat @ flat.mT, flat.shape[2]
+        product = correlated(wide(activation))
+        positions = activation.shape[2] * activation.shape[3]
     return product / (positions * (product.shape[1] if by_channels else 1))
 
 

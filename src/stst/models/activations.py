@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from stst.models.products import by_position, correlated
 
 #: Rows and columns.
 Window = tuple[slice, slice]
@@ -62,15 +64,17 @@ class Multiscale:
             (B, N, N) with N the sum of C_s; float32 or wider; not divided by anything.
         """
         maps = [wide(one) for one in self.maps]
-        size = maps[0].shape[-2:]
+        flat = [by_position(one) for one in maps]
+        sizes = [tuple(one.shape[-2:]) for one in maps]
         rows: list[list[Tensor]] = [[torch.empty(0)] * len(maps) for _ in maps]
         for s, fine in enumerate(maps):
-            for t in range(s, len(maps)):
-                carried = _carried(fine, maps[t].shape[-2:], size)
-                block = carried.flatten(2) @ maps[t].flatten(2).mT
-                rows[s][t] = block
-                if t > s:
-                    rows[t][s] = block.mT
+            first = s
+            if sizes[s] == sizes[0]:
+                rows[s][s] = correlated(fine)
+                first += 1
+            for t, carried in enumerate(_carried(fine, sizes[first:], sizes[0]), start=first):
+                rows[s][t] = carried.mT @ flat[t]
+                rows[t][s] = rows[s][t].mT
         return torch.cat([torch.cat(row, dim=2) for row in rows], dim=1)
 
     @property
@@ -108,14 +112,26 @@ def resized(images: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(images, size=tuple(size), mode="bilinear", align_corners=False)
 
 
-def _carried(maps: Tensor, to: Sequence[int], over: Sequence[int]) -> Tensor:
-    """Apply ``U_tᵀ U_s``: up from the maps' own grid to `over`, down by the adjoint to `to`."""
-    here = tuple(maps.shape[-2:])
-    if here == tuple(to) == tuple(over):
-        return maps
-    rows = _overlap(here[0], to[0], over[0], maps.dtype, maps.device)
-    columns = _overlap(here[1], to[1], over[1], maps.dtype, maps.device)
-    return rows @ (maps @ columns.mT)
+def _carried(
+    maps: Tensor, to: Sequence[tuple[int, ...]], over: tuple[int, ...]
+) -> Iterator[Tensor]:
+    """Apply ``U_tᵀ U_s``: up from the maps' own grid to `over`, down by the adjoint to each of `to`.
+
+    Yields
+    ------
+    Tensor
+        (B, positions, C).
+    """
+    if not to:
+        return
+    height, width = maps.shape[-2:]
+    rows = [_overlap(height, one[0], over[0], maps.dtype, maps.device) for one in to]
+    # all rows in one product
+    moved = torch.cat(rows) @ maps.permute(0, 2, 3, 1).flatten(2)
+    parts = torch.split(moved, [one[0] for one in to], dim=1)
+    for part, one in zip(parts, to, strict=True):
+        columns = _overlap(width, one[1], over[1], maps.dtype, maps.device)
+        yield (columns @ part.view(len(maps), one[0], width, -1)).flatten(1, 2)
 
 
 @lru_cache(maxsize=256)

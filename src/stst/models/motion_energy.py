@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from stst.models.activations import Multiscale
 from stst.models.msoe import blurred_half, contrast_normalized, gaussian_kernel, symmetric_pad
+from stst.models.products import channels_last, convolved
 
 SCALES = 5
 ORIENTATIONS = 12
@@ -52,7 +53,7 @@ class MotionEnergy(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("filters", by_phase(quadrature_filters()), persistent=False)
+        self.register_buffer("filters", quadrature_filters(), persistent=False)
         self.register_buffer("blur", gaussian_kernel(5, _BLUR_SIGMA)[None, None])
         angles = torch.arange(PHASES, dtype=torch.float64) * (2 * math.pi / PHASES)
         self.register_buffer("cosines", angles.cos().round(decimals=9).float())
@@ -97,7 +98,7 @@ class MotionEnergy(nn.Module):
         """Pool |previous + current·e^(−iφ)|² of (B, 2, h, w) frames over 5×5, stride 2."""
         batch, times, *size = grey.shape
         padded = symmetric_pad(grey.reshape(batch * times, 1, *size), _RADIUS)
-        responses = filtered_by_phase(padded, self.get_buffer("filters"), size)
+        responses = convolved(channels_last(padded), self.get_buffer("filters"))
         even, odd = responses.reshape(batch, times, 2, ORIENTATIONS, *size).unbind(2)
         power = (even.square() + odd.square()).sum(dim=1)
         together = 2 * (even[:, 0] * even[:, 1] + odd[:, 0] * odd[:, 1])
@@ -112,51 +113,6 @@ class MotionEnergy(nn.Module):
         energy: Tensor = power + cosines * together + sines * turned
         # rounding can leave a tiny negative number where two frames cancel exactly
         return energy.clamp_min(0).flatten(1, 2)
-
-
-def by_phase(filters: Tensor) -> Tensor:
-    """Rearrange filters of one input channel for `filtered_by_phase`.
-
-    Parameters
-    ----------
-    filters
-        (N, 1, k, k), k odd.
-
-    Returns
-    -------
-    Tensor
-        (4·N, 4, (k + 1)/2, (k + 1)/2).
-    """
-    moved = [
-        F.pad(filters, (column, 1 - column, row, 1 - row)) for row in (0, 1) for column in (0, 1)
-    ]
-    return F.pixel_unshuffle(torch.stack(moved, dim=1).flatten(0, 1), 2)
-
-
-def filtered_by_phase(images: Tensor, filters: Tensor, size: Sequence[int]) -> Tensor:
-    """Filter images of one channel: the result of a plain convolution, faster backwards.
-
-    The gradient of a convolution of a single channel uses a CPU badly. Here the 2×2 phases of the
-    pixels are four channels, on a grid of half the size.
-
-    Parameters
-    ----------
-    images
-        (B, 1, H + k − 1, W + k − 1).
-    filters
-        From `by_phase`.
-    size
-        Height H and width W of the result.
-
-    Returns
-    -------
-    Tensor
-        (B, N, H, W).
-    """
-    height, width = size
-    images = F.pad(images, (0, width % 2, 0, height % 2))
-    responses = F.pixel_shuffle(F.conv2d(F.pixel_unshuffle(images, 2), filters), 2)
-    return responses[..., :height, :width]
 
 
 def scales_of(side: int) -> int:

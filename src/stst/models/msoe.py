@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from stst.errors import InputError
 from stst.models.activations import Multiscale
+from stst.models.products import channels_last, convolved
 
 SCALES = 5
 _SHAPES = {
@@ -97,8 +98,8 @@ class MSOE(nn.Module):
         return scales
 
     def _energy(self, pairs: Tensor) -> Tensor:
-        values = symmetric_pad(pairs, 5)
-        values = F.conv2d(values, self.get_buffer("conv1_weight"), self.get_buffer("conv1_bias"))
+        values = channels_last(symmetric_pad(pairs, 5))
+        values = convolved(values, self.get_buffer("conv1_weight"), self.get_buffer("conv1_bias"))
         values = F.max_pool2d(values.square(), 5, stride=1, padding=2)
         values = F.conv2d(values, self.get_buffer("conv2_weight"), self.get_buffer("conv2_bias"))
         return l1_normalized(values)

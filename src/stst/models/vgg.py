@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stst.errors import InputError
+from stst.models.products import channels_last
 
 Convention = Literal["keras", "torchvision"]
 
@@ -104,7 +105,7 @@ class VGG19(nn.Module):
         self.require(layers)
         wanted = set(layers)
         found: dict[str, Tensor] = {}
-        values = self.preprocessed(frames)
+        values = channels_last(self.preprocessed(frames))
         block = "1"
         for name in self.layers:
             if len(found) == len(wanted):
@@ -112,7 +113,7 @@ class VGG19(nn.Module):
             if name[4] != block:
                 values = F.max_pool2d(values, 2)
                 block = name[4]
-            values = F.relu(self.convolutions[name](values))
+            values = F.relu(self.convolutions[name](values), inplace=True)
             if name in wanted:
                 found[name] = values
         return found
@@ -131,6 +132,6 @@ def _convolution(name: str, channels: int, width: int, tensors: Mapping[str, Ten
     # on no device: the random initialisation would be thrown away, and takes seconds
     with torch.device("meta"):
         layer = nn.Conv2d(channels, width, 3, padding=1)
-    layer.weight = nn.Parameter(weight.float(), requires_grad=False)
+    layer.weight = nn.Parameter(channels_last(weight.float()), requires_grad=False)
     layer.bias = nn.Parameter(bias.float(), requires_grad=False)
     return layer

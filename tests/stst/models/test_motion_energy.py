@@ -10,9 +10,6 @@ from stst.models.motion_energy import (
     ORIENTATIONS,
     WAVELENGTH,
     MotionEnergy,
-    by_phase,
-    filtered_by_phase,
-    quadrature_filters,
     scales_of,
 )
 from stst.models.stream import validate_stream
@@ -132,11 +129,3 @@ def test_two_instances_are_the_same(energy):
     pairs = zip(energy.energies(frames), MotionEnergy().energies(frames), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
     assert not list(energy.parameters())
-
-
-@pytest.mark.parametrize("size", [(9, 9), (20, 31), (13, 8)])
-def test_filtering_by_phase_is_a_convolution(size):
-    images = noise(2, 1, size[0] + 8, size[1] + 8)
-    plain = torch.nn.functional.conv2d(images, quadrature_filters())
-    found = filtered_by_phase(images, by_phase(quadrature_filters()), size)
-    torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
