@@ -1,7 +1,7 @@
-"""Clips of moving shapes, and a small network that tells their classes.
+"""Clips of moving shapes, and small networks that tell their classes.
 
-A class is a direction of motion and a shape. The network is named ``moving_shapes:inverted``, with
-weights from `trained`.
+A class is a direction of motion and a shape. The networks are named ``moving_shapes:inverted`` and
+``moving_shapes:judge``, with weights from `trained`.
 """
 
 from __future__ import annotations
@@ -15,42 +15,45 @@ from torch import Tensor, nn
 FRAMES, SIDE = 8, 32
 #: Direction of motion in radians, 0 to the right and π/2 down.
 DIRECTIONS = {"right": 0.0, "down": math.pi / 2, "left": math.pi, "up": -math.pi / 2}
-SHAPES = ("disc", "cross")
+SHAPES = ("discs", "bars")
 CATEGORIES = tuple(f"{shape} {way}" for shape in SHAPES for way in DIRECTIONS)
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 
 def clips(labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw (N, 3, T, H, W) in [0, 1]: two shapes of a kind that move one way and wrap around."""
+    """Draw (N, 3, T, H, W) in [0, 1]: discs, or bars across the way, that move and wrap around."""
 
     def drawn(*size: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         return low + (high - low) * torch.rand(*size, generator=generator)
 
-    count, each = len(labels), 2
+    count, each = len(labels), 3
     angles = torch.tensor(list(DIRECTIONS.values()))[labels % len(DIRECTIONS)]
     speed = drawn(count, low=1.5, high=2.5)
     time = torch.arange(FRAMES)
     grid = torch.arange(SIDE)
-    masks = []
+    offsets = []
     for axis, part in ((grid, angles.sin()), (grid, angles.cos())):
         start = drawn(count, each, 1, low=0, high=SIDE)
         centre = start + (speed * part)[:, None, None] * time
         offset = (axis - centre[..., None] + SIDE / 2) % SIDE - SIDE / 2
-        masks.append(offset.abs())
-    down, across = masks[0][..., :, None], masks[1][..., None, :]
-    size = drawn(count, each, low=4.5, high=6)[..., None, None, None]
-    disc = size - (down.square() + across.square()).sqrt()
-    cross = torch.minimum(size + 2 - torch.maximum(down, across), 1.5 - torch.minimum(down, across))
-    is_disc = (labels < len(DIRECTIONS))[:, None, None, None, None]
-    inside = torch.where(is_disc, disc, cross).clamp(-0.5, 0.5) + 0.5
+        offsets.append(offset)
+    down, across = offsets[0][..., :, None], offsets[1][..., None, :]
+    size = drawn(count, each, low=4, high=6)[..., None, None, None]
+    disc = (size - (down.square() + across.square()).sqrt()).clamp(-0.5, 0.5) + 0.5
+    disc = disc.amax(1)
+    # two or three bars across the way, of the same phase in all rows
+    along = torch.where(angles.sin().abs()[:, None, None, None] > 0.5, down[:, 0], across[:, 0])
+    number = torch.randint(2, 4, (count,), generator=generator)[:, None, None, None]
+    bars = ((2 * math.pi * number * along / SIDE).cos() * 2.5).clamp(-0.5, 0.5) + 0.5
+    bars = bars.expand(-1, -1, SIDE, SIDE)
+    is_disc = (labels < len(DIRECTIONS))[:, None, None, None]
+    mask = torch.where(is_disc, disc, bars)[:, None]
     dark = drawn(count, 1, 1, 1, 1) < 0.5
     background = drawn(count, 3, 1, 1, 1, high=0.35)
-    picture = torch.where(dark, background, 1 - background).expand(-1, -1, FRAMES, SIDE, SIDE)
-    for index in range(each):
-        color = drawn(count, 3, 1, 1, 1, high=0.35)
-        color = torch.where(dark, 1 - color, color)
-        mask = inside[:, index, None]
-        picture = picture * (1 - mask) + color * mask
+    color = drawn(count, 3, 1, 1, 1, high=0.35)
+    background = torch.where(dark, background, 1 - background)
+    color = torch.where(dark, 1 - color, color)
+    picture = background * (1 - mask) + color * mask
     noise = drawn(count, 1, 1, 1, 1, high=0.1) * torch.randn(picture.shape, generator=generator)
     return (picture + noise).clamp(0, 1)
 
@@ -65,9 +68,6 @@ class _Network(nn.Sequential):
     categories = CATEGORIES
     mean, std = MEAN, STD
     clip_length, frame_size, frame_rate = FRAMES, (SIDE, SIDE), 25
-
-    def __init__(self, *layers: nn.Module) -> None:
-        super().__init__(*layers)
 
 
 def _block(inside: int, outside: int, kernel: int, stride: tuple[int, int, int]) -> list[nn.Module]:
@@ -88,6 +88,11 @@ def inverted() -> nn.Module:
     )
 
 
+def judge() -> nn.Module:
+    """Wider kernels, fewer layers, and time is halved at once."""
+    return _Network(*_block(3, 12, 5, (2, 2, 2)), *_block(12, 32, 3, (1, 2, 2)), *_head(32))
+
+
 def attacked(
     module: nn.Module, shown: Tensor, labels: Tensor, size: float, generator: torch.Generator
 ) -> Tensor:
@@ -103,8 +108,20 @@ def attacked(
     return (shown + change).clamp(0, 1)
 
 
-def trained(module: nn.Module, seed: int, steps: int, robust: float = 0.02) -> nn.Module:
-    """Train on clips drawn from a seed, with AdamW and one cycle of the learning rate."""
+def trained(module: nn.Module, seed: int, steps: int, robust: float) -> nn.Module:
+    """Train on clips drawn from a seed, with AdamW and one cycle of the learning rate.
+
+    Parameters
+    ----------
+    module
+        Trained in place, from new random weights.
+    seed
+        Of the weights and of the clips.
+    steps
+        Of 32 clips each.
+    robust
+        How far every clip is `attacked`.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
