@@ -121,16 +121,20 @@ class OptimizerConfig(_Frozen):
     ----------
     name
         ``"gradient_descent"``: the paper's, the gradient divided by its standard deviation.
-        ``"adam"``: Kingma & Ba (2015).
+        ``"adam"``: Kingma & Ba (2015). ``"lbfgs"``: Nocedal (1980), with steps whose root mean
+        square is the learning rate at most; it needs the fewest steps.
     schedule
         ``"constant"`` or ``"cosine"`` (down to a tenth of the learning rate within an octave).
     betas
         Decay rates of Adam's two moments.
+    history
+        How many earlier steps L-BFGS remembers.
     """
 
-    name: Literal["gradient_descent", "adam"] = "gradient_descent"
+    name: Literal["gradient_descent", "adam", "lbfgs"] = "gradient_descent"
     schedule: Literal["constant", "cosine"] = "constant"
     betas: tuple[Share, Share] = (0.9, 0.999)
+    history: Annotated[int, Field(ge=1, le=100)] = 10
 
 
 class StreamOverride(_Frozen):

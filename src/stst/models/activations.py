@@ -115,7 +115,7 @@ def resized(images: Tensor, size: Sequence[int]) -> Tensor:
 def _carried(
     maps: Tensor, to: Sequence[tuple[int, ...]], over: tuple[int, ...]
 ) -> Iterator[Tensor]:
-    """Apply ``U_tᵀ U_s``: up from the maps' own grid to `over`, down by the adjoint to each of `to`.
+    """Apply ``U_tᵀ U_s``: up from the maps' grid to `over`, down by the adjoint to each of `to`.
 
     Yields
     ------

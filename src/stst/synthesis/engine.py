@@ -32,8 +32,8 @@ class Objective(Protocol):
 class Rule(Protocol):
     """How a gradient becomes a step."""
 
-    def step(self, gradient: Tensor) -> Tensor:
-        """Give the step for a gradient, to be multiplied by the learning rate and subtracted."""
+    def step(self, images: Tensor, gradient: Tensor, rate: float) -> Tensor:
+        """Give what is to be subtracted from images for their gradient, at a learning rate."""
         ...
 
 
@@ -53,13 +53,13 @@ class GradientDescent:
         self.axes = (2, 3) if per_channel else (1, 2, 3)
         self.inside = inside
 
-    def step(self, gradient: Tensor) -> Tensor:
+    def step(self, images: Tensor, gradient: Tensor, rate: float) -> Tensor:
         """Divide by the population standard deviation + 1e-8."""
         if self.inside is None:
             deviation = gradient.std(dim=self.axes, keepdim=True, correction=0)
         else:
             deviation = self._inside_deviation(gradient, self.inside.expand_as(gradient))
-        return gradient / (deviation + 1e-8)
+        return gradient * (rate / (deviation + 1e-8))
 
     def _inside_deviation(self, gradient: Tensor, inside: Tensor) -> Tensor:
         count = inside.sum(dim=self.axes, keepdim=True)
@@ -79,7 +79,7 @@ class Adam:
         self.second: Tensor | None = None
         self.count = 0
 
-    def step(self, gradient: Tensor) -> Tensor:
+    def step(self, images: Tensor, gradient: Tensor, rate: float) -> Tensor:
         """Update the moments and give their ratio."""
         if self.first is None or self.second is None:
             self.first, self.second = torch.zeros_like(gradient), torch.zeros_like(gradient)
@@ -88,12 +88,75 @@ class Adam:
         self.first.lerp_(gradient, 1 - beta1)
         self.second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         root = (self.second / (1 - beta2**self.count)).sqrt_().add_(1e-8)
-        return (self.first / (1 - beta1**self.count)).div_(root)
+        return (self.first * (rate / (1 - beta1**self.count))).div_(root)
+
+
+class LimitedMemory:
+    """L-BFGS (Nocedal 1980) without a search along the line: a step is no longer than a radius.
+
+    The learning rate is the radius: the root mean square of a sample's step, in units of the
+    images. The first step has that length and goes down the gradient. Every sample has its own
+    history; a pair without positive curvature leaves it as it is.
+
+    Parameters
+    ----------
+    history
+        How many earlier steps are remembered.
+    """
+
+    def __init__(self, history: int) -> None:
+        self.history = history
+        self._last: tuple[Tensor, Tensor] | None = None
+        # moves, changes of the gradient, and 1 / (their product), 0 where there is no curvature
+        self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._scale: Tensor | None = None
+
+    def step(self, images: Tensor, gradient: Tensor, rate: float) -> Tensor:
+        """Learn from the step before, and give the next one."""
+        if self._last is not None:
+            self._learn(images - self._last[0], gradient - self._last[1])
+        self._last = images.clone(), gradient
+        step = self._direction(gradient)
+        length = _dot(step, step).div_(step[0].numel()).sqrt_()
+        factor = rate / length.clamp_min(1e-30)
+        # before anything was learned the gradient says where to, not how far
+        return step * (factor if self._scale is None else factor.clamp_max(1))
+
+    def _learn(self, move: Tensor, change: Tensor) -> None:
+        product, size = _dot(move, change), _dot(change, change)
+        good = product > 1e-10 * size
+        share = torch.where(good, 1 / product.where(good, torch.ones_like(product)), 0)
+        self._pairs = [*self._pairs, (move, change, share)][-self.history :]
+        found = product / size.clamp_min(1e-30)
+        before = torch.ones_like(found) if self._scale is None else self._scale
+        self._scale = torch.where(good, found, before)
+
+    def _direction(self, gradient: Tensor) -> Tensor:
+        """Multiply the gradient by the inverse of the Hessian, as far as it is known."""
+        out, taken = gradient.clone(), []
+        for move, change, share in reversed(self._pairs):
+            part = share * _dot(move, out)
+            out -= part * change
+            taken.append(part)
+        if self._scale is not None:
+            out *= self._scale
+        for (move, change, share), part in zip(self._pairs, reversed(taken), strict=True):
+            out += (part - share * _dot(change, out)) * move
+        return out
+
+
+def _dot(one: Tensor, other: Tensor) -> Tensor:
+    """Multiply and sum per sample; (B, 1, ...)."""
+    return (one * other).sum(dim=tuple(range(1, one.ndim)), keepdim=True)
 
 
 def make_rule(config: OptimizerConfig, per_channel: bool, inside: Tensor | None = None) -> Rule:
     """Build a fresh rule; its memory lasts for one octave."""
-    return Adam(config.betas) if config.name == "adam" else GradientDescent(per_channel, inside)
+    if config.name == "adam":
+        return Adam(config.betas)
+    if config.name == "lbfgs":
+        return LimitedMemory(config.history)
+    return GradientDescent(per_channel, inside)
 
 
 def minimized(
@@ -152,7 +215,7 @@ def minimized(
         if schedule == "cosine":
             turn = math.pi * iteration / max(iterations - 1, 1)
             rate *= 0.1 + 0.9 * (1 + math.cos(turn)) / 2
-        images.sub_(rule.step(gradient), alpha=rate)
+        images.sub_(rule.step(images, gradient, rate))
         images.clamp_(low, high)  # type: ignore[arg-type]  # numbers, or tensors
         if iteration % every == 0 or iteration == iterations - 1:
             _check_finite(objective.terms, losses, gradient, images, iteration)

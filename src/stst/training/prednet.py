@@ -154,7 +154,7 @@ class Trainer:
         gradients = torch.autograd.grad(loss, list(parameters.values()))
         with torch.no_grad():
             for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
-                parameter.sub_(rate * self._rules[name].step(gradient))
+                parameter.sub_(self._rules[name].step(parameter, gradient, rate))
         self.done += 1
         return value
 

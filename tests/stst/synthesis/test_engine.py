@@ -7,7 +7,7 @@ import torch
 
 from stst.config import OptimizerConfig
 from stst.errors import DivergedError
-from stst.synthesis.engine import Adam, GradientDescent, make_rule, minimized
+from stst.synthesis.engine import Adam, GradientDescent, LimitedMemory, make_rule, minimized
 
 
 class Distance:
@@ -23,7 +23,7 @@ class Distance:
         return torch.stack([loss, 2 * loss], dim=1)
 
 
-@pytest.mark.parametrize("name", ["gradient_descent", "adam"])
+@pytest.mark.parametrize("name", ["gradient_descent", "adam", "lbfgs"])
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_it_reaches_a_minimum(name, schedule):
     generator = torch.Generator().manual_seed(0)
@@ -60,9 +60,88 @@ def test_adam_agrees_with_torch():
 @pytest.mark.parametrize(("per_channel", "axes"), [(True, (2, 3)), (False, (1, 2, 3))])
 def test_gradient_descent_divides_by_the_deviation(per_channel, axes):
     gradient = torch.randn(2, 3, 6, 7) * torch.tensor([1.0, 50.0])[:, None, None, None]
-    step = GradientDescent(per_channel).step(gradient)
+    step = GradientDescent(per_channel).step(gradient, gradient, 1.0)
     deviation = step.std(dim=axes, correction=0)
     torch.testing.assert_close(deviation, torch.ones_like(deviation))
+
+
+class TestLimitedMemory:
+    """Against BFGS with a whole matrix, on a curved valley of 12 pixels."""
+
+    generator = torch.Generator().manual_seed(3)
+    root = torch.randn(12, 12, generator=generator, dtype=torch.float64)
+    hessian = root @ root.T + 0.1 * torch.eye(12, dtype=torch.float64)
+
+    def gradient(self, images):
+        return (images.flatten(1) @ self.hessian).view_as(images)
+
+    def start(self, samples=1):
+        return torch.randn(samples, 3, 2, 2, generator=self.generator, dtype=torch.float64)
+
+    def test_steps_are_those_of_bfgs(self):
+        images, rule = self.start(), LimitedMemory(history=50)
+        inverse, before = None, None
+        pairs = []
+        for _ in range(6):
+            gradient = self.gradient(images)
+            flat, slope = images.flatten(), gradient.flatten()
+            if before is not None:
+                pairs.append((flat - before[0], slope - before[1]))
+                move, change = pairs[-1]
+                inverse = torch.eye(12, dtype=torch.float64) * (move @ change) / (change @ change)
+                for s, y in pairs:
+                    turn = torch.eye(12, dtype=torch.float64) - torch.outer(s, y) / (s @ y)
+                    inverse = turn @ inverse @ turn.T + torch.outer(s, s) / (s @ y)
+            before = flat.clone(), slope.clone()
+            # a radius that only the first step feels
+            rate = 0.01 if inverse is None else 1e6
+            step = rule.step(images, gradient, rate)
+            if inverse is not None:
+                torch.testing.assert_close(step.flatten(), inverse @ slope)
+            images = images - step
+
+    def test_a_step_is_no_longer_than_the_radius(self):
+        images, rule = self.start(2), LimitedMemory(10)
+        for count in range(8):
+            step = rule.step(images, self.gradient(images), 0.03)
+            length = step.square().mean(dim=(1, 2, 3)).sqrt()
+            assert (length <= 0.03 * (1 + 1e-9)).all()
+            if count == 0:
+                torch.testing.assert_close(length, torch.full_like(length, 0.03))
+            images = images - step
+
+    def test_samples_do_not_depend_on_each_other(self):
+        images = self.start(2)
+        alone, rules = [images[:1].clone(), images[1:].clone()], [LimitedMemory(4) for _ in "ab"]
+        both = LimitedMemory(4)
+        for _ in range(9):
+            images = images - both.step(images, self.gradient(images), 0.2)
+            alone = [
+                one - rule.step(one, self.gradient(one), 0.2)
+                for one, rule in zip(alone, rules, strict=True)
+            ]
+        torch.testing.assert_close(images, torch.cat(alone))
+
+    def test_what_does_not_move_or_bends_downwards_teaches_nothing(self):
+        rule, images = LimitedMemory(4), self.start(2)
+        still, down = images[:1], images[1:]
+        for _ in range(3):
+            gradient = torch.cat([torch.ones_like(still), -down])
+            step = rule.step(torch.cat([still, down]), gradient, 0.5)
+            # without curvature the whole radius is used, down the gradient
+            torch.testing.assert_close(step[0], torch.full_like(step[0], 0.5))
+            torch.testing.assert_close(step[1], -0.5 * down[0] / down.square().mean().sqrt())
+            down = down - step[1:]
+
+    def test_fewer_steps_than_adam(self):
+        left = {}
+        for name, rate in (("lbfgs", 1.0), ("adam", 0.1)):
+            images = torch.ones(1, 3, 2, 2, dtype=torch.float64)
+            rule = make_rule(OptimizerConfig(name=name), True)
+            for _ in range(40):
+                images = images - rule.step(images, self.gradient(images), rate)
+            left[name] = float((images * self.gradient(images)).sum())
+        assert left["lbfgs"] < 1e-3 * left["adam"]
 
 
 def test_pixels_stay_in_range():
@@ -79,8 +158,8 @@ def test_cosine_ends_at_a_tenth():
     rates = []
 
     class Unit:
-        def step(self, gradient):
-            return torch.ones_like(gradient)
+        def step(self, images, gradient, rate):
+            return torch.full_like(images, rate)
 
     images = torch.full((1, 1, 1, 1), 1.0)
     before = 1.0

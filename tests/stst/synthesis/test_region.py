@@ -148,7 +148,8 @@ class TestStatistics:
         )
         for per_channel in (True, False):
             steps = [
-                GradientDescent(per_channel, inside).step(one) for inside in (None, ones.bool())
+                GradientDescent(per_channel, inside).step(one, one, 1.0)
+                for inside in (None, ones.bool())
             ]
             torch.testing.assert_close(*steps)
         pictures = rand(1, 3, 50, 60)
@@ -181,7 +182,7 @@ class TestOctave:
         inside = torch.from_numpy(disc())[None, None]
         gradient = rand(2, 3, *SIZE) * inside
         for per_channel in (True, False):
-            step = GradientDescent(per_channel, inside).step(gradient)
+            step = GradientDescent(per_channel, inside).step(gradient, gradient, 1.0)
             for sample in range(2):
                 values = gradient[sample][:, inside[0, 0]].numpy()
                 deviation = values.std(axis=1, keepdims=True) if per_channel else values.std()
@@ -193,7 +194,8 @@ class TestOctave:
     def test_a_single_pixel_takes_a_step_of_its_own_size(self):
         inside = torch.zeros(1, 1, *SIZE, dtype=torch.bool)
         inside[0, 0, 4, 5] = True
-        step = GradientDescent(True, inside).step(rand(1, 3, *SIZE) * inside)
+        gradient = rand(1, 3, *SIZE) * inside
+        step = GradientDescent(True, inside).step(gradient, gradient, 1.0)
         torch.testing.assert_close(step[0, :, 4, 5], torch.ones(3))
 
     @pytest.mark.parametrize("name", ["gradient_descent", "adam"])
