@@ -82,6 +82,12 @@ class Pair:
         """Name the natural clip and what was done to it, as tables do."""
         return f"{self.natural.path} {self.alignment}".strip()
 
+    @property
+    def role(self) -> str:
+        """Say what the natural clip was to the other: ``"natural"``, or ``"stimulus"`` to LEAPS."""
+        method = self.sidecar.get("method") if self.sidecar else None
+        return "stimulus" if method == "leaps" else "natural"
+
 
 class NaturalClip:
     """A natural clip that others are compared with.

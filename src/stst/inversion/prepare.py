@@ -152,10 +152,7 @@ def _rate(config: LeapsConfig, model: VideoModel, stimulus: Clip | None) -> Frac
 
 def _verifier(config: LeapsConfig, model: VideoModel) -> VideoModel | None:
     """Load the verifier; none where its term has no weight."""
-    name = config.verifier
-    if name == "auto":
-        own = ":" in config.model or config.weights == "none"
-        name = "none" if own else "r3d_18" if config.model == "mc3_18" else "mc3_18"
+    name = config.verifier_name
     if name == "none" or config.diversity_weight == 0:
         return None
     weights = config.verifier_weights
@@ -164,9 +161,8 @@ def _verifier(config: LeapsConfig, model: VideoModel) -> VideoModel | None:
             f"--verifier {name}: is the very model that is inverted, and cannot verify itself. "
             "Take another one, or --verifier none."
         )
-    verifier = load_video_model(name, weights, None, "--verifier")
     # it sees the same pixels as the model, in its own normalisation
-    return verifier
+    return load_video_model(name, weights, None, "--verifier")
 
 
 def _verified(

@@ -16,7 +16,7 @@ from stst.video import LazyVideo, sidecar_of, sidecar_path
 
 #: Of a sidecar's ``method``.
 METHODS = {"stst": "STST", "stps": "STPS", "leaps": "LEAPS"}
-NATURAL = "natural"
+_ROLES = ("natural", "stimulus")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def open_clips(
         _check_aligned(pairs[0], pair)
     first = pairs[0]
     reference = Clip(
-        NATURAL, as_text(first.reference), first.natural, clip.sha256, sidecar_of(clip.path)
+        first.role, as_text(first.reference), first.natural, clip.sha256, sidecar_of(clip.path)
     )
     labels = labels_of([(pair.other.path, pair.sidecar) for pair in pairs])
     return reference, *(
@@ -127,7 +127,7 @@ def labels_of(clips: Sequence[tuple[Path, Mapping[str, Any] | None]]) -> list[st
     labels = [_label(path, sidecar, 0) for path, sidecar in clips]
     deepest = max((len(path.absolute().parts) for path, _ in clips), default=0)
     for depth in range(1, deepest + 1):
-        found = Counter([*labels, NATURAL])
+        found = Counter([*labels, *_ROLES])
         labels = [
             _label(path, sidecar, depth) if found[label] > 1 else label
             for label, (path, sidecar) in zip(labels, clips, strict=True)

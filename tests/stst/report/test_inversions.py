@@ -44,6 +44,7 @@ class TestInversion:
         shown = report("out.stimulus.mkv", "out.mkv")
         assert "out.stimulus.mkv is the stimulus as the model saw it" in shown.stderr
         page = (here / "page" / "index.html").read_text()
+        assert "</span>stimulus" in page
         first = made["per_frame"][0]
         for said in ("tiny_video:clips", "tiny_video:verifier", f"{first['probability']:#.3g}",
                      f"{first['verifier_probability']:#.3g}", "of 5"):  # fmt: skip
