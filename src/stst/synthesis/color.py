@@ -76,10 +76,10 @@ def color_transfer(pictures: Tensor, references: Tensor, inside: Tensor | None =
     """
     # Apple's GPUs have no float64; the arithmetic is small enough for the CPU
     device = torch.device("cpu") if pictures.device.type == "mps" else pictures.device
-    exact = pictures.to(device=device, dtype=torch.float64)
+    exact = pictures.to(device=device, dtype=torch.float64).contiguous()
     wanted = references.to(device=device, dtype=torch.float64)
     if inside is None:
-        made = regrain(exact, distribution_transfer(exact, wanted))
+        made = _regrained(exact, distribution_transfer(exact, wanted), 0, None).clamp_(0, 1)
         return made.to(device=pictures.device, dtype=pictures.dtype)
     here = inside.to(device)
     places = here[0, 0]
@@ -106,15 +106,15 @@ def distribution_transfer(pictures: Tensor, references: Tensor) -> Tensor:
     Tensor
         (B, 3, H, W), clipped to [0, 1] after the last rotation.
     """
-    values, wanted = pictures.flatten(2).clone(), references.flatten(2)
-    here, there = torch.empty_like(values), torch.empty_like(wanted)
-    matching = _Matching(here, there)
+    values = pictures.flatten(2).clone(memory_format=torch.contiguous_format)
+    wanted = references.flatten(2)
+    here, matching = torch.empty_like(values), _Matching(values, wanted)
     for rows in ROTATIONS:
         rotation = torch.tensor(rows, dtype=values.dtype, device=values.device)
         torch.matmul(rotation, values, out=here)
-        torch.matmul(rotation, wanted, out=there)
+        there = torch.matmul(rotation, wanted, out=matching.spare(wanted))
         values.baddbmm_(rotation.mT.expand(len(values), -1, -1), matching.change(here, there))
-    return values.clamp_(0, 1).view_as(pictures)
+    return values.clamp_(0, 1).view(pictures.shape)
 
 
 def match_distribution(values: Tensor, reference: Tensor) -> Tensor:
@@ -142,44 +142,55 @@ class _Matching:
     """
 
     def __init__(self, values: Tensor, reference: Tensor) -> None:
-        self.out, self.place = torch.empty_like(values), torch.empty_like(values)
-        self.there = values.new_empty(*values.shape[:-1], reference.shape[-1])
+        size = values[..., 0].numel() * max(values.shape[-1], reference.shape[-1])
+        self._memory = values.new_empty(2, size)
         # half the size of int64, and counted and looked up twice as fast
-        self.bins = torch.empty_like(values, dtype=torch.int32)
-        self.bins_there = torch.empty_like(self.there, dtype=torch.int32)
+        self._bins = values.new_empty(size, dtype=torch.int32)
+
+    def spare(self, like: Tensor) -> Tensor:
+        """Give memory where a reference may lie."""
+        return self._memory[0, : like.numel()].view_as(like)
 
     def change(self, values: Tensor, reference: Tensor) -> Tensor:
-        """Give what has to be added to the values; valid until the next call."""
+        """Give what has to be added to the values; both it and `spare` are valid for one call."""
         low = torch.minimum(values.amin(-1), reference.amin(-1))[..., None] - MARGIN
         high = torch.maximum(values.amax(-1), reference.amax(-1))[..., None] + MARGIN
         per_bin = BINS / (high - low)
         # the bins of the rows are counted on, so that one table holds those of all
         first = BINS * torch.arange(low.numel(), device=low.device).view_as(low) - per_bin * low
-        for one, place, bins in (
-            (reference, self.there, self.bins_there),
-            (values, self.place, self.bins),
-        ):
-            torch.mul(one, per_bin, out=place).add_(first)
-            bins.copy_(place).clamp_(0, BINS * low.numel() - 1)
+
+        def binned(rows: Tensor, memory: Tensor) -> Tensor:
+            count = low.numel() * rows.shape[-1]
+            place = memory[:count].view(*low.shape[:-1], rows.shape[-1])
+            torch.mul(rows, per_bin, out=place).add_(first)
+            bins = self._bins[:count].copy_(memory[:count])
+            return bins.clamp_(0, BINS * low.numel() - 1)
+
+        want = _cumulative(binned(reference, self._memory[1]), low)
+        bins = binned(values, self._memory[1])
+        have = _cumulative(bins, low)
         low, high, per_bin = low.view(-1, 1), high.view(-1, 1), per_bin.view(-1, 1)
-        have, want = _cumulative(self.bins, len(low)), _cumulative(self.bins_there, len(low))
         edges = low + torch.arange(BINS, dtype=low.dtype, device=low.device) / per_bin
         moved = _interpolate(have, want, edges)
         moved = torch.where(have <= want[:, :1], low, moved)
         moved = torch.where(have >= 1, high, moved)
         # between its edges a bin is moved by a linear function, after the last one by a constant
         slope = moved.diff(dim=1, append=moved[:, -1:]) * per_bin
-        bins = self.bins.view(-1)
-        torch.index_select((slope - 1).view(-1), 0, bins, out=self.out.view(-1))
-        torch.index_select((moved - slope * edges).view(-1), 0, bins, out=self.place.view(-1))
-        return self.out.mul_(values).add_(self.place)
+        factor, shift = (one[: values.numel()] for one in self._memory)
+        torch.index_select((slope - 1).view(-1), 0, bins, out=factor)
+        torch.index_select((moved - slope * edges).view(-1), 0, bins, out=shift)
+        shift.addcmul_(factor, values.reshape(-1))
+        out: Tensor = shift.view(values.shape)
+        return out
 
 
-def _cumulative(bins: Tensor, rows: int) -> Tensor:
+def _cumulative(bins: Tensor, low: Tensor) -> Tensor:
     """Count how often each bin is named and sum up; (rows, BINS), the last exactly 1."""
-    counts = torch.bincount(bins.view(-1), minlength=rows * BINS).view(rows, BINS)
+    rows = low.numel()
+    counts = torch.bincount(bins, minlength=rows * BINS).view(rows, BINS)
     # summed as integers, so that the result does not depend on the order of summation
-    return counts.cumsum(1).double() / bins.shape[-1]
+    count = bins.numel() // rows
+    return counts.cumsum(1).to(low.dtype) / count
 
 
 def _interpolate(at: Tensor, positions: Tensor, heights: Tensor) -> Tensor:
@@ -210,17 +221,20 @@ def regrain(pictures: Tensor, colors: Tensor, inside: Tensor | None = None) -> T
     Tensor
         (B, 3, H, W), clipped to [0, 1].
     """
-    return _regrained(pictures, colors, 0, inside).clamp_(0, 1)
+    own = colors.clone(memory_format=torch.contiguous_format)
+    return _regrained(pictures.contiguous(), own, 0, inside).clamp_(0, 1)
 
 
 def _regrained(pictures: Tensor, colors: Tensor, level: int, inside: Tensor | None) -> Tensor:
+    """Relax from the coarsest level on; the colours are overwritten."""
     size = pictures.shape[-2:]
     half = [(side + 1) // 2 for side in size]
-    start = pictures
     if level + 1 < len(REGRAIN_ITERATIONS) and min(half) > REGRAIN_MIN_SIDE:
         free = None if inside is None else shrunk_inside(inside, half)
         smaller = _regrained(_resized(pictures, half), _resized(colors, half), level + 1, free)
         start = _resized(smaller, size)
+    else:
+        start = pictures.clone()
     return _solved(start, pictures, colors, level, inside)
 
 
@@ -230,14 +244,15 @@ def _resized(images: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def _solved(
-    out: Tensor, pictures: Tensor, colors: Tensor, level: int, inside: Tensor | None
+    start: Tensor, pictures: Tensor, colors: Tensor, level: int, inside: Tensor | None
 ) -> Tensor:
-    """Relax ``ψ (out − col) + Σ φ_k [(out − out_k) − (in − in_k)] = 0`` on one level."""
-    new, drift = torch.empty_like(out), torch.empty_like(out)
-    up, down, left, right = _neighbours(pictures)
-    torch.sub(down, up, out=new).square_()
-    torch.sub(right, left, out=drift)
-    size = new.addcmul_(drift, drift).sum(dim=1, keepdim=True).sqrt_()
+    """Relax ``ψ (out − col) + Σ φ_k [(out − out_k) − (in − in_k)] = 0`` on one level.
+
+    The start and the colours are overwritten.
+    """
+    spare = torch.empty_like(start)
+    size = _difference(pictures, 2, spare).square_().sum(dim=1, keepdim=True)
+    size = (size + _difference(pictures, 3, spare).square_().sum(dim=1, keepdim=True)).sqrt_()
     psi = (256 * size / 5).clamp_max_(1)
     phi = 30 * 2.0**-level / (1 + 10 * size)
     weights = [(phi + one).div_(2) for one in _neighbours(phi)]
@@ -253,13 +268,13 @@ def _solved(
         own.select(axis, place).add_(weight.select(axis, place))
         weight.select(axis, place).zero_()
     # everything that stays the same over the iterations
-    torch.mul(psi, colors, out=drift).addcmul_(total - own, pictures)
+    drift = colors.mul_(psi).addcmul_(total - own, pictures)
     for some, weight, others in _shifted(drift, weights, pictures):
         some.addcmul_(weight, others, value=-1)
     for values in (drift, own, *weights):
         values.div_(scale)
     own.add_(_RELAXATION)
-    pair = (out.clone(), new)
+    pair = (start, spare)
     # made once, for taking a view costs as much as a small level's arithmetic
     steps = [_shifted(new, weights, old) for old, new in (pair, pair[::-1])]
     for count in range(REGRAIN_ITERATIONS[level]):
@@ -279,12 +294,23 @@ def _shifted(
     of pixels without a neighbour have to be 0.
     """
     width = to.shape[-1]
-    to, of = to.flatten(2), of.flatten(2)
+    to, of = (one.view(*one.shape[:2], -1) for one in (to, of))
     out = []
     for weight, step in zip(weights, (-width, width, -1, 1), strict=True):
         here = slice(max(-step, 0), to.shape[-1] - max(step, 0))
         there = slice(here.start + step, here.stop + step)
         out.append((to[..., here], weight.flatten(2)[..., here], of[..., there]))
+    return out
+
+
+def _difference(values: Tensor, axis: int, out: Tensor) -> Tensor:
+    """Subtract the neighbour before from the one behind; the border repeats itself."""
+    if values.shape[axis] == 1:
+        return out.zero_()
+    values, swapped = values.movedim(axis, 0), out.movedim(axis, 0)
+    torch.sub(values[2:], values[:-2], out=swapped[1:-1])
+    torch.sub(values[1:2], values[:1], out=swapped[:1])
+    torch.sub(values[-1:], values[-2:-1], out=swapped[-1:])
     return out
 
 

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from arrays import images, pictures
 from stst.models.activations import resized
-from stst.synthesis.color import color_transfer, distribution_transfer, match_distribution
+from stst.synthesis.color import (
+    color_transfer,
+    distribution_transfer,
+    match_distribution,
+    regrain,
+)
 
 SIZES = ("33x37", "67x101", "144x256")
 
@@ -70,6 +75,36 @@ def test_distributions_move_towards_the_reference():
 def test_dtype_is_kept():
     picture = torch.rand(1, 3, 12, 12)
     assert color_transfer(picture, picture).dtype == torch.float32
+
+
+def test_order_in_memory_does_not_matter():
+    picture, reference = rand(2, 3, 44, 50), rand(2, 3, 44, 50, seed=1)
+    other = [one.to(memory_format=torch.channels_last) for one in (picture, reference)]
+    assert torch.equal(color_transfer(*other), color_transfer(picture, reference))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2)])
+def test_tiny_pictures(size):
+    out = color_transfer(rand(1, 3, *size), rand(1, 3, 5, 6, seed=1))
+    assert out.shape == (1, 3, *size)
+    assert bool(torch.isfinite(out).all())
+
+
+def test_inputs_stay_as_they_are():
+    picture, reference = (rand(1, 3, 44, 50, seed=seed).double() for seed in (0, 1))
+    before = picture.clone(), reference.clone()
+    color_transfer(picture, reference)
+    distribution_transfer(picture, reference)
+    regrain(picture, reference)
+    assert torch.equal(picture, before[0])
+    assert torch.equal(reference, before[1])
+
+
+def test_references_of_their_own_are_those_of_samples_alone():
+    pictures, references = rand(2, 3, 30, 34), rand(2, 3, 25, 51, seed=1)
+    together = color_transfer(pictures, references)
+    alone = [color_transfer(pictures[i : i + 1], references[i : i + 1]) for i in range(2)]
+    assert torch.equal(together, torch.cat(alone))
 
 
 def rand(*shape, seed=0) -> torch.Tensor:
