@@ -14,6 +14,13 @@ from stst.synthesis.noise import uniform_noise
 from stst.synthesis.stst import Synthesis
 
 _WARM_UP, _TIMED = 1, 3
+# Beside what autograd keeps there are gradients and one layer's temporaries; on a CPU also what
+# convolutions reorder, and blocks of up to 32 MiB that lie idle between others: see
+# benchmarks/memory.py
+_HELD, _HELD_ON_CPU = 1.3, 1.5
+_IDLE, _IDLE_AT_MOST = 0.5, 160 * 2**20
+# A process grows by its libraries' parts that only work calls for, and by encoders
+_LIBRARIES = 60 * 2**20
 
 
 def estimated(synthesis: Synthesis) -> Estimate:
@@ -29,6 +36,7 @@ def estimated(synthesis: Synthesis) -> Estimate:
     Estimate
         Time and memory grow with the number of pixels, nearly exactly where frames are not tiny.
     """
+    in_use = memory_in_use(synthesis.device)
     objective, images, pixels = synthesis.rehearsal(_previous(synthesis))
     saved = saved_bytes(objective, images)
     octave = synthesis.smallest_octave()
@@ -47,9 +55,15 @@ def estimated(synthesis: Synthesis) -> Estimate:
     per_pixel = (time.perf_counter() - start) / _TIMED / pixels
     height, width = synthesis.targets.size
     scale = height * width / pixels
-    # what the backward pass holds, the gradients on their way, and one layer's temporaries
-    memory = int(1.3 * saved * scale) + memory_in_use(synthesis.device)
-    return Estimate(per_pixel * sum(synthesis.work().values()), memory)
+    seconds = per_pixel * sum(synthesis.work().values())
+    return Estimate(seconds, in_use + _held(saved * scale, synthesis.device))
+
+
+def _held(saved: float, device: torch.device) -> int:
+    """Give what a run takes beyond what is in use before it, in bytes."""
+    if device.type != "cpu":
+        return int(_HELD * saved)
+    return int(_HELD_ON_CPU * saved + min(_IDLE * saved, _IDLE_AT_MOST)) + _LIBRARIES
 
 
 def _previous(synthesis: Synthesis) -> Tensor:

@@ -41,6 +41,7 @@ def test_it_gives_positive_numbers():
 def empty_machine(monkeypatch):
     """Without what the process has in use already, which depends on the tests before."""
     monkeypatch.setattr("stst.synthesis.estimate.memory_in_use", lambda device: 0)
+    monkeypatch.setattr("stst.synthesis.estimate._LIBRARIES", 0)
 
 
 def test_memory_grows_with_pixels_and_samples(empty_machine):
