@@ -23,7 +23,7 @@ Array = np.ndarray
 def color_transfer(picture: Array, reference: Array) -> Array:
     """Give a picture the colours of a reference; keep its gradients."""
     colors = distribution_transfer(picture, reference)
-    return regrain(picture, picture, colors, 0).clip(0, 1)
+    return regrain(picture, colors, 0).clip(0, 1)
 
 
 def distribution_transfer(picture: Array, reference: Array) -> Array:
@@ -51,13 +51,14 @@ def matched_row(values: Array, reference: Array) -> Array:
     return np.interp(values, edges, moved)
 
 
-def regrain(start: Array, picture: Array, colors: Array, level: int) -> Array:
+def regrain(picture: Array, colors: Array, level: int) -> Array:
     """Find a picture with the gradients of one and the colours of another, coarse to fine."""
     size = picture.shape[1:]
     half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
     if level + 1 < len(REGRAIN_ITERATIONS) and min(half) > REGRAIN_MIN_SIDE:
-        smaller = (resized(one, half) for one in (start, picture, colors))
-        start = resized(regrain(*smaller, level + 1), size)
+        out = resized(regrain(resized(picture, half), resized(colors, half), level + 1), size)
+    else:
+        out = picture
     up, down, left, right = neighbours(picture)
     gradient = np.sqrt(((down - up) ** 2 + (right - left) ** 2).sum(0, keepdims=True))
     psi = np.minimum(256 * gradient / 5, 1)
@@ -68,7 +69,6 @@ def regrain(start: Array, picture: Array, colors: Array, level: int) -> Array:
     for weight, one in zip(weights, (up, down, left, right), strict=True):
         drift += weight * (picture - one)
     drift, weights = drift / scale, [weight / scale for weight in weights]
-    out = start
     for _ in range(REGRAIN_ITERATIONS[level]):
         total = drift.copy()
         for weight, one in zip(weights, neighbours(out), strict=True):
