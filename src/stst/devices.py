@@ -46,6 +46,25 @@ def pick_device(name: str) -> torch.device:
     return torch.device(wanted)
 
 
+def pick_precision(name: str, device: torch.device) -> str:
+    """Turn a config's precision into one that models compute in.
+
+    Parameters
+    ----------
+    name
+        ``"auto"``, which becomes tf32 on CUDA devices that have it, bf16 on a CPU with
+        instructions for it, else fp32; any other name stays.
+    device
+        Where they compute.
+    """
+    if name != "auto":
+        return name
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
+        return "tf32"
+    able = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return "bf16" if able.get("avx512_bf16") or able.get("amx_bf16") else "fp32"
+
+
 def memory_in_use(device: torch.device) -> int:
     """Give what is in use already, in bytes: by the process on a CPU, by tensors on a GPU."""
     if device.type == "cuda":
@@ -100,7 +119,8 @@ def numerics(device: torch.device, precision: str, threads: int | None = None) -
         torch.backends.cudnn.benchmark,
         torch.get_num_threads(),
     )
-    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    # convolutions only: Gram matrices are products, and stay in float32
+    torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False

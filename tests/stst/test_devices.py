@@ -5,7 +5,7 @@ import platform
 import pytest
 import torch
 
-from stst.devices import environment, numerics, pick_device
+from stst.devices import environment, numerics, pick_device, pick_precision
 from stst.errors import InputError
 
 CPU = torch.device("cpu")
@@ -68,7 +68,7 @@ def test_settings_hold_inside_and_are_restored(precision):
 
 def test_tf32_is_for_cuda():
     with numerics(torch.device("cuda:0"), "tf32"):
-        assert settings()[:2] == (True, True)
+        assert settings()[:2] == (False, True)  # convolutions only
     for device in ("cpu", "mps"):
         with (
             pytest.raises(InputError, match=f"precision: tf32 .* on {device}. Use fp32 or bf16"),
@@ -90,3 +90,23 @@ def test_environment():
     assert found["versions"]["python"] == platform.python_version()
     assert {"torch", "numpy", "av", "napari-stst"} <= found["versions"].keys()
     assert found["platform"]
+
+
+class TestPickPrecision:
+    @pytest.mark.parametrize(
+        ("able", "picked"),
+        [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"),
+         ({"avx512_bf16": False, "avx2": True}, "fp32"), ({}, "fp32")],
+    )  # fmt: skip
+    def test_of_a_cpu(self, monkeypatch, able, picked):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+        assert pick_precision("auto", CPU) == picked
+
+    @pytest.mark.parametrize(("capability", "picked"), [((9, 0), "tf32"), ((7, 5), "fp32")])
+    def test_of_a_gpu(self, monkeypatch, capability, picked):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+        assert pick_precision("auto", torch.device("cuda:0")) == picked
+
+    def test_what_is_named_stays(self):
+        assert [pick_precision(one, CPU) for one in ("fp32", "bf16")] == ["fp32", "bf16"]
+        assert pick_precision("auto", torch.device("mps")) == "fp32"

@@ -209,15 +209,16 @@ class RunConfig(_Frozen):
     device
         ``"auto"`` takes CUDA, else Apple's GPU, else the CPU.
     precision
-        Of the arithmetic: ``"fp32"``, ``"tf32"`` (CUDA) or ``"bf16"`` of models, ``"fp64"`` or
-        ``"fp32"`` of transforms.
+        Of the arithmetic: ``"fp32"``, ``"tf32"`` (CUDA) or ``"bf16"`` of models, where Gram
+        matrices stay in float32; ``"auto"`` (style transfer only) takes what the device computes
+        fastest. ``"fp64"`` or ``"fp32"`` of transforms.
     """
 
     method: str
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     samples: Annotated[int, Field(ge=1, le=4096)] = 1
     device: str = "auto"
-    precision: Literal["fp64", "fp32", "tf32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp64", "fp32", "tf32", "bf16"] = "fp32"
     input: InputConfig = InputConfig()
 
     @field_validator("device")
@@ -266,7 +267,7 @@ class StstConfig(RunConfig):
     """
 
     method: Literal["stst"] = "stst"
-    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "tf32", "bf16"] = "fp32"
     rules: Literal["paper", "reference"] = "paper"
     spatial: StreamConfig = StreamConfig(model="vgg19")
     temporal: StreamConfig = StreamConfig(model="msoe")

@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import partial
 
 from stst.config import TERMS, StstConfig, TargetsConfig, load_preset
-from stst.devices import numerics, pick_device
+from stst.devices import numerics, pick_device, pick_precision
 from stst.errors import InputError
 from stst.models import Kind, LoadedStream, load_stream, resolved
 from stst.process import Prepared, refuse_input, run_in_memory
@@ -38,7 +38,11 @@ def prepare(clips: Mapping[str, Clip], config: StstConfig) -> Prepared:
     targets, fps = _targets(clips, config)
     regions, notes = regions_of(clips)
     device = pick_device(config.device)
-    with numerics(device, config.precision):
+    precision = pick_precision(config.precision, device)
+    if precision != config.precision:
+        notes.append(f"precision auto: {precision} on this device, Gram matrices in fp32")
+    config = config.model_copy(update={"precision": precision})
+    with numerics(device, precision):
         loaded: dict[Kind, LoadedStream | None] = {
             kind: load_stream(kind, getattr(config, kind))
             if any(config.term_used(term) for term in TERMS if term.startswith(kind))
