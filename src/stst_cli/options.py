@@ -30,8 +30,8 @@ def run_options(function: Function) -> Function:
         click.option("--device", metavar="auto|cpu|cuda|mps",
                      help="Where to compute.  [default: auto]"),
         click.option("--precision", type=click.Choice(["auto", "fp64", "fp32", "tf32", "bf16"]),
-                     help="Of the arithmetic.  [default: the preset's, else fp32 in models, fp64 in "
-                     "scrambling]"),
+                     help="Of the arithmetic.  [default: the preset's, else fp32 in models and "
+                     "fp64 in scrambling]"),
         click.option("--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based."),
         click.option("--max-side", type=int, metavar="PX",
                      help="Shrink so that the longer side has at most PX pixels."),
