@@ -45,6 +45,7 @@ test-all: .venv/dev screen
 # what docs/cost.md says, measured here: about half an hour on 2 cores, with STST_WEIGHTS_DIR set or weights fetched
 bench: .venv/dev
 	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/ceiling.py
 	$(BIN)/python benchmarks/color.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/memory.py

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from stst.config import OptimizerConfig
 from stst.devices import numerics
+from stst.errors import InputError
 from stst.models.msoe import MSOE
 from stst.models.vgg import BLOCKS, VGG19
 from stst.synthesis.engine import make_rule, minimized
@@ -30,9 +31,28 @@ LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 Tensors = dict[str, Tensor]
 
 
+def at_hand(name: str) -> Tensors:
+    """Give weights that are on this machine; none where they are not."""
+    try:
+        return dict(load_tensors(name).tensors)
+    except InputError:
+        return {}
+
+
+def msoe_tensors() -> Tensors:
+    """Give the weights of MSOE, random ones where they are not at hand."""
+    generator, drawn = torch.Generator().manual_seed(0), {}
+    shapes = ((32, 2, 11), (64, 32, 1), (64, 320, 3), (2, 64, 1))
+    for number, (out, into, side) in enumerate(shapes, start=1):
+        weight = torch.randn(out, into, side, side, generator=generator)
+        drawn[f"conv{number}.weight"] = weight / (into * side * side) ** 0.5
+        drawn[f"conv{number}.bias"] = torch.zeros(out)
+    return at_hand("msoe") or drawn
+
+
 def vgg_tensors() -> Tensors:
     """Give the weights of VGG-19, random ones (He) for layers that are not at hand."""
-    found = dict(load_tensors("vgg19-keras").tensors)
+    found = at_hand("vgg19-keras")
     generator, channels = torch.Generator().manual_seed(0), 3
     for block, (width, count) in enumerate(BLOCKS, start=1):
         for index in range(1, count + 1):
@@ -77,7 +97,7 @@ class Setting:
         self.images = torch.rand(samples, 3, *size, generator=generator).to(device)
         self.target, self.before, self.previous = smooth(1), smooth(1), smooth(samples)
         self.vgg = vgg_tensors() if "spatial" in streams else None
-        self.msoe = dict(load_tensors("msoe").tensors) if "temporal" in streams else None
+        self.msoe = msoe_tensors() if "temporal" in streams else None
         self.weights = torch.tensor([1.0] * len(streams) + [0.1], device=device)
 
     def plain(self) -> PlainObjective:
