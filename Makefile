@@ -49,7 +49,7 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/color.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/memory.py
-	$(BIN)/python benchmarks/quality.py sample_data/cat.mkv --frames 0:3 --max-side 192 --name quality_cat
+	$(BIN)/python benchmarks/quality.py sample_data/cat.mkv --frames 0:2 --max-side 192 --name quality_cat
 
 # the viewer's widgets in use, for the README and the documentation
 screenshots: .venv/dev screen

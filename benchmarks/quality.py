@@ -46,9 +46,13 @@ LAYERS = ("conv1_1", "conv2_1", "conv3_1")
 
 
 def setting(preset: str, seed: int, changes: dict[str, Any]) -> StstConfig:
-    """Give a preset with the layers that are judged, and no padding frames."""
+    """Give a preset with the layers that are judged, and no padding frames.
+
+    Octaves too small for a model are left out of both, as small clips ask for.
+    """
     own = {
-        "seed": seed, "padding_frames": 0, "device": "cpu", "spatial": {"texture_layers": LAYERS},
+        "seed": seed, "padding_frames": 0, "device": "cpu", "small_octaves": "skip",
+        "spatial": {"texture_layers": LAYERS},
     }  # fmt: skip
     tree = load_preset(preset).model_dump(mode="json", exclude_none=True)
     return build(merged(merged(tree, own), changes), StstConfig)
