@@ -23,6 +23,7 @@ from stst.analysis.prediction import (
 )
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.devices import pick_device
+from stst.errors import InputError
 from stst.figures import Course, Panel, clip_color, panel_bars, panel_courses
 from stst.models.classifiers import LoadedClassifier, load_classifier
 from stst.report.clips import Clip
@@ -94,7 +95,18 @@ class CkaPart:
         self.settings = settings
 
     def steps(self, clips: tuple[Clip, ...]) -> int:
-        """Count the frames that go through models."""
+        """Count the frames that go through models.
+
+        Raises
+        ------
+        InputError
+            If there is one clip only.
+        """
+        if len(clips) == 1:
+            raise InputError(
+                f"--cka: compares other clips with {clips[0].path}, and there is none. Name one, "
+                "or leave --cka out."
+            )
         length = len(clips[0].video)
         return sum(steps(length, len(clips) - 1, model) for model in self.models)
 

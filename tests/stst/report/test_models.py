@@ -11,6 +11,7 @@ from stst.analysis.model_cka import cka_rows
 from stst.analysis.prediction import PredictionSettings, load_predictor, predictions
 from stst.analysis.tables import as_csv, table
 from stst.config.choice import CkaSettings, parse_choice
+from stst.errors import InputError
 from stst.models.classifiers import load_classifier
 from stst.report import frames_to_read, open_clips, write_report
 from stst.report.models import CkaPart, PredictionPart
@@ -53,6 +54,11 @@ def counting():
 
 
 class TestCka:
+    def test_one_clip_has_nothing_to_be_compared_with(self, clips):
+        part = CkaPart(models("tiny_classifier:image@late"), CkaSettings())
+        with pytest.raises(InputError, match=r"--cka: compares .*cat\.npz, and there is none"):
+            part.steps(clips[:1])
+
     def test_table_figures_and_section(self, clips):
         part = CkaPart(
             models("tiny_classifier:image@early.1,late", "tiny_classifier:video@1"), CkaSettings()
