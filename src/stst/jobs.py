@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +135,9 @@ class Job:
                 self._clips[role] = opened[path]
         return self._clips
 
-    def prepare(self) -> Prepared:
-        """Open the inputs, check them, and load the models where there are any."""
+    @cached_property
+    def prepared(self) -> Prepared:
+        """Inputs opened and checked, and models loaded where there are any."""
         if isinstance(self.config, StstConfig):
             from stst.synthesis.prepare import prepare
 
@@ -193,7 +195,7 @@ class Job:
         """
         began = time.monotonic()
         self.check_outputs()
-        prepared = self.prepare()
+        prepared = self.prepared
         threads = self.threads
         if self.resume and threads is None:
             threads = self.folder.job()["environment"]["threads"]

@@ -96,7 +96,7 @@ def print_plan(job: Job, as_json: bool) -> None:
     from stst.clock import duration
 
     job.check_outputs()
-    prepared = job.prepare()
+    prepared = job.prepared
     plan, estimate = prepared.process.started(), job.estimate(prepared)
     height, width = prepared.process.size
     result = {

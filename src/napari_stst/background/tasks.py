@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,6 @@ from napari_stst.background.messages import (
 
 if TYPE_CHECKING:
     from stst.jobs import Job
-    from stst.process import Prepared
     from stst.synthesis.events import Event, RunStarted
 
 #: Where each task is; it is imported when it is asked for.
@@ -94,23 +92,13 @@ def make(
 
     settings = build(config, METHODS[config["method"]])
 
-    class Remembering(Job):
-        """Knows what it has prepared: models are loaded once."""
-
-        @cached_property
-        def prepared(self) -> Prepared:
-            return super().prepare()
-
-        def prepare(self) -> Prepared:
-            return self.prepared
-
     path = None if natural is None else Path(natural)
-    job = Remembering(path, output, settings, overwrite=overwrite, resume=resume)
+    job = Job(path, output, settings, overwrite=overwrite, resume=resume)
     told = _Told(tell)
     for event in job.run(_PREVIEW_SECONDS, stop):
         if isinstance(event, RunStarted):
             told.frames, told.iterations = event.frames, event.iterations
-            tell(_started(job, job.prepared, event))
+            tell(_started(job, event))
         elif isinstance(event, RunFinished):
             outputs = [{key: str(path) for key, path in one.items()} for one in event.outputs]
             warnings = list(event.warnings)
@@ -122,10 +110,11 @@ def make(
     raise AssertionError("a run ends with RunFinished or RunStopped")
 
 
-def _started(job: Job, prepared: Prepared, event: RunStarted) -> Started:
+def _started(job: Job, event: RunStarted) -> Started:
     from stst.jobs import main_role
     from stst.process import ClipProcess
 
+    prepared = job.prepared
     height, width = prepared.process.size
     seeds = job.config.seeds
     kept = job.folder.finished() if job.resume else 0
