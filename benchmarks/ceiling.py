@@ -11,13 +11,12 @@ The gradient of each takes as many again.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from step import Setting
+from step import Setting, options
 from timing import keep, machine, side_by_side
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -69,13 +68,7 @@ def stages(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", default="160x284")
-    parser.add_argument("--samples", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=9)
-    asked = parser.parse_args()
+    asked = options(__doc__)
     height, width = (int(side) for side in asked.size.split("x"))
     size, device = (height, width), torch.device(asked.device)
     with numerics(device, "fp32", asked.threads):

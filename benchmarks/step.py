@@ -143,14 +143,19 @@ class Setting:
         return lambda: next(steps)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def options(words: str | None) -> argparse.Namespace:
+    """Read the options of a benchmark of steps; the first line of its words describes it."""
+    parser = argparse.ArgumentParser(description=(words or "").partition("\n")[0])
     parser.add_argument("--size", default="160x284")
     parser.add_argument("--samples", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
-    asked = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    asked = options(__doc__)
     height, width = (int(side) for side in asked.size.split("x"))
     device = torch.device(asked.device)
     rows = [["streams", "side", "s per step", "times as fast", "quartiles"]]

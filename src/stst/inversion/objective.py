@@ -90,12 +90,8 @@ class LeapsObjective:
         self.weights = {term: weight for term, weight in weights.items() if weight > 0}
         self.terms = tuple(self.weights)
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Compute the weighted terms (B, terms) of clips (B, 3, T, H, W)."""
-        return self.judged(images).losses
-
     def judged(self, clips: Tensor) -> Judged:
-        """Compute the weighted terms and the probability of the class."""
+        """Compute the weighted terms of clips (B, 3, T, H, W), and the probability of the class."""
         scores, layers = self._seen(clips)
         probability = {"model": _probability(scores, self.target)}
         wanted = scores.new_full((len(clips),), self.target, dtype=torch.long)

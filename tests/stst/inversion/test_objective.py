@@ -30,7 +30,7 @@ def objective(stimulus=True, verifier=True, **changes):
 
 def test_every_term_against_its_own_computation():
     made, clips = objective(), drawn()
-    losses = dict(zip(made.terms, made(clips).T.tolist(), strict=True))
+    losses = dict(zip(made.terms, made.judged(clips).losses.T.tolist(), strict=True))
     assert list(losses) == ["class", "priming", "coherence", "diversity", "l2", "tv"]
     module, verifier = made.model.module, made.verifier.module
     with torch.no_grad():
@@ -76,20 +76,22 @@ def test_terms_without_a_use_are_left_out():
 def test_the_stimulus_itself_is_perfectly_primed():
     for priming in ("difference", "jaccard"):
         made = objective(priming=priming)
-        losses = dict(zip(made.terms, made(drawn(1, seed=9))[0].tolist(), strict=True))
+        losses = dict(
+            zip(made.terms, made.judged(drawn(1, seed=9)).losses[0].tolist(), strict=True)
+        )
         assert losses["priming"] == pytest.approx(0, abs=1e-5)
 
 
 def test_every_term_has_a_gradient():
     clips = drawn().requires_grad_()
-    losses = objective()(clips)
+    losses = objective().judged(clips).losses
     for column in range(losses.shape[1]):
         (gradient,) = torch.autograd.grad(losses[:, column].sum(), clips, retain_graph=True)
         assert gradient.abs().amax((1, 2, 3, 4)).min() > 0
 
 
 def test_bfloat16_is_close():
-    exact, quick = objective()(drawn()), objective(precision="bf16")(drawn())
+    exact, quick = (objective(precision=one).judged(drawn()).losses for one in ("fp32", "bf16"))
     assert quick.dtype == torch.float32
     torch.testing.assert_close(quick, exact, rtol=0.05, atol=0.02)
 
@@ -131,7 +133,7 @@ class TestJitter:
         first, second = steps(clips), steps(clips)
         for number, losses in ((7, first), (8, second)):
             moved = [jittered(clip, 4 + i, number, 30, True) for i, clip in enumerate(clips)]
-            torch.testing.assert_close(losses, made(torch.stack(moved)))
+            torch.testing.assert_close(losses, made.judged(torch.stack(moved)).losses)
         assert torch.equal(steps.clips, clips)
 
 
