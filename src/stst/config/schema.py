@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+#: The loss terms of the two streams, by name.
 Term = Literal["spatial_texture", "spatial_content", "temporal_texture", "temporal_content"]
+#: All of them, in the order in which they are shown.
 TERMS: tuple[Term, ...] = get_args(Term)
 #: Names of the terms that fit beside a progress bar, and in a legend.
 SHORT_TERMS: dict[str, str] = {
@@ -264,6 +266,9 @@ class StstConfig(RunConfig):
     mask
         A picture or clip that is white where the natural clip is replaced; everything else stays
         natural. None replaces all of it.
+    checkpoint_every
+        Iterations between two points from which a killed run can be continued; more where
+        writing them would take more than 2 % of the time. Changes no bytes.
     """
 
     method: Literal["stst"] = "stst"
@@ -283,6 +288,7 @@ class StstConfig(RunConfig):
     frames: tuple[FrameOverride, ...] = ()
     targets: TargetsConfig = TargetsConfig()
     mask: Annotated[str, Field(min_length=1)] | None = None
+    checkpoint_every: Annotated[int, Field(ge=1)] = 10
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: Colours that the colour-blind tell apart on white (Okabe & Ito 2008); the natural clip is black.
 NATURAL = "#000000"
+#: Those of the other clips, one after the other.
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 Dash: TypeAlias = Literal["-", "--", ":", "-."]

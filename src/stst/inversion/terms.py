@@ -43,7 +43,7 @@ def priming_difference(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> Ten
 
 
 def priming_jaccard(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
-    """Average 1 - J over layers, J = a·b / (|a|² + |b|² - a·b), the Jaccard vector similarity.
+    """Average 1 - J over layers, J = a·b / (‖a‖² + ‖b‖² - a·b), the Jaccard vector similarity.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def priming_jaccard(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor
 def coherence(features: Tensor) -> Tensor:
     """Measure how features change from frame to frame, and how alike distant frames are.
 
-    With d_ij = |z_i - z_j|₁ over channels, averaged over positions: the mean of d_ij over
+    With d_ij = ‖z_i - z_j‖₁ over channels, averaged over positions: the mean of d_ij over
     neighbouring frames, and the mean of max(0, 1 - d_ij) over all others. The norm is taken per
     position, so that large maps do not outweigh small ones.
 
@@ -102,7 +102,7 @@ def coherence_of_layers(layers: Sequence[LayerInput]) -> Tensor:
 
 
 def diversity(layers: Sequence[LayerInput]) -> Tensor:
-    """Sum |μ - μ̂|₂ + |σ² - σ̂²|₂ over weighted layers, μ̂ and σ̂² the running statistics.
+    """Sum ‖μ - μ̂‖₂ + ‖σ² - σ̂²‖₂ over weighted layers, μ̂ and σ̂² the running statistics.
 
     Parameters
     ----------

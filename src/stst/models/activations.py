@@ -84,6 +84,7 @@ class Multiscale:
         return height * width
 
 
+#: What a stream gives for a layer.
 Activation = Tensor | Multiscale
 
 

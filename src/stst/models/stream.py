@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from stst.errors import InputError
 from stst.models.activations import Activation, Multiscale
 
+#: Which input a stream takes: a frame, or a pair of frames.
 Kind = Literal["spatial", "temporal"]
 
 

@@ -268,6 +268,7 @@ def _by_name(entries: Iterable[Entry]) -> dict[str, Entry]:
     return table
 
 
+#: The files that the program knows, by name.
 REGISTRY: dict[str, Entry] = _by_name(_ENTRIES)
 
 PAPER = ("vgg19-keras", "msoe")
