@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all bench screenshots screen clean
+.PHONY: demo test test-all bench docs screenshots screen clean
 
 # the core and its command line, nothing for developing
 .venv/core: pyproject.toml
@@ -50,6 +50,15 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/quality.py sample_data/cat.mkv --frames 0:2 --max-side 192 --name quality_cat
+
+.venv/docs: .venv/core
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[docs]'
+	@touch $@
+
+# the documentation site, docs/_build/html/index.html; warnings and broken links are errors
+docs: .venv/docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/python docs/check_site.py docs/_build/html
 
 # the viewer's widgets in use, for the README and the documentation
 screenshots: .venv/dev screen
