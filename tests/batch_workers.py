@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 from stst.analysis.batch import Measured, Settings, measure_pair
@@ -29,9 +30,18 @@ def obey(word: str) -> str:
     if word == "refuse":
         raise InputError("no such thing")
     if word == "unsendable":
-        return (one for one in word)  # type: ignore[return-value]
+        return lambda: word  # type: ignore[return-value]
     if word == "process":
         return str(os.getpid())
+    return word.upper()
+
+
+def spell(word: str) -> Generator[str, None, str]:
+    """Say letter by letter."""
+    for letter in word:
+        if letter == "!":
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield letter
     return word.upper()
 
 

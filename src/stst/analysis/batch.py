@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import stst
 from stst.analysis.comparison import compare, comparison_rows
 from stst.analysis.features import Features, features
-from stst.analysis.lanes import Failure, in_processes
-from stst.analysis.manifest import NamedPair, label_key
+from stst.analysis.manifest import NamedPair
 from stst.analysis.pairs import Alignment, NaturalClip
 from stst.analysis.tables import rows_as_csv
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
 from stst.files import as_text, check_output, sha256_of, sha256_of_file, written_whole
+from stst.labels import label_key
+from stst.lanes import Failure, in_processes
 from stst.video import LazyVideo, sidecar_path
 from stst.video.ranges import parse_range
 from stst.video.resize import fitted_size
@@ -236,7 +237,7 @@ def _outcomes(
             if isinstance(result, Failure):
                 errors[pair.label] = result.message
                 yield Outcome(pair, "failed", result.message)
-            else:
+            elif isinstance(result, Measured):
                 _write(folder / pair.label, result)
                 yield Outcome(pair, "done", notes=tuple(result.record["notes"]))
     _write_tables(pairs, folder, settings.tables, errors)

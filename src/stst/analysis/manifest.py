@@ -10,18 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stst.analysis.rows import read_rows
 from stst.errors import InputError
+from stst.labels import clip_stem, label_key, label_problem, usable
+from stst.rows import read_rows
 from stst.video.arrays import ARRAY_SUFFIXES
 from stst.video.ffmpeg import VIDEO_SUFFIXES
-from stst.video.pictures import PICTURE_SUFFIXES
 
-# as a part of a path, a name may take 255 bytes on most systems
-_LONGEST, _LONGEST_BYTES = 100, 200
-_PUNCTUATION = "._- "
-_DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
-    f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³"
-}
 #: What `--samples` writes; the seed is the second group.
 _SAMPLE = re.compile(r"(.+)_seed([0-9]+)", re.DOTALL)
 
@@ -80,12 +74,12 @@ class _Wanted:
 
     @property
     def stem(self) -> str:
-        return _usable(self.path.name if self.path.is_dir() else self.path.stem)
+        return usable(self.path.name if self.path.is_dir() else self.path.stem)
 
     @property
     def long_stem(self) -> str:
         parent = os.path.basename(os.path.dirname(os.path.abspath(self.path)))
-        return _usable(f"{parent}_{self.stem}")
+        return usable(f"{parent}_{self.stem}")
 
 
 def read_pairs(manifest: Path) -> list[NamedPair]:
@@ -102,7 +96,7 @@ def read_pairs(manifest: Path) -> list[NamedPair]:
     Raises
     ------
     InputError
-        Naming the file, the row and the field, see `stst.analysis.rows.read_rows`; also if a
+        Naming the file, the row and the field, see `stst.rows.read_rows`; also if a
         label cannot name a folder or comes twice.
     """
     rows = read_rows(manifest, "pairs", ("natural", "other"), ("label",))
@@ -175,7 +169,7 @@ def clips_in(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for entry in sorted(folder.iterdir()):
-        stem = _clip_stem(entry)
+        stem = clip_stem(entry)
         if stem is None:
             continue
         if stem in found:
@@ -190,39 +184,6 @@ def clips_in(folder: Path) -> dict[str, Path]:
             "files and folders of pictures."
         )
     return found
-
-
-def label_problem(label: str) -> str | None:
-    """Say why a label cannot name a folder, on any system and inside the one it is meant for.
-
-    Returns
-    -------
-    str or None
-        The end of a sentence that began with the label; None for a good one.
-    """
-    if not label:
-        return "is empty."
-    odd = sorted({char for char in label if not _is_plain(char)})
-    if odd:
-        return (
-            f"holds {' '.join(map(repr, odd))}. It names a folder: letters, digits, '.', '_', "
-            "'-' and spaces are allowed."
-        )
-    if label[0] in ". " or label[-1] in ". ":
-        return "begins or ends with a dot or a space. It names a folder."
-    if len(label) > _LONGEST or len(label.encode()) > _LONGEST_BYTES:
-        return (
-            f"is too long ({len(label)} characters). At most {_LONGEST} are allowed "
-            f"({_LONGEST_BYTES} bytes in UTF-8)."
-        )
-    if label.split(".")[0].strip().upper() in _DEVICES:
-        return "is a name that Windows reserves for a device. Choose another."
-    return None
-
-
-def label_key(label: str) -> str:
-    """Give what labels that name the same folder on some system have in common."""
-    return unicodedata.normalize("NFC", label).casefold()
 
 
 def _labelled(wanted: Sequence[_Wanted], hint: str) -> list[NamedPair]:
@@ -245,35 +206,6 @@ def _labelled(wanted: Sequence[_Wanted], hint: str) -> list[NamedPair]:
             )
         pairs[key] = one, NamedPair(label, one.natural, one.other, one.folder)
     return [pair for _, pair in pairs.values()]
-
-
-def _usable(name: str) -> str:
-    """Make a label of a name that nobody chose as one."""
-    composed = unicodedata.normalize("NFC", name)
-    return "".join(char if _is_plain(char) else "_" for char in composed).strip(". ")
-
-
-def _is_plain(char: str) -> bool:
-    # marks are parts of words in many scripts
-    return char in _PUNCTUATION or unicodedata.category(char)[0] in "LMN"
-
-
-def _clip_stem(entry: Path) -> str | None:
-    name = entry.name
-    if name.startswith(".") or name.lower().endswith((".preview.mp4", ".run")):
-        return None
-    if entry.is_dir():
-        return unicodedata.normalize("NFC", name) if _has_pictures(entry) else None
-    if entry.suffix.lower() not in (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES):
-        return None
-    return unicodedata.normalize("NFC", entry.stem)
-
-
-def _has_pictures(folder: Path) -> bool:
-    return any(
-        entry.suffix.lower() in PICTURE_SUFFIXES and not entry.name.startswith(".")
-        for entry in folder.iterdir()
-    )
 
 
 def _natural_of(stem: str, naturals: dict[str, Path]) -> tuple[str, int]:

@@ -6,8 +6,9 @@ import unicodedata
 
 import pytest
 
-from stst.analysis.manifest import NamedPair, clips_in, label_problem, match_folders, read_pairs
+from stst.analysis.manifest import NamedPair, clips_in, match_folders, read_pairs
 from stst.errors import InputError
+from stst.labels import label_problem
 
 
 @pytest.fixture

@@ -34,6 +34,19 @@ class Failure:
     message: str
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a piece of work says of itself before it is done.
+
+    Attributes
+    ----------
+    what
+        Whatever it yielded.
+    """
+
+    what: Any
+
+
 def available_cores() -> int:
     """Count the processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -42,35 +55,39 @@ def available_cores() -> int:
 
 
 def in_processes(
-    do: Callable[[Work], Result],
+    do: Callable[[Work], Result | Generator[Any, None, Result]],
     works: Iterable[Work],
     jobs: int,
     prepare: Callable[[], None] | None = None,
-) -> Generator[tuple[Work, Result | Failure], None, None]:
+    patience: float = _PATIENCE,
+) -> Generator[tuple[Work, Result | Failure | Said], None, None]:
     """Do pieces of work side by side.
 
     Parameters
     ----------
     do
         What is done with each. As it is started in new processes, it is found by its name: a
-        function of a module, or a `functools.partial` of one. The same goes for `prepare`.
+        function of a module, or a `functools.partial` of one. The same goes for `prepare`. What
+        a generator function yields is passed on as it comes; what it returns is the result.
     works
         Given out in order.
     jobs
         Number of processes.
     prepare
         Called first in each process, if given.
+    patience
+        How long a process may take to end once it was asked to, in seconds.
 
     Yields
     ------
     tuple
         A piece of work and its result, or a `Failure` if an exception was raised or the process
-        died; in the order in which they end. If this generator is closed or interrupted, the
-        processes are ended.
+        died, in the order in which they end; before that, whatever it has `Said`. If this
+        generator is closed or interrupted, the processes are ended.
     """
     waiting = deque(works)
-    lanes = [_Lane(do, prepare) for _ in range(min(jobs, len(waiting)))]
-    finished: list[tuple[Work, Result | Failure]] = []
+    lanes: list[_Lane[Work, Result]] = [_Lane(do, prepare) for _ in range(min(jobs, len(waiting)))]
+    finished: list[tuple[Work, Result | Failure | Said]] = []
     try:
         while True:
             for lane in lanes:
@@ -81,10 +98,12 @@ def in_processes(
             if not busy:
                 return
             ready = connection.wait([lane.pipe for lane in busy])
-            finished = [lane.end() for lane in busy if lane.pipe in ready]
+            finished = [lane.hear() for lane in busy if lane.pipe in ready]
     finally:
         for lane in lanes:
-            lane.stop()
+            lane.ask_to_end()
+        for lane in lanes:
+            lane.stop(patience)
 
 
 class _Lane(Generic[Work, Result]):
@@ -93,7 +112,7 @@ class _Lane(Generic[Work, Result]):
     pipe: connection.Connection
     _process: SpawnProcess | None = None
 
-    def __init__(self, do: Callable[[Work], Result], prepare: Callable[[], None] | None) -> None:
+    def __init__(self, do: Callable[[Work], Any], prepare: Callable[[], None] | None) -> None:
         self._do, self._prepare = do, prepare
         self._works: list[Work] = []
 
@@ -110,23 +129,29 @@ class _Lane(Generic[Work, Result]):
         with suppress(OSError):
             self.pipe.send(work)
 
-    def end(self) -> tuple[Work, Result | Failure]:
+    def hear(self) -> tuple[Work, Result | Failure | Said]:
         """Give what came of the work; to be called when the pipe has something to say."""
-        work = self._works.pop()
+        work = self._works[-1]
         try:
-            return work, self.pipe.recv()
+            heard: Result | Failure | Said = self.pipe.recv()
         except (EOFError, OSError):
             assert self._process is not None
             self._process.join(_PATIENCE)
-            failure = Failure(_death(self._process.exitcode))
+            heard = Failure(_death(self._process.exitcode))
             self.stop()
-            return work, failure
+        if not isinstance(heard, Said):
+            self._works.pop()
+        return work, heard
 
-    def stop(self) -> None:
+    def ask_to_end(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+
+    def stop(self, patience: float = _PATIENCE) -> None:
         if self._process is None:
             return
-        self._process.terminate()
-        self._process.join(_PATIENCE)
+        self.ask_to_end()
+        self._process.join(patience)
         if self._process.is_alive():
             self._process.kill()
         self.pipe.close()
@@ -157,12 +182,23 @@ def _serve(
         while True:
             work = pipe.recv()
             try:
-                pipe.send(do(work))
+                made = do(work)
+                pipe.send(_listened(pipe, made) if isinstance(made, Generator) else made)
             except StstError as error:
                 pipe.send(Failure(_line(error)))
             except Exception as error:
                 said = f"{type(error).__name__}: {_line(error)}"
                 pipe.send(Failure(said.removesuffix(": ")))
+
+
+def _listened(pipe: connection.Connection, made: Generator[Any, None, Any]) -> Any:
+    """Pass on what a piece of work says; give its result."""
+    while True:
+        try:
+            said = next(made)
+        except StopIteration as end:
+            return end.value
+        pipe.send(Said(said))
 
 
 @contextmanager

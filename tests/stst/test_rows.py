@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from stst.analysis.rows import read_rows
 from stst.errors import InputError
+from stst.rows import read_rows
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from contextlib import closing
 
 import pytest
 
-from batch_workers import obey, refuse_to_start
-from stst.analysis.lanes import Failure, available_cores, in_processes
+from batch_workers import obey, refuse_to_start, spell
+from stst.lanes import Failure, Said, available_cores, in_processes
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 
@@ -61,7 +61,23 @@ def test_the_core_s_own_errors_are_given_as_they_are():
 def test_results_that_cannot_be_sent():
     found = dict(in_processes(obey, ["unsendable", "a"], 1))
     assert found["a"] == "A"
-    assert found["unsendable"].message.startswith("TypeError: cannot pickle 'generator'")
+    assert "pickle local object" in found["unsendable"].message
+
+
+def test_what_work_says_before_it_is_done():
+    found = list(in_processes(spell, ["ab", "c"], 1))
+    assert found == [
+        ("ab", Said("a")),
+        ("ab", Said("b")),
+        ("ab", "AB"),
+        ("c", Said("c")),
+        ("c", "C"),
+    ]
+
+
+def test_a_crash_after_something_was_said():
+    found = list(in_processes(spell, ["a!b", "c"], 1))
+    assert found == [("a!b", Said("a")), ("a!b", KILLED), ("c", Said("c")), ("c", "C")]
 
 
 def test_processes_that_do_not_start():
@@ -83,7 +99,7 @@ def test_cores():
     if hasattr(os, "sched_getaffinity"):
         code = (
             "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
-            "from stst.analysis.lanes import available_cores; print(available_cores())"
+            "from stst.lanes import available_cores; print(available_cores())"
         )
         found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         assert found.stdout.strip() == b"1"

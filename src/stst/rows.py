@@ -8,6 +8,7 @@ import io
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from stst.errors import InputError
 
@@ -30,7 +31,11 @@ class Row(dict[str, str]):
 
 
 def read_rows(
-    path: Path, table: str, required: Collection[str], optional: Collection[str]
+    path: Path,
+    table: str,
+    required: Collection[str],
+    optional: Collection[str],
+    others: bool = False,
 ) -> list[Row]:
     """Read a manifest.
 
@@ -45,6 +50,8 @@ def read_rows(
         Fields that every row has.
     optional
         Fields that a row may have; in CSV an empty cell stands for none.
+    others
+        Whether a row may have other fields as well.
 
     Returns
     -------
@@ -63,12 +70,11 @@ def read_rows(
             f"{path}: a manifest is a {', '.join(MANIFEST_SUFFIXES)} file; found "
             f"{suffix or 'no suffix'!r}."
         )
-    fields = _Fields(required, optional)
-    text = _text(path)
+    fields = _Fields(required, optional, others)
     if suffix == ".toml":
-        rows = list(_toml_rows(path, text, table, fields))
+        rows = list(_toml_rows(path, table, fields))
     else:
-        rows = list(_csv_rows(path, text, "," if suffix == ".csv" else "\t", fields))
+        rows = list(_csv_rows(path, _text(path), "," if suffix == ".csv" else "\t", fields))
     if not rows:
         raise InputError(f"{path} lists no {table}. It needs {fields}.")
     return rows
@@ -77,8 +83,9 @@ def read_rows(
 class _Fields:
     """Which fields there may be."""
 
-    def __init__(self, required: Collection[str], optional: Collection[str]) -> None:
+    def __init__(self, required: Collection[str], optional: Collection[str], others: bool) -> None:
         self.required, self.known = list(required), [*required, *optional]
+        self.others = others
 
     def __str__(self) -> str:
         optional = self.known[len(self.required) :]
@@ -87,7 +94,7 @@ class _Fields:
 
     def check_names(self, where: str, names: Collection[str], kind: str) -> None:
         for name in names:
-            if name not in self.known:
+            if name not in self.known and not (self.others and name):
                 close = difflib.get_close_matches(name.lower(), self.known, n=1)
                 meant = f" (did you mean {close[0]!r}?)" if close else ""
                 raise InputError(f"{where}: unknown {kind} {name!r}{meant}. Allowed are {self}.")
@@ -154,21 +161,56 @@ def _csv_lines(path: Path, text: str, separator: str) -> Iterator[tuple[str, lis
         raise InputError(f"{path}, line {reader.line_num}: not readable ({error}).") from error
 
 
-def _toml_rows(path: Path, text: str, table: str, fields: _Fields) -> Iterator[Row]:
+def read_toml_tables(
+    path: Path, table: str, others: Collection[str] = ()
+) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, Any]]:
+    """Read a manifest in TOML, values as they are.
+
+    Parameters
+    ----------
+    path
+        A TOML file in UTF-8.
+    table
+        What tables ``[[table]]`` are called.
+    others
+        Further keys that may stand at the top level.
+
+    Returns
+    -------
+    tables : list of (str, dict)
+        Where each is, for messages, and what it holds.
+    rest : dict
+        What stands under the further keys.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is no TOML, or holds another key.
+    """
     try:
-        tree = tomllib.loads(text)
+        tree = tomllib.loads(_text(path))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
+    further = "".join(f" and [{key}]" for key in others)
     for key in tree:
-        if key != table:
-            raise InputError(f"{path}: unknown key {key!r}; allowed are tables [[{table}]].")
-    entries = tree.get(table, [])
+        if key != table and key not in others:
+            raise InputError(
+                f"{path}: unknown key {key!r}; allowed are tables [[{table}]]{further}."
+            )
+    entries = tree.pop(table, [])
     if not isinstance(entries, list):
         raise InputError(f"{path}: {table} must be written as tables [[{table}]].")
+    found = []
     for number, entry in enumerate(entries, 1):
         where = f"{path}, [[{table}]] {number}"
         if not isinstance(entry, dict):
             raise InputError(f"{where}: found {entry!r}; it must be a table.")
+        found.append((where, entry))
+    return found, tree
+
+
+def _toml_rows(path: Path, table: str, fields: _Fields) -> Iterator[Row]:
+    for where, entry in read_toml_tables(path, table)[0]:
         fields.check_names(where, entry, "key")
         for name, value in entry.items():
             if not isinstance(value, str):
