@@ -23,6 +23,8 @@ def test_it_agrees_with_the_package(size):
     rng = np.random.default_rng(3)
     picture, reference = smooth(rng, size), 0.7 * smooth(rng, size) ** 2
     ours = [torch.from_numpy(one)[None] for one in (picture, reference)]
-    for here, there in ((plain_distribution, distribution_transfer), (plain, color_transfer)):
+    both = plain_distribution, distribution_transfer, 1e-9
+    # the second part is done in float32
+    for here, there, error in (both, (plain, color_transfer, 1e-6)):
         found = there(*ours)[0].numpy()
-        np.testing.assert_allclose(here(picture, reference), found, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(here(picture, reference), found, rtol=0, atol=error)
