@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stst.errors import InputError
-
 if TYPE_CHECKING:
     from stst.config import RunConfig
 
@@ -48,10 +46,10 @@ def run_config(
     InputError
         Naming the key, what was found and what is allowed.
     """
-    from stst.config import build, merged, paths_beside, read_config_file, set_override
+    from stst.config import build, merged, paths_beside, preset_for, read_config_file, set_override
 
     method = kind.model_fields["method"].default
-    tree = _preset(default_preset if preset is None else preset, method)
+    tree = preset_for(default_preset if preset is None else preset, method)
     if config_file is not None:
         tree = merged(tree, paths_beside(read_config_file(config_file, trusted), config_file))
     shared = {"seed": seed, "samples": samples, "device": device, "precision": precision}
@@ -60,20 +58,6 @@ def run_config(
     for assignment in assignments:
         tree = set_override(tree, assignment)
     return build(tree, kind)
-
-
-def _preset(name: str, method: str) -> dict[str, Any]:
-    """Read a preset; refuse one of another method."""
-    from stst.config import preset_method, preset_names, preset_tree
-
-    tree = preset_tree(name)
-    if preset_method(name) != method:
-        fitting = [one for one in preset_names() if preset_method(one) == method]
-        raise InputError(
-            f"--preset {name}: it is for the method {preset_method(name)}, this is {method}. "
-            f"There are: {', '.join(fitting)}."
-        )
-    return tree
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:

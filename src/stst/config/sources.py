@@ -67,6 +67,33 @@ def preset_method(name: str) -> str:
     return method
 
 
+def preset_for(name: str, method: str, origin: str = "--preset ") -> Tree:
+    """Read a preset of a method; see `preset_tree`.
+
+    Parameters
+    ----------
+    name
+        Of the preset.
+    method
+        That it has to be for.
+    origin
+        Named at the head of a message, before the preset.
+
+    Raises
+    ------
+    InputError
+        If there is no such preset, or it is for another method; names those there are.
+    """
+    tree = preset_tree(name)
+    if preset_method(name) != method:
+        fitting = [one for one in preset_names() if preset_method(one) == method]
+        raise InputError(
+            f"{origin}{name}: it is for the method {preset_method(name)}, this is {method}. "
+            f"There are: {', '.join(fitting)}."
+        )
+    return tree
+
+
 def load_preset(name: str) -> StstConfig:
     """Build the config of a preset for synthesis.
 
@@ -189,11 +216,32 @@ def set_override(tree: Tree, assignment: str) -> Tree:
     key, equals, text = assignment.partition("=")
     if not equals or not key.strip():
         raise InputError(f"--set: expected KEY=VALUE, found {assignment!r}.")
-    value = toml_value(text)
-    parts = key.strip().split(".")
+    return set_value(tree, key.strip(), toml_value(text), "--set ")
+
+
+def set_value(tree: Tree, key: str, value: Any, origin: str = "") -> Tree:
+    """Set one value.
+
+    Parameters
+    ----------
+    tree
+        What is set so far.
+    key
+        ``a.b.0.c``.
+    value
+        As TOML has it.
+    origin
+        Named at the head of a message, before the key.
+
+    Raises
+    ------
+    InputError
+        If an index does not exist, or the key lies below a single value.
+    """
+    parts = key.split(".")
     if len(parts) > _DEEPEST:
-        raise InputError(f"--set: no key has {len(parts)} parts, as {key.strip()[:60]!r}… has.")
-    result = _assigned(tree, parts, value, key.strip())
+        raise InputError(f"{origin}{key[:60]}…: no key has {len(parts)} parts.")
+    result = _assigned(tree, parts, value, origin + key)
     assert isinstance(result, dict)
     return result
 
@@ -214,12 +262,12 @@ def _assigned(node: Any, parts: Sequence[str], value: Any, key: str) -> Any:
         places = [str(place) for place in range(len(node))]
         if head not in places:
             allowed = f"0 to {len(node) - 1}" if node else "none, it is empty"
-            raise InputError(f"--set {key}: the list has no entry {head!r}; allowed are {allowed}.")
+            raise InputError(f"{key}: the list has no entry {head!r}; allowed are {allowed}.")
         items = list(node)
         items[int(head)] = _assigned(items[int(head)], rest, value, key)
         return items
     if node is not None and not isinstance(node, dict):
-        raise InputError(f"--set {key}: {head!r} lies below a single value.")
+        raise InputError(f"{key}: {head!r} lies below a single value.")
     return {**(node or {}), head: _assigned((node or {}).get(head), rest, value, key)}
 
 
