@@ -97,7 +97,7 @@ def content_loss(generated: Tensor, target: Tensor, half: bool = True) -> Tensor
 def total_variation(
     frames: Tensor, by_channels: bool = True, inside: Tensor | None = None
 ) -> Tensor:
-    """Sum the absolute differences of neighbouring pixels along both axes (equation 6).
+    """Sum the absolute differences of neighbouring pixels along both axes (equation 8).
 
     Parameters
     ----------

@@ -128,7 +128,7 @@ def diversity(layers: Sequence[LayerInput]) -> Tensor:
 
 
 def total_variation_of_clip(clips: Tensor) -> Tensor:
-    """Average the total variation (as of Greco & Siegel 2024, equation 6) over frames.
+    """Average the total variation (as of Greco & Siegel 2024, equation 8) over frames.
 
     Parameters
     ----------
