@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,9 +23,10 @@ from stst.process import ClipProcess, Estimate, Prepared
 from stst.provenance import Input, write_sidecar
 from stst.synthesis.events import (
     Checkpointed,
+    ClipIterationDone,
     Event,
     FrameDone,
-    Interim,
+    IterationDone,
     RunFinished,
     RunStarted,
     RunStopped,
@@ -34,6 +36,8 @@ from stst.video import LazyVideo, check_video_output, write_preview, write_video
 
 #: Share of clipped values above which a sidecar carries a warning.
 CLIPPED_WARNING = 0.01
+#: Share of a run's time that checkpoints within a frame or a clip may take.
+CHECKPOINT_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -183,8 +187,8 @@ class Job:
         ------
         Event
             RunStarted, StepDone, IterationDone, Preview, FrameDone, Checkpointed, then
-            RunFinished or RunStopped. Of clips that are made as a whole ClipIterationDone,
-            ClipPreview and Interim before the frames.
+            RunFinished or RunStopped. Of clips that are made as a whole ClipIterationDone and
+            ClipPreview before the frames.
 
         Raises
         ------
@@ -203,6 +207,7 @@ class Job:
             record = self._record(prepared)
             self._open(record)
             spent, events = self._events(prepared, preview_seconds)
+            checkpoints = _Checkpoints(prepared.config)
             frame = 0
             for event in events:
                 if isinstance(event, RunStarted):
@@ -215,13 +220,13 @@ class Job:
                     self.folder.keep(
                         frame, event.images, event.statistics, event.state, seconds, event.others
                     )
+                    checkpoints.kept(0)
                     yield Checkpointed(frame, self.folder.path)
-                elif isinstance(event, Interim):
-                    self.folder.keep_interim(event, seconds)
+                elif isinstance(event, IterationDone | ClipIterationDone) and checkpoints.due():
+                    checkpoints.kept(self._keep_interim(prepared, seconds))
                     yield Checkpointed(frame, self.folder.path)
                 if stop():
-                    if isinstance(prepared.process, ClipProcess):
-                        self.folder.keep_interim(prepared.process.interim(), seconds)
+                    self._keep_interim(prepared, seconds)
                     yield RunStopped(frame, self.folder.path)
                     return
             seconds = spent + time.monotonic() - began
@@ -234,14 +239,22 @@ class Job:
     ) -> tuple[float, Iterator[Event]]:
         """Begin the run, or go on where it stopped; give the seconds that it has taken already."""
         process = prepared.process
+        interim, spent = self.folder.interim() or (None, 0.0)
         if isinstance(process, ClipProcess):
-            interim, spent = self.folder.interim() or (None, 0.0)
             return spent, process.run_clip(interim, preview_seconds)
         state = self.folder.state()
         if state is None:
-            return 0.0, process.run(None, None, preview_seconds)
-        images = torch.from_numpy(state.images)
-        return state.seconds, process.run(state.frame, images, preview_seconds)
+            return spent, process.run(None, None, preview_seconds, interim)
+        images, spent = torch.from_numpy(state.images), max(spent, state.seconds)
+        return spent, process.run(state.frame, images, preview_seconds, interim)
+
+    def _keep_interim(self, prepared: Prepared, seconds: float) -> float:
+        """Put on disk where the optimisation stands; give the seconds that it took."""
+        began = time.monotonic()
+        interim = prepared.process.interim()
+        if interim is not None:
+            self.folder.keep_interim(interim, seconds)
+        return time.monotonic() - began
 
     def _others(self) -> list[str]:
         """Name the clips that are written beside the master."""
@@ -279,7 +292,7 @@ class Job:
         if not self.resume:
             folder.begin(record, self.overwrite)
             return
-        begun, now = folder.job(), json.loads(json.dumps(record))
+        begun, now = _comparable(folder.job()), _comparable(record)
         for key in now:
             if begun.get(key) != now[key]:
                 change = _difference(key, begun.get(key), now[key])
@@ -332,6 +345,31 @@ class Job:
             if role != "mask":  # how its colours were read does not matter
                 notes.extend(f"{role}: {note}" for note in video.source.notes)
         return list(dict.fromkeys(notes))
+
+
+class _Checkpoints:
+    """When an optimisation is put on disk: every so many iterations, but at little cost."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._every = config.checkpoint_every if isinstance(config, StstConfig | LeapsConfig) else 1
+        self._since, self._not_before = 0, -math.inf
+
+    def due(self) -> bool:
+        """Count an iteration, and say whether it is time."""
+        self._since += 1
+        return self._since >= self._every and time.monotonic() >= self._not_before
+
+    def kept(self, seconds: float) -> None:
+        """Note that everything is on disk, and how long that took."""
+        self._since = 0
+        self._not_before = max(self._not_before, time.monotonic() + seconds / CHECKPOINT_SHARE)
+
+
+def _comparable(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what has to be the same for a run to be continued, as JSON has it."""
+    out: dict[str, Any] = json.loads(json.dumps(record))
+    out.get("config", {}).pop("checkpoint_every", None)
+    return out
 
 
 def main_role(config: RunConfig) -> str:

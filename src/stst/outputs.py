@@ -280,7 +280,7 @@ class RunFolder:
         return State(int(data["frame"]), data["state"].astype(np.float32), float(data["seconds"]))
 
     def keep_interim(self, interim: Interim, seconds: float) -> None:
-        """Put on disk where the optimisation of whole clips stands.
+        """Put on disk where the optimisation of a frame or a whole clip stands.
 
         Parameters
         ----------
@@ -291,6 +291,8 @@ class RunFolder:
         """
         numbers: dict[str, Any] = {
             "iteration": np.array(interim.iteration),
+            "frame": np.array(interim.frame),
+            "octave": np.array(interim.octave),
             "seconds": np.array(seconds),
         }
         arrays: dict[str, Any] = {f"array_{name}": value for name, value in interim.arrays.items()}
@@ -298,7 +300,7 @@ class RunFolder:
             np.savez(part, **numbers, **arrays)
 
     def interim(self) -> tuple[Interim, float] | None:
-        """Read where the optimisation of whole clips stands, and the seconds spent; None if anew.
+        """Read where an optimisation stood, and the seconds spent; None if nothing was kept.
 
         Raises
         ------
@@ -308,11 +310,14 @@ class RunFolder:
         path = self.path / "interim.npz"
         if not path.exists():
             return None
-        data = _read(path, ("iteration", "seconds"), "array_")
-        iteration, seconds = int(data.pop("iteration")), float(data.pop("seconds"))
+        data = _read(path, ("iteration", "frame", "octave", "seconds"), "array_")
+        iteration, frame, octave = (
+            int(data.pop(name)) for name in ("iteration", "frame", "octave")
+        )
+        seconds = float(data.pop("seconds"))
         from stst.synthesis.events import Interim
 
-        return Interim(iteration, data), seconds
+        return Interim(iteration, data, frame, octave), seconds
 
     def finished(self) -> int:
         """Count the finished frames that are kept."""

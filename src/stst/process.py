@@ -40,6 +40,7 @@ class Process(Protocol):
         after: int | None = None,
         state: Tensor | None = None,
         preview_seconds: float | None = None,
+        interim: Interim | None = None,
     ) -> Iterator[Event]:
         """Make the frames one after the other; closing the generator cancels.
 
@@ -51,7 +52,13 @@ class Process(Protocol):
             What `FrameDone.state` of that frame was.
         preview_seconds
             How often at most a preview is shown; None for never.
+        interim
+            From where the next frame goes on; left alone where it is of another frame.
         """
+        ...
+
+    def interim(self) -> Interim | None:
+        """Say where the frame in the making stands, between two events; None between frames."""
         ...
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -311,8 +313,11 @@ class TestResume:
         assert sorted(p.name for p in tmp_path.glob("out*")) == ["out.run"]
         resumed = job(natural, "out.mkv", samples=2, resume=True)
         again = [type(event).__name__ for event in resumed.run()]
-        finished = self.events()[: after + 1].count("FrameDone")
-        assert again == ["RunStarted", *ONE_FRAME * (3 - finished), "RunFinished"]
+        seen = self.events()[: after + 1]
+        finished = seen.count("FrameDone")
+        steps = seen.count("IterationDone") - 3 * finished
+        rest = (ONE_FRAME * (3 - finished))[steps:]
+        assert again == ["RunStarted", *rest, "RunFinished"], "no step is made twice"
         for sample, files in enumerate(whole):
             made = tmp_path / f"out_seed{sample}.mkv"
             assert made.read_bytes() == files["master"].read_bytes()
@@ -338,6 +343,36 @@ class TestResume:
         done(job(natural, "out.mkv", samples=2, resume=True))
         made = (tmp_path / "out_seed0.mkv").read_bytes()
         assert made == whole[0]["master"].read_bytes()
+
+    def test_what_a_killed_run_goes_on_from(self, natural, tmp_path, whole, monkeypatch):
+        """A generator that is closed keeps nothing, as a process that is killed."""
+        monkeypatch.setattr("stst.jobs.CHECKPOINT_SHARE", math.inf)
+        every = {"samples": 2, "checkpoint_every": 2}
+        events = job(natural, "out.mkv", **every).run()
+        seen = []
+        for event in events:
+            seen.append(type(event).__name__)
+            if len(seen) == 10:
+                break
+        events.close()
+        frame = ["IterationDone"] * 2 + ["Checkpointed"] + ONE_FRAME[2:]
+        assert seen == ["RunStarted", *frame, *frame[:3]]
+        # how often it is kept may be changed
+        resumed = job(natural, "out.mkv", samples=2, resume=True)
+        again = [type(event).__name__ for event in resumed.run()]
+        assert again == ["RunStarted", *ONE_FRAME[2:], *ONE_FRAME, "RunFinished"]
+        for sample, files in enumerate(whole):
+            made = (tmp_path / f"out_seed{sample}.mkv").read_bytes()
+            assert made == files["master"].read_bytes()
+
+    def test_checkpoints_are_not_dear(self, natural, monkeypatch):
+        """Where writing takes long compared with iterations, there are fewer of them."""
+        kept = []
+        monkeypatch.setattr(
+            "stst.outputs.RunFolder.keep_interim", lambda *words: kept.append(time.sleep(0.05))
+        )
+        done(job(natural, checkpoint_every=1))
+        assert len(kept) == 1, "the next one would be due after 2.5 seconds"
 
     def test_time_adds_up(self, natural, tmp_path):
         stopped(job(natural), 5)

@@ -137,7 +137,7 @@ class Inversion:
         Yields
         ------
         Event
-            RunStarted, ClipIterationDone, ClipPreview, Interim, then FrameDone for every frame.
+            RunStarted, ClipIterationDone, ClipPreview, then FrameDone for every frame.
 
         Raises
         ------
@@ -175,8 +175,6 @@ class Inversion:
                 if preview_seconds is not None and time.monotonic() - shown >= preview_seconds:
                     yield ClipPreview(self._frames(self._pixels(state.clips)))
                     shown = time.monotonic()
-                if state.iteration % self.config.checkpoint_every == 0:
-                    yield state.interim()
         except DivergedError as error:
             raise DivergedError(f"the run diverged at {error}") from error
         yield from self._finished(state)
@@ -317,22 +315,12 @@ class _State:
             "best_loss": self.best_loss,
             "best_iteration": self.best_iteration,
         }
-        if self.rule.first is not None and self.rule.second is not None:
-            tensors |= {"first_moment": self.rule.first, "second_moment": self.rule.second}
-        tensors |= self.course.tensors()
-        arrays = {name: value.cpu().numpy().copy() for name, value in tensors.items()}
-        return Interim(self.iteration, arrays)
+        return Interim.of(self.iteration, tensors | self.rule.memory() | self.course.tensors())
 
     def restore(self, interim: Interim) -> None:
-        device = self.clips.device
-        tensors = {
-            name: torch.from_numpy(value.copy()).to(device)
-            for name, value in interim.arrays.items()
-        }
-        self.rule.first, self.rule.second = (
-            tensors.get("first_moment"), tensors.get("second_moment"),
-        )  # fmt: skip
-        self.rule.count = self.iteration = interim.iteration
+        tensors = interim.tensors(self.clips.device)
+        self.rule.restore(tensors, interim.iteration)
+        self.iteration = interim.iteration
         self.clips, self.best = tensors["clips"], tensors["best"]
         self.best_loss, self.best_iteration = tensors["best_loss"], tensors["best_iteration"]
         self.course.restore(tensors)

@@ -23,7 +23,7 @@ from stst.scrambling.spectrum import (
     scrambled_pictures,
 )
 from stst.synthesis.color import color_transfer
-from stst.synthesis.events import Event, FrameDone, RunStarted, StepDone
+from stst.synthesis.events import Event, FrameDone, Interim, RunStarted, StepDone
 from stst.types import Frames
 from stst.video import Clip
 
@@ -84,6 +84,7 @@ class Scrambling:
         after: int | None = None,
         state: Tensor | None = None,
         preview_seconds: float | None = None,
+        interim: Interim | None = None,
     ) -> Iterator[Event]:
         """Make the frames; closing the generator cancels.
 
@@ -91,7 +92,7 @@ class Scrambling:
         ----------
         after
             The last frame that is already made; None to begin.
-        state, preview_seconds
+        state, preview_seconds, interim
             Not used: a frame depends on the clip and the seed alone, and is made at once.
 
         Yields
@@ -121,6 +122,9 @@ class Scrambling:
                 np.zeros((len(made), 0), np.float32),
                 (frames * ahead + (frame + 1) * finish) / total,
             )
+
+    def interim(self) -> None:
+        """Give nothing: a frame is made at once."""
 
     def estimate(self) -> Estimate:
         """Time one frame; count the memory."""

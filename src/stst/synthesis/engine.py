@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import torch
@@ -36,6 +36,14 @@ class Rule(Protocol):
         """Give what is to be subtracted from images for their gradient, at a learning rate."""
         ...
 
+    def memory(self) -> dict[str, Tensor]:
+        """Give all that later steps depend on, by name; samples are the first axis."""
+        ...
+
+    def restore(self, memory: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from what `memory` gave after so many steps; what else is there is left alone."""
+        ...
+
 
 class GradientDescent:
     """The gradient divided by its standard deviation (paper, perceptual stabilization).
@@ -60,6 +68,13 @@ class GradientDescent:
         else:
             deviation = self._inside_deviation(gradient, self.inside.expand_as(gradient))
         return gradient * (rate / (deviation + 1e-8))
+
+    def memory(self) -> dict[str, Tensor]:
+        """Give nothing: a step depends on its gradient alone."""
+        return {}
+
+    def restore(self, memory: Mapping[str, Tensor], steps: int) -> None:
+        """Do nothing."""
 
     def _inside_deviation(self, gradient: Tensor, inside: Tensor) -> Tensor:
         count = inside.sum(dim=self.axes, keepdim=True)
@@ -89,6 +104,20 @@ class Adam:
         self.second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         root = (self.second / (1 - beta2**self.count)).sqrt_().add_(1e-8)
         return (self.first * (rate / (1 - beta1**self.count))).div_(root)
+
+    def memory(self) -> dict[str, Tensor]:
+        """Give both moments; nothing before the first step."""
+        if self.first is None or self.second is None:
+            return {}
+        return {"first_moment": self.first, "second_moment": self.second}
+
+    def restore(self, memory: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from what `memory` gave after so many steps."""
+        self.first, self.second = memory.get("first_moment"), memory.get("second_moment")
+        self.count = steps
+
+
+_LAST, _PAIR = ("last_images", "last_gradient"), ("move", "change", "share")
 
 
 class LimitedMemory:
@@ -121,6 +150,26 @@ class LimitedMemory:
         factor = rate / length.clamp_min(1e-30)
         # before anything was learned the gradient says where to, not how far
         return step * (factor if self._scale is None else factor.clamp_max(1))
+
+    def memory(self) -> dict[str, Tensor]:
+        """Give the last step and all pairs; nothing before the first step."""
+        if self._last is None:
+            return {}
+        out = dict(zip(_LAST, self._last, strict=True))
+        for number, pair in enumerate(self._pairs):
+            out |= {f"{name}_{number}": one for name, one in zip(_PAIR, pair, strict=True)}
+        return out if self._scale is None else {**out, "scale": self._scale}
+
+    def restore(self, memory: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from what `memory` gave; the number of steps does not matter."""
+        if not steps:
+            return
+        self._last = memory["last_images"], memory["last_gradient"]
+        self._pairs = []
+        while f"move_{len(self._pairs)}" in memory:
+            move, change, share = (memory[f"{name}_{len(self._pairs)}"] for name in _PAIR)
+            self._pairs.append((move, change, share))
+        self._scale = memory.get("scale")
 
     def _learn(self, move: Tensor, change: Tensor) -> None:
         product, size = _dot(move, change), _dot(change, change)
@@ -211,6 +260,8 @@ def minimized(
         losses = objective(variable)
         (gradient,) = torch.autograd.grad(losses.sum(), variable)
         losses = losses.detach()
+        # sums depend on the order in memory, which would not survive being put on disk
+        gradient = gradient.contiguous()
         rate = learning_rate(iteration) if callable(learning_rate) else learning_rate
         if schedule == "cosine":
             turn = math.pi * iteration / max(iterations - 1, 1)

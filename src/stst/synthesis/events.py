@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from stst.types import Frames
@@ -168,18 +169,41 @@ class ClipPreview:
 
 @dataclass(frozen=True)
 class Interim:
-    """Where the optimisation of whole clips stands; it can go on from here to the same bytes.
+    """Where the optimisation of a frame or a clip stands; it goes on from here to the same bytes.
+
+    Not an event: a process gives it when it is asked, between two events.
 
     Attributes
     ----------
     iteration
-        Steps that are done.
+        Steps that are done: of the clip, or in this octave of the frame.
     arrays
-        All that the next step depends on, by name; samples are the first axis.
+        All that the next step depends on besides the frames before, by name; samples are the
+        first axis.
+    frame, octave
+        The frame in the making (negative: padding), and which of its octaves, counted from 0; of
+        a clip that is made as a whole both are 0.
     """
 
     iteration: int
     arrays: Mapping[str, np.ndarray[Any, Any]] = field(repr=False)
+    frame: int = 0
+    octave: int = 0
+
+    @classmethod
+    def of(
+        cls, iteration: int, tensors: Mapping[str, Tensor], frame: int = 0, octave: int = 0
+    ) -> Self:
+        """Copy tensors off the device."""
+        arrays = {name: value.cpu().numpy().copy() for name, value in tensors.items()}
+        return cls(iteration, arrays, frame, octave)
+
+    def tensors(self, device: torch.device) -> dict[str, Tensor]:
+        """Copy the arrays to a device."""
+        # a clone lies in memory as torch's own tensors do, on which sums can depend
+        return {
+            name: torch.from_numpy(value).clone().to(device) for name, value in self.arrays.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -217,7 +241,7 @@ class FrameDone:
 
 @dataclass(frozen=True)
 class Checkpointed:
-    """The run can be continued after `frame` from what is on disk at `path`."""
+    """What is on disk at `path` is all that continuing needs; `frame` is the last finished one."""
 
     frame: int
     path: Path
@@ -255,7 +279,6 @@ Event = (
     | ClipIterationDone
     | Preview
     | ClipPreview
-    | Interim
     | FrameDone
     | Checkpointed
     | RunFinished

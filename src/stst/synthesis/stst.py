@@ -15,8 +15,8 @@ from stst.models.stream import Stream
 from stst.pixels import as_tensor, picture_statistics, to_frames
 from stst.scrambling.spectrum import scrambled_by_noise
 from stst.synthesis.color import color_transfer
-from stst.synthesis.engine import make_rule, minimized
-from stst.synthesis.events import Event, FrameDone, IterationDone, Preview, RunStarted
+from stst.synthesis.engine import Rule, make_rule, minimized
+from stst.synthesis.events import Event, FrameDone, Interim, IterationDone, Preview, RunStarted
 from stst.synthesis.noise import NoiseSource, Purpose, noise_of_seeds
 from stst.synthesis.objective import Statistician, Statistics, StstObjective, active_terms
 from stst.synthesis.octaves import Octave, octaves_of, through_octaves
@@ -105,6 +105,7 @@ class Synthesis:
             )
         self._settings = {frame: config.for_frame(frame) for frame in range(targets.frames)}
         self._octaves: dict[int, list[Octave]] = {}
+        self._standing: _Standing | None = None
         self.notes: list[str] = []
         for place in self._places():
             frame = self._frame(place)
@@ -146,6 +147,7 @@ class Synthesis:
         after: int | None = None,
         state: Tensor | None = None,
         preview_seconds: float | None = None,
+        interim: Interim | None = None,
     ) -> Iterator[Event]:
         """Make the frames one after the other; closing the generator cancels.
 
@@ -157,6 +159,8 @@ class Synthesis:
             (B, 3, H, W) float32, that frame as `FrameDone.state` gave it.
         preview_seconds
             How often at most a preview is shown; None for never.
+        interim
+            From where the frame after `after` goes on; of another frame it is left alone.
 
         Yields
         ------
@@ -171,17 +175,24 @@ class Synthesis:
         places = [place for place in self._places() if after is None or self._frame(place) > after]
         yield self.started(self._frame(places[0]) if places else self.targets.frames)
         if after is not None and state is not None:
-            generated = state.to(self.device)
+            # a clone lies in memory as torch's own tensors do, on which sums can depend
+            generated = state.clone().to(self.device)
         else:
             generated = self._before_all()
         clock = _Progress(self.work(), after)
         for place in places:
             frame = self._frame(place)
             made = _Made()
-            yield from self._made(place, generated, made, clock, preview_seconds)
+            held = interim if interim is not None and interim.frame == frame else None
+            yield from self._made(place, generated, made, clock, preview_seconds, held)
+            self._standing = None
             generated = made.images
             clock.frame_done(frame)
             yield self._done(frame, made, clock.done / clock.total)
+
+    def interim(self) -> Interim | None:
+        """Say where the frame in the making stands, between two events; None between frames."""
+        return None if self._standing is None else self._standing.interim()
 
     def smallest_octave(self) -> Octave:
         """Give the coarsest octave of the last frame that is optimised."""
@@ -225,8 +236,9 @@ class Synthesis:
         made: _Made,
         clock: _Progress,
         preview_seconds: float | None,
+        held: Interim | None,
     ) -> Iterator[Event]:
-        """Optimise one frame through its octaves and leave it in `made`."""
+        """Optimise one frame through its octaves, from `held` on, and leave it in `made`."""
         frame, config = self._frame(place), self._setting(place)
         octaves = self._octaves[frame]
         sizes = [octave.size for octave in octaves]
@@ -245,6 +257,9 @@ class Synthesis:
         images = self._start(place, config, previous)
         shown = time.monotonic()
         for index, octave in enumerate(octaves):
+            if held is not None and index < held.octave:
+                made.iterations += octave.config.iterations
+                continue
             images = through_octaves(images, [octave.size], False)[0].clone()
             here = regions[index]
             if here is not None:
@@ -258,20 +273,26 @@ class Synthesis:
                 befores[index],
                 here,
             )
+            rule = make_rule(
+                config.optimizer, self.rules.std_per_channel, here.inside if here else None
+            )
+            standing = _Standing(frame, index, made, images, objective, rule)
+            if held is not None and index == held.octave:
+                standing.restore(held, self.device)
+                images = standing.images
+            self._standing = standing
             steps = minimized(
                 images,
                 objective,
-                rule=make_rule(
-                    config.optimizer, self.rules.std_per_channel, here.inside if here else None
-                ),
+                rule=rule,
                 iterations=octave.config.iterations,
                 learning_rate=octave.config.learning_rate,
                 schedule=config.optimizer.schedule,
+                first=standing.iteration,
             )
             try:
                 for iteration, losses in steps:
-                    made.terms, made.losses = objective.terms, losses
-                    made.iterations += 1
+                    standing.note(iteration, losses)
                     yield IterationDone(
                         sample=config.seeds,
                         frame=frame,
@@ -428,6 +449,46 @@ class _Made:
     inside: Tensor | None = None
     terms: tuple[str, ...] = ()
     iterations: int = 0
+
+
+class _Standing:
+    """All that the next step of a frame depends on, besides the frame before it."""
+
+    def __init__(
+        self,
+        frame: int,
+        octave: int,
+        made: _Made,
+        images: Tensor,
+        objective: StstObjective,
+        rule: Rule,
+    ) -> None:
+        self.frame, self.octave, self.iteration = frame, octave, 0
+        self.made, self.images, self.objective, self.rule = made, images, objective, rule
+
+    def note(self, iteration: int, losses: Tensor) -> None:
+        """Take down a step that was done."""
+        self.made.terms, self.made.losses = self.objective.terms, losses
+        self.made.iterations += 1
+        self.iteration = iteration + 1
+
+    def interim(self) -> Interim | None:
+        if self.objective.weights is None:
+            return None  # nothing was done in this octave
+        tensors = {
+            "images": self.images,
+            "losses": self.made.losses,
+            "weights": self.objective.weights,
+        }
+        return Interim.of(self.iteration, tensors | self.rule.memory(), self.frame, self.octave)
+
+    def restore(self, interim: Interim, device: torch.device) -> None:
+        tensors = interim.tensors(device)
+        self.images, self.objective.weights = tensors["images"], tensors["weights"]
+        self.made.terms, self.made.losses = self.objective.terms, tensors["losses"]
+        self.made.iterations += interim.iteration
+        self.iteration = interim.iteration
+        self.rule.restore(tensors, interim.iteration)
 
 
 class _Progress:

@@ -162,11 +162,9 @@ class Trainer:
         """Give everything that the next step depends on."""
         arrays = {"step": np.array(self.done)}
         for name, parameter in self.model.named_parameters():
-            rule = self._rules[name]
-            kept = {"weights": parameter.detach(), "first": rule.first, "second": rule.second}
+            kept = {"weights": parameter.detach(), **self._rules[name].memory()}
             for key, tensor in kept.items():
-                if tensor is not None:  # before the first step there are no moments
-                    arrays[f"{key}/{name}"] = tensor.cpu().numpy().copy()
+                arrays[f"{key}/{name}"] = tensor.cpu().numpy().copy()
         return arrays
 
     def restore(self, arrays: Arrays) -> None:
@@ -175,12 +173,12 @@ class Trainer:
         for name, parameter in self.model.named_parameters():
             parameter.data.copy_(torch.from_numpy(arrays[f"weights/{name}"]))
             rule = self._rules[name] = Adam(_BETAS)
-            rule.count = self.done
-            if self.done:
-                rule.first, rule.second = (
-                    torch.from_numpy(arrays[f"{key}/{name}"]).to(self._device)
-                    for key in ("first", "second")
-                )
+            memory = {
+                key: torch.from_numpy(arrays[f"{key}/{name}"]).clone().to(self._device)
+                for key in ("first_moment", "second_moment")
+                if self.done
+            }
+            rule.restore(memory, self.done)
 
 
 @dataclass(frozen=True)

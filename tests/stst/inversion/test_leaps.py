@@ -23,7 +23,6 @@ from stst.synthesis.events import (
     ClipIterationDone,
     ClipPreview,
     FrameDone,
-    Interim,
     RunStarted,
 )
 from stst.video import Video
@@ -63,8 +62,6 @@ def test_events():
     assert len(steps[0].losses["l2"]) == 2
     shown = [event for event in events if isinstance(event, ClipPreview)]
     assert (len(shown), shown[0].images.shape) == (5, (2, 6, 12, 14, 3))
-    held = [event for event in events if isinstance(event, Interim)]
-    assert [one.iteration for one in held] == [2, 4]
     done = events[-6:]
     assert [event.frame for event in done] == [0, 1, 2, 3, 4, 5]
     assert done[0].images.shape == done[0].others["last"].shape == (2, 12, 14, 3)
