@@ -5,11 +5,26 @@ Every message names the file or the field, what was found, what is allowed and w
 
 from __future__ import annotations
 
+import re
+
+from stst.plain import one_line
+
+#: Characters of a message; a file may hold names and values of any length.
+LONGEST_MESSAGE = 1000
+# how Python writes what has no words of its own
+_ADDRESS = re.compile(r"<([\w.]+) object at 0x[0-9a-f]+>")
+
 
 class StstError(Exception):
-    """A run failed although it was asked for correctly (exit code 1)."""
+    """A run failed although it was asked for correctly (exit code 1).
+
+    As text it is one line that can be shown anywhere, whatever the names in it hold.
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return one_line(super().__str__(), LONGEST_MESSAGE)
 
 
 class InputError(StstError, ValueError):
@@ -24,4 +39,5 @@ class DivergedError(StstError):
 
 def first_line(error: BaseException) -> str:
     """Give the first line of an error's message, or its class."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return _ADDRESS.sub(r"\1", line)

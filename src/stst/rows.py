@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import difflib
 import io
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
+from stst.toml import toml_tree
 
 #: Of manifests.
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".toml")
@@ -187,9 +187,10 @@ def read_toml_tables(
     InputError
         If the file cannot be read, is no TOML, or holds another key.
     """
+    text = _text(path)
     try:
-        tree = tomllib.loads(_text(path))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        tree = toml_tree(text)
+    except ValueError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
     further = "".join(f" and [{key}]" for key in others)
     for key in tree:

@@ -104,5 +104,6 @@ def _sidecar_lines(sidecar: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(output, dict):
         shown = [f"{key} {output[key]}" for key in ("path", "frames", "fps") if key in output]
         yield "  output", ", ".join(shown)
-    for warning in sidecar.get("warnings") or []:
+    warnings = sidecar.get("warnings")
+    for warning in warnings if isinstance(warnings, list) else []:
         yield "  warning", str(warning)

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -613,3 +614,21 @@ class TestPublished:
         loaded = weights.load_msoe()
         assert loaded.verified
         assert loaded.sha256.startswith("99c984d7763650df")
+
+
+def test_a_record_nested_too_deeply(own):
+    path = write_npz(own / "vgg19_x.npz", vgg_arrays())
+    (own / "vgg19_x.npz.json").write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(InputError, match=r"vgg19_x\.npz\.json: cannot be read"):
+        weights.load_tensors(path)
+
+
+def test_what_torch_warns_of_is_not_for_users(tmp_path):
+    path = tmp_path / "w.pth"
+    torch.save({"a": torch.ones(2)}, path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data.replace(b"\x80\x02", b"\x80\x03", 1))
+    assert list(formats.read_raw(path).tensors) == ["a"]  # warnings are errors here

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from stst.config.schema import RunConfig, StstConfig, _updated
 from stst.errors import InputError
+from stst.toml import toml_tree
 
 Tree = dict[str, Any]
 
@@ -122,14 +123,14 @@ def read_config_file(path: Path, trusted: Collection[str] | None = ()) -> Tree:
         If the file cannot be read, is no TOML, or names a model that is not trusted.
     """
     try:
-        tree = tomllib.loads(path.read_text("utf-8"))
+        tree = toml_tree(path.read_text("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such config file.") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file in UTF-8.") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
     if trusted is not None:
         check_trust(tree, trusted, str(path))
@@ -249,8 +250,8 @@ def set_value(tree: Tree, key: str, value: Any, origin: str = "") -> Tree:
 def toml_value(text: str) -> Any:
     """Read a value as TOML has it; what is none is taken as text."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return toml_tree(f"value = {text}")["value"]
+    except ValueError:
         return text.strip()
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from stst.plain import UNPRINTABLE
+
 _LONG = 600  # characters of a value
-# control characters, halves of characters, and what turns the direction of writing
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
 
 
 def printable(text: str) -> str:
     """Replace what cannot be shown as it is; line breaks and tabs can."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return UNPRINTABLE.sub(
+        lambda found: found[0] if found[0] in "\n\t" else "\N{REPLACEMENT CHARACTER}", text
+    )
 
 
 def report_command(

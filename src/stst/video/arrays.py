@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
 import zipfile
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 
-from stst.errors import InputError
+from stst.errors import InputError, first_line
 from stst.types import Frames
 from stst.video.clip import VideoInfo, check_size
 from stst.video.color import opaque
@@ -42,10 +43,12 @@ class ArrayReader(VideoReader):
         try:
             self._file.seek(self._start + index * size)
             data = self._file.read(size)
-        except (OSError, zipfile.BadZipFile, EOFError) as error:
-            raise InputError(f"{self.info.path}: frame {index} is not readable ({error}).") from (
-                error
-            )
+        # the decompressors raise almost anything on damaged bytes
+        except Exception as error:
+            raise InputError(
+                f"{self.info.path}: frame {index} is not readable ({first_line(error)}). Copy or "
+                "export it again."
+            ) from error
         if len(data) < size:
             raise InputError(
                 f"{self.info.path}: the file ends within frame {index} of {len(self)}. Copy or "
@@ -113,22 +116,28 @@ def _member(path: Path) -> tuple[BinaryIO, Fraction | None]:
         rate = _stored_rate(path, archive) if f"{RATE_KEY}.npy" in names else sidecar_rate(path)
         member = archive.open(f"{FRAMES_KEY}.npy")
         archive.close()
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise InputError(f"{path} is not a readable .npz file ({error}). Save it again.") from error
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{path} is not a readable .npz file ({first_line(error)}). Save it again."
+        ) from error
     return member, rate  # type: ignore[return-value]
 
 
 def _stored_rate(path: Path, archive: zipfile.ZipFile) -> Fraction:
-    try:
-        with archive.open(f"{RATE_KEY}.npy") as file:
-            value = np.lib.format.read_array(file, allow_pickle=False)
-    except ValueError as error:
-        raise InputError(f"{path}: '{RATE_KEY}' is not readable ({error}).") from error
+    with archive.open(f"{RATE_KEY}.npy") as file:
+        shape, _, dtype = _header(path, file)
+        # before anything is allocated: a damaged header can claim any size
+        if math.prod(shape) not in (1, 2) or dtype.kind not in "iuf":
+            raise InputError(
+                f"{path}: '{RATE_KEY}' is {dtype} of shape {shape}; it must be [numerator, "
+                "denominator] in Hz."
+            )
+        value = np.frombuffer(file.read(dtype.itemsize * math.prod(shape)), dtype)
     parts = np.ravel(value)
-    if parts.size not in (1, 2) or value.dtype.kind not in "iuf":
-        raise InputError(
-            f"{path}: '{RATE_KEY}' is {value!r}; it must be [numerator, denominator] in Hz."
-        )
+    if parts.size != math.prod(shape):
+        raise InputError(f"{path}: '{RATE_KEY}' is cut short. Save it again.")
     name = f"{path}: {RATE_KEY}"
     if parts.size == 2 and value.dtype.kind != "f":
         return parse_rate(f"{int(parts[0])}/{int(parts[1])}", name)
@@ -141,7 +150,7 @@ def _array_info(path: Path, file: BinaryIO, stored: Fraction | None) -> tuple[Vi
     _check_layout(path, shape, fortran, dtype)
     count, height, width = shape[:3]
     check_size(path, width, height)
-    if count == 0:
+    if count <= 0:
         raise InputError(f"{path}: shape {shape} has no frames. {_LAYOUT}")
     size = path.stat().st_size
     if path.suffix.lower() == ".npy" and start + math.prod(shape) > size:
@@ -166,14 +175,29 @@ def _array_info(path: Path, file: BinaryIO, stored: Fraction | None) -> tuple[Vi
     return info, start
 
 
-def _header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+def _header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
     try:
         version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            return np.lib.format.read_array_header_1_0(file)
-        return np.lib.format.read_array_header_2_0(file)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a readable NumPy array ({error}). {_LAYOUT}") from error
+    # what it reads may come out of a decompressor, which raises almost anything
+    except Exception as error:
+        found = first_line(error)
+        raise InputError(f"{path} is not a readable NumPy array ({found}). {_LAYOUT}") from error
+    if version not in ((1, 0), (2, 0)):
+        raise InputError(
+            f"{path} is a NumPy array of version {version[0]}.{version[1]}; 1.0 and 2.0 are read. "
+            f"{_LAYOUT}"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on damaged text, Python warns of its syntax
+            if version == (1, 0):
+                return np.lib.format.read_array_header_1_0(file)
+            return np.lib.format.read_array_header_2_0(file)
+    # the header is Python's notation, and reading it raises almost anything
+    except Exception as error:
+        raise InputError(
+            f"{path} is not a readable NumPy array (its header is damaged). {_LAYOUT}"
+        ) from error
 
 
 def _check_layout(

@@ -143,7 +143,7 @@ def _write_sidecar(
     moved = {**content, "output": output}
     if isinstance(content.get("inputs"), list):
         moved["inputs"] = [_moved(entry, src.parent, path.parent) for entry in content["inputs"]]
-    text = json.dumps(moved, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(moved, indent=2) + "\n"
     # the caller has checked that it may be replaced
     with written_whole(path, overwrite=True) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stst.errors import InputError
+from stst.errors import InputError, first_line
 from stst.video.clip import check_size
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def open_container(path: Path) -> InputContainer:
         return av.open(
             f"file:{path}",
             container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+            metadata_errors="replace",  # tags may be in any encoding, or damaged
         )
     except (av.FFmpegError, OSError) as error:
         raise InputError(_why_unreadable(path, error)) from error
@@ -132,4 +133,4 @@ def _check_gif(path: Path) -> None:
 
 
 def _short(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return getattr(error, "strerror", None) or first_line(error)

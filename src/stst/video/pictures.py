@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import warnings
@@ -24,6 +25,15 @@ from stst.video.sidecar import sidecar_rate
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 #: Holds the exact rate inside a folder that we wrote.
 RATE_FILE = "video.json"
+#: How files of each kind begin; MPO is what some cameras write for JPEG.
+_SIGNATURES = {
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "JPEG": (b"\xff\xd8\xff",),
+    "TIFF": (b"II*\0", b"MM\0*"),
+    "BMP": (b"BM",),
+}
+_FORMATS = (*_SIGNATURES, "MPO")
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 
 
 @dataclass(frozen=True)
@@ -196,45 +206,94 @@ def _header_size(file: Path) -> tuple[int, int]:
         raise InputError(f"{file} is empty (0 bytes). Copy or export it again.")
     try:
         with warnings.catch_warnings():
-            # the limit is ours, below
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(file) as picture:
+            # the limit is ours, below; of damaged tags it warns by the dozen
+            warnings.simplefilter("ignore")
+            with Image.open(file, formats=_FORMATS) as picture:
                 size, pages = picture.size, getattr(picture, "n_frames", 1)
     except Image.DecompressionBombError as error:
         raise InputError(f"{file}: {error} At most 100 million pixels are read.") from error
-    except (OSError, ValueError, SyntaxError):
-        return _size_by_decoding(file)
+    # damaged bytes make it raise almost anything
+    except Exception:
+        size, pages = _size_in_tiff(file), 1
     check_size(file, *size)
     if pages > 1:
         raise InputError(f"{file} holds {pages} pictures; one per file is read. Split it first.")
     return size
 
 
-def _size_by_decoding(file: Path) -> tuple[int, int]:
+def _size_in_tiff(file: Path) -> tuple[int, int]:
     """Fall back for what Pillow does not know, such as TIFF with 16 bits per channel."""
-    picture = _decoded(file)
-    return picture.shape[1], picture.shape[0]
+    from PIL import TiffImagePlugin
+
+    try:
+        with open(file, "rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            header = stream.read(8)
+            if not header.startswith(_SIGNATURES["TIFF"]):
+                raise _unreadable(file)
+            tags = TiffImagePlugin.ImageFileDirectory_v2(header)
+            stream.seek(tags.next)
+            tags.load(stream)
+            width, height = int(tags[_TIFF_WIDTH]), int(tags[_TIFF_HEIGHT])
+    except Exception as error:
+        raise _unreadable(file) from error
+    return width, height
 
 
 def _decoded(file: Path) -> Frames:
     """Decode one picture as it is stored: grey, BGR or BGRA, any depth."""
     import cv2
 
+    data = file.read_bytes()
+    kind = next((name for name, marks in _SIGNATURES.items() if data.startswith(marks)), None)
+    if kind is None:
+        # OpenCV would go by the content and try two dozen other formats
+        raise _unreadable(file)
+    if kind == "TIFF":
+        _check_tiff(file, data)
     flags = cv2.IMREAD_UNCHANGED
     if file.suffix.lower() in (".jpg", ".jpeg"):
         # only without IMREAD_UNCHANGED does OpenCV turn a photograph the way it was held
         flags = cv2.IMREAD_ANYCOLOR
+    # what it would write to the terminal stands in our own words below
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         # not imread: it cannot open every name on every system
-        picture = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), flags)
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise InputError(f"{file} is not a readable picture ({error.err}).") from error
+        raise _unreadable(file) from error
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     if picture is None:
+        raise _unreadable(file)
+    if picture.dtype.itemsize > 2 or (picture.ndim == 3 and picture.shape[2] not in (1, 3, 4)):
         raise InputError(
-            f"{file} is not a readable picture. Copy or export it again; check that it is what "
-            "its name says."
+            f"{file} has values of type {picture.dtype} and shape {picture.shape}; only 8 bits of "
+            "grey, RGB or RGBA are read. Convert it first."
         )
     return np.asarray(picture)
+
+
+def _check_tiff(file: Path, data: bytes) -> None:
+    """Refuse a damaged TIFF: OpenCV invents pixels for what it cannot decompress."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=("TIFF",)) as picture:
+                picture.load()
+    except UnidentifiedImageError:
+        return  # of a kind that Pillow does not know
+    except Exception as error:
+        raise _unreadable(file) from error
+
+
+def _unreadable(file: Path) -> InputError:
+    return InputError(
+        f"{file} is not a readable picture. Copy or export it again; check that it is what its "
+        "name says."
+    )
 
 
 def _too_deep(picture: npt.NDArray[np.generic]) -> str:
@@ -250,7 +309,7 @@ def _folder_rate(folder: Path) -> Fraction | None:
         return sidecar_rate(folder)
     try:
         value = json.loads(file.read_text(encoding="utf-8"))["fps"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f'{file} holds no rate. It must be like {{"fps": "60000/1001"}}; repair or remove it.'
         ) from error

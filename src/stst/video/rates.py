@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -14,6 +15,8 @@ MAX_PART = 2**31 - 1
 NTSC = tuple(Fraction(base * 1000, 1001) for base in (12, 15, 24, 30, 48, 60, 90, 120, 240))
 #: 60000/1001 comes back from Matroska as 19001/317, 5e-8 away; 59.94 exactly is 1e-6 away.
 SNAP = Fraction(5, 10_000_000)
+#: Of text that stands for no rate; 1e999999999 has more digits than there is memory.
+_TOO_LONG = re.compile(r".{60}|[eE][+-]?[\d_]{3}", re.DOTALL)
 #: Time stamps may stray from an even grid by one tick and this part of a frame.
 JITTER = Fraction(1, 10)
 
@@ -40,7 +43,13 @@ def parse_rate(value: Fraction | str | int | float, name: str = "fps") -> Fracti
         If it is no positive number or its parts exceed 32 bits.
     """
     try:
-        rate = Fraction(str(value).strip() if isinstance(value, (str, float)) else value)
+        if isinstance(value, bool):
+            raise TypeError("not a number")
+        if isinstance(value, (str, float)):
+            value = str(value).strip()
+            if _TOO_LONG.search(value):
+                raise ValueError("too many digits")
+        rate = Fraction(value)
     except (ValueError, ZeroDivisionError, TypeError) as error:
         raise InputError(
             f"{name} is {value!r}; it must be a rate in Hz such as 25 or 60000/1001."

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RATE_TAG = "STST_FPS"
 #: Codecs with one shown frame per packet, so that frames can be counted without decoding.
 _INTRA = {"ffv1", "mjpeg", "rawvideo", "huffyuv", "ffvhuff", "prores", "dnxhd", "png", "utvideo"}
+_DURATION = re.compile(r"(\d{1,6}):(\d{1,6}):(\d{1,6}(?:\.\d{1,12})?)", re.ASCII)
 _ONE_TO_ONE = {*_INTRA, "h264", "hevc", "vp9", "av1", "libdav1d", "mpeg4", "gif", "qtrle"}
 
 
@@ -167,7 +168,7 @@ def _check_promise(
         promised = len(stream.index_entries)
     if packets.total < promised:
         raise damaged(path, f"its header promises {promised} frames, {packets.total} are there")
-    lasting = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    lasting = _DURATION.fullmatch(stream.metadata.get("DURATION", ""))
     known = [stamp for stamp in packets.stamps if stamp is not None]
     if "matroska" not in name or lasting is None or not known or not stream.time_base:
         return

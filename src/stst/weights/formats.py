@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,7 +96,9 @@ def _read_npz(path: Path) -> RawFile:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{path}: not a whole npz file of plain arrays ({error}).") from error
+        raise InputError(
+            f"{path}: not a whole npz file of plain arrays ({first_line(error)})."
+        ) from error
 
 
 def _from_arrays(path: Path, arrays: Mapping[str, Any]) -> RawFile:
@@ -114,11 +118,13 @@ def _read_torch(path: Path) -> RawFile:
     import torch
 
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of versions of pickle, for developers of torch
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: not a plain state dictionary, or damaged. It was not loaded, because it "
-            f"holds more than tensors: {first_line(error)}"
+            f"holds more than tensors{_what_else(error)}."
         ) from error
     except Exception as error:
         raise InputError(f"{path}: not a whole torch file ({first_line(error)}).") from error
@@ -132,6 +138,12 @@ def _read_torch(path: Path) -> RawFile:
                 f"{path}: {name!r} is a {type(tensor).__name__}, expected named tensors only."
             )
     return RawFile({name: tensor.detach() for name, tensor in state.items()})
+
+
+def _what_else(error: Exception) -> str:
+    """Name what a file would have run; torch's own words tell how to run it all the same."""
+    named = re.search(r"(?:GLOBAL|global) `?([\w.]+)", str(error))
+    return f" ({named[1]})" if named else ""
 
 
 def _read_safetensors(path: Path) -> RawFile:

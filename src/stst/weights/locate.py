@@ -225,7 +225,7 @@ def read_record(path: Path) -> dict[str, Any]:
         return {}
     try:
         record = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{beside}: cannot be read ({error}). Remove it, then fetch or import again."
         ) from error

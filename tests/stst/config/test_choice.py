@@ -32,7 +32,8 @@ class TestChoice:
 
     @pytest.mark.parametrize("text", ["", "128", "0x3", "3x0", "-3x4", "3X4", "3x4\n", "3x4x5"])
     def test_sizes(self, text):
-        said = f"--input {text}: expected native, default, or HxW in pixels, e.g. 128x224."
+        shown = text.replace("\n", "\\n")
+        said = f"--input {shown}: expected native, default, or HxW in pixels, e.g. 128x224."
         refused(said, ModelChoice, "m", input=text)
 
     def test_size(self):

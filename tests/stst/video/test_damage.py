@@ -1,8 +1,10 @@
 """Every refusal names the file, what was found and what to do; damage is never silent."""
 
 import struct
+import zipfile
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from small_clips import encode, moving, noise, save_pictures
@@ -187,3 +189,136 @@ def test_more_than_memory(tmp_path, clip, monkeypatch):
         assert len(reader) == 12
     monkeypatch.undo()
     assert read.available_memory() > 2**20
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+def test_tags_that_are_no_text(tmp_path, clip, name):
+    path = encode(tmp_path / name, clip[:3])
+    whole = path.read_bytes()
+    assert b"Lavf" in whole
+    path.write_bytes(whole.replace(b"Lavf", b"\xff\xfe\xff\xfe"))
+    assert len(read_video(path)) == 3
+
+
+def test_a_rate_of_endless_digits(tmp_path):
+    write_video(tmp_path / "a.npy", noise(2, 8, 8), 25)
+    for rate in ('"1e999999999"', '"1e-999999999"', '"' + "9" * 4000 + '"', "true"):
+        (tmp_path / "a.json").write_text(f'{{"output": {{"fps": {rate}}}}}')
+        with pytest.raises(InputError, match=r"a\.json: output\.fps is .*; it must be a rate"):
+            read_video(tmp_path / "a.npy")
+    path = tmp_path / "b.mkv"
+    write_video(path, noise(2, 8, 8), "60000/1001")
+    path.write_bytes(path.read_bytes().replace(b"60000/1001", b"1e99999999"))
+    refused(path, "STST_FPS is '1e99999999'")
+
+
+def test_a_duration_of_endless_digits(tmp_path):
+    path = tmp_path / "a.mkv"
+    write_video(path, noise(2, 8, 8), 25)
+    whole = path.read_bytes()
+    assert b"00:00:00.080000000" in whole
+    path.write_bytes(whole.replace(b"00:00:00.080000000", b"9999999999:00:00.0"))
+    assert len(read_video(path)) == 2
+
+
+def npy(path, text, data=b"", version=1):
+    path.write_bytes(
+        b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H", len(text)) + text + data
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"{'descr': '|u1', 'fortran_order': False, 'shape': (-2, 8, 8, 3), }\n", "has no frames"),
+        (b"{'descr': '|u1', 'fortran_order': False, 'shape': (\n", "its header is damaged"),
+        (b"{'descr': __import__('os').system('x'), 'fortran_order': 0}\n", "its header is damaged"),
+        (b"{'descr': '|u1', 'shape': " + b"(" * 900 + b"\n", "its header is damaged"),
+        (b"{'descr': " + b"9" * 5000 + b"}\n", "its header is damaged"),
+        (b"'\\d'\n", "its header is damaged"),
+    ],
+)
+def test_headers_of_arrays(tmp_path, text, words):
+    refused(npy(tmp_path / "a.npy", text), words, fps=25)
+
+
+def test_arrays_of_another_version(tmp_path):
+    refused(npy(tmp_path / "a.npy", b"{}\n", version=3), "NumPy array of version 3.0", fps=25)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_archives_whose_content_is_damaged(tmp_path, method):
+    path = tmp_path / "a.npz"
+    write_video(path, noise(2, 16, 16), 25)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    for place in (12, 60, 700):
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+        whole = bytearray(path.read_bytes())
+        place += whole.index(b"frames.npy")
+        for byte in range(place, place + 20):
+            whole[byte] ^= 0x5A
+        path.write_bytes(whole)
+        refused(path, "not readable|not a readable")
+
+
+@pytest.mark.parametrize(("offset", "value"), [(6, 1), (8, 99)])
+def test_archives_that_python_cannot_open(tmp_path, offset, value):
+    """Encrypted, or packed by another method."""
+    path = tmp_path / "a.npz"
+    write_video(path, noise(2, 8, 8), 25)
+    whole = bytearray(path.read_bytes())
+    for mark, more in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
+        for place in range(len(whole) - 30):
+            if whole[place : place + 4] == mark:
+                whole[place + offset + more] = value
+    path.write_bytes(whole)
+    refused(path, "not a readable .npz file")
+
+
+def test_a_rate_of_absurd_size_in_an_archive(tmp_path):
+    text = b"{'descr': '<i8', 'fortran_order': False, 'shape': (9999999999,), }\n"
+    write_video(tmp_path / "a.npz", noise(2, 8, 8), 25)
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        frames = archive.read("frames.npy")
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("frames.npy", frames)
+        archive.writestr("fps.npy", npy(tmp_path / "x.npy", text).read_bytes())
+    refused(tmp_path / "b.npz", r"'fps' is int64 of shape \(9999999999,\)")
+
+
+def test_a_damaged_tiff_is_not_filled_with_invented_pixels(tmp_path):
+    folder = save_pictures(tmp_path / "f", moving(1, 120, 160), "f_{:03d}.tiff")
+    path = folder / "f_000.tiff"
+    assert len(read_video(folder, fps=25)) == 1
+    whole = bytearray(path.read_bytes())
+    for place in range(len(whole) // 2, len(whole) // 2 + 8):
+        whole[place] ^= 0x55
+    path.write_bytes(whole)
+    with pytest.raises(InputError, match=r"f_000\.tiff is not a readable picture"):
+        read_video(folder, fps=25)
+
+
+@pytest.mark.parametrize("kind", [".webp", ".ppm", ".hdr"])
+def test_pictures_of_other_formats_under_a_known_name(tmp_path, kind):
+    folder = tmp_path / "f"
+    folder.mkdir()
+    picture = moving(1, 16, 16)[0]
+    done, data = cv2.imencode(kind, picture.astype(np.float32) if kind == ".hdr" else picture)
+    assert done
+    (folder / "f_0.png").write_bytes(data.tobytes())
+    with pytest.raises(InputError, match=r"f_0\.png is not a readable picture"):
+        read_video(folder, fps=25)
+
+
+def test_damaged_tags_of_pictures_are_no_warnings(tmp_path, capfd):
+    folder = save_pictures(tmp_path / "f", moving(1, 20, 20), "f_{:03d}.tiff")
+    path = folder / "f_000.tiff"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-30])
+    with pytest.raises(InputError, match=r"f_000\.tiff"):
+        read_video(folder, fps=25)
+    assert capfd.readouterr().err == ""

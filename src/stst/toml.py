@@ -1,0 +1,38 @@
+"""TOML that others wrote, read without taking memory or time out of proportion."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+# a key of thousands of parts costs gigabytes, for the parser remembers every part of every prefix
+_DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){50}""")
+
+
+def toml_tree(text: str) -> dict[str, Any]:
+    """Read TOML.
+
+    Parameters
+    ----------
+    text
+        A whole file.
+
+    Returns
+    -------
+    dict
+        Nested tables.
+
+    Raises
+    ------
+    ValueError
+        If it is no TOML, nested too deeply, or holds numbers that are too long; says where.
+    """
+    deep = _DEEP_KEY.search(text)
+    if deep is not None:
+        line = text.count("\n", 0, deep.start()) + 1
+        raise ValueError(f"a key of more than 50 parts (at line {line})")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("values are nested too deeply") from None

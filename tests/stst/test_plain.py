@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from stst.errors import InputError, StstError, first_line
+from stst.plain import one_line
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Köln 漢字 e\u0301 👩\u200d🔬 a\u3000b", "Köln 漢字 e\u0301 👩\u200d🔬 a\u3000b"),
+        ("a\nb\r\tc", r"a\nb\r\tc"),
+        ("\x1b[31mred\x9b0m\x07\0\x7f", r"\u001b[31mred\u009b0m\u0007\u0000\u007f"),
+        ("a\u202etxt.exe\u2069\u061c", r"a\u202etxt.exe\u2069\u061c"),
+        ("\u2028\udcff", r"\u2028\udcff"),
+    ],
+)
+def test_one_line(text, shown):
+    assert one_line(text) == shown
+
+
+def test_long_text_keeps_both_ends():
+    shown = one_line("a" * 500 + "b" * 500, 90)
+    assert shown == f"{'a' * 60} … {'b' * 30}"
+    assert one_line("a" * 90, 90) == "a" * 90
+
+
+@pytest.mark.parametrize("kind", [StstError, InputError])
+def test_messages_are_one_line(kind):
+    error = kind("a\nb\x1b[2J: " + "c" * 5000 + " is wrong. Mend it.")
+    message = str(error)
+    assert message.startswith(r"a\nb\u001b[2J: c")
+    assert message.endswith(" is wrong. Mend it.")
+    assert len(message) < 1010
+    assert str(pickle.loads(pickle.dumps(error))) == message
+
+
+def test_what_python_writes_for_things_without_words():
+    assert first_line(ValueError(f"bad: {object()}\nmore")) == "bad: object"
+    assert first_line(KeyError()) == "KeyError"
