@@ -5,12 +5,18 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stst.errors import InputError, StstError
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+# what a file system says whose folders cannot be synchronised
+_UNSYNCED = {errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 def sha256_of_file(path: Path | str) -> str:
@@ -80,6 +86,10 @@ def check_output(path: Path, overwrite: bool) -> None:
 def written_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
     """Give a name beside `path` to write to; rename it to `path` when the block succeeds.
 
+    File and folder are on the disk, not only in the operating system's memory, when this returns.
+    What was at `path` stays until the new one is whole, also if the process is killed; see
+    `remove_leftovers`.
+
     Parameters
     ----------
     path
@@ -91,7 +101,7 @@ def written_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
     ------
     Path
         A name in the same folder with the same suffix. Whatever is there is removed if the
-        block raises.
+        block raises; if even that fails, by the next `remove_leftovers`.
 
     Raises
     ------
@@ -102,30 +112,113 @@ def written_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
     """
     check_output(path, overwrite)
     beside = _beside(path)
-    _remove(beside)
     try:
-        yield beside
-        if beside.is_file():
-            with open(beside, "rb+") as file:
-                os.fsync(file.fileno())
-        if overwrite and (path.is_dir() or beside.is_dir()):
-            _remove(path)
-        os.replace(beside, path)
-    except OSError as error:
         _remove(beside)
+        yield beside
+        for file in sorted(beside.rglob("*")) if beside.is_dir() else [beside]:
+            _sync_file(file)
+        if beside.is_dir():
+            sync_folder(beside)
+        if overwrite and (path.is_dir() or beside.is_dir()) and os.path.lexists(path):
+            _exchange(beside, path)
+        else:
+            os.replace(beside, path)
+            sync_folder(path.parent)
+    except OSError as error:
+        _discard(beside)
         raise explained(path, error) from error
     except BaseException:
-        _remove(beside)
+        _discard(beside)
         raise
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+def sync_folder(folder: Path) -> None:
+    """Have a folder's entries written to the disk, where the system can do that.
+
+    Raises
+    ------
+    OSError
+        If the disk refuses.
+    """
+    if sys.platform == "win32":
+        return
+    try:
+        number = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return  # it may be written to, but not read
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in _UNSYNCED:
+            raise
+    finally:
+        os.close(number)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed processes have left beside a file or folder that they were writing.
+
+    Call it only where no other machine can be writing there: processes are known by their number.
+
+    Parameters
+    ----------
+    path
+        What was to be made. An old folder that was moved aside to be replaced comes back where
+        the new one is missing.
+    """
+    pattern = re.escape(f".{path.stem}.") + r"([0-9]+)\.(part|old)" + re.escape(path.suffix)
+    for entry in os.listdir(path.parent):
+        match = re.fullmatch(pattern, entry)
+        if match is None or _is_running(int(match[1])):
+            continue
+        if match[2] == "old" and not os.path.lexists(path):
+            os.replace(path.with_name(entry), path)
+        else:
+            _discard(path.with_name(entry))
+
+
+def _is_running(process: int) -> bool:
+    if process == os.getpid():
+        return True
+    if sys.platform == "win32":
+        return False  # there a file that is open cannot be removed
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _exchange(new: Path, path: Path) -> None:
+    """Put `new` in the place of a folder, which cannot be replaced in one step."""
+    aside = _beside(path, "old")
+    _remove(aside)
+    os.replace(path, aside)
+    try:
+        os.replace(new, path)
+    except BaseException:
+        os.replace(aside, path)
+        raise
+    try:
+        sync_folder(path.parent)
+    finally:
+        _discard(aside)
+
+
+def _sync_file(path: Path) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _beside(path: Path, what: str = "part") -> Path:
+    return path.with_name(f".{path.stem}.{os.getpid()}.{what}{path.suffix}")
 
 
 def explained(path: Path, error: OSError) -> StstError:
     """Say why a file could not be written."""
-    if error.errno == errno.ENOSPC:
+    if is_full(error):
         return StstError(f"{path}: the disk is full; nothing was left there. Free space and retry.")
     return StstError(f"{path}: could not be written ({error.strerror or error}).")
 
@@ -135,6 +228,17 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def is_full(error: OSError) -> bool:
+    """Say whether there is no space left, or the user may not have more of it."""
+    return error.errno in _FULL
+
+
+def _discard(path: Path) -> None:
+    """Remove what is of no use any more, if the disk lets us."""
+    with suppress(OSError):
+        _remove(path)
 
 
 def as_text(name: Path | str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,8 @@ import torch
 from stst.config import METHODS, LeapsConfig, RunConfig, StpsConfig, StstConfig
 from stst.devices import environment, numerics
 from stst.errors import InputError
-from stst.files import check_output, sha256_of
+from stst.files import check_output, remove_leftovers, sha256_of
+from stst.made import changed, check_made
 from stst.outputs import Output, RunFolder, outputs_for
 from stst.process import ClipProcess, Estimate, Prepared
 from stst.provenance import Input, write_sidecar
@@ -55,7 +56,8 @@ class Job:
     overwrite
         Whether existing outputs may be replaced.
     resume
-        Continue the unfinished run beside the output.
+        Continue the unfinished run beside the output; begin where there is none; do nothing where
+        the outputs are whole and were made from the same clips and config.
     threads
         Of the CPU; None for torch's own choice, or for what the run that is continued had.
     only
@@ -109,10 +111,10 @@ class Job:
         # resuming may find a master that was put in place before the run was cut off
         replace = self.overwrite or self.resume
         check_output(self.outputs[0].master, overwrite=True)
-        if self.resume:
+        self.folder.check_idle()
+        self.folder.check_free(self.overwrite or self.resume)
+        if self.resume and self.folder.begun():
             self.folder.job()
-        else:
-            self.folder.check_free(self.overwrite)
         inputs = {path.resolve() for path in self.paths().values()}
         for output in self.outputs:
             for path in output.files().values():
@@ -193,46 +195,70 @@ class Job:
         Raises
         ------
         InputError
-            If the request is wrong, or a run cannot be continued with these inputs and config.
+            If the request is wrong, another process makes the same output, or a run cannot be
+            continued with these inputs and config.
         DivergedError
             If a loss is no longer finite; nothing is put in place.
         """
         began = time.monotonic()
         self.check_outputs()
         prepared = self.prepared
-        threads = self.threads
-        if self.resume and threads is None:
-            threads = self.folder.job()["environment"]["threads"]
-        with numerics(prepared.device, prepared.config.precision, threads):
-            record = self._record(prepared)
-            self._open(record)
-            spent, events = self._events(prepared, preview_seconds)
-            checkpoints = _Checkpoints(prepared.config)
-            frame = 0
-            for event in events:
-                if isinstance(event, RunStarted):
-                    frame = event.first - 1
-                    event = replace(event, notes=tuple(self.notes(prepared)))
-                yield event
-                seconds = spent + time.monotonic() - began
-                if isinstance(event, FrameDone):
-                    frame = event.frame
-                    self.folder.keep(
-                        frame, event.images, event.statistics, event.state, seconds, event.others
+        with self.folder.held() as alone:
+            for path in self._paths() if alone else ():
+                remove_leftovers(path)
+            begun = self.folder.job() if self.resume and self.folder.begun() else None
+            threads = self.threads
+            if begun is not None and threads is None:
+                threads = begun["environment"]["threads"]
+            with numerics(prepared.device, prepared.config.precision, threads):
+                record = self._record(prepared)
+                if self.resume and begun is None and self._is_made(record):
+                    self.folder.remove()
+                    end: Event = RunFinished(tuple(self._files()), 0.0, made=False)
+                else:
+                    self._open(record, begun)
+                    notes = self._notes_of_run(prepared, begun, alone)
+                    end = yield from self._made(
+                        prepared, record, began, notes, preview_seconds, stop
                     )
-                    checkpoints.kept(0)
-                    yield Checkpointed(frame, self.folder.path)
-                elif isinstance(event, IterationDone | ClipIterationDone) and checkpoints.due():
-                    checkpoints.kept(self._keep_interim(prepared, seconds))
-                    yield Checkpointed(frame, self.folder.path)
-                if stop():
-                    self._keep_interim(prepared, seconds)
-                    yield RunStopped(frame, self.folder.path)
-                    return
+        yield end  # now another process may have the folder
+
+    def _made(
+        self,
+        prepared: Prepared,
+        record: Mapping[str, Any],
+        began: float,
+        notes: Sequence[str],
+        preview_seconds: float | None,
+        stop: Callable[[], bool],
+    ) -> Generator[Event, None, Event]:
+        """Make what is still to be made and put it in place; give the last event."""
+        spent, events = self._events(prepared, preview_seconds)
+        checkpoints = _Checkpoints(prepared.config)
+        frame = 0
+        for event in events:
+            if isinstance(event, RunStarted):
+                frame = event.first - 1
+                event = replace(event, notes=tuple(notes))
+            yield event
             seconds = spent + time.monotonic() - began
-            outputs, warnings = self._put_in_place(prepared, record, seconds)
-            self.folder.remove()
-            yield RunFinished(tuple(outputs), seconds, tuple(warnings))
+            if isinstance(event, FrameDone):
+                frame = event.frame
+                self.folder.keep(
+                    frame, event.images, event.statistics, event.state, seconds, event.others
+                )
+                checkpoints.kept(0)
+                yield Checkpointed(frame, self.folder.path)
+            elif isinstance(event, IterationDone | ClipIterationDone) and checkpoints.due():
+                checkpoints.kept(self._keep_interim(prepared, seconds))
+                yield Checkpointed(frame, self.folder.path)
+            if stop():
+                self._keep_interim(prepared, seconds)
+                return RunStopped(frame, self.folder.path)
+        seconds = spent + time.monotonic() - began
+        warnings = self._put_in_place(prepared, record, seconds)
+        self.folder.remove()
+        return RunFinished(tuple(self._files()), seconds, tuple(warnings))
 
     def _events(
         self, prepared: Prepared, preview_seconds: float | None
@@ -255,6 +281,53 @@ class Job:
         if interim is not None:
             self.folder.keep_interim(interim, seconds)
         return time.monotonic() - began
+
+    def _notes_of_run(
+        self, prepared: Prepared, begun: Mapping[str, Any] | None, alone: bool
+    ) -> list[str]:
+        """Say what a user should know before this very run, besides `notes`."""
+        notes = self.notes(prepared)
+        if self.resume and begun is None:
+            notes.append("there is no unfinished run to continue: this one starts at the beginning")
+        if not alone:
+            notes.append(
+                f"{self.folder.path} lies on a file system without locks: see to it yourself that "
+                "no other process makes the same output"
+            )
+        return notes
+
+    def _files(self) -> list[dict[str, Path]]:
+        """Name all files of every sample that is written."""
+        return [
+            one.files() | {name: one.beside(name).master for name in self._others()}
+            for one in self.outputs
+        ]
+
+    def _paths(self) -> list[Path]:
+        return [path for files in self._files() for path in files.values()]
+
+    def _is_made(self, record: Mapping[str, Any]) -> bool:
+        """Say whether all outputs are there, as this run would make them; False if none is.
+
+        Raises
+        ------
+        InputError
+            If there are others, which may not be replaced.
+        """
+        found = [path for path in self._paths() if os.path.lexists(path)]
+        if not found:
+            return False
+        try:
+            for output, files in zip(self.outputs, self._files(), strict=True):
+                check_made(output, files, record)
+        except InputError as error:
+            if self.overwrite:
+                return False
+            raise InputError(
+                f"{found[0]} exists, and there is no unfinished run to continue: {error} "
+                "Give --overwrite to replace it, or choose another name."
+            ) from error
+        return True
 
     def _others(self) -> list[str]:
         """Name the clips that are written beside the master."""
@@ -286,27 +359,24 @@ class Job:
             **({"fps": str(prepared.fps)} if isinstance(config_of, LeapsConfig) else {}),
         }
 
-    def _open(self, record: Mapping[str, Any]) -> None:
+    def _open(self, record: Mapping[str, Any], begun: Mapping[str, Any] | None) -> None:
         """Begin the run folder, or refuse to continue one that was begun otherwise."""
-        folder = self.folder
-        if not self.resume:
-            folder.begin(record, self.overwrite)
+        if begun is None:
+            self.folder.begin(record, self.overwrite)
             return
-        begun, now = _comparable(folder.job()), _comparable(record)
-        for key in now:
-            if begun.get(key) != now[key]:
-                change = _difference(key, begun.get(key), now[key])
-                raise InputError(
-                    f"{folder.path} cannot be continued: {change}. "
-                    "Give everything as it was, or start anew with --overwrite."
-                )
+        change = changed(begun, record)
+        if change:
+            raise InputError(
+                f"{self.folder.path} cannot be continued: {change}. "
+                "Give everything as it was, or start anew with --overwrite."
+            )
 
     def _put_in_place(
         self, prepared: Prepared, record: Mapping[str, Any], seconds: float
-    ) -> tuple[list[dict[str, Path]], list[str]]:
+    ) -> list[str]:
+        """Write all outputs; give what their sidecars warn of."""
         seeds = prepared.config.seeds
         overwrite = self.overwrite or self.resume
-        written: list[dict[str, Path]] = []
         found: list[str] = []
         chosen = self.only if self.only is not None else seeds
         for output, seed in zip(self.outputs, chosen, strict=True):
@@ -334,9 +404,7 @@ class Job:
                 content["beside"] = {name: one.as_dict() for name, one in beside.items()}
                 content["course"] = prepared.process.course(sample)
             write_sidecar(output.sidecar, content, overwrite)
-            masters = {name: other.master for name, other in others.items()}
-            written.append({**output.files(), **masters})
-        return written, found
+        return found
 
     def notes(self, prepared: Prepared) -> list[str]:
         """Say what a user should know beforehand: octaves left out, how clips were decoded."""
@@ -363,13 +431,6 @@ class _Checkpoints:
         """Note that everything is on disk, and how long that took."""
         self._since = 0
         self._not_before = max(self._not_before, time.monotonic() + seconds / CHECKPOINT_SHARE)
-
-
-def _comparable(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what has to be the same for a run to be continued, as JSON has it."""
-    out: dict[str, Any] = json.loads(json.dumps(record))
-    out.get("config", {}).pop("checkpoint_every", None)
-    return out
 
 
 def main_role(config: RunConfig) -> str:
@@ -429,17 +490,3 @@ def _described(path: Path, video: LazyVideo) -> dict[str, Any]:
     decoded = video.source.as_dict()
     frames = {"frames": [decoded.pop("start"), decoded.pop("stop")]}
     return hashed | frames | {k: v for k, v in decoded.items() if k not in ("path", "notes")}
-
-
-def _difference(key: str, then: object, now: object, where: str = "") -> str:
-    """Say in words where two trees differ first."""
-    name = f"{where}.{key}" if where else key
-    if isinstance(then, dict) and isinstance(now, dict):
-        for one in sorted({*then, *now}):
-            if then.get(one) != now.get(one):
-                return _difference(one, then.get(one), now.get(one), name)
-    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
-        for index, (old, new) in enumerate(zip(then, now, strict=True)):
-            if old != new:
-                return _difference(str(index), old, new, name)
-    return f"{name} was {then!r} when it was started and is {now!r} now"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stst.errors import InputError
-from stst.files import check_output, explained, written_whole
+from stst.errors import InputError, StstError
+from stst.files import check_output, explained, is_full, sync_folder, written_whole
+from stst.locks import LOCK, check_unlocked, locked
 from stst.types import Frames
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ MASTERS = (".mkv", ".npy", ".npz")
 
 _FORMAT = 1
 # what a run folder holds
-_OURS = {"job.json", "state.npz", "interim.npz", "frames"}
+_OURS = {"job.json", "state.npz", "interim.npz", "frames", LOCK}
 
 
 @dataclass(frozen=True)
@@ -160,21 +161,82 @@ class RunFolder:
         """
         self.check_free(overwrite)
         try:
-            if self.path.exists():
-                shutil.rmtree(self.path)
-            (self.path / "frames").mkdir(parents=True)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise explained(self.path, error) from error
-            raise InputError(
-                f"{self.path}: cannot be made ({error.strerror}). Choose another output."
-            ) from error
-        try:
+            self.path.mkdir(exist_ok=True)
+            self._clear()
+            (self.path / "frames").mkdir()
+            # the job comes last: with it the run can be continued
             with written_whole(self.path / "job.json") as part:
                 part.write_text(json.dumps({"format": _FORMAT, **job}, indent=1), "utf-8")
-        except BaseException:
-            shutil.rmtree(self.path, ignore_errors=True)
+            sync_folder(self.path.parent)
+        except BaseException as error:
+            with suppress(OSError):
+                self._clear()
+                self.path.rmdir()
+            if isinstance(error, OSError):
+                raise self._unmakeable(error) from error
             raise
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Keep other processes out of the folder, which is made where it is missing.
+
+        Yields
+        ------
+        bool
+            Whether that is possible; False on a file system without locks.
+
+        Raises
+        ------
+        InputError
+            If another process makes this output; also see `begin`.
+        """
+        self.check_free(overwrite=True)
+        with ExitStack() as stack:
+            try:
+                alone = stack.enter_context(locked(self.path))
+            except OSError as error:
+                raise self._unmakeable(error) from error
+            if alone:
+                self._remove_parts()
+            yield alone
+
+    def check_idle(self) -> None:
+        """Refuse an output that another process is making.
+
+        Raises
+        ------
+        InputError
+            Naming the process.
+        """
+        check_unlocked(self.path)
+
+    def begun(self) -> bool:
+        """Say whether there is a run that can be continued."""
+        return (self.path / "job.json").exists()
+
+    def _unmakeable(self, error: OSError) -> StstError:
+        if is_full(error):
+            return explained(self.path, error)
+        return InputError(f"{self.path}: cannot be made ({error.strerror}). Choose another output.")
+
+    def _clear(self) -> None:
+        """Delete everything but the lock; first the job, for the rest is worth nothing in part."""
+        (self.path / "job.json").unlink(missing_ok=True)
+        sync_folder(self.path)
+        for entry in self.path.iterdir():
+            if entry.name == LOCK:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
+    def _remove_parts(self) -> None:
+        """Delete what a killed process was just writing."""
+        for folder in (self.path, self.path / "frames"):
+            for entry in folder.glob(".*.part*") if folder.is_dir() else ():
+                with suppress(OSError):
+                    entry.unlink()
 
     def check_free(self, overwrite: bool) -> None:
         """Refuse a place where no run can be started.
@@ -216,9 +278,7 @@ class RunFolder:
         try:
             job = json.loads((self.path / "job.json").read_text("utf-8"))
         except FileNotFoundError:
-            raise InputError(
-                f"{self.path}: there is no unfinished run to continue. Leave --resume out."
-            ) from None
+            raise InputError(f"{self.path}: there is no unfinished run to continue.") from None
         except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{self.path}/job.json cannot be read ({error}).") from error
         if not isinstance(job, dict) or job.get("format") != _FORMAT:
@@ -348,8 +408,22 @@ class RunFolder:
         return out
 
     def remove(self) -> None:
-        """Delete the folder; the outputs are in place."""
-        shutil.rmtree(self.path)
+        """Delete the folder; the outputs are in place.
+
+        Raises
+        ------
+        StstError
+            If the disk refuses.
+        """
+        try:
+            self._clear()
+        except OSError as error:
+            raise StstError(
+                f"{self.path}: cannot be removed ({error.strerror or error}). The outputs are in "
+                "place; delete it yourself."
+            ) from error
+        with suppress(OSError):  # while it is held, the lock is there, and goes at the end
+            self.path.rmdir()
 
     def _frame(self, frame: int) -> Path:
         return self.path / "frames" / f"{frame:06d}.npz"

@@ -87,7 +87,8 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
     for one in end.outputs:
         for name, path in one.items():
             click.echo(f"{name + ':':9} {click.format_filename(path)}")
-    click.echo(f"done in {duration(end.seconds)}", err=True)
+    done = f"done in {duration(end.seconds)}" if end.made else "nothing to do: all are there"
+    click.echo(done, err=True)
     return result
 
 

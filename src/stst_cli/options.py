@@ -40,7 +40,9 @@ def run_options(function: Function) -> Function:
         click.option("--dry-run", is_flag=True,
                      help="Print the plan with estimated time and memory; make nothing."),
         click.option("--overwrite", is_flag=True, help="Replace existing outputs."),
-        click.option("--resume", is_flag=True, help="Continue an unfinished run."),
+        click.option("--resume", is_flag=True,
+                     help="Continue an unfinished run; begin where there is none; do nothing where "
+                     "the very same outputs are there."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     ]  # fmt: skip
     for option in reversed(options):

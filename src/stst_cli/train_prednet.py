@@ -60,7 +60,9 @@ _OPTIONS = [
     click.option("--dry-run", is_flag=True,
                  help="Print the plan with estimated time and memory; make nothing."),
     click.option("--overwrite", is_flag=True, help="Replace existing outputs."),
-    click.option("--resume", is_flag=True, help="Continue an unfinished run."),
+    click.option("--resume", is_flag=True,
+                 help="Continue an unfinished run; begin where there is none; do nothing where the "
+                 "very same weights are there."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
 ]  # fmt: skip
 
@@ -202,7 +204,8 @@ def _print_result(end: TrainingDone, as_json: bool) -> None:
             f"validation: MSE {judged.model:.3g}, of copies of the last frame {judged.copy:.3g} "
             f"({judged.frames} frames)"
         )
-    click.echo(f"done in {duration(end.seconds)}", err=True)
+    nothing = "nothing to do: they are there"
+    click.echo(nothing if end.loss is None else f"done in {duration(end.seconds)}", err=True)
 
 
 def _print_plan(job: TrainingJob, as_json: bool) -> None:

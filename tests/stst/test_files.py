@@ -3,12 +3,21 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import subprocess
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from stst.errors import InputError, StstError
-from stst.files import check_output, sha256_of, sha256_of_file, written_whole
+from stst.files import (
+    check_output,
+    remove_leftovers,
+    sha256_of,
+    sha256_of_file,
+    written_whole,
+)
 
 
 def names(folder):
@@ -173,3 +182,72 @@ def test_hashes(tmp_path):
     assert sha256_of_file(tmp_path / "a") == sha256_of(tmp_path / "a") == one
     lines = f"{one}  a\n{two}  b\n"
     assert sha256_of(tmp_path) == hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_the_folder_reaches_the_disk_as_well(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda number: synced.append(os.readlink(f"/proc/self/fd/{number}"))
+    )
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("there is no /proc here")
+    with written_whole(tmp_path / "a") as part:
+        part.mkdir()
+        (part / "x").write_bytes(b"1")
+    assert [Path(path).name for path in synced] == ["x", part.name, tmp_path.name]
+
+
+@pytest.mark.parametrize(
+    ("number", "fails"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)]
+)
+def test_file_systems_whose_folders_cannot_be_synchronised(tmp_path, monkeypatch, number, fails):
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("there is no /proc here")
+
+    def refuse(opened):
+        if os.path.isdir(f"/proc/self/fd/{opened}"):
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    expected = pytest.raises(StstError, match="a: could not be written") if fails else nullcontext()
+    with expected, written_whole(tmp_path / "a") as part:
+        part.write_bytes(b"1")
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/x").write_bytes(b"old")
+    real = os.replace
+
+    def refuse(source, target):
+        if ".part" in str(source):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with (
+        pytest.raises(StstError, match=r"a: could not be written"),
+        written_whole(tmp_path / "a", overwrite=True) as part,
+    ):
+        part.mkdir()
+    assert names(tmp_path) == ["a"]
+    assert (tmp_path / "a/x").read_bytes() == b"old"
+
+
+def test_leftovers_of_a_killed_process(tmp_path):
+    """Also where it was killed between moving the old folder aside and the new one into place."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    part, old = (tmp_path / f".a.{process.pid}.{what}.v1" for what in ("part", "old"))
+    alive = tmp_path / f".a.{os.getpid()}.part.v1"
+    part.mkdir()
+    (part / "x").touch()
+    old.mkdir()
+    (old / "x").write_bytes(b"old")
+    alive.touch()
+    remove_leftovers(tmp_path / "a.v1")
+    assert names(tmp_path) == [alive.name, "a.v1"]
+    assert (tmp_path / "a.v1/x").read_bytes() == b"old"
+    old.mkdir()
+    remove_leftovers(tmp_path / "a.v1")
+    assert names(tmp_path) == [alive.name, "a.v1"]

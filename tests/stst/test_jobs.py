@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+import socket
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -383,9 +388,92 @@ class TestResume:
         assert done(job(natural, resume=True)).seconds > 1000
         assert sidecar(tmp_path / "out.json")["seconds"] > 1000
 
-    def test_nothing_to_continue(self, natural, tmp_path):
-        with pytest.raises(InputError, match=r"out\.run: there is no unfinished run to continue"):
-            next(job(natural, resume=True).run())
+    def test_nothing_to_continue(self, natural, tmp_path, whole):
+        """The same command again and again, as scripts on a cluster do it."""
+        started, *_, end = job(natural, "out.mkv", samples=2, resume=True).run()
+        assert started.notes[-1].startswith("there is no unfinished run to continue: this one st")
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+        for changes in ({}, {"threads": 2}, {"checkpoint_every": 3}):
+            (again,) = job(natural, "out.mkv", samples=2, resume=True, **changes).run()
+            assert again == RunFinished(end.outputs, 0.0, made=False)
+        assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+        for files, theirs in zip(again.outputs, whole, strict=True):
+            assert files["master"].read_bytes() == theirs["master"].read_bytes()
+        # what a kill at the very end leaves
+        (tmp_path / "out.run/frames").mkdir(parents=True)
+        (again,) = job(natural, "out.mkv", samples=2, resume=True).run()
+        assert not again.made
+        assert not (tmp_path / "out.run").exists()
+
+    @pytest.mark.parametrize(
+        ("name", "content", "message"),
+        [
+            ("natural.npz", b"", r"inputs\.0\.frames_sha256 was"),
+            ("out.json", b"", r"out\.json is missing"),
+            ("out.json", b"{}", r"out\.json: not a sidecar"),
+            ("out.preview.mp4", b"", r"preview\.mp4 is missing"),
+            ("out.npy", b"mine", r"out\.npy is not what out\.json says it is"),
+            ("", b"", r"config\.seed was 0 when it was made and is 4 now"),
+        ],
+    )
+    def test_outputs_that_were_made_otherwise(self, natural, tmp_path, name, content, message):
+        done(job(natural))
+        if name:
+            (tmp_path / name).unlink()
+        if name == "natural.npz":
+            clip(natural, seed=8)
+        elif content:
+            (tmp_path / name).write_bytes(content)
+        changes = {} if name else {"seed": 4}
+        before = {path.name: path.read_bytes() for path in tmp_path.glob("out*")}
+        with pytest.raises(InputError, match=f"no unfinished run to continue: .*{message}"):
+            list(job(natural, resume=True, **changes).run())
+        assert {path.name: path.read_bytes() for path in tmp_path.glob("out*")} == before
+        assert done(job(natural, resume=True, overwrite=True, **changes)).made
+
+    def test_one_process_at_a_time(self, natural, tmp_path, whole):
+        running = job(natural, "out.mkv", samples=2).run()
+        next(running)
+        held = (tmp_path / "out.run/lock").read_text()
+        assert held == f"process {os.getpid()} on {socket.gethostname()}"
+        for options in ({}, {"resume": True}, {"overwrite": True}):
+            for name in ("out.mkv", "out.npy"):
+                with pytest.raises(InputError, match=f"out.run is in use: {held} makes the same"):
+                    next(job(natural, name, samples=2, **options).run())
+        *_, end = running
+        assert isinstance(end, RunFinished)
+        made = (tmp_path / "out_seed1.mkv").read_bytes()
+        assert made == whole[1]["master"].read_bytes()
+
+    def test_a_file_system_without_locks(self, natural, monkeypatch):
+        import fcntl
+
+        def refuse(number, what):
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+        monkeypatch.setattr(fcntl, "flock", refuse)
+        started, *_, end = job(natural).run()
+        assert "out.run lies on a file system without locks" in started.notes[-1]
+        assert isinstance(end, RunFinished)
+
+    def test_what_killed_processes_left_is_removed(self, natural, tmp_path):
+        process = subprocess.Popen([sys.executable, "-c", ""])
+        process.wait()
+        left = [tmp_path / f".out.{process.pid}.part{suffix}" for suffix in (".npy", ".json")]
+        stopped(job(natural), 5)
+        left.append(tmp_path / f"out.run/frames/.000001.{process.pid}.part.npz")
+        alive = tmp_path / f".out.{os.getppid()}.part.npy"
+        others = [tmp_path / f".other.{process.pid}.part.npy", tmp_path / ".out.x.part.npy"]
+        for path in (*left, alive, *others):
+            path.touch()
+        moved = tmp_path / f".out.preview.{process.pid}.old.mp4"
+        moved.touch()
+        again = job(natural, resume=True).run()
+        next(again)
+        assert not any(path.exists() for path in (*left, moved))
+        assert (tmp_path / "out.preview.mp4").exists(), "moved aside, and nothing came instead"
+        assert all(path.exists() for path in (alive, *others))
+        assert [type(event) for event in again][-1] is RunFinished
 
     def test_a_second_run_is_refused(self, natural):
         stopped(job(natural), 5)

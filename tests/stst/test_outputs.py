@@ -136,7 +136,7 @@ class TestRunFolder:
 
     def test_one_that_was_cut_off_as_it_began_is_begun_anew(self, run):
         (run.path / "job.json").unlink()
-        with pytest.raises(InputError, match="no unfinished run to continue. Leave --resume out"):
+        with pytest.raises(InputError, match="no unfinished run to continue"):
             run.job()
         run.begin(JOB, overwrite=False)
         assert run.job()

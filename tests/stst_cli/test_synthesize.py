@@ -559,9 +559,30 @@ class TestInterruption:
         synthesize("natural.npz", "-o", "whole.mkv")
         assert (here / "out.mkv").read_bytes() == (here / "whole.mkv").read_bytes()
 
-    def test_resuming_what_is_not_there(self, here):
-        shown = synthesize("natural.npz", "-o", "out.mkv", "--resume")
-        refused(shown, "out.run: there is no unfinished run to continue. Leave --resume out")
+    def test_the_same_command_again_and_again(self, here):
+        """As a script on a cluster gives it, which does not know how far it came."""
+        words = ("natural.npz", "-o", "out.mkv", "--resume")
+        first = synthesize(*words)
+        assert first.exit_code == 0
+        assert "Note: there is no unfinished run to continue: this one starts" in first.stderr
+        before = (here / "out.mkv").stat().st_mtime_ns
+        again = synthesize(*words)
+        assert (again.exit_code, again.stdout) == (0, first.stdout)
+        assert again.stderr == "nothing to do: all are there\n"
+        assert (here / "out.mkv").stat().st_mtime_ns == before
+        assert json.loads(synthesize(*words, "--json").stdout)["outputs"][0]["master"] == "out.mkv"
+        refused(
+            synthesize(*words, "--seed", 3), "out.mkv exists", "no unfinished run to continue",
+            "config.seed was 0 when it was made and is 3 now", "Give --overwrite",
+        )  # fmt: skip
+
+    def test_two_at_once(self, here):
+        running = Job(here / "natural.npz", "out.mkv", config()).run()
+        next(running)
+        words = ("natural.npz", "-o", "out.mkv")
+        for more in ((), ("--resume",), ("--overwrite",), ("--dry-run",)):
+            refused(synthesize(*words, *more), "out.run is in use: process", "choose another out")
+        running.close()
 
     def test_resuming_with_another_setting(self, here, monkeypatch):
         monkeypatch.setenv("TINY_SIGNAL", "SIGINT:6")

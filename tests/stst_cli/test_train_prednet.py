@@ -12,6 +12,7 @@ import pytest
 
 from small_runs import clip, process, refused, stst
 from stst.errors import DivergedError
+from stst.locks import locked
 from stst.training.prednet import Trainer, TrainingSettings
 from stst_cli.train_prednet import train_prednet
 
@@ -94,7 +95,6 @@ def test_the_dry_run(here):
         (["--validate", "c.mkv"], ["c.mkv"]),
         (["-o", "w.h5"], ["w.h5: weights are written as X.safetensors."]),
         (["-o", "no/w.safetensors"], ["the folder no does not exist"]),
-        (["--resume"], ["w.run: there is no unfinished run to continue. Leave --resume out."]),
     ],
 )
 def test_what_is_refused(here, words, parts):
@@ -131,6 +131,29 @@ def test_a_run_of_another_command_is_not_continued(here):
     job = {"format": 1, "method": "stps", "inputs": inputs, "environment": environment}
     (folder / "job.json").write_text(json.dumps(job))
     refused(train("--resume"), "w.run cannot be continued: it is a run of stps. Give everything")
+
+
+def test_the_same_command_again_and_again(here):
+    assert train("--resume").exit_code == 0
+    before = (here / "w.safetensors").stat().st_mtime_ns
+    again = train("--resume")
+    assert (again.exit_code, again.stdout) == (0, "weights:    w.safetensors\n")
+    assert again.stderr == "nothing to do: they are there\n"
+    assert (here / "w.safetensors").stat().st_mtime_ns == before
+    assert names(here) == ["a.mkv", "b.mkv", "w.safetensors"]
+    refused(
+        train("--resume", "--seed", "4"), "w.safetensors exists, and there is no unfinished run",
+        "seed was 0 when it was made and is 4 now", "Give --overwrite",
+    )  # fmt: skip
+    (here / "w.safetensors").write_text("precious")
+    refused(train("--resume"), "w.safetensors exists, and there is no unfinished run")
+    assert (here / "w.safetensors").read_text() == "precious"
+
+
+def test_two_at_once(here):
+    with locked(here / "w.run"):
+        for words in ((), ("--resume",), ("--overwrite",)):
+            refused(train(*words), "w.run is in use: process", "choose another output")
 
 
 def test_existing_weights_stay(here):

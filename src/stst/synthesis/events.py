@@ -257,11 +257,14 @@ class RunFinished:
         Per sample the master, the preview, the sidecar, and other clips beside the master.
     warnings
         What the sidecars warn of and was not known at the start, each once.
+    made
+        False where they were there already, and nothing was done.
     """
 
     outputs: tuple[Mapping[str, Path], ...]
     seconds: float
     warnings: tuple[str, ...] = ()
+    made: bool = True
 
 
 @dataclass(frozen=True)

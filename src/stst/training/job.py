@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +16,12 @@ import torch
 import stst
 from stst.devices import environment, memory_in_use, numerics, pick_device
 from stst.errors import InputError
-from stst.files import check_output, written_whole
+from stst.files import check_output, remove_leftovers, written_whole
 from stst.outputs import RunFolder
 from stst.process import Estimate
 from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
 from stst.training.sequences import Sequences, described, load_clip, span
-from stst.weights.formats import write_safetensors
+from stst.weights.formats import read_raw, write_safetensors
 
 PRECISION = "fp32"
 
@@ -62,7 +62,7 @@ class TrainingDone:
     steps
         How many updates led to it.
     loss
-        Of the last one.
+        Of the last one; None where nothing was done, because the weights were there already.
     seconds
         Spent by this process.
     validation
@@ -71,7 +71,7 @@ class TrainingDone:
 
     path: Path
     steps: int
-    loss: float
+    loss: float | None
     seconds: float
     validation: Validation | None
 
@@ -97,7 +97,8 @@ class TrainingJob:
     overwrite
         Whether an existing output may be replaced.
     resume
-        Continue the unfinished run beside the output.
+        Continue the unfinished run beside the output; begin where there is none; do nothing where
+        the weights are there and were made from the same clips and settings.
     save_seconds
         How often at most the state is put on disk.
     """
@@ -123,8 +124,8 @@ class TrainingJob:
         Raises
         ------
         InputError
-            If a setting is wrong, no clip is given, the output cannot be written, or there is no
-            run to resume.
+            If a setting is wrong, no clip is given, the output cannot be written, or another
+            process makes it.
         """
         self.settings.check()
         if not self.clips:
@@ -134,10 +135,10 @@ class TrainingJob:
         if self.threads is not None and self.threads < 1:
             raise InputError(f"threads: {self.threads}; it must be at least 1.")
         check_output(self.output, self.overwrite or self.resume)
-        if self.resume:
+        self.folder.check_idle()
+        self.folder.check_free(self.overwrite or self.resume)
+        if self.resume and self.folder.begun():
             self.folder.job()
-        else:
-            self.folder.check_free(self.overwrite)
 
     def prepare(self) -> Trainer:
         """Read all clips and make the network.
@@ -194,31 +195,80 @@ class TrainingJob:
         held_out = self._held_out()
         trainer = self.prepare()
         device = next(trainer.model.parameters()).device
-        threads = self.threads
-        if self.resume and threads is None:
-            threads = self.folder.job()["environment"]["threads"]
-        with numerics(device, PRECISION, threads):
-            record = self._record(device)
-            loss = self._opened(record, trainer)
-            yield StepTrained(trainer.done, self.settings.steps, None)
-            saved = time.monotonic()
-            while trainer.done < self.settings.steps:
-                loss = trainer.step()
-                yield StepTrained(trainer.done, self.settings.steps, loss)
-                stopped = stop()
-                if stopped or time.monotonic() - saved > self.save_seconds:
-                    self._save(trainer, loss)
-                    saved = time.monotonic()
-                if stopped:
-                    yield TrainingStopped(trainer.done, self.folder.path)
-                    return
-            judged = None
-            if held_out is not None:
-                judged = validate(trainer.model, held_out, self.settings.sequence)
-            self._put_in_place(trainer, record)
+        with self.folder.held() as alone:
+            if alone:
+                remove_leftovers(self.output)
+            begun = self.folder.job() if self.resume and self.folder.begun() else None
+            threads = self.threads
+            if begun is not None and threads is None:
+                threads = begun["environment"]["threads"]
+            with numerics(device, PRECISION, threads):
+                record = self._record(device)
+                if self.resume and begun is None and self._is_made(record):
+                    self.folder.remove()
+                    end: TrainingDone | TrainingStopped = TrainingDone(
+                        self.output, self.settings.steps, None, 0.0, None
+                    )
+                else:
+                    loss = self._opened(record, begun, trainer)
+                    end = yield from self._trained(trainer, record, loss, held_out, began, stop)
+        yield end  # now another process may have the folder
+
+    def _trained(
+        self,
+        trainer: Trainer,
+        record: Mapping[str, Any],
+        loss: float,
+        held_out: np.ndarray[Any, np.dtype[np.uint8]] | None,
+        began: float,
+        stop: Callable[[], bool],
+    ) -> Generator[StepTrained, None, TrainingDone | TrainingStopped]:
+        """Do the steps that are left and put the weights in place; give the last event."""
+        yield StepTrained(trainer.done, self.settings.steps, None)
+        saved = time.monotonic()
+        while trainer.done < self.settings.steps:
+            loss = trainer.step()
+            yield StepTrained(trainer.done, self.settings.steps, loss)
+            stopped = stop()
+            if stopped or time.monotonic() - saved > self.save_seconds:
+                self._save(trainer, loss)
+                saved = time.monotonic()
+            if stopped:
+                return TrainingStopped(trainer.done, self.folder.path)
+        judged = None
+        if held_out is not None:
+            judged = validate(trainer.model, held_out, self.settings.sequence)
+        self._put_in_place(trainer, record)
         self.folder.remove()
         seconds = time.monotonic() - began
-        yield TrainingDone(self.output, trainer.done, loss, seconds, judged)
+        return TrainingDone(self.output, trainer.done, loss, seconds, judged)
+
+    def _is_made(self, record: Mapping[str, Any]) -> bool:
+        """Say whether the weights are there, as this run would make them; False if none are.
+
+        Raises
+        ------
+        InputError
+            If there are others, which may not be replaced.
+        """
+        if not self.output.exists():
+            return False
+        try:
+            then = read_raw(self.output).metadata.get("training")
+            keys = ("config", "inputs")
+            if isinstance(then, dict) and set(keys) <= then.keys():
+                change = changed(*({key: one[key] for key in keys} for one in (then, record)))
+            else:
+                change = f"{self.output.name} does not say how it was trained"
+        except InputError as error:
+            change = str(error)
+        if change and not self.overwrite:
+            raise InputError(
+                f"{self.output} exists, and there is no unfinished run to continue: "
+                f"{change.replace('when it was started', 'when it was made')}. "
+                "Give --overwrite to replace it, or choose another name."
+            )
+        return not change
 
     def _held_out(self) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
         if self.validation is None:
@@ -236,13 +286,14 @@ class TrainingJob:
             "output": self.output.name,
         }
 
-    def _opened(self, record: Mapping[str, Any], trainer: Trainer) -> float:
+    def _opened(
+        self, record: Mapping[str, Any], begun: Mapping[str, Any] | None, trainer: Trainer
+    ) -> float:
         """Begin the run folder, or go on where a run stopped; give the last loss."""
-        if not self.resume:
+        if begun is None:
             self.folder.begin(record, self.overwrite)
             return float("nan")
-        begun, now = self.folder.job(), json.loads(json.dumps(record))
-        change = changed(begun, now)
+        change = changed(begun, record)
         if change:
             raise InputError(
                 f"{self.folder.path} cannot be continued: {change}. Give everything as it was, or "
@@ -279,7 +330,8 @@ class TrainingJob:
 
 def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Say in words what differs first between the run that was started and this one."""
-    if then.get("method") != now["method"]:
+    now = json.loads(json.dumps(now))
+    if then.get("method") != now.get("method"):
         return f"it is a run of {then.get('method')}"
     names = [[str(one.get("name")) for one in record["inputs"]] for record in (then, now)]
     if names[0] != names[1]:
@@ -288,10 +340,11 @@ def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         if old != new:
             return f"the clip {new['name']} is not the one it was when the run was started"
     for part in ("config", "environment"):
-        for key in now[part]:
+        for key in now.get(part, {}):
             if then[part].get(key) != now[part][key]:
                 return (
                     f"{key} was {then[part].get(key)!r} when it was started and is "
                     f"{now[part][key]!r} now"
                 )
-    return "" if then["output"] == now["output"] else "the output has another name"
+    same = then.get("output") == now.get("output")
+    return "" if same else "the output has another name"

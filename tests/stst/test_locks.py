@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from stst.errors import InputError
+from stst.locks import LOCK, check_unlocked, locked
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from stst.locks import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_one_at_a_time_and_nothing_is_left(tmp_path):
+    folder = tmp_path / "X.run"
+    check_unlocked(folder)
+    with locked(folder) as works:
+        assert works
+        with pytest.raises(InputError, match=f"X.run is in use: process {os.getpid()} on "):
+            check_unlocked(folder)
+        with pytest.raises(InputError, match="is in use"), locked(folder):
+            raise AssertionError("two at once")
+        assert os.listdir(folder) == [LOCK]
+    assert os.listdir(tmp_path) == []
+    with locked(folder):
+        (folder / "kept").touch()
+    assert os.listdir(folder) == ["kept"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_it_goes_with_the_process(tmp_path):
+    folder = tmp_path / "X.run"
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match=f"in use: process {process.pid} on"):
+            check_unlocked(folder)
+        process.kill()
+        process.wait()
+        assert os.listdir(folder) == [LOCK], "a file without a lock on it"
+        check_unlocked(folder)
+        with locked(folder):
+            pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_whoever_asks_does_not_get_in_the_way(tmp_path, monkeypatch):
+    """Asking takes the lock for a moment."""
+    folder = tmp_path / "X.run"
+    folder.mkdir()
+    (folder / LOCK).touch()
+    waited = []
+    asking = locked(folder)
+    asking.__enter__()
+    monkeypatch.setattr(
+        time, "sleep", lambda seconds: waited or waited.append(asking.__exit__(None, None, None))
+    )
+    with locked(folder) as works:
+        assert works
+    assert len(waited) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="that of POSIX")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL])
+def test_without_locks_nobody_is_kept_out(tmp_path, monkeypatch, number):
+    import fcntl
+
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with locked(tmp_path / "X.run") as works, locked(tmp_path / "X.run") as again:
+        assert not works
+        assert not again
+    monkeypatch.setattr(fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "bad")))
+    with pytest.raises(OSError, match="bad"), locked(tmp_path / "X.run"):
+        raise AssertionError("a disk that fails is no disk without locks")
