@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stst.errors import InputError
+from stst.native import reading
 
 LARGEST_TOTAL = 8 * 2**30  # bytes once read: a few kB of HDF5 can declare arrays of any size
 DEEPEST = 16  # groups in groups; hard links can also form a cycle
@@ -85,7 +86,7 @@ def _opened(path: Path | str) -> Iterator[Any]:
     import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with reading(path), h5py.File(path, "r") as file:
             yield file
     except InputError:
         raise

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import errno
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from stst.errors import StstError
+from stst_cli.watch import watched
 
 INTERRUPTED = 130
 
 
 class Commands(click.Group):
     """A group that turns the core's errors into a line and an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
+        """Run the program; from a terminal, in a process that is watched, see `watched`."""
+        if args is None:
+            watched(sys.argv[1:])
+        return super().main(args, *others, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; exit 1 where it failed, 2 for bad input, 130 when interrupted."""

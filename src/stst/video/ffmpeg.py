@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stst.errors import InputError, first_line
+from stst.native import reading
 from stst.video.clip import check_size
 
 if TYPE_CHECKING:
@@ -39,12 +40,13 @@ def open_container(path: Path) -> InputContainer:
     if path.suffix.lower() == ".gif":
         _check_gif(path)
     try:
-        # "file:" because a colon in a name would be taken for a protocol
-        return av.open(
-            f"file:{path}",
-            container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
-            metadata_errors="replace",  # tags may be in any encoding, or damaged
-        )
+        with reading(path):
+            # "file:" because a colon in a name would be taken for a protocol
+            return av.open(
+                f"file:{path}",
+                container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+                metadata_errors="replace",  # tags may be in any encoding, or damaged
+            )
     except (av.FFmpegError, OSError) as error:
         raise InputError(_why_unreadable(path, error)) from error
 
@@ -69,7 +71,8 @@ def ffmpeg_failures(path: Path, what: str) -> Iterator[None]:
     import av
 
     try:
-        yield
+        with reading(path):
+            yield
     except (av.FFmpegError, OSError) as error:
         raise damaged(path, f"{what} ({_short(error)})") from error
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stst.errors import InputError
+from stst.native import reading
 from stst.types import Frames
 from stst.video.clip import VideoInfo, check_size
 from stst.video.color import opaque
@@ -208,7 +209,7 @@ def _header_size(file: Path) -> tuple[int, int]:
         with warnings.catch_warnings():
             # the limit is ours, below; of damaged tags it warns by the dozen
             warnings.simplefilter("ignore")
-            with Image.open(file, formats=_FORMATS) as picture:
+            with reading(file), Image.open(file, formats=_FORMATS) as picture:
                 size, pages = picture.size, getattr(picture, "n_frames", 1)
     except Image.DecompressionBombError as error:
         raise InputError(f"{file}: {error} At most 100 million pixels are read.") from error
@@ -258,8 +259,9 @@ def _decoded(file: Path) -> Frames:
     # what it would write to the terminal stands in our own words below
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        # not imread: it cannot open every name on every system
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        with reading(file):
+            # not imread: it cannot open every name on every system
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise _unreadable(file) from error
     finally:
@@ -281,7 +283,7 @@ def _check_tiff(file: Path, data: bytes) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=("TIFF",)) as picture:
+            with reading(file), Image.open(io.BytesIO(data), formats=("TIFF",)) as picture:
                 picture.load()
     except UnidentifiedImageError:
         return  # of a kind that Pillow does not know

@@ -19,6 +19,7 @@ import numpy as np
 
 from stst.errors import InputError, first_line
 from stst.files import written_whole
+from stst.native import reading
 
 if TYPE_CHECKING:
     import torch
@@ -54,7 +55,8 @@ def read_raw(path: Path) -> RawFile:
         raise InputError(f"{path}: not a weights file by its name. Allowed: {', '.join(readers)}.")
     if not path.is_file():
         raise InputError(f"{path}: there is no such file.")
-    raw = reader(path)
+    with reading(path):
+        raw = reader(path)
     if not raw.tensors:
         raise InputError(f"{path}: holds no arrays.")
     for name, tensor in raw.tensors.items():
