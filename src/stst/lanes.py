@@ -55,7 +55,7 @@ def available_cores() -> int:
 
 
 def in_processes(
-    do: Callable[[Work], Result | Generator[Any, None, Result]],
+    do: Callable[[Work], Result] | Callable[[Work], Generator[Any, None, Result]],
     works: Iterable[Work],
     jobs: int,
     prepare: Callable[[], None] | None = None,

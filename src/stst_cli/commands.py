@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import click
@@ -13,6 +16,29 @@ from stst.errors import StstError
 from stst_cli.watch import watched
 
 INTERRUPTED = 130
+
+
+@contextmanager
+def terminable(words: str | None = None) -> Iterator[None]:
+    """Stop in order when asked to by another program, too.
+
+    Parameters
+    ----------
+    words
+        Said on stderr at once; None for nothing.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if words is not None:
+            sys.stderr.write(f"\n{words}\n")
+        signal.default_int_handler(number, frame)
+
+    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 class Commands(click.Group):

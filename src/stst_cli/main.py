@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from stst_cli.batch import batch
 from stst_cli.commands import Commands, version_option
 from stst_cli.convert import convert
 from stst_cli.export import export
@@ -35,6 +36,7 @@ def main() -> None:
 
 
 for command in (
-    synthesize, scramble, leaps, remake, export, convert, info, presets, weights, train_prednet,
+    synthesize, scramble, leaps, batch, remake, export, convert, info, presets, weights,
+    train_prednet,
 ):  # fmt: skip
     main.add_command(command)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import click
 
 from stst_cli.analyze.models import chosen_models, loaded_parts, model_options
 from stst_cli.analyze.options import clip_options
-from stst_cli.commands import INTERRUPTED
+from stst_cli.commands import INTERRUPTED, terminable
 from stst_cli.options import PATH
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def batch(
     loaded_parts(words)  # each process loads its own: what is wrong is better said once
     outcomes = run_batch(pairs, folder, settings, jobs or available_cores())
     try:
-        with _terminable(), closing(outcomes):
+        with terminable(), closing(outcomes):
             seen = list(_shown(outcomes, len(pairs)))
     except KeyboardInterrupt:
         click.echo(
@@ -91,16 +90,6 @@ def _pairs(sources: tuple[Path, ...]) -> tuple[list[NamedPair], list[str]]:
         f"expected a manifest or two folders, found {len(sources)} "
         + ("folder." if len(sources) == 1 else "names.")
     )
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Stop in order when asked to by another program, too."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _shown(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:

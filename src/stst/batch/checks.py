@@ -1,0 +1,117 @@
+"""Whether jobs can be done, and what they will cost, before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from stst.batch.plan import BatchJob, without_seed
+from stst.batch.problems import Problems
+from stst.config import RunConfig
+from stst.errors import StstError
+from stst.jobs import Job
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one job takes.
+
+    Attributes
+    ----------
+    frames, size, fps
+        Of the stimulus: number, height and width in pixels, rate in Hz.
+    device
+        Where it is computed.
+    seconds, memory
+        Estimated: for the whole job, and at its peak in bytes.
+    notes
+        What a user should know beforehand.
+    """
+
+    frames: int
+    size: tuple[int, int]
+    fps: str
+    device: str
+    seconds: float
+    memory: int
+    notes: tuple[str, ...]
+
+
+def costs(
+    jobs: Sequence[BatchJob],
+    problems: Problems,
+    threads: int,
+    here: bool = True,
+    on_job: Callable[[int], None] = lambda done: None,
+) -> dict[str, Cost]:
+    """Open the clips of every job, load its models once for jobs alike, and time a few steps.
+
+    Parameters
+    ----------
+    jobs
+        To be checked.
+    problems
+        Takes what is wrong with single jobs.
+    threads
+        That each job computes on.
+    here
+        Whether the jobs run on this machine, so that its devices have to do.
+    on_job
+        Called with the number of jobs that are checked.
+
+    Returns
+    -------
+    dict
+        By label, of the jobs that can be done.
+    """
+    known: dict[str, Cost | str] = {}
+    out: dict[str, Cost] = {}
+    for number, job in enumerate(jobs):
+        on_job(number)
+        with problems.noted(job.where):
+            one = Job(job.natural, job.target, _config(job, here), threads=threads)
+            kind = _kind(one, job)
+            if kind not in known:
+                try:
+                    known[kind] = _cost(one)
+                except StstError as error:
+                    known[kind] = str(error)
+            cost = known[kind]
+            if isinstance(cost, str):
+                problems.note(cost, job.where)
+            else:
+                out[job.label] = cost
+    torch.cuda.empty_cache()  # for the processes that will do the work
+    return out
+
+
+def _config(job: BatchJob, here: bool) -> RunConfig:
+    """Check what runs elsewhere on this machine's CPU."""
+    if here:
+        return job.config
+    precision = "fp32" if job.config.precision == "tf32" else job.config.precision
+    return job.config.model_copy(update={"device": "cpu", "precision": precision})
+
+
+def _kind(one: Job, job: BatchJob) -> str:
+    """Tell apart what is checked and timed on its own."""
+    clips = one.clips()
+    shapes = [(role, clip.frames.shape, str(clip.fps)) for role, clip in sorted(clips.items())]
+    return f"{without_seed(job.config)} {shapes}"
+
+
+def _cost(one: Job) -> Cost:
+    prepared = one.prepared
+    estimate = one.estimate(prepared)
+    started = prepared.process.started()
+    return Cost(
+        started.frames,
+        prepared.process.size,
+        str(prepared.fps),
+        str(prepared.device),
+        estimate.seconds,
+        estimate.memory,
+        tuple(one.notes(prepared)),
+    )

@@ -1,0 +1,249 @@
+"""Which stimuli are wanted: rows of a manifest, or clips times presets times seeds."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stst.batch.problems import Problems
+from stst.config import toml_value
+from stst.errors import InputError
+from stst.labels import clip_stem
+from stst.rows import read_rows, read_toml_tables
+
+#: Fields of a row that are no keys of a config.
+FIELDS = ("natural", "method", "preset", "config", "seed", "output")
+# more are hardly meant, and would take long to list
+_MOST = 100_000
+_SEED, _RANGE = re.compile(r"[0-9]{1,19}"), re.compile(r"([0-9]{1,19}):([0-9]{1,19})")
+
+# what a field stands for: one thing, or several that are multiplied out
+Seeds = Sequence[int]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One stimulus, as a row or a table asks for it; nothing of it is checked yet.
+
+    Attributes
+    ----------
+    where
+        The file and the place in it, for messages.
+    natural
+        The clip as it was written; None for none.
+    method, preset, config, output
+        As written; None where nothing is said.
+    seed
+        None where nothing is said.
+    settings
+        Keys of a config, with values as TOML has them.
+    folder
+        What paths in it are relative to.
+    """
+
+    where: str
+    natural: str | None = None
+    method: str | None = None
+    preset: str | None = None
+    config: str | None = None
+    seed: int | None = None
+    output: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path = Path()
+
+    @property
+    def natural_path(self) -> Path | None:
+        """Where the clip is."""
+        return None if self.natural is None else self.folder / self.natural
+
+
+def read_manifest(path: Path, problems: Problems) -> list[Wanted]:
+    """Read the stimuli that a manifest asks for.
+
+    Parameters
+    ----------
+    path
+        ``.csv`` or ``.tsv`` with a header of `FIELDS` and keys of a config, all of which may be
+        left out; or ``.toml`` with tables ``[[jobs]]`` of the same keys and, if wanted, a table
+        ``[defaults]`` for all of them. In TOML ``natural``, ``method``, ``preset``, ``config``
+        and ``seed`` may be lists, and a table ``sweep`` may hold lists for keys of a config: a
+        stimulus is made for every combination. A natural clip may be a pattern such as
+        ``clips/*.mp4``, and a seed a range ``A:B`` of A to B-1. Paths are relative to the
+        manifest's folder.
+    problems
+        Takes what is wrong with single rows.
+
+    Returns
+    -------
+    list of Wanted
+        In order, without those that are wrong.
+
+    Raises
+    ------
+    InputError
+        If the file as a whole cannot be read, or lists nothing.
+    """
+    if path.suffix.lower() == ".toml":
+        tables, rest = read_toml_tables(path, "jobs", ("defaults",))
+        defaults = rest.get("defaults", {})
+        if not isinstance(defaults, dict):
+            raise InputError(f"{path}: defaults is {defaults!r}; it must be a table [defaults].")
+        if not tables:
+            raise InputError(f"{path} lists no jobs. It needs tables [[jobs]] with 'natural'.")
+        sources = [(where, _with_defaults(defaults, table)) for where, table in tables]
+    else:
+        rows = read_rows(path, "jobs", (), FIELDS, others=True)
+        sources = [
+            (row.where, {k: v if k in FIELDS else toml_value(v) for k, v in row.items()})
+            for row in rows
+        ]
+    found: list[Wanted] = []
+    for where, source in sources:
+        with problems.noted():
+            found += _multiplied(where, source, path.parent)
+        if len(found) > _MOST:
+            raise InputError(f"{where}: these are more than {_MOST} jobs. Write several manifests.")
+    return found
+
+
+def from_words(
+    clips: Sequence[str], presets: Sequence[str], seeds: Sequence[str], problems: Problems
+) -> list[Wanted]:
+    """Multiply out what stands on a command line.
+
+    Parameters
+    ----------
+    clips
+        Files, folders of pictures, or patterns such as ``clips/*.mp4``.
+    presets
+        Names; none for the default.
+    seeds
+        Numbers, or ranges ``A:B`` of A to B-1; none for the default.
+    problems
+        Takes what is wrong with single clips.
+    """
+    source: dict[str, Any] = {}
+    if presets:
+        source["preset"] = list(presets)
+    if seeds:
+        source["seed"] = list(seeds)
+    found: list[Wanted] = []
+    for clip in clips:
+        with problems.noted():
+            found += _multiplied(clip, {**source, "natural": clip}, Path())
+    return found
+
+
+def seeds_of(value: Any, where: str) -> Seeds:
+    """Read a seed, a range of seeds, or a list of both.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    if isinstance(value, list):
+        return [seed for one in value for seed in seeds_of(one, where)]
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return [value]
+    text = value.strip() if isinstance(value, str) else ""
+    if _SEED.fullmatch(text):
+        return [int(text)]
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        raise InputError(
+            f"{where}: seed is {value!r}; it must be a whole number from 0, or A:B for A to B-1."
+        )
+    first, end = int(match[1]), int(match[2])
+    if end <= first:
+        raise InputError(f"{where}: seed is {value!r}; in A:B, B must be greater than A.")
+    if end - first > _MOST:
+        raise InputError(f"{where}: seed is {value!r}; these are more than {_MOST} jobs.")
+    return range(first, end)
+
+
+def _with_defaults(defaults: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge a table into the defaults, by the keys of single values."""
+    flat = {**_flat(defaults), **_flat(table)}
+    swept = {key.removeprefix("sweep.") for key in flat if key.startswith("sweep.")}
+    return {key: value for key, value in flat.items() if key not in swept}
+
+
+def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Write nested tables as ``a.b.c``."""
+    out: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            out |= _flat(value, f"{above}{key}.")
+        else:
+            out[f"{above}{key}"] = value
+    return out
+
+
+def _multiplied(where: str, source: Mapping[str, Any], folder: Path) -> Iterator[Wanted]:
+    naturals: list[str | None] = [None]
+    if "natural" in source:
+        listed = _texts(where, source, "natural")
+        naturals = [clip for one in listed for clip in _clips(where, one, folder)]
+    choices: list[Sequence[Any]] = [naturals]
+    for key in ("method", "preset", "config"):
+        choices.append(_texts(where, source, key) if key in source else [None])
+    choices.append(seeds_of(source["seed"], where) if "seed" in source else [None])
+    sweep = {k.removeprefix("sweep."): v for k, v in source.items() if k.startswith("sweep.")}
+    for key, values in sweep.items():
+        if not isinstance(values, list) or not values:
+            raise InputError(f"{where}: sweep.{key} is {values!r}; it must be a list of values.")
+    choices += [[(key, value) for value in values] for key, values in sweep.items()]
+    count = math.prod(map(len, choices))
+    if count > _MOST:
+        raise InputError(f"{where}: these are {count} jobs; at most {_MOST} go in one batch.")
+    output = source.get("output")
+    if output is not None and not isinstance(output, str):
+        raise InputError(f"{where}: output is {output!r}; it must be the name of a file.")
+    if output is not None and count > 1:
+        raise InputError(
+            f"{where}: output is {output!r}, and these are {count} jobs, which need a name each. "
+            "Leave it out."
+        )
+    own = {
+        key: value
+        for key, value in source.items()
+        if key not in FIELDS and not key.startswith("sweep.")
+    }
+    for natural, method, preset, config, seed, *swept in itertools.product(*choices):
+        yield Wanted(
+            where, natural, method, preset, config, seed, output, {**own, **dict(swept)}, folder
+        )
+
+
+def _texts(where: str, source: Mapping[str, Any], key: str) -> list[str]:
+    value = source[key]
+    listed = value if isinstance(value, list) else [value]
+    if not listed:
+        raise InputError(f"{where}: {key} is an empty list.")
+    for one in listed:
+        if not isinstance(one, str) or not one.strip() or any(ord(c) < 32 for c in one):
+            raise InputError(f"{where}: {key} is {one!r}; it must be text, or a list of texts.")
+    return listed
+
+
+def _clips(where: str, name: str, folder: Path) -> list[str]:
+    """Give the clips that a pattern stands for; anything else is a name."""
+    if not glob.has_magic(name) or (folder / name).exists():
+        return [name]
+    try:
+        names = glob.glob(name, root_dir=folder, recursive=True)
+        found = sorted(one for one in names if clip_stem(folder / one) is not None)
+    except (OSError, ValueError, re.error) as error:
+        raise InputError(
+            f"{where}: natural is {name!r}, which cannot be looked up ({error})."
+        ) from error
+    if not found:
+        raise InputError(f"{where}: natural is {name!r}, and no clip is called so.")
+    return found

@@ -1,0 +1,359 @@
+"""From what is wanted to jobs: a config each, and names inside one folder that never clash."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from stst.batch import bids
+from stst.batch.manifest import Wanted
+from stst.batch.problems import Problems
+from stst.config import (
+    METHODS,
+    RunConfig,
+    build,
+    merged,
+    paths_beside,
+    preset_for,
+    preset_method,
+    read_config_file,
+    set_override,
+    set_value,
+)
+from stst.config.sources import Tree, check_trust
+from stst.errors import InputError
+from stst.labels import label_key, label_problem, usable
+from stst.outputs import MASTERS, Output, outputs_for
+from stst.video.ffmpeg import VIDEO_SUFFIXES
+
+Layout = Literal["plain", "bids"]
+
+#: Presets of methods where none is named.
+DEFAULT_PRESETS = {"stst": "fast", "stps": "stps", "leaps": "leaps"}
+# commands are methods, too
+_METHODS = {"synthesize": "stst", "scramble": "stps"}
+#: Of the folder itself; no stimulus may be called so.
+JOBS, SUMMARY = "jobs.csv", "summary.csv"
+#: Where states of jobs and logs lie.
+HIDDEN = ".stst-batch"
+_RESERVED = ("jobs", "summary", "stimuli", "dataset_description")
+# beside a master, whatever the method
+_BESIDE = ("best", "last", "stimulus")
+
+
+@dataclass(frozen=True)
+class Common:
+    """What a command says of all its jobs; what a row says itself wins.
+
+    Attributes
+    ----------
+    preset, config
+        Where a row names none.
+    seeds
+        Where a row names none: one job each.
+    options
+        Keys of a config, over the preset's and the file's.
+    assignments
+        ``KEY=VALUE``, over the options.
+    trusted
+        Models that files may name.
+    """
+
+    preset: str | None = None
+    config: Path | None = None
+    seeds: tuple[int, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    assignments: tuple[str, ...] = ()
+    trusted: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """One stimulus to be made.
+
+    Attributes
+    ----------
+    label
+        Names it: its outputs' common stem, different from all others even on systems that do not
+        tell capitals apart.
+    folder
+        Where outputs go.
+    output
+        Name of the master in there; a folder of pictures ends in ``/``.
+    natural
+        The clip; None for an inversion without.
+    named
+        The clip as it was written.
+    config
+        One sample.
+    preset, config_name
+        What the config was made from.
+    group
+        Jobs of the same group differ in their seed alone and are called ``<group>_seed<seed>``;
+        None where the output was named.
+    where
+        The place in the manifest, for messages.
+    """
+
+    label: str
+    folder: Path
+    output: str
+    natural: Path | None
+    named: str
+    config: RunConfig
+    preset: str
+    config_name: str
+    group: str | None
+    where: str
+
+    @property
+    def seed(self) -> int:
+        """Of the one sample."""
+        return self.config.seed
+
+    @property
+    def target(self) -> str:
+        """The master, as `stst.jobs.Job` wants it."""
+        return str(self.folder / self.output) + ("/" if self.output.endswith("/") else "")
+
+    @cached_property
+    def files(self) -> Output:
+        """Master, preview and sidecar."""
+        return outputs_for(self.target, (0,))[0]
+
+    @property
+    def run_folder(self) -> Path:
+        """Where the run lives until it is whole."""
+        return self.files.named(".run")
+
+    @property
+    def group_folder(self) -> Path | None:
+        """Where a run of several seeds of the group lives; None where there is no group."""
+        return None if self.group is None else self.folder / f"{self.group}.run"
+
+    def inputs(self) -> dict[str, Path]:
+        """Give the input files by role."""
+        from stst.jobs import Job  # needs torch, which takes its time to load
+
+        return Job(self.natural, self.target, self.config).paths()
+
+
+def planned(
+    wanted: Sequence[Wanted],
+    folder: Path,
+    common: Common,
+    problems: Problems,
+    layout: Layout = "plain",
+) -> list[BatchJob]:
+    """Turn what is wanted into jobs.
+
+    Parameters
+    ----------
+    wanted
+        See `stst.batch.manifest`.
+    folder
+        Where outputs go.
+    common
+        What holds for all.
+    problems
+        Takes what is wrong with single jobs.
+    layout
+        ``"bids"``: see `stst.batch.bids`.
+
+    Returns
+    -------
+    list of BatchJob
+        In order, without those that are wrong.
+    """
+    drafts: list[_Draft] = []
+    for one in wanted:
+        for seed in common.seeds if one.seed is None and common.seeds else (one.seed,):
+            with problems.noted(one.where):
+                drafts.append(_draft(one, seed, common))
+    stems = _stems(drafts)
+    jobs: list[BatchJob] = []
+    taken = {label_key(name): ("the batch itself", name) for name in _RESERVED}
+    for draft, stem in zip(drafts, stems, strict=True):
+        with problems.noted(draft.wanted.where):
+            job = _named(draft, stem, folder, layout)
+            _claim(job, taken)
+            jobs.append(job)
+    return jobs
+
+
+@dataclass(frozen=True)
+class _Draft:
+    wanted: Wanted
+    config: RunConfig
+    preset: str
+    config_name: str
+
+    @property
+    def stem(self) -> str:
+        path = self.wanted.natural_path
+        if path is None:
+            return usable(str(getattr(self.config, "target", "")))
+        return usable(path.name if path.is_dir() else path.stem)
+
+    @property
+    def long_stem(self) -> str:
+        path = self.wanted.natural_path
+        return self.stem if path is None else usable(f"{path.absolute().parent.name}_{self.stem}")
+
+
+def _draft(one: Wanted, seed: int | None, common: Common) -> _Draft:
+    tree, preset, config_name = _tree(one, common)
+    for key, value in one.settings.items():
+        if key.split(".")[0] in ("samples", "seed", "method"):
+            raise InputError(
+                f"{one.where}: {key}: a row makes one stimulus by one method; 'seed' may be a "
+                "range A:B, and 'method' is a field of its own."
+            )
+        if (key.startswith("targets.") or key == "mask") and isinstance(value, str):
+            value = str(one.folder / value)
+        tree = set_value(tree, key, value)
+    if one.settings:
+        check_trust(_own(one.settings), common.trusted, one.where)
+    if seed is not None:
+        tree = merged(tree, {"seed": seed})
+    config = build(tree, METHODS[tree["method"]], one.where)
+    if config.samples != 1:
+        raise InputError(f"samples is {config.samples}; give several seeds instead.")
+    if one.natural is None and config.method != "leaps":
+        raise InputError(f"natural is missing, and the method {config.method} needs a clip.")
+    return _Draft(one, config, preset, config_name)
+
+
+def _tree(one: Wanted, common: Common) -> tuple[Tree, str, str]:
+    """Merge preset, file and options; give the names of the first two as well."""
+    config_path = common.config if one.config is None else one.folder / one.config
+    from_file: Tree = {}
+    if config_path is not None:
+        read = read_config_file(config_path, common.trusted)
+        from_file = paths_beside(read, config_path)
+    preset = one.preset or common.preset
+    method = _method(one, preset, from_file)
+    if preset is None:
+        preset = DEFAULT_PRESETS[method]
+    # else a preset would say what it is for only where it is not the default
+    tree = merged(preset_for(preset, method, "preset "), from_file, common.options)
+    for assignment in common.assignments:
+        tree = set_override(tree, assignment)
+    return {**tree, "method": method}, preset, "" if config_path is None else str(config_path)
+
+
+def _method(one: Wanted, preset: str | None, from_file: Mapping[str, Any]) -> str:
+    """Take the method that is named, or the preset's, or the file's, or style transfer."""
+    said = one.method
+    if said is not None:
+        method = _METHODS.get(said, said)
+    elif preset is not None:
+        method = preset_method(preset)
+    else:
+        method = str(from_file.get("method", "stst"))
+    if method not in METHODS:
+        raise InputError(f"method is {method!r}; allowed are {', '.join([*METHODS, *_METHODS])}.")
+    if from_file.get("method", method) != method:
+        raise InputError(
+            f"config is for the method {from_file['method']!r}, and the job is for {method!r}."
+        )
+    return method
+
+
+def _own(settings: Mapping[str, Any]) -> Tree:
+    """Nest settings again, as far as models are named in them."""
+    tree: Tree = {}
+    for key in ("spatial.model", "temporal.model", "model", "verifier"):
+        if key in settings:
+            tree = set_value(tree, key, settings[key])
+    for key in ("spatial", "temporal"):
+        if isinstance(settings.get(key), dict):
+            tree = merged(tree, {key: settings[key]})
+    return tree
+
+
+def _stems(drafts: Sequence[_Draft]) -> list[str]:
+    """Name each clip by its stem, and by its folder as well where two are called alike."""
+    paths: dict[str, set[str]] = {}
+    for draft in drafts:
+        path = draft.wanted.natural_path
+        paths.setdefault(label_key(draft.stem), set()).add(str(path and path.absolute()))
+    return [
+        draft.stem if len(paths[label_key(draft.stem)]) == 1 else draft.long_stem
+        for draft in drafts
+    ]
+
+
+def _named(draft: _Draft, stem: str, folder: Path, layout: Layout) -> BatchJob:
+    one, config = draft.wanted, draft.config
+    group = None
+    if one.output is not None:
+        output = _output(one.output)
+        label = output[:-1] if output.endswith("/") else output[: output.rfind(".")]
+    else:
+        # a name says what its own row says, so that it does not change with other rows
+        settings = [
+            f"{key}-{value}"
+            for key, value in sorted(one.settings.items())
+            if key != "target" or one.natural is not None  # else the name begins with it
+        ]
+        parts = [stem, draft.preset, *settings]
+        if draft.config_name:
+            parts.insert(2, Path(draft.config_name).stem)
+        group = usable("_".join(part for part in parts if part))
+        label = f"{group}_seed{config.seed}"
+        output = f"{label}.mkv"
+    if layout == "bids":
+        if not output.endswith(".mkv"):
+            raise InputError(f"output is {one.output!r}; in the layout bids a video is X.mkv.")
+        label = bids.video_name(label)
+        output, group = f"{bids.FOLDER}/{label}.mkv", None
+    problem = label_problem(label)
+    if problem:
+        hint = "" if one.output is not None else " Give the row an 'output'."
+        raise InputError(f"output: the name {label!r} {problem}{hint}")
+    return BatchJob(
+        label, folder, output, one.natural_path, one.natural or "", config, draft.preset,
+        draft.config_name, group, one.where,
+    )  # fmt: skip
+
+
+def _output(name: str) -> str:
+    """Complete the name of a master; whether it is safe, is seen from its label."""
+    name = name.strip()
+    if name.endswith("/") or name.endswith(MASTERS):
+        return name
+    suffix = Path(name).suffix.lower()
+    if suffix in VIDEO_SUFFIXES:
+        raise InputError(
+            f"output is {name!r}; a stimulus is written without loss, as {', '.join(MASTERS)}, or "
+            "as a folder of PNG files (a name that ends in /)."
+        )
+    return f"{name}.mkv"
+
+
+def _claim(job: BatchJob, taken: dict[str, tuple[str, str]]) -> None:
+    """Refuse a name that another job's files have, on any system."""
+    files = job.files
+    names = {job.label, *(path.name for path in files.files().values()), job.run_folder.name}
+    names |= {files.beside(name).master.name for name in _BESIDE}
+    owners = dict.fromkeys(sorted(names), job.label)
+    if job.group is not None:
+        # of seeds that are made side by side
+        owners[f"{job.group}.run"] = f"{job.natural} {without_seed(job.config)}"
+    for name, owner in owners.items():
+        other = taken.get(label_key(name))
+        if other is not None and (other[1] != owner or owner == job.label):
+            raise InputError(
+                f"output: {name!r} would be a file of {other[0]}, too. Names must differ in more "
+                "than capitals: give the rows an 'output', or leave out what comes twice."
+            )
+    taken |= {label_key(name): (job.where, owner) for name, owner in owners.items()}
+
+
+def without_seed(config: RunConfig) -> str:
+    """Give what is the same in configs that differ in their seed alone."""
+    return config.model_dump_json(exclude={"seed", "samples"})

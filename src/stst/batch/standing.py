@@ -1,0 +1,172 @@
+"""What is on disk of a job: nothing, a run that was begun, the stimulus, or something else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from stst.batch.plan import BatchJob
+from stst.errors import InputError
+from stst.outputs import RunFolder
+from stst.provenance import read_sidecar
+
+Kind = Literal["free", "begun", "done", "changed"]
+#: Hashes a file; the same one is asked for again and again.
+Hash = Callable[[Path], str]
+
+# A run fills these in where nothing is said, or takes another name for the same thing: they tell
+# nothing of a change. What was asked for is compared by `asked` as well.
+_FILLED = {"texture_layers", "content_layers", "length", "size", "rate", "target", "verifier"}
+# Where a run computes is no matter of what is made; a sidecar records it. Inputs are compared by
+# their hashes.
+_ELSEWHERE = {"seed", "samples", "device", "targets", "mask"}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is on disk of a job.
+
+    Attributes
+    ----------
+    kind
+        ``"done"``: made of this config and these clips. ``"begun"``: likewise, not whole yet.
+        ``"changed"``: something else has the name, or was made otherwise. ``"free"``: nothing.
+    why
+        What is different.
+    """
+
+    kind: Kind
+    why: str = ""
+
+
+def standing(job: BatchJob, hashed: Hash, asked: str | None = None) -> Standing:
+    """Look at what is on disk.
+
+    Parameters
+    ----------
+    job
+        The job.
+    hashed
+        SHA-256 of a file or folder, see `stst.files.sha256_of`.
+    asked
+        `asked_for` of the job when it was begun, as far as that is known.
+
+    Raises
+    ------
+    InputError
+        If an input cannot be read, or one of the names is a link, which could lead elsewhere.
+    """
+    files = job.files.files()
+    for path in (*files.values(), job.run_folder):
+        if path.is_symlink():
+            raise InputError(f"{path} is a link. Outputs stay in the folder: move it away.")
+    before = asked is not None and asked != asked_for(job)
+    if (job.run_folder / "job.json").exists():
+        found = run_differs(job, job.run_folder, hashed)
+        if found is None and before:
+            found = "it was asked for with other settings"
+        what = f"{job.run_folder} is of an unfinished run"
+        return Standing("begun") if found is None else Standing("changed", f"{what}: {found}")
+    found = _files_differ(job, hashed)
+    if found is None and before:
+        found = f"{files['master']} was asked for with other settings"
+    if found is None:
+        return Standing("done")
+    group = job.group_folder
+    begun = group is not None and (group / "job.json").exists() and not before
+    # made side by side with other seeds, whose files may be in place already
+    if group is not None and begun and run_differs(job, group, hashed) is None:
+        return Standing("begun")
+    there = any(path.exists() for path in files.values())
+    return Standing("changed", found) if there else Standing("free")
+
+
+def _files_differ(job: BatchJob, hashed: Hash) -> str | None:
+    """Say why files that are in place, if they are, are not those of a job."""
+    files = job.files.files()
+    there = [path for path in files.values() if path.exists()]
+    if not there:
+        return "there is nothing"
+    if len(there) < len(files):
+        return f"{there[0]} exists, and not all that belongs to it"
+    try:
+        sidecar = read_sidecar(files["sidecar"])
+    except InputError as error:
+        return str(error)
+    found = _differs(job, sidecar, hashed)
+    if found is None and sidecar.get("seed") != job.seed:
+        found = f"seed was {sidecar.get('seed')!r} and is {job.seed} now"
+    return None if found is None else f"{files['master']} was made otherwise: {found}"
+
+
+def run_differs(job: BatchJob, folder: Path, hashed: Hash) -> str | None:
+    """Say in what an unfinished run differs from a job; None where it does not."""
+    try:
+        record = RunFolder(folder).job()
+    except InputError as error:
+        return str(error)
+    seeds = record["environment"]["batch"]
+    if job.seed not in seeds:
+        return f"seed was {', '.join(map(str, seeds))} and is {job.seed} now"
+    return _differs(job, record, hashed)
+
+
+def asked_for(job: BatchJob) -> str:
+    """Describe what is asked for, apart from where it is computed and from what files."""
+    dump = job.config.model_dump(mode="json", exclude=_ELSEWHERE - {"seed"})
+    return json.dumps(dump, sort_keys=True)
+
+
+def _differs(job: BatchJob, record: Mapping[str, Any], hashed: Hash) -> str | None:
+    if record.get("method") != job.config.method:
+        return f"method was {record.get('method')!r} and is {job.config.method!r} now"
+    config = record.get("config")
+    if not isinstance(config, dict):
+        return "its record holds no config"
+    found = _config_differs(job.config.model_dump(mode="json"), config)
+    return found or _inputs_differ(job, record.get("inputs"), hashed)
+
+
+def _config_differs(now: Mapping[str, Any], then: Mapping[str, Any], above: str = "") -> str | None:
+    for key, value in now.items():
+        if key in _ELSEWHERE or (key in _FILLED and (value is None or not above)):
+            continue
+        recorded = then.get(key)
+        if value in ("auto", "default") or value == recorded:
+            continue
+        if isinstance(value, dict) and isinstance(recorded, dict | None):
+            found = _config_differs(value, recorded or {}, f"{above}{key}.")
+            if found:
+                return found
+        elif isinstance(value, list) and isinstance(recorded, list):
+            if not _same_items(value, recorded):
+                return f"{above}{key} was {recorded!r} and is {value!r} now"
+        else:
+            return f"{above}{key} was {recorded!r} and is {value!r} now"
+    return None
+
+
+def _same_items(now: Sequence[Any], then: Sequence[Any]) -> bool:
+    """Compare lists of values and tables, which are recorded without what is None."""
+    return len(now) == len(then) and all(
+        _config_differs(a, b) is None if isinstance(a, dict) and isinstance(b, dict) else a == b
+        for a, b in zip(now, then, strict=True)
+    )
+
+
+def _inputs_differ(job: BatchJob, recorded: Any, hashed: Hash) -> str | None:
+    inputs = {
+        str(one.get("role")): one.get("sha256")
+        for one in (recorded if isinstance(recorded, list) else [])
+        if isinstance(one, dict)
+    }
+    paths = job.inputs()
+    if set(paths) != set(inputs):
+        return f"inputs were {', '.join(sorted(inputs))} and are {', '.join(sorted(paths))} now"
+    for role, path in paths.items():
+        if inputs[role] != hashed(path):
+            return f"{path}, its {role}, is not the file that it was"
+    return None

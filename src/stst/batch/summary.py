@@ -1,0 +1,197 @@
+"""One row for each stimulus: where it is, and how it compares with its natural clip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stst.analysis.features import features
+from stst.analysis.pairs import Alignment, NaturalClip
+from stst.batch.plan import HIDDEN, SUMMARY, BatchJob
+from stst.batch.states import States, as_csv, described
+from stst.errors import InputError
+from stst.files import sha256_of_file, written_whole
+from stst.lanes import Failure, Said, in_processes
+from stst.provenance import read_sidecar
+from stst.video import LazyVideo
+
+#: Columns of the summary by the measure that they are the mean of, over frames.
+MEASURES = {
+    "intensity": "pixel_intensity",
+    "contrast": "contrast",
+    "pixel_change": "pixel_change",
+    "flow_magnitude": "flow_magnitude",
+}
+# to be raised when a column changes its meaning
+_FORMAT = 1
+_WORTH = 8
+_FILES = ("master", "preview", "sidecar")
+_CLIP = ("frames", "height", "width", "fps")
+
+
+@dataclass(frozen=True)
+class _Measured:
+    row: Mapping[str, Any]
+    note: str | None = None
+
+
+def write_summary(
+    folder: Path,
+    jobs: Sequence[BatchJob],
+    states: States,
+    lanes: int,
+    on_job: Callable[[str, str | None], None] = lambda label, note: None,
+) -> int:
+    """Write ``summary.csv`` of all stimuli that are done, whoever made them.
+
+    Parameters
+    ----------
+    folder
+        Of the batch.
+    jobs
+        All of the manifest.
+    states
+        What became of them.
+    lanes
+        How many stimuli are measured side by side at most; what was measured before is kept.
+    on_job
+        Called with a label, and what a user should know, for each that was measured.
+
+    Returns
+    -------
+    int
+        Number of rows.
+    """
+    while True:
+        done = _done(jobs, states)
+        rows = _rows(folder, done, lanes, on_job)
+        losses = sorted({key for row in rows.values() for key in row if key.startswith("loss_")})
+        head = list(described(jobs[0])) if jobs else []
+        both = [f"{whose}{name}" for name in MEASURES for whose in ("natural_", "")]
+        columns = [*head, *_FILES, *_CLIP, *both, *losses, "probability", "warnings"]
+        text = as_csv(columns, ({**described(j), **rows.get(j.label, {})} for j in done))
+        with written_whole(folder / SUMMARY, overwrite=True) as part:
+            part.write_text(text, "utf-8", newline="\n")
+        # others may have finished theirs, and written an older table or a newer one
+        if [job.label for job in _done(jobs, states)] == [job.label for job in done]:
+            return len(done)
+
+
+def _done(jobs: Iterable[BatchJob], states: States) -> list[BatchJob]:
+    return [
+        job for job in jobs if states.get(job).get("state") == "done" and job.files.sidecar.exists()
+    ]
+
+
+def _rows(
+    folder: Path,
+    jobs: Sequence[BatchJob],
+    lanes: int,
+    on_job: Callable[[str, str | None], None],
+) -> dict[str, Mapping[str, Any]]:
+    place = folder / HIDDEN / "measured"
+    place.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, Mapping[str, Any]] = {}
+    todo, stamps = [], {}
+    hashed = cache(sha256_of_file)
+    for job in jobs:
+        # a sidecar holds the hashes of the clips, so that nothing else can have changed
+        stamps[job.label] = f"{_FORMAT} {hashed(job.files.sidecar)}"
+        kept = _kept(place / f"{job.label}.json", stamps[job.label])
+        if kept is None:
+            todo.append(job)
+        else:
+            rows[job.label] = kept
+    # a few are measured in less time than another process takes to start
+    lanes = min(lanes, 1 + len(todo) // _WORTH)
+    with closing(in_processes(_measured, todo, lanes, _calm)) as results:
+        for job, result in results:
+            if isinstance(result, Failure):
+                on_job(job.label, result.message)
+            elif not isinstance(result, Said):
+                rows[job.label] = result.row
+                with written_whole(place / f"{job.label}.json", overwrite=True) as part:
+                    content = {"stamp": stamps[job.label], "row": result.row}
+                    part.write_text(json.dumps(content), "utf-8")
+                on_job(job.label, result.note)
+    return rows
+
+
+def _kept(path: Path, stamp: str) -> Mapping[str, Any] | None:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    fits = isinstance(content, dict) and content.get("stamp") == stamp
+    row = content.get("row") if fits else None
+    return row if isinstance(row, dict) else None
+
+
+def _calm() -> None:
+    """Compute on one thread: the other cores have their own clips."""
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def _measured(job: BatchJob) -> _Measured:
+    """Measure a stimulus and its natural clip."""
+    sidecar = read_sidecar(job.files.sidecar)
+    paths = job.files.files()
+    row: dict[str, Any] = {name: paths[name].relative_to(job.folder).as_posix() for name in _FILES}
+    clip = LazyVideo(paths["master"])
+    row |= dict(zip(_CLIP, (len(clip), clip.height, clip.width, str(clip.fps)), strict=True))
+    row |= _means(features(clip).values)
+    row |= _losses(sidecar.get("per_frame"))
+    warnings = sidecar.get("warnings")
+    row["warnings"] = " ".join(map(str, warnings)) if isinstance(warnings, list) else ""
+    note = None
+    if job.natural is not None:
+        try:
+            pair = NaturalClip(job.natural).pair(paths["master"])
+            natural = _natural(job.natural, pair.alignment)
+            row |= {f"natural_{key}": value for key, value in natural.items()}
+        except InputError as error:
+            # what primes an inversion need not have its size or length
+            note = None if job.config.method == "leaps" else str(error)
+    return _Measured(row, note)
+
+
+@lru_cache(maxsize=1)
+def _natural(path: Path, alignment: Alignment) -> dict[str, float]:
+    """Measure a natural clip; stimuli that were made of it follow each other."""
+    frames, side, rate = alignment.frames, alignment.max_side, alignment.resample_fps
+    return _means(features(LazyVideo(path, frames, side, resample_fps=rate)).values)
+
+
+def _means(values: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, float]:
+    """Average over frames; a single frame has no change and no flow."""
+    out = {}
+    for name, measure in MEASURES.items():
+        known = values[measure][~np.isnan(values[measure])]
+        if len(known):
+            out[name] = float(known.mean())
+    return out
+
+
+def _losses(per_frame: Any) -> dict[str, float]:
+    """Average every term before the last step over frames, as far as a sidecar tells it."""
+    rows = (
+        [one for one in per_frame if isinstance(one, dict)] if isinstance(per_frame, list) else []
+    )
+    terms: dict[str, list[float]] = {}
+    for row in rows:
+        losses = row.get("losses")
+        for term, value in losses.items() if isinstance(losses, dict) else ():
+            terms.setdefault(f"loss_{term}", []).append(float(value))
+    out = {term: float(np.mean(values)) for term, values in terms.items()}
+    if rows and isinstance(rows[0].get("probability"), int | float):
+        out["probability"] = float(rows[0]["probability"])
+    return out

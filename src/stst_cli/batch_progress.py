@@ -1,0 +1,104 @@
+"""A batch on the terminal: a bar with the time left for the whole, or a line a job in a log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from stst.clock import Clock, duration
+
+if TYPE_CHECKING:
+    from stst.batch.work import Ended, Going
+
+
+def shown(outcomes: Iterable[Going | Ended], seconds: Mapping[str, float]) -> Iterator[Ended]:
+    """Show on stderr how far a batch is, and pass on every job that ends.
+
+    Parameters
+    ----------
+    outcomes
+        Of an engine.
+    seconds
+        What each job is expected to take, by label; weighs them.
+    """
+    from stst.batch.work import Ended
+
+    console, share = Console(stderr=True), _Share(seconds)
+    if not console.is_terminal:
+        for one in outcomes:
+            share.note(one)
+            if isinstance(one, Ended):
+                for line in share.lines(one):
+                    print(line, file=sys.stderr, flush=True)
+                yield one
+        return
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+        TextColumn("left {task.fields[left]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("starting", total=1.0, left="?")
+        for one in outcomes:
+            share.note(one)
+            bar.update(
+                task, completed=share.progress, left=share.left,
+                description=f"{share.ended}/{share.count} jobs",
+            )  # fmt: skip
+            if isinstance(one, Ended):
+                if one.error is not None or one.notes:
+                    for line in share.lines(one):
+                        bar.console.print(line, markup=False, highlight=False)
+                yield one
+
+
+class _Share:
+    """How much of all work is done."""
+
+    def __init__(self, seconds: Mapping[str, float]) -> None:
+        self._weights = {label: max(value, 1e-3) for label, value in seconds.items()}
+        self._done: dict[str, float] = dict.fromkeys(seconds, 0.0)
+        self._ended: set[str] = set()
+        self._clock = Clock()
+        self._clock.begin(0.0)
+
+    @property
+    def count(self) -> int:
+        return len(self._done)
+
+    @property
+    def ended(self) -> int:
+        return len(self._ended)
+
+    @property
+    def progress(self) -> float:
+        total = sum(self._weights.values())
+        done = sum(share * self._weights[label] for label, share in self._done.items())
+        return done / total if total else 1.0
+
+    @property
+    def left(self) -> str:
+        return self._clock.left(self.progress)
+
+    def note(self, one: Going | Ended) -> None:
+        from stst.batch.work import Ended
+
+        if isinstance(one, Ended):
+            if one.label in self._done:
+                self._done[one.label] = 1.0
+                self._ended.add(one.label)
+            return
+        for label in one.labels:
+            if label in self._done and label not in self._ended:
+                self._done[label] = one.progress
+
+    def lines(self, one: Ended) -> list[str]:
+        number = f"{self.ended}/{self.count} {one.label}: {one.state}"
+        if one.error is not None:
+            return [f"{number}: {one.error}"]
+        took = "" if one.seconds is None else f" in {duration(one.seconds)}"
+        left = f", left {self.left}" if self.ended < self.count else ""
+        return [f"{number}{took}{left}", *(f"{one.label}: {note}" for note in one.notes)]

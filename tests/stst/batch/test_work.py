@@ -1,0 +1,278 @@
+"""What one process does with jobs, and what is seen on disk of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from small_runs import TREE, clip
+from stst.batch.manifest import Wanted
+from stst.batch.plan import Common, planned
+from stst.batch.problems import Problems
+from stst.batch.standing import asked_for, standing
+from stst.batch.states import States
+from stst.batch.survey import shard_of
+from stst.batch.work import Ended, Going, Stop, make, tasks_of
+from stst.errors import InputError
+from stst.files import sha256_of
+from stst.jobs import Job
+from stst.provenance import read_sidecar
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clip(tmp_path / "cat.npz")
+    clip(tmp_path / "dog.npz", seed=1)
+    States(tmp_path / "out").begin()
+    return tmp_path
+
+
+def plan(*rows: Wanted, **settings):
+    problems = Problems()
+    common = Common(preset="paper", options={**TREE, "device": "cpu", **settings})
+    jobs = planned(rows, Path("out"), common, problems)
+    problems.check()
+    return jobs
+
+
+def cats(*seeds: int, **settings):
+    return plan(*(Wanted("x", "cat.npz", seed=seed) for seed in seeds), **settings)
+
+
+def look(job):
+    return standing(job, sha256_of, States(job.folder).get(job).get("asked"))
+
+
+def do(*jobs, overwrite=False, side_by_side=1, stop=None, threads=1):
+    ended = []
+    for task in tasks_of(jobs, threads, side_by_side, overwrite):
+        events = list(make(task, stop or Stop()))
+        assert all(0 <= one.progress <= 1 for one in events if isinstance(one, Going))
+        ended += [one for one in events if isinstance(one, Ended)]
+    return ended
+
+
+class After(Stop):
+    """Asked to end at the n-th event of a run."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def __call__(self):
+        self.count -= 1
+        return self.count < 0
+
+
+def contents():
+    return {path.name: path.read_bytes() for path in Path("out").glob("*.mkv")}
+
+
+class TestOne:
+    def test_it_is_what_the_command_makes_and_made_once(self, here):
+        (job,) = cats(3)
+        assert look(job).kind == "free"
+        (first,) = do(job)
+        assert (first.label, first.state) == ("cat_paper_seed3", "done")
+        assert first.seconds > 0
+        assert look(job).kind == "done"
+        list(Job(Path("cat.npz"), "alone.mkv", job.config, threads=1).run())
+        assert Path("alone.mkv").read_bytes() == Path("out/cat_paper_seed3.mkv").read_bytes()
+        stamp = os.stat("out/cat_paper_seed3.mkv").st_mtime_ns
+        assert do(job) == [Ended("cat_paper_seed3", "done")]
+        assert os.stat("out/cat_paper_seed3.mkv").st_mtime_ns == stamp
+        assert States(Path("out")).get(job)["seconds"] == first.seconds
+
+    def test_it_goes_on_where_it_stopped(self, here):
+        (job,) = cats(3)
+        assert do(job, stop=After(8)) == [Ended(job.label, "stopped")]
+        assert look(job).kind == "begun"
+        assert States(Path("out")).get(job)["state"] == "stopped"
+        assert do(job, threads=2)[0].state == "done"
+        assert read_sidecar(job.files.sidecar)["environment"]["threads"] == 1
+        stopped = contents()
+        job.files.master.unlink(), job.files.sidecar.unlink(), job.files.preview.unlink()
+        do(job)
+        assert contents() == stopped
+
+    @pytest.mark.parametrize(
+        "changes", [{"blend": 0.5}, {"padding_frames": 2}, {"input": {"frames": "0:2"}}]
+    )
+    def test_another_config_is_refused_or_replaces(self, here, changes):
+        (job,) = cats(3)
+        do(job)
+        before = contents()
+        (changed,) = cats(3, **changes)
+        key = next(iter(changes))
+        assert look(changed).kind == "changed"
+        (refused,) = do(changed)
+        assert refused.state == "failed"
+        assert refused.error.startswith(f"out/cat_paper_seed3.mkv was made otherwise: {key}")
+        assert refused.error.endswith("Give --overwrite to make it anew, or another folder.")
+        assert contents() == before
+        assert do(changed, overwrite=True)[0].state == "done"
+        assert contents() != before
+        assert look(job).kind == "changed"
+
+    def test_of_what_was_begun_as_well(self, here):
+        (job,), (changed,) = cats(3), cats(3, blend=0.5)
+        do(job, stop=After(8))
+        assert look(changed).why == (
+            "out/cat_paper_seed3.run is of an unfinished run: blend was 0.95 and is 0.5 now"
+        )
+        assert do(changed)[0].state == "failed"
+        assert do(changed, overwrite=True)[0].state == "done"
+
+    def test_another_clip(self, here):
+        (job,) = cats(3)
+        do(job)
+        Path("cat.npz").unlink()
+        clip(here / "cat.npz", seed=9)
+        assert look(job).why.endswith("cat.npz, its natural, is not the file that it was")
+
+    def test_what_only_was_asked_for(self, here):
+        """A sidecar says which class a number stands for; the number itself is kept apart."""
+        (job,) = cats(3)
+        do(job)
+        assert standing(job, sha256_of, asked_for(job)).kind == "done"
+        changed = dataclasses.replace(job, config=job.config.model_copy(update={"blend": 0.1}))
+        assert "other settings" in standing(job, sha256_of, asked_for(changed)).why
+
+    def test_foreign_files(self, here):
+        (job,) = cats(3)
+        Path("out/cat_paper_seed3.json").write_text("{}")
+        assert look(job).why == "out/cat_paper_seed3.json exists, and not all that belongs to it"
+        assert do(job)[0].state == "failed"
+        Path("out/cat_paper_seed3.json").unlink()
+        Path("out/cat_paper_seed3.mkv").symlink_to(here / "elsewhere.mkv")
+        with pytest.raises(InputError, match="is a link"):
+            look(job)
+        assert "is a link" in do(job, overwrite=True)[0].error
+        assert not (here / "elsewhere.mkv").exists()
+
+    def test_where_it_is_computed_is_no_change(self, here):
+        (job,) = cats(3)
+        do(job)
+        (other,) = cats(3, device="auto")
+        assert look(other).kind == "done"
+
+    def test_one_that_fails_does_not_keep_others(self, here):
+        missing, good = plan(Wanted("x", "none.npz", seed=1), Wanted("x", "dog.npz", seed=1))
+        first, second = do(missing, good)
+        assert (first.state, second.state) == ("failed", "done")
+        assert first.error == "none.npz does not exist. Check the name and the folder."
+        states = States(Path("out"))
+        states.write_table([missing, good])
+        lines = Path("out/jobs.csv").read_text().splitlines()
+        assert lines[1] == (
+            f"none_paper_seed1,none.npz,stst,paper,,1,failed,,{first.error},none_paper_seed1.mkv"
+        )
+
+
+class TestSideBySide:
+    def test_seeds_of_a_clip_go_in_one_run(self, here):
+        jobs = [*cats(1, 2, 3, 7), *plan(Wanted("x", "dog.npz", seed=1))]
+        tasks = tasks_of(jobs, 1, 2, False)
+        assert [[job.seed for job in task.jobs] for task in tasks] == [[1, 2, 3, 7], [1]]
+        assert [one.state for one in do(*jobs, side_by_side=2)] == ["done"] * 5
+        batches = {
+            job.seed: read_sidecar(job.files.sidecar)["environment"]["batch"] for job in jobs[:4]
+        }
+        assert batches == {1: [1, 2], 2: [1, 2], 3: [3], 7: [7]}
+        assert [look(job).kind for job in jobs] == ["done"] * 5
+        side_by_side = contents()
+        for path in Path("out").glob("cat*"):
+            path.unlink()
+        do(*jobs)
+        assert contents().keys() == side_by_side.keys()
+
+    def test_what_was_begun_so_goes_on_so(self, here):
+        jobs = cats(1, 2, 3)
+        assert [one.state for one in do(*jobs, side_by_side=3, stop=After(8))] == ["stopped"] * 3
+        assert sorted(path.name for path in Path("out").iterdir() if path.name[0] != ".") == [
+            "cat_paper.run"
+        ]
+        assert [one.state for one in do(*jobs, side_by_side=2)] == ["done"] * 3
+        batch = read_sidecar(jobs[0].files.sidecar)["environment"]["batch"]
+        assert batch == [1, 2, 3]
+
+    def test_cut_off_while_files_are_put_in_place(self, here, monkeypatch):
+        jobs = cats(1, 2)
+        from stst import jobs as module
+
+        written = []
+
+        def write(path, *words, **more):
+            if len(written) == 1:
+                raise MemoryError
+            written.append(path)
+            return original(path, *words, **more)
+
+        original = module.write_sidecar
+        monkeypatch.setattr(module, "write_sidecar", write)
+        assert {one.error for one in do(*jobs, side_by_side=2)} == {"MemoryError: "}
+        monkeypatch.undo()
+        monkeypatch.chdir(here)
+        assert [look(job).kind for job in jobs] == ["done", "begun"]
+        assert [one.state for one in do(*jobs, side_by_side=2)][-2:] == ["done", "done"]
+        assert [look(job).kind for job in jobs] == ["done", "done"]
+
+
+def test_shards(here):
+    tasks = tasks_of(cats(*range(7)), 1, 1, False)
+    parts = [shard_of(tasks, (number, 3)) for number in (1, 2, 3)]
+    assert [[task.jobs[0].seed for task in part] for part in parts] == [[0, 3, 6], [1, 4], [2, 5]]
+
+
+class TestStates:
+    def test_others_are_seen(self, here):
+        one, two = cats(1, 2)
+        ours, theirs = States(Path("out")), States(Path("out"))
+        ours.put(one, "running", asked="x")
+        theirs.put(two, "done", seconds=2.25)
+        ours.put(one, "failed", error="why")
+        theirs.write_table([one, two])
+        rows = Path("out/jobs.csv").read_text().splitlines()
+        assert [row.split(",")[6:9] for row in rows[1:]] == [
+            ["failed", "", "why"],
+            ["done", "2.2", ""],
+        ]
+        ours.put(one, "running")
+        assert theirs.get(one)["asked"] == "x"
+        assert "error" not in theirs.get(one)
+
+    def test_damaged(self, here):
+        (job,) = cats(1)
+        for text in ("", "[]", "[" * 9999):
+            Path(f"out/.stst-batch/jobs/{job.label}.json").write_text(text)
+            assert States(Path("out")).get(job) == {}
+
+    def test_a_table_written_meanwhile(self, here, monkeypatch):
+        """The other program's file comes between reading the states and writing the table."""
+        one, two = cats(1, 2)
+        states = States(Path("out"))
+        original = states._table
+        calls = []
+
+        def table(jobs):
+            text = original(jobs)
+            if not calls:
+                calls.append(1)
+                States(Path("out")).put(two, "done")
+            return text
+
+        monkeypatch.setattr(states, "_table", table)
+        states.write_table([one, two])
+        assert "done" in Path("out/jobs.csv").read_text()
+
+
+def test_a_record_is_json(here):
+    (job,) = cats(1)
+    do(job)
+    record = json.loads(Path(f"out/.stst-batch/jobs/{job.label}.json").read_text())
+    assert record["state"] == "done"
+    assert record["asked"] == asked_for(job)
