@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all bench docs screenshots screen clean
+.PHONY: demo test test-all bench docs docs-figures screenshots screen clean
 
 # the core and its command line, nothing for developing
 .venv/core: pyproject.toml
@@ -59,6 +59,10 @@ bench: .venv/dev
 docs: .venv/docs
 	$(BIN)/python -m sphinx -q -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
 	$(BIN)/python docs/check_site.py docs/_build/html
+
+# pictures of the documentation that our own code draws; about 15 minutes on 2 cores
+docs-figures: .venv/core
+	$(BIN)/python docs/figures.py
 
 # the viewer's widgets in use, for the README and the documentation
 screenshots: .venv/dev screen

@@ -1,4 +1,4 @@
-"""What the pages made of docstrings need beyond autodoc."""
+"""What the pages made of docstrings and of commands need beyond autodoc and sphinx-click."""
 
 from __future__ import annotations
 
@@ -61,10 +61,16 @@ def _one_by_one(app: Any, what: str, name: str, thing: Any, options: Any, lines:
         place += 1
 
 
+def _plain_stars(app: Any, context: Any, lines: list[str]) -> None:
+    """Take the stars of file patterns in a command's help as they are."""
+    lines[:] = [line.replace("*", "\\*") for line in lines]
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Tell Sphinx."""
     _import_with_types()
     app.add_role("name", Name())
     app.connect("autodoc-process-signature", _no_signature)
     app.connect("autodoc-process-docstring", _one_by_one, priority=100)  # before napoleon
+    app.connect("sphinx-click-process-description", _plain_stars)
     return {"parallel_read_safe": True}
