@@ -79,7 +79,6 @@ def test_other_frames_are_a_failure_that_says_what_changed(folder):
         (["x_seed2.json", *TRUST, "--input", "natural"], ["expected NAME=VALUE, found 'natural'"]),
         (["x_seed2.json", *TRUST, "--device", "gpu", "-o", "y.npy"], ["device: expected auto"]),
         (["x_seed2.json", *TRUST, "-o", "y.mp4"], ["y.mp4", "without loss"]),
-        (["x_seed2.json", *TRUST, "-o", "y.npy", "--resume"], ["y.run: there is no unfinished"]),
     ],
 )
 def test_what_is_refused(folder, monkeypatch, words, parts):
