@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from stst.clock import Clock, duration
+from stst.plain import one_line
 
 if TYPE_CHECKING:
     from stst.batch.work import Ended, Going
@@ -33,7 +34,7 @@ def shown(outcomes: Iterable[Going | Ended], seconds: Mapping[str, float]) -> It
             share.note(one)
             if isinstance(one, Ended):
                 for line in share.lines(one):
-                    print(line, file=sys.stderr, flush=True)
+                    print(one_line(line), file=sys.stderr, flush=True)
                 yield one
         return
     columns = (
@@ -51,7 +52,7 @@ def shown(outcomes: Iterable[Going | Ended], seconds: Mapping[str, float]) -> It
             if isinstance(one, Ended):
                 if one.error is not None or one.notes:
                     for line in share.lines(one):
-                        bar.console.print(line, markup=False, highlight=False)
+                        bar.console.print(one_line(line), markup=False, highlight=False)
                 yield one
 
 

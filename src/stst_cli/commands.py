@@ -14,6 +14,7 @@ import click
 
 from stst.errors import StstError
 from stst_cli.watch import watched
+from stst_cli.words import say
 
 INTERRUPTED = 130
 
@@ -73,7 +74,7 @@ class Commands(click.Group):
             if error.errno == errno.EPIPE:
                 raise  # nobody reads any more; click ends quietly
             where = f"{error.filename}: " if error.filename else ""
-            click.echo(f"Error: {where}{error.strerror or error}.", err=True)
+            say(f"Error: {where}{error.strerror or error}.", err=True)
             ctx.exit(1)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from stst_cli.options import PATH
+from stst_cli.words import say
 
 
 @click.command(no_args_is_help=True)
@@ -42,11 +43,11 @@ def convert(
 
     done = convert_clip(source, output, frames, max_side, fps, resample_fps, overwrite)
     for note in done.notes:
-        click.echo(note, err=True)
+        say(note, err=True)
     if as_json:
         click.echo(json.dumps(done.as_dict(), indent=2))
         return
     made = done.written
-    click.echo(f"{made.path}: {made.frames} frames of {made.width}x{made.height} at {made.fps} Hz")
+    say(f"{made.path}: {made.frames} frames of {made.width}x{made.height} at {made.fps} Hz")
     if done.sidecar is not None:
-        click.echo(f"{done.sidecar}: sidecar")
+        say(f"{done.sidecar}: sidecar")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from stst_cli.options import PATH
+from stst_cli.words import say
 
 
 @click.command(no_args_is_help=True)
@@ -31,5 +32,5 @@ def export(run: Path, output: str, overwrite: bool) -> None:
     fps = rate_of(job)
     for sample, one in enumerate(outputs_for(output, seeds)):
         write_video(one.target, folder.frames(sample), fps, overwrite=overwrite)
-        click.echo(click.format_filename(one.master))
+        say(str(one.master))
     click.echo(f"{finished} frames of an unfinished run", err=True)

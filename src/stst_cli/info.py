@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stst_cli.options import PATH
+from stst_cli.words import say
 
 if TYPE_CHECKING:
     from stst.video import VideoInfo
@@ -35,7 +36,7 @@ def info(file: Path, as_json: bool) -> None:
     if sidecar is not None:
         lines += [("sidecar", str(sidecar_path(file))), *_sidecar_lines(sidecar)]
     for name, value in lines:
-        click.echo(f"{name + ':':<14}{value}")
+        say(f"{name + ':':<14}{value}")
 
 
 def _clip_lines(found: VideoInfo) -> Iterator[tuple[str, str]]:

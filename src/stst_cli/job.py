@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stst_cli.words import say
+
 if TYPE_CHECKING:
     from stst.config import RunConfig
     from stst.jobs import Job
@@ -66,27 +68,24 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
         end = RunStopped(0, path)
     except StstError as error:
         if not isinstance(error, InputError) and path.exists():
-            click.echo(f"What is finished is kept in {path}; --resume continues it.", err=True)
+            say(f"What is finished is kept in {path}; --resume continues it.", err=True)
         raise
     if isinstance(end, RunStopped):
-        click.echo(
-            f"Interrupted. What is finished is kept in {path}. Continue with:\n"
-            f"  {command_to_resume()}",
-            err=True,
-        )
+        say(f"Interrupted. What is finished is kept in {path}. Continue with:", err=True)
+        say(f"  {command_to_resume()}", err=True)
         raise click.exceptions.Exit(130)
     result = {
         "outputs": [{name: str(path) for name, path in one.items()} for one in end.outputs],
         "seconds": round(end.seconds, 1),
     }
     for warning in end.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        say(f"Warning: {warning}", err=True)
     if as_json:
         click.echo(json.dumps(result, indent=1))
         return result
     for one in end.outputs:
         for name, path in one.items():
-            click.echo(f"{name + ':':9} {click.format_filename(path)}")
+            say(f"{name + ':':9} {path}")
     done = f"done in {duration(end.seconds)}" if end.made else "nothing to do: all are there"
     click.echo(done, err=True)
     return result
@@ -127,9 +126,9 @@ def print_plan(job: Job, as_json: bool) -> None:
     click.echo(f"memory      about {estimate.memory / 2**30:.2f} GiB")
     click.echo(f"time        about {duration(estimate.seconds)}")
     for one in job.outputs:
-        click.echo(f"output      {click.format_filename(one.master)}")
+        say(f"output      {one.master}")
     for note in job.notes(prepared):
-        click.echo(f"note        {note}")
+        say(f"note        {note}")
 
 
 def command_to_resume() -> str:

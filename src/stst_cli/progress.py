@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from stst.clock import Clock, duration
 from stst.config import SHORT_TERMS
+from stst.plain import one_line
 
 if TYPE_CHECKING:
     from stst.synthesis.events import (
@@ -94,7 +95,7 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
             if isinstance(event, RunStarted):
                 frames, steps = event.frames, event.iterations
                 for note in event.notes:
-                    bar.console.print(f"Note: {note}", markup=False, highlight=False)
+                    bar.console.print(one_line(f"Note: {note}"), markup=False, highlight=False)
             elif isinstance(event, IterationDone | ClipIterationDone):
                 if time.monotonic() - shown <= 0.2:
                     continue
@@ -138,7 +139,7 @@ def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
         if isinstance(event, RunStarted):
             plan = event
             for note in event.notes:
-                print(f"Note: {note}", file=sys.stderr)
+                print(one_line(f"Note: {note}"), file=sys.stderr)
             continue
         if isinstance(event, StepDone | IterationDone | ClipIterationDone):
             clock.begin(event.progress)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stst_cli.options import PATH, size_option
+from stst_cli.words import say
 
 if TYPE_CHECKING:
     from stst.training.job import StepTrained, TrainingDone, TrainingJob, TrainingStopped
@@ -124,14 +125,11 @@ def _end(job: TrainingJob) -> TrainingDone:
         end = TrainingStopped(0, folder)
     except StstError as error:
         if not isinstance(error, InputError) and folder.exists():
-            click.echo(f"What was saved is kept in {folder}.", err=True)
+            say(f"What was saved is kept in {folder}.", err=True)
         raise
     if isinstance(end, TrainingStopped):
-        click.echo(
-            f"Interrupted. What was saved is kept in {folder}. Continue with:\n"
-            f"  {command_to_resume()}",
-            err=True,
-        )
+        say(f"Interrupted. What was saved is kept in {folder}. Continue with:", err=True)
+        say(f"  {command_to_resume()}", err=True)
         raise click.exceptions.Exit(130)
     return end
 
@@ -198,7 +196,7 @@ def _print_result(end: TrainingDone, as_json: bool) -> None:
             }  # fmt: skip
         click.echo(json.dumps(result, indent=1))
         return
-    click.echo(f"weights:    {click.format_filename(end.path)}")
+    say(f"weights:    {end.path}")
     if judged is not None:
         click.echo(
             f"validation: MSE {judged.model:.3g}, of copies of the last frame {judged.copy:.3g} "
@@ -236,4 +234,4 @@ def _print_plan(job: TrainingJob, as_json: bool) -> None:
     )
     click.echo(f"memory      about {estimate.memory / 2**30:.2f} GiB")
     click.echo(f"time        about {duration(estimate.seconds)}")
-    click.echo(f"output      {click.format_filename(job.output)}")
+    say(f"output      {job.output}")

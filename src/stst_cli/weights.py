@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stst.plain import one_line
+from stst_cli.words import say
+
 if TYPE_CHECKING:
     from stst.weights import Status
 
@@ -38,7 +41,7 @@ def list_command(as_json: bool) -> None:
     _table(found)
     for status in found:
         if status.message and status.state != "missing":
-            click.echo(status.message, err=True)
+            say(status.message, err=True)
 
 
 @weights.command("fetch")
@@ -62,7 +65,7 @@ def fetch_command(names: tuple[str, ...], overwrite: bool) -> None:
                 f"{found.found}.",
                 err=True,
             )
-        click.echo(f"{entry.name}\t{found.hash_state}\t{found.path}")
+        click.echo(f"{entry.name}\t{found.hash_state}\t{one_line(str(found.path))}")
         _warn_if_shadowed(found.path, find(entry.name))
 
 
@@ -85,7 +88,7 @@ def verify_command(names: tuple[str, ...], as_json: bool) -> None:
     else:
         for status in results:
             where = status.message or str(status.path)
-            click.echo(f"{status.entry.name}\t{status.state}\t{where}")
+            click.echo(f"{status.entry.name}\t{status.state}\t{one_line(str(where))}")
     if not results:
         raise StstError("There are no weights here to check. Fetch some with `stst weights fetch`.")
     failed = [status.entry.name for status in results if not status.usable]
@@ -106,7 +109,7 @@ def import_command(file: Path, name: str, overwrite: bool) -> None:
     from stst.weights import find, import_file
 
     made = import_file(file, name, overwrite)
-    click.echo(f"{name}\t{made.hash_state}\t{made.path}")
+    click.echo(f"{name}\t{made.hash_state}\t{one_line(str(made.path))}")
     _warn_if_shadowed(made.path, find(name))
 
 
@@ -114,7 +117,7 @@ def _warn_if_shadowed(path: Path, used: object) -> None:
     from stst.weights import FoundWeights
 
     if isinstance(used, FoundWeights) and used.path != path:
-        click.echo(f"Note: {used.path} goes before it and is what will be used.", err=True)
+        say(f"Note: {used.path} goes before it and is what will be used.", err=True)
 
 
 def _table(found: list[Status]) -> None:

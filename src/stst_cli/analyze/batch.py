@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stst.plain import one_line
 from stst_cli.analyze.models import chosen_models, loaded_parts, model_options
 from stst_cli.analyze.options import clip_options
 from stst_cli.commands import INTERRUPTED, terminable
 from stst_cli.options import PATH
+from stst_cli.words import say
 
 if TYPE_CHECKING:
     from stst.analysis.batch import Outcome
@@ -61,7 +62,7 @@ def batch(
 
     pairs, notes = _pairs(sources)
     for note in notes:
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     settings = Settings(frames, max_side, *chosen_models(words), words["device"])
     loaded_parts(words)  # each process loads its own: what is wrong is better said once
     outcomes = run_batch(pairs, folder, settings, jobs or available_cores())
@@ -102,7 +103,7 @@ def _shown(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
     if not console.is_terminal:
         for number, outcome in enumerate(outcomes, 1):
             for line in _lines(outcome):
-                print(f"{number}/{total} {line}", file=sys.stderr, flush=True)
+                say(f"{number}/{total} {line}", err=True)
             yield outcome
         return
     columns = BarColumn(), MofNCompleteColumn(), TextColumn("left"), Left()
@@ -112,7 +113,7 @@ def _shown(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
             bar.advance(task)
             if outcome.error is not None or outcome.notes:
                 for line in _lines(outcome):
-                    bar.console.print(line, markup=False, highlight=False)
+                    bar.console.print(one_line(line), markup=False, highlight=False)
             yield outcome
 
 
@@ -144,7 +145,7 @@ def _summed_up(outcomes: list[Outcome], folder: Path, as_json: bool) -> int:
         click.echo(json.dumps(result, indent=1))
     else:
         for name, path in outputs.items():
-            click.echo(f"{name + ':':12} {path}")
+            say(f"{name + ':':12} {path}")
     click.echo(counts + see, err=True)
     return len(labels["failed"])
 

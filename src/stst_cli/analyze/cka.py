@@ -10,6 +10,7 @@ import click
 
 from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
 from stst_cli.options import PATH
+from stst_cli.words import say
 
 if TYPE_CHECKING:
     from stst.analysis.pairs import NaturalClip
@@ -128,14 +129,14 @@ def cka(
         groups.setdefault(pair.natural, []).append(other)
         notes |= dict.fromkeys(pair.notes)
     for note in notes:
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     model = load_classifier(choice, pick_device(device))
     for note in model.notes:
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     rows = list(_rows(clip, groups, model, settings))
     order = {str(other): place for place, other in enumerate(dict.fromkeys(others))}
     for note in undefined(rows):
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     rows.sort(key=lambda row: order[row["clip"]])
     give_table(rows, output, as_json, overwrite)
 

@@ -9,6 +9,7 @@ import click
 
 from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
 from stst_cli.options import PATH
+from stst_cli.words import say
 
 
 @click.command(no_args_is_help=True)
@@ -48,7 +49,7 @@ def compare(
         naturals[pair.natural] = None
         notes |= dict.fromkeys(pair.notes)
     for note in notes:
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     rows: list[dict[str, Any]] = []
     with frames_counted(sum(lengths.values()) + sum(map(len, naturals))) as begin:
         for other, length in lengths.items():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from stst_cli.options import size_option
+from stst_cli.words import say
 
 if TYPE_CHECKING:
     from stst.analysis.prediction import PredictionSettings
@@ -109,7 +110,7 @@ def loaded_parts(words: dict[str, Any]) -> list[Part]:
 
     parts, notes = models.loaded_parts(choices, settings, prediction, words["device"])
     for note in notes:
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     if len(choices) > 1 and (words["mean"], words["std"], words["input"]) != (
         None, None, "default",
     ):  # fmt: skip

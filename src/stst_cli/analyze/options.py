@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from stst_cli.options import PATH
+from stst_cli.words import give, say
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -86,11 +87,11 @@ def give_table(
     if output is not None:
         tables.write_table(data, output, overwrite)
     if as_json:
-        click.echo(tables.as_json(data), nl=False)
+        give(tables.as_json(data))
     elif output is None:
-        click.echo(tables.as_csv(data), nl=False)
+        give(tables.as_csv(data))
     else:
-        click.echo(f"table:    {click.format_filename(output)}")
+        say(f"table:    {output}")
 
 
 def _with(options: Sequence[Callable[[Any], Any]], function: Function) -> Function:

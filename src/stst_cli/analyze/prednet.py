@@ -14,6 +14,7 @@ from stst_cli.analyze.options import (
     table_options,
 )
 from stst_cli.options import PATH, size_option
+from stst_cli.words import say
 
 if TYPE_CHECKING:
     from stst.video import LazyVideo
@@ -98,7 +99,7 @@ def prednet(
         notes |= dict.fromkeys(pair.notes)
     loaded = load_predictor(settings)
     for note in notes:
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     rows: list[dict[str, Any]] = []
     total = sum(counts.values()) + sum(len(one) - settings.window + 1 for one in naturals)
     with frames_counted(total) as begin:

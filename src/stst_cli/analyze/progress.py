@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stst.clock import duration
+from stst.plain import one_line
 
 #: Starts a piece of work, given its name and number of frames; what it gives is called for each.
 Begin = Callable[[str, int], Callable[[object], None]]
@@ -44,7 +45,7 @@ def frames_counted(total: int) -> Iterator[Begin]:
         task = bar.add_task("", total=total)
 
         def begin(name: str, _: int) -> Callable[[object], None]:
-            bar.update(task, description=escape(name))
+            bar.update(task, description=escape(one_line(name)))
             return lambda _: bar.advance(task)
 
         yield begin
@@ -61,7 +62,7 @@ def _lines(total: int) -> Begin:
             done += 1
             if done == end:
                 left = duration((time.monotonic() - start) / done * (total - done))
-                line = f"{name} done ({done / total:.0%}), left {left}"
+                line = f"{one_line(name)} done ({done / total:.0%}), left {left}"
                 print(line, file=sys.stderr, flush=True)
 
         return advance

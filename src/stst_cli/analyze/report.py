@@ -10,6 +10,7 @@ import click
 from stst_cli.analyze.models import command_words, loaded_parts, model_options
 from stst_cli.analyze.options import clip_options, overwrite_option
 from stst_cli.options import PATH
+from stst_cli.words import say
 
 
 @click.command(no_args_is_help=True)
@@ -55,7 +56,7 @@ def report(
     clips = open_clips(natural, others, frames, max_side)
     parts = loaded_parts(words)
     for note in dict.fromkeys(note for clip in clips for note in clip.notes):
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     command = report_command(natural, others, frames, max_side, command_words(words))
     steps = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
     with frames_counted(steps) as begin:
@@ -65,4 +66,4 @@ def report(
         page, *files = names
         click.echo(json.dumps({"report": page, "files": files}, indent=2))
     else:
-        click.echo(names[0])
+        say(names[0])

@@ -11,6 +11,7 @@ import click
 
 from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
 from stst_cli.options import PATH
+from stst_cli.words import say
 
 if TYPE_CHECKING:
     from stst.analysis.judges import Judge, Streams
@@ -105,7 +106,7 @@ def validity(
     for group in groups:
         group.load(clip, natural_clips, device, notes)
     for note in notes:
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     rows: list[dict[str, Any]] = []
     verdicts: list[str] = []
     with frames_counted(sum(group.steps() for group in groups)) as begin:
@@ -116,7 +117,7 @@ def validity(
                 rows += one.rows(name, reference)
                 verdicts.append(one.verdict(name))
     for verdict in verdicts:
-        click.echo(verdict, err=True)
+        say(verdict, err=True)
     give_table(rows, output, as_json, overwrite)
 
 

@@ -1,0 +1,21 @@
+"""Words on the terminal, whatever the names and notes in them hold."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from stst.plain import one_line
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print one line, on stderr if asked; control characters in it are written out."""
+    click.echo(one_line(text), err=err)
+
+
+def give(text: str) -> None:
+    """Print a table or JSON of several lines: as it is, but written out on a terminal."""
+    if sys.stdout.isatty():
+        text = "".join(f"{one_line(line)}\n" for line in text.removesuffix("\n").split("\n"))
+    click.echo(text, nl=False, color=True)  # else click would leave parts of names out
