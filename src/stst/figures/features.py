@@ -70,12 +70,7 @@ def feature_courses(
     with styled():
         figure, panels = new_panels(len(measures), columns, 4.6, 2.0, above)
         for panel, measure in zip(panels, measures, strict=True):
-            for place, features in enumerate(clips.values()):
-                _course(panel, features, measure, place)
-            panel.set_ylabel(axis_label(measure))
-            panel.set_xlabel("Time (s)")
-            panel.set_xlim(*_span(clips.values()))
-            _scale(panel, measure, "y")
+            draw_courses(panel, clips, measure)
         if legend:
             add_legend(figure, dict(enumerate(clips)))
         return figure
@@ -101,15 +96,30 @@ def feature_means(
         height = 0.6 + 0.19 * len(clips)
         figure, panels = new_panels(len(measures), columns, 4.6, height)
         for panel, measure in zip(panels, measures, strict=True):
-            for place, features in enumerate(clips.values()):
-                _mean(panel, features.values[measure.name], measure, place)
-            panel.set_yticks(range(len(clips)), [shortened(label) for label in clips])
-            panel.set_ylim(len(clips) - 0.5, -0.5)
-            panel.tick_params(axis="y", length=0)
-            panel.spines["left"].set_visible(False)
-            panel.set_xlabel(f"Mean {axis_label(measure)[0].lower()}{axis_label(measure)[1:]}")
-            _scale(panel, measure, "x")
+            draw_means(panel, clips, measure)
         return figure
+
+
+def draw_courses(panel: Axes, clips: Mapping[str, Features], measure: Measure) -> None:
+    """Draw one measure over time into a panel, a line for each clip; see `feature_courses`."""
+    for place, features in enumerate(clips.values()):
+        _course(panel, features, measure, place)
+    panel.set_ylabel(axis_label(measure))
+    panel.set_xlabel("Time (s)")
+    panel.set_xlim(*_span(clips.values()))
+    _scale(panel, measure, "y")
+
+
+def draw_means(panel: Axes, clips: Mapping[str, Features], measure: Measure) -> None:
+    """Draw the mean of one measure into a panel, a point for each clip; see `feature_means`."""
+    for place, features in enumerate(clips.values()):
+        _mean(panel, features.values[measure.name], measure, place)
+    panel.set_yticks(range(len(clips)), [shortened(label) for label in clips])
+    panel.set_ylim(len(clips) - 0.5, -0.5)
+    panel.tick_params(axis="y", length=0)
+    panel.spines["left"].set_visible(False)
+    panel.set_xlabel(f"Mean {axis_label(measure)[0].lower()}{axis_label(measure)[1:]}")
+    _scale(panel, measure, "x")
 
 
 def _span(clips: Any) -> tuple[float, float]:

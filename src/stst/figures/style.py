@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, FigureBase
 
 #: Colours that the colour-blind tell apart on white (Okabe & Ito 2008); the natural clip is black.
 NATURAL = "#000000"
@@ -30,6 +30,12 @@ _ABREAST = 4  # labels of a legend
 _LONG = 32  # characters of a label in a figure
 DPI = 100
 _INK = "#222222"
+# what Matplotlib would write of itself and of the time
+_NAMELESS: dict[str, dict[str, str | None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 _STYLE = {
     "font.size": 8.0,
     "axes.labelsize": 8.0,
@@ -50,6 +56,7 @@ _STYLE = {
     # text that can be edited, and the same identifiers in every run
     "svg.fonttype": "none",
     "svg.hashsalt": "napari-stst",
+    "pdf.fonttype": 42,
 }
 
 
@@ -66,11 +73,11 @@ def picture(figure: Figure, kind: str, dpi: float | None = None) -> bytes:
     figure
         Of a function of this module.
     kind
-        ``"png"`` or ``"svg"``. The text of an SVG file is text.
+        ``"png"``, ``"svg"`` or ``"pdf"``. The text of SVG and PDF files is text.
     dpi
-        Dots per inch of a PNG file; by default the figure's own.
+        Dots per inch of a PNG file, and of pictures in the others; by default the figure's own.
     """
-    metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+    metadata = _NAMELESS[kind]
     out = io.BytesIO()
     with styled(), warnings.catch_warnings():
         # a label in a script that the font lacks; it is text in SVG files and on pages
@@ -123,7 +130,7 @@ def legend_height(labels: int) -> float:
     return 0.1 + 0.2 * -(-labels // _ABREAST)
 
 
-def add_legend(figure: Figure, labels: Mapping[int, str]) -> None:
+def add_legend(figure: FigureBase, labels: Mapping[int, str]) -> None:
     """Name clips above the panels; labels by the places of the clips."""
     from matplotlib.lines import Line2D
 

@@ -141,11 +141,11 @@ class CkaPart:
             for layer in model.layers:
                 here = [r for r in rows if (r["model"], r["layer"]) == (model.name, layer)]
                 courses = [
-                    _course(place, clip, [row for row in here if row["clip"] == clip.name])
+                    Course(place, *timed_values(clip, here))
                     for place, clip in enumerate(clips)
                     if place
                 ]
-                title = f"{_short(model.name)}, {layer}"
+                title = f"{short_name(model.name)}, {layer}"
                 panels.append(Panel(title, "CKA", courses, (0.0, 1.0)))
         return panels
 
@@ -173,10 +173,10 @@ class PredictionPart:
         rows: list[dict[str, Any]] = []
         for place, clip in enumerate(clips):
             on_frame = begin(f"{clip.label} by PredNet", self._predicted(clip))
-            shown = _Shown(self._predicted(clip), on_frame)
+            shown = Shown(self._predicted(clip), _SHOWN, on_frame)
             found.append(predictions(clip.video, self.network, shown))
             rows += found[-1].rows(clip.name, clips[0].name if place else None)
-            pictures += shown.pictures(clip, place)
+            pictures += _pictures(shown.kept, clip, place)
         labels = [clip.label for clip in clips]
         panels = _prediction_panels(found)
         figures = {
@@ -205,62 +205,78 @@ class PredictionPart:
         return max(0, len(clip.video) - self.network.settings.window + 1)
 
 
-class _Shown:
-    """Passes progress on and keeps the frames that the page shows."""
+class Shown:
+    """Passes progress on and keeps predicted frames that are shown, evenly spread.
 
-    def __init__(self, count: int, on_frame: Callable[[int], None]) -> None:
-        self._wanted = set(spread(count, _SHOWN)) if count > 0 else set()
+    Parameters
+    ----------
+    count
+        Frames that will be predicted.
+    wanted
+        How many of them are kept, at most.
+    on_frame
+        Called with the number of each.
+    """
+
+    def __init__(self, count: int, wanted: int, on_frame: Callable[[int], None]) -> None:
+        self._wanted = set(spread(count, wanted)) if count > 0 else set()
         self._on_frame = on_frame
         self._seen = 0
-        self._kept: list[PredictedFrame] = []
+        self.kept: list[PredictedFrame] = []
 
     def __call__(self, frame: PredictedFrame) -> None:
+        """Take the next predicted frame."""
         if self._seen in self._wanted:
-            self._kept.append(frame)
+            self.kept.append(frame)
         self._seen += 1
         self._on_frame(frame.frame)
 
-    def pictures(self, clip: Clip, place: int) -> list[dict[str, Any]]:
-        """Give true and predicted frames as pictures of the page."""
-        return [
-            {
-                "label": clip.label,
-                "color": clip_color(place),
-                "what": what,
-                "number": one.frame - clip.video.start,
-                "source": data_uri("image/png", png_of(to_uint8(picture))),
-                **picture_size(picture.shape[1], _WIDTH),
-            }
-            for one in self._kept
-            for what, picture in (("true", one.true), ("predicted", one.predicted))
-        ]
+
+def _pictures(kept: Sequence[PredictedFrame], clip: Clip, place: int) -> list[dict[str, Any]]:
+    """Give true and predicted frames as pictures of the page."""
+    return [
+        {
+            "label": clip.label,
+            "color": clip_color(place),
+            "what": what,
+            "number": one.frame - clip.video.start,
+            "source": data_uri("image/png", png_of(to_uint8(picture))),
+            **picture_size(picture.shape[1], _WIDTH),
+        }
+        for one in kept
+        for what, picture in (("true", one.true), ("predicted", one.predicted))
+    ]
 
 
 def _prediction_panels(found: Sequence[Predictions]) -> list[Panel]:
     panels = []
     for measure in MEASURES:
         courses = [
-            Course(place, _times(one), one.values[measure.name]) for place, one in enumerate(found)
+            Course(place, times_of(one), one.values[measure.name])
+            for place, one in enumerate(found)
         ]
         limits = (0.0, 1.0) if measure.name == "ssim" or measure.name.endswith(".ssim") else None
         panels.append(Panel(measure.title, _LABELS[measure.name.split(".")[-1]], courses, limits))
     for level in range(found[0].errors.shape[1]):
         courses = [
-            Course(place, _times(one), one.errors[:, level]) for place, one in enumerate(found)
+            Course(place, times_of(one), one.errors[:, level]) for place, one in enumerate(found)
         ]
         title = f"{PREDICTION_ERROR.title}, level {level}"
         panels.append(Panel(title, "prediction error", courses))
     return panels
 
 
-def _times(one: Predictions) -> Any:
+def times_of(one: Predictions) -> Any:
+    """Give the times of a clip's frames in seconds, from its first."""
     return np.arange(len(one)) / float(one.fps)
 
 
-def _course(place: int, clip: Clip, rows: Sequence[Mapping[str, Any]]) -> Course:
+def timed_values(clip: Clip, rows: Sequence[Mapping[str, Any]]) -> tuple[Any, Any]:
+    """Give the times of a clip's rows in seconds from its first frame, and their values."""
     start, fps = clip.video.start, float(clip.video.fps)
-    times = [(row["frame"] - start) / fps if "frame" in row else 0.0 for row in rows]
-    return Course(place, np.array(times), np.array([row["value"] for row in rows], float))
+    own = [row for row in rows if row["clip"] == clip.name]
+    times = [(row["frame"] - start) / fps if "frame" in row else 0.0 for row in own]
+    return np.array(times), np.array([row["value"] for row in own], float)
 
 
 def _summary(panels: Sequence[Panel], clips: tuple[Clip, ...]) -> list[dict[str, Any]]:
@@ -286,7 +302,7 @@ def _summary(panels: Sequence[Panel], clips: tuple[Clip, ...]) -> list[dict[str,
     return out
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
     """Give a model's name without what was done to frames, but say where it was not trained."""
     bare = name.split(" [", 1)[0]
     return f"{bare} (random weights)" if "weights=none" in name else bare

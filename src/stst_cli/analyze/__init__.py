@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from stst_cli.analyze import batch, cka, compare, features, prednet, report, validity
+from stst_cli.analyze import batch, cka, compare, features, figure, prednet, report, validity
 from stst_cli.commands import Commands, version_option
 
 
@@ -23,6 +23,6 @@ def main() -> None:
 
 for command in (
     features.features, compare.compare, cka.cka, prednet.prednet, validity.validity,
-    report.report, batch.batch,
+    report.report, figure.figure, batch.batch,
 ):  # fmt: skip
     main.add_command(command)

@@ -1,0 +1,164 @@
+"""Clips measured as in Greco & Siegel (2024), and drawn as its figures 2, 3 and 4."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stst.analysis.features import features
+from stst.config.choice import CkaSettings
+from stst.errors import InputError
+from stst.figures.paper import (
+    PredictedClip,
+    Similarity,
+    figure_2,
+    figure_3,
+    figure_4,
+)
+from stst.report.clips import Clip
+from stst.report.content import Begin
+from stst.video import spread
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from stst.analysis.prediction import LoadedPredictor
+    from stst.models.classifiers import LoadedClassifier
+
+#: The vision models of figure 3.
+MODELS = ("resnet50", "convnext_tiny", "r3d_18", "mc3_18")
+_STILLS = 4
+_MEASURES = {"ssim": "SSIM", "cssim": "cSSIM"}
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A figure and the numbers in it.
+
+    Attributes
+    ----------
+    figure
+        Ready to be saved, see `stst.figures.picture`.
+    rows
+        Of a tidy table, see `stst.analysis.tables`.
+    """
+
+    figure: Figure
+    rows: Sequence[Mapping[str, Any]]
+
+
+def steps_2(clips: tuple[Clip, ...]) -> int:
+    """Count the frames that `drawn_2` goes through."""
+    return sum(len(clip.video) for clip in clips)
+
+
+def drawn_2(clips: tuple[Clip, ...], begin: Begin) -> Drawn:
+    """Measure the low-level features of clips and draw them with some frames (figure 2).
+
+    Parameters
+    ----------
+    clips
+        Of `stst.report.open_clips`.
+    begin
+        Starts a piece of work, given its name and number of frames.
+    """
+    numbers = spread(len(clips[0].video), _STILLS)
+    found = {
+        clip.label: features(clip.video, on_frame=begin(clip.label, len(clip.video)))
+        for clip in clips
+    }
+    stills = {clip.label: [clip.video.frames[one] for one in numbers] for clip in clips}
+    rows = [row for clip in clips for row in found[clip.label].rows(clip.name)]
+    return Drawn(figure_2(stills, found), rows)
+
+
+def steps_3(clips: tuple[Clip, ...], models: Sequence[LoadedClassifier]) -> int:
+    """Count the frames that `drawn_3` shows to models.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to compare the natural clip with.
+    """
+    from stst.analysis.model_cka import steps
+
+    if len(clips) == 1:
+        raise InputError(
+            f"figure 3 compares other clips with {clips[0].path}, and there is none. Name one."
+        )
+    return sum(steps(len(clips[0].video), len(clips) - 1, model) for model in models)
+
+
+def drawn_3(
+    clips: tuple[Clip, ...],
+    models: Sequence[LoadedClassifier],
+    settings: CkaSettings,
+    begin: Begin,
+) -> Drawn:
+    """Compare clips with the natural one in vision models and draw CKA over time (figure 3).
+
+    Parameters
+    ----------
+    clips
+        Of `stst.report.open_clips`.
+    models
+        Loaded, with their layers.
+    settings
+        What is compared in them.
+    begin
+        As in `drawn_2`.
+    """
+    from stst.analysis.model_cka import cka_rows, steps
+    from stst.report.models import short_name, timed_values
+
+    natural, *others = clips
+    videos = {clip.name: clip.video for clip in others}
+    rows: list[Mapping[str, Any]] = []
+    drawn = []
+    for model in models:
+        on_frame = begin(model.name, steps(len(natural.video), len(others), model))
+        found = cka_rows(natural.video, videos, natural.name, model, settings, on_frame)
+        rows += found
+        for clip in others:
+            layers = {
+                layer: timed_values(clip, [row for row in found if row["layer"] == layer])
+                for layer in model.layers
+            }
+            drawn.append(
+                Similarity(f"{short_name(model.name)}: {clip.label}", model.window, layers)
+            )
+    return Drawn(figure_3(drawn), rows)
+
+
+def steps_4(clips: tuple[Clip, ...], network: LoadedPredictor) -> int:
+    """Count the frames that `drawn_4` predicts."""
+    return sum(max(0, len(clip.video) - network.settings.window + 1) for clip in clips)
+
+
+def drawn_4(clips: tuple[Clip, ...], network: LoadedPredictor, begin: Begin) -> Drawn:
+    """Predict the frames of clips by PredNet and draw how well that went (figure 4).
+
+    Parameters
+    ----------
+    clips
+        Of `stst.report.open_clips`.
+    network
+        Of `stst.analysis.prediction.load_predictor`.
+    begin
+        As in `drawn_2`.
+    """
+    from stst.analysis.prediction import predictions
+    from stst.report.models import Shown, times_of
+
+    rows: list[Mapping[str, Any]] = []
+    drawn = []
+    for place, clip in enumerate(clips):
+        count = steps_4((clip,), network)
+        shown = Shown(count, _STILLS, begin(f"{clip.label} by PredNet", count))
+        found = predictions(clip.video, network, shown)
+        rows += found.rows(clip.name, clips[0].name if place else None)
+        pictures = [(one.frame - clip.video.start, one.true, one.predicted) for one in shown.kept]
+        measures = {label: found.values[name] for name, label in _MEASURES.items()}
+        drawn.append(PredictedClip(clip.label, pictures, times_of(found), measures, found.errors))
+    return Drawn(figure_4(drawn, network.name), rows)

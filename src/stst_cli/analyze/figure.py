@@ -1,0 +1,115 @@
+"""``stst-analyze figure``: the paper's figures, of your clips."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stst_cli.analyze.models import chosen_models, model_options
+from stst_cli.analyze.options import clip_options, overwrite_option
+from stst_cli.analyze.progress import frames_counted
+from stst_cli.options import PATH
+
+if TYPE_CHECKING:
+    from stst.report.clips import Clip
+    from stst.report.paper import Drawn
+
+_KINDS = ("png", "svg", "pdf")
+
+
+@click.command(no_args_is_help=True)
+@click.argument("number", type=click.Choice(["2", "3", "4"]), metavar="2|3|4")
+@click.argument("natural", type=PATH)
+@click.argument("others", type=PATH, metavar="OTHER...", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", type=PATH, required=True, metavar="FILE",
+    help="X.png, X.svg or X.pdf; the numbers in it go to X.csv.",
+)  # fmt: skip
+@clip_options
+@model_options
+@overwrite_option
+@click.option("--json", "as_json", is_flag=True, help="Print the paths as JSON.")
+def figure(
+    number: str,
+    natural: Path,
+    others: tuple[Path, ...],
+    output: Path,
+    frames: str | None,
+    max_side: int | None,
+    overwrite: bool,
+    as_json: bool,
+    **words: Any,
+) -> None:
+    """Draw figure 2, 3 or 4 of Greco & Siegel (2024) for the clip NATURAL and stimuli of it.
+
+    2: frames, and low-level features over time. 3: CKA with NATURAL in early and late layers of
+    vision models; without --cka in the paper's four, ResNet50, ConvNeXt-T, R3D-18 and MC3-18.
+    4: next frames as PredNet predicts them, with the weights of --prednet.
+
+      stst-analyze figure 2 clip.mp4 metamer.mkv scrambled.mkv -o figure2.svg
+
+    Clips are aligned as in `stst-analyze report`. Where weights are random, the figure says so.
+    """
+    from stst.errors import InputError
+    from stst.figures import picture
+    from stst.files import check_output, written_whole
+    from stst.report import open_clips
+
+    kind = output.suffix.lower().removeprefix(".")
+    if kind not in _KINDS:
+        raise InputError(
+            f"{output}: a figure is written as .png, .svg or .pdf; found "
+            f"{output.suffix or 'no suffix'!r}."
+        )
+    table_path = output.with_suffix(".csv")
+    for path in (output, table_path):
+        check_output(path, overwrite)
+    clips = open_clips(natural, others, frames, max_side)
+    for note in dict.fromkeys(note for clip in clips for note in clip.notes):
+        click.echo(f"Note: {note}", err=True)
+    drawn = _drawn(number, clips, words)
+    from stst.analysis.tables import table, write_table
+
+    with written_whole(output, overwrite) as part:
+        part.write_bytes(picture(drawn.figure, kind, 300))
+    write_table(table(drawn.rows), table_path, overwrite)
+    made = {"figure": click.format_filename(output), "table": click.format_filename(table_path)}
+    if as_json:
+        click.echo(json.dumps(made, indent=2))
+        return
+    for name, shown in made.items():
+        click.echo(f"{name + ':':8} {shown}")
+
+
+def _drawn(number: str, clips: tuple[Clip, ...], words: dict[str, Any]) -> Drawn:
+    """Measure what the figure shows; only the last two need models."""
+    from stst.errors import InputError
+    from stst.report import paper
+
+    if number == "2":
+        with frames_counted(paper.steps_2(clips)) as begin:
+            return paper.drawn_2(clips, begin)
+    if number == "3":
+        from stst.devices import pick_device
+        from stst.models.classifiers import load_classifier
+
+        choices, settings, _ = chosen_models({**words, "cka": words["cka"] or paper.MODELS})
+        models = [load_classifier(one, pick_device(words["device"])) for one in choices]
+        for note in dict.fromkeys(note for model in models for note in model.notes):
+            click.echo(f"Note: {note}", err=True)
+        with frames_counted(paper.steps_3(clips, models)) as begin:
+            return paper.drawn_3(clips, models, settings, begin)
+    from stst.analysis.prediction import load_predictor
+
+    _, _, prediction = chosen_models({**words, "cka": ()})
+    if prediction is None:
+        raise InputError(
+            "figure 4 needs the weights of PredNet: --prednet FILE, or --prednet none for random "
+            "ones. `stst train-prednet` makes a file."
+        )
+    network = load_predictor(prediction)
+    with frames_counted(paper.steps_4(clips, network)) as begin:
+        return paper.drawn_4(clips, network, begin)
