@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stst.errors import InputError, StstError
+from stst.errors import InputError, StstError, first_line
 from stst.files import check_output, explained, is_full, sync_folder, written_whole
 from stst.locks import LOCK, check_unlocked, locked
 from stst.types import Frames
@@ -337,7 +337,11 @@ class RunFolder:
         if not path.exists():
             return None
         data = _read(path, ("frame", "state", "seconds"))
-        return State(int(data["frame"]), data["state"].astype(np.float32), float(data["seconds"]))
+        frame, seconds = _numbers(path, data, ("frame", "seconds"))
+        state = data["state"]
+        if state.dtype != np.float32 or state.ndim != 4:
+            raise _damaged(path, f"its state is {state.dtype} of shape {state.shape}")
+        return State(int(frame), state, seconds)
 
     def keep_interim(self, interim: Interim, seconds: float) -> None:
         """Put on disk where the optimisation of a frame or a whole clip stands.
@@ -371,13 +375,12 @@ class RunFolder:
         if not path.exists():
             return None
         data = _read(path, ("iteration", "frame", "octave", "seconds"), "array_")
-        iteration, frame, octave = (
-            int(data.pop(name)) for name in ("iteration", "frame", "octave")
-        )
-        seconds = float(data.pop("seconds"))
+        names = ("iteration", "frame", "octave", "seconds")
+        iteration, frame, octave, seconds = _numbers(path, data, names)
+        data = {name: value for name, value in data.items() if name not in names}
         from stst.synthesis.events import Interim
 
-        return Interim(iteration, data, frame, octave), seconds
+        return Interim(int(iteration), data, int(frame), int(octave)), seconds
 
     def finished(self) -> int:
         """Count the finished frames that are kept."""
@@ -396,15 +399,22 @@ class RunFolder:
         """
         key = "images" if name is None else f"images_{name}"
         for frame in range(self.finished()):
-            images: Frames = _read(self._frame(frame), (key,))[key]
+            path = self._frame(frame)
+            images: Frames = _read(path, (key,))[key]
+            if images.dtype != np.uint8 or images.ndim != 4 or len(images) <= sample:
+                raise _damaged(path, f"{key} is {images.dtype} of shape {images.shape}")
             yield images[sample]
 
     def statistics(self, sample: int) -> list[dict[str, Any]]:
         """Read one sample's statistics, frame by frame."""
         out = []
         for frame in range(self.finished()):
-            text = str(_read(self._frame(frame), ("statistics",))["statistics"])
-            out.append({"frame": frame, **json.loads(text)[sample]})
+            path = self._frame(frame)
+            text = str(_read(path, ("statistics",))["statistics"])
+            try:
+                out.append({"frame": frame, **json.loads(text)[sample]})
+            except (ValueError, TypeError, LookupError, RecursionError) as error:
+                raise _damaged(path, f"its statistics: {first_line(error)}") from error
         return out
 
     def remove(self) -> None:
@@ -444,6 +454,21 @@ def _is_whole(job: Mapping[str, Any]) -> bool:
     return rate > 0 and numbers[0] != 0 and all(type(n) is int and n >= 0 for n in numbers)
 
 
+def _numbers(
+    path: Path, data: Mapping[str, np.ndarray[Any, Any]], names: Sequence[str]
+) -> list[float]:
+    """Give single numbers by name."""
+    for name in names:
+        value = data[name]
+        if value.dtype.kind not in "iuf" or value.size != 1 or not np.isfinite(value).all():
+            raise _damaged(path, f"{name} is {value.dtype} of shape {value.shape}")
+    return [data[name].item() for name in names]
+
+
+def _damaged(path: Path, found: str) -> InputError:
+    return InputError(f"{path} is missing or damaged ({found}). Start anew with --overwrite.")
+
+
 def _read(path: Path, names: Sequence[str], also: str = "") -> dict[str, np.ndarray[Any, Any]]:
     """Read arrays by name, and by the rest of their name all that begin with `also`."""
     try:
@@ -454,9 +479,10 @@ def _read(path: Path, names: Sequence[str], also: str = "") -> dict[str, np.ndar
                 found |= {
                     name.removeprefix(also): data[name] for name in data if name.startswith(also)
                 }
+            # NumPy gives the bytes of what is no array
+            if not all(isinstance(value, np.ndarray) for value in found.values()):
+                raise ValueError("not all in it are arrays")
             return found
     # zipfile and NumPy raise almost anything on damaged bytes
     except Exception as error:
-        raise InputError(
-            f"{path} is missing or damaged ({error}). Start anew with --overwrite."
-        ) from error
+        raise _damaged(path, first_line(error)) from error

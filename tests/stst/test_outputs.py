@@ -12,6 +12,7 @@ import pytest
 from stst.errors import InputError, StstError
 from stst.files import written_whole
 from stst.outputs import RunFolder, outputs_for
+from stst.synthesis.events import Interim
 
 JOB = {"environment": {"threads": 1, "batch": [0, 1]}, "inputs": [{"fps": "25"}]}
 RNG = np.random.default_rng(0)
@@ -229,3 +230,56 @@ def test_damaged_frames(run):
                 refused += str(path) in str(error)
         assert refused > 10
         path.write_bytes(whole)
+
+
+class TestDamagedRuns:
+    """What is well-formed and means nothing."""
+
+    @pytest.fixture
+    def run(self, tmp_path):
+        run = RunFolder(tmp_path / "x.run")
+        run.begin(JOB, overwrite=False)
+        images = np.zeros((2, 6, 7, 3), np.uint8)
+        run.keep(0, images, [{"clipped": 0.0}] * 2, np.zeros((2, 3, 6, 7), np.float32), 1.0)
+        return run
+
+    def changed(self, path, **values):
+        with np.load(path) as data:
+            arrays = {**data, **values}
+        np.savez(path, **arrays)
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"frame": np.array(1j)},
+            {"frame": np.array("0")},
+            {"frame": np.zeros(2)},
+            {"seconds": np.array(np.nan)},
+            {"state": np.zeros((3, 6, 7), np.float32)},
+            {"state": np.array("x")},
+        ],
+    )
+    def test_state(self, run, values):
+        self.changed(run.path / "state.npz", **values)
+        with pytest.raises(InputError, match=r"state\.npz is missing or damaged \(.* of shape"):
+            run.state()
+
+    @pytest.mark.parametrize(
+        "images", [np.array(1, np.uint8), np.zeros((1, 6, 7, 3), np.uint8), np.zeros((2, 6, 7, 3))]
+    )
+    def test_images(self, run, images):
+        self.changed(run.path / "frames" / "000000.npz", images=images)
+        with pytest.raises(InputError, match=r"000000\.npz is missing or damaged \(images is"):
+            list(run.frames(1))
+
+    @pytest.mark.parametrize("text", ["", "[{", "[]", "[1, 2]", "{}", "[" * 9999])
+    def test_statistics(self, run, text):
+        self.changed(run.path / "frames" / "000000.npz", statistics=np.array(text))
+        with pytest.raises(InputError, match=r"000000\.npz is missing or damaged \(its statistics"):
+            run.statistics(1)
+
+    def test_interim(self, run):
+        run.keep_interim(Interim(1, {"a": np.zeros(2)}, 0, 0), 1.0)
+        self.changed(run.path / "interim.npz", iteration=np.array("1"))
+        with pytest.raises(InputError, match=r"interim\.npz is missing or damaged \(iteration is"):
+            run.interim()
