@@ -26,6 +26,11 @@ def pick_device(name: str) -> torch.device:
     name
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
 
+    Returns
+    -------
+    torch.device
+        With its number.
+
     Raises
     ------
     InputError
@@ -56,6 +61,11 @@ def pick_precision(name: str, device: torch.device) -> str:
         instructions for it, else fp32; any other name stays.
     device
         Where they compute.
+
+    Returns
+    -------
+    str
+        ``"fp32"``, ``"tf32"``, ``"bf16"`` or ``"fp64"``.
     """
     if name != "auto":
         return name
@@ -96,6 +106,11 @@ def numerics(device: torch.device, precision: str, threads: int | None = None) -
         ``"fp64"``, ``"fp32"``, ``"tf32"`` or ``"bf16"``.
     threads
         On the CPU; None leaves torch's choice.
+
+    Yields
+    ------
+    None
+        While the settings hold.
 
     Raises
     ------
@@ -138,6 +153,13 @@ def numerics(device: torch.device, precision: str, threads: int | None = None) -
 
 def environment(device: torch.device, precision: str, seeds: Sequence[int]) -> dict[str, Any]:
     """Describe what the bytes of a result depend on besides its config.
+
+    Parameters
+    ----------
+    device, precision
+        What is computed with.
+    seeds
+        Of the samples that are batched.
 
     Returns
     -------

@@ -159,7 +159,18 @@ class Job:
         raise InputError(f"method: {self.config.method!r} is none of {', '.join(METHODS)}.")
 
     def estimate(self, prepared: Prepared) -> Estimate:
-        """Measure a little and scale it up to the whole run."""
+        """Measure a little and scale it up to the whole run.
+
+        Parameters
+        ----------
+        prepared
+            What `prepared` gives.
+
+        Returns
+        -------
+        Estimate
+            Seconds and bytes.
+        """
         with numerics(prepared.device, prepared.config.precision, self.threads):
             return prepared.estimate()
 
@@ -407,7 +418,18 @@ class Job:
         return found
 
     def notes(self, prepared: Prepared) -> list[str]:
-        """Say what a user should know beforehand: octaves left out, how clips were decoded."""
+        """Say what a user should know beforehand: octaves left out, how clips were decoded.
+
+        Parameters
+        ----------
+        prepared
+            What `prepared` gives.
+
+        Returns
+        -------
+        list of str
+            A sentence each.
+        """
         notes = list(prepared.process.notes)
         for role, video in self.clips().items():
             if role != "mask":  # how its colours were read does not matter

@@ -50,7 +50,17 @@ def relative(path: Path, folder: Path) -> str:
 
 
 def write_sidecar(path: Path, content: Mapping[str, Any], overwrite: bool = False) -> None:
-    """Write a sidecar whole, or not at all."""
+    """Write a sidecar whole, or not at all.
+
+    Parameters
+    ----------
+    path
+        Of the sidecar.
+    content
+        What it holds.
+    overwrite
+        Whether an existing file may be replaced.
+    """
     text = json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2, allow_nan=False)
     with written_whole(path, overwrite) as part:
         part.write_text(text + "\n", "utf-8")
@@ -58,6 +68,16 @@ def write_sidecar(path: Path, content: Mapping[str, Any], overwrite: bool = Fals
 
 def read_sidecar(path: Path) -> dict[str, Any]:
     """Read a sidecar.
+
+    Parameters
+    ----------
+    path
+        Of the sidecar.
+
+    Returns
+    -------
+    dict
+        Its content.
 
     Raises
     ------

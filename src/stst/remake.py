@@ -43,6 +43,11 @@ def job_of_sidecar(
     resume
         Continue an unfinished remake.
 
+    Returns
+    -------
+    Job
+        Ready to run.
+
     Raises
     ------
     InputError

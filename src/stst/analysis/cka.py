@@ -60,6 +60,18 @@ def linear_cka(x: Tensor | NDArray[Any], y: Tensor | NDArray[Any], unbiased: boo
 def gram_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
     """Compute `linear_cka` from what `gram` gives for x and for y.
 
+    Parameters
+    ----------
+    x, y
+        (n, n) float64.
+    unbiased
+        As for `linear_cka`.
+
+    Returns
+    -------
+    float
+        As of `linear_cka`.
+
     Raises
     ------
     InputError

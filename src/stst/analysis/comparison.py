@@ -68,7 +68,20 @@ def mean_of(features: Features, measure: Measure) -> float:
 def comparison_rows(
     comparison: dict[str, dict[str, float]], clip: str, reference: str
 ) -> Iterator[dict[str, Any]]:
-    """Give the rows of a tidy table; ``measure`` is the feature and the statistic, with a dot."""
+    """Give the rows of a tidy table; ``measure`` is the feature and the statistic, with a dot.
+
+    Parameters
+    ----------
+    comparison
+        What `compare` gives.
+    clip, reference
+        What the columns of these names hold.
+
+    Yields
+    ------
+    dict
+        A row for each measure and statistic.
+    """
     for measure in MEASURES:
         for statistic, value in comparison[measure.name].items():
             yield {

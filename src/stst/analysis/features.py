@@ -101,7 +101,18 @@ class Features:
         return len(next(iter(self.values.values())))
 
     def rows(self, clip: str) -> Iterator[dict[str, Any]]:
-        """Give the rows of a tidy table, see `stst.analysis.tables`; none where undefined."""
+        """Give the rows of a tidy table, see `stst.analysis.tables`; none where undefined.
+
+        Parameters
+        ----------
+        clip
+            What the column ``clip`` holds.
+
+        Yields
+        ------
+        dict
+            A row for each frame and measure.
+        """
         for measure in MEASURES:
             for place, value in enumerate(self.values[measure.name]):
                 if not np.isnan(value):

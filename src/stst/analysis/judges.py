@@ -147,6 +147,11 @@ def load_judges(streams: Streams, device: str = "auto") -> tuple[Judge, ...]:
     device
         See `stst.devices.pick_device`.
 
+    Returns
+    -------
+    tuple of Judge
+        One for each stream, on the device.
+
     Raises
     ------
     InputError

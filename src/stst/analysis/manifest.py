@@ -93,6 +93,11 @@ def read_pairs(manifest: Path) -> list[NamedPair]:
         manifest's folder. A pair without a label is called as the other clip's stem, or, where
         several are called so, ``<parent folder>_<stem>``.
 
+    Returns
+    -------
+    list of NamedPair
+        In the order of the file.
+
     Raises
     ------
     InputError

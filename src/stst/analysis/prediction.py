@@ -182,6 +182,11 @@ class Predictions:
             Name of the clip.
         reference
             Name of the natural clip that it stands beside; None for a natural clip.
+
+        Yields
+        ------
+        dict
+            A row for each frame and measure.
         """
         courses = [({"measure": name}, course) for name, course in self.values.items()]
         for level, course in enumerate(self.errors.T):
@@ -203,6 +208,16 @@ class Predictions:
 
 def load_predictor(settings: PredictionSettings) -> LoadedPredictor:
     """Load PredNet and bring it to its device.
+
+    Parameters
+    ----------
+    settings
+        Weights, size and device.
+
+    Returns
+    -------
+    LoadedPredictor
+        On the device, in evaluation mode.
 
     Raises
     ------

@@ -103,7 +103,18 @@ class Validity:
     start: int = 0
 
     def rows(self, clip: str, reference: str) -> Iterator[dict[str, Any]]:
-        """Give the rows of a tidy table, see `stst.analysis.tables`."""
+        """Give the rows of a tidy table, see `stst.analysis.tables`.
+
+        Parameters
+        ----------
+        clip, reference
+            What the columns of these names hold.
+
+        Yields
+        ------
+        dict
+            A row for each frame and layer, and the sums over frames.
+        """
         for one in self.layers:
             same = {"clip": clip, "reference": reference, "model": one.model, "layer": one.layer}
             for place in np.flatnonzero(~np.isnan(one.distances)):
@@ -120,7 +131,18 @@ class Validity:
                 yield {**same, "measure": measure, "value": value, "unit": unit}
 
     def verdict(self, clip: str) -> str:
-        """Say in one sentence how close the stimulus is, layer by layer."""
+        """Say in one sentence how close the stimulus is, layer by layer.
+
+        Parameters
+        ----------
+        clip
+            How the clip is called in it.
+
+        Returns
+        -------
+        str
+            A sentence.
+        """
         own = [(one, one.null_natural) for one in self.layers if len(one.null_natural)]
         if not own:
             means = ", ".join(f"{one.mean:.3g} in {one.layer}" for one in self.layers)
@@ -203,7 +225,20 @@ def steps(natural: Clip, others: Sequence[Clip], natural_clips: Sequence[Clip] =
 
 
 def percentile(value: float, null: Values) -> float:
-    """Give the share of a null distribution that is smaller than a value, in %; NaN without any."""
+    """Give the share of a null distribution that is smaller than a value, in %; NaN without any.
+
+    Parameters
+    ----------
+    value
+        A distance.
+    null
+        (n,), the distances that it is compared with.
+
+    Returns
+    -------
+    float
+        In [0, 100]; NaN where either is undefined.
+    """
     defined = len(null) > 0 and not np.isnan(value)
     return 100 * float((null < value).mean()) if defined else float("nan")
 

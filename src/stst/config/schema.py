@@ -182,7 +182,18 @@ class FrameOverride(_Frozen):
         return (int(start or 0), int(stop)) if stop else (int(start or 0),)
 
     def covers(self, frame: int) -> bool:
-        """Say whether `frame` lies in the range."""
+        """Say whether `frame` lies in the range.
+
+        Parameters
+        ----------
+        frame
+            0-based, of the generated clip.
+
+        Returns
+        -------
+        bool
+            Whether it does.
+        """
         first, *stop = self.bounds
         return first <= frame and (not stop or frame < stop[0])
 
@@ -319,17 +330,50 @@ class StstConfig(RunConfig):
             )
 
     def term_weight(self, term: Term) -> float:
-        """Give the nominal weight of a loss term."""
+        """Give the nominal weight of a loss term.
+
+        Parameters
+        ----------
+        term
+            One of `TERMS`.
+
+        Returns
+        -------
+        float
+            At least 0.
+        """
         stream, kind = term.split("_")
         return float(getattr(getattr(self, stream), f"{kind}_weight"))
 
     def term_layers(self, term: Term) -> tuple[str, ...]:
-        """Give the layers of a loss term; () where the model's own choice is not resolved yet."""
+        """Give the layers of a loss term; () where the model's own choice is not resolved yet.
+
+        Parameters
+        ----------
+        term
+            One of `TERMS`.
+
+        Returns
+        -------
+        tuple of str
+            Names of layers.
+        """
         stream, kind = term.split("_")
         return getattr(getattr(self, stream), f"{kind}_layers") or ()
 
     def term_used(self, term: Term) -> bool:
-        """Say whether a loss term has a weight at any frame."""
+        """Say whether a loss term has a weight at any frame.
+
+        Parameters
+        ----------
+        term
+            One of `TERMS`.
+
+        Returns
+        -------
+        bool
+            Whether it has.
+        """
         starts = [0, *(override.bounds[0] for override in self.frames)]
         return any(self._weight_at(term, frame) > 0 for frame in starts)
 
@@ -360,6 +404,11 @@ class StstConfig(RunConfig):
         ----------
         frame
             0-based; padding frames (negative) use what holds for frame 0.
+
+        Returns
+        -------
+        StstConfig
+            Without overrides.
         """
         config = self
         for override in self.frames:

@@ -42,6 +42,16 @@ def preset_names() -> tuple[str, ...]:
 def preset_text(name: str) -> str:
     """Give a preset's TOML; its leading comment describes it.
 
+    Parameters
+    ----------
+    name
+        Of the preset.
+
+    Returns
+    -------
+    str
+        The file, comments included.
+
     Raises
     ------
     InputError
@@ -58,12 +68,34 @@ def preset_text(name: str) -> str:
 
 
 def preset_tree(name: str) -> Tree:
-    """Read a preset as a tree of values; see `preset_text`."""
+    """Read a preset as a tree of values; see `preset_text`.
+
+    Parameters
+    ----------
+    name
+        Of the preset.
+
+    Returns
+    -------
+    dict
+        As TOML has it.
+    """
     return tomllib.loads(preset_text(name))
 
 
 def preset_method(name: str) -> str:
-    """Name the method that a preset is for."""
+    """Name the method that a preset is for.
+
+    Parameters
+    ----------
+    name
+        Of the preset.
+
+    Returns
+    -------
+    str
+        ``"stst"``, ``"stps"`` or ``"leaps"``.
+    """
     method: str = preset_tree(name).get("method", "stst")
     return method
 
@@ -98,6 +130,16 @@ def preset_for(name: str, method: str, origin: str = "--preset ") -> Tree:
 def load_preset(name: str) -> StstConfig:
     """Build the config of a preset for synthesis.
 
+    Parameters
+    ----------
+    name
+        Of the preset, see `preset_names`.
+
+    Returns
+    -------
+    StstConfig
+        Frozen; `model_copy(update=...)` gives a changed one.
+
     Raises
     ------
     InputError
@@ -116,6 +158,11 @@ def read_config_file(path: Path, trusted: Collection[str] | None = ()) -> Tree:
     trusted
         Models ``package.module:factory`` that the file may name; importing one runs its code.
         None for any: the caller asks the user.
+
+    Returns
+    -------
+    dict
+        What the file sets.
 
     Raises
     ------
@@ -209,6 +256,11 @@ def set_override(tree: Tree, assignment: str) -> Tree:
     assignment
         ``a.b.0.c=value``; the value is TOML, or else taken as text.
 
+    Returns
+    -------
+    dict
+        A changed copy.
+
     Raises
     ------
     InputError
@@ -248,7 +300,18 @@ def set_value(tree: Tree, key: str, value: Any, origin: str = "") -> Tree:
 
 
 def toml_value(text: str) -> Any:
-    """Read a value as TOML has it; what is none is taken as text."""
+    """Read a value as TOML has it; what is none is taken as text.
+
+    Parameters
+    ----------
+    text
+        What a user typed.
+
+    Returns
+    -------
+    object
+        The value.
+    """
     try:
         return toml_tree(f"value = {text}")["value"]
     except ValueError:
@@ -292,6 +355,11 @@ def build(tree: Mapping[str, Any], kind: type[AnyConfig], origin: str = "config"
     origin
         Named at the head of the message.
 
+    Returns
+    -------
+    RunConfig
+        Of the class asked for; frozen.
+
     Raises
     ------
     InputError
@@ -305,7 +373,18 @@ def build(tree: Mapping[str, Any], kind: type[AnyConfig], origin: str = "config"
 
 
 def to_toml(config: RunConfig) -> str:
-    """Write a config as TOML; reading it back gives an equal config."""
+    """Write a config as TOML; reading it back gives an equal config.
+
+    Parameters
+    ----------
+    config
+        Of any method.
+
+    Returns
+    -------
+    str
+        TOML with every key, defaults included.
+    """
     import tomli_w
 
     text: str = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))

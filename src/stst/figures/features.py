@@ -37,7 +37,18 @@ _TURN = ([0, np.pi / 2, np.pi, 3 * np.pi / 2, 2 * np.pi], ["0", "π/2", "π", "3
 
 
 def axis_label(measure: Measure) -> str:
-    """Name a measure and its unit, as on an axis."""
+    """Name a measure and its unit, as on an axis.
+
+    Parameters
+    ----------
+    measure
+        One of `stst.analysis.features.MEASURES`.
+
+    Returns
+    -------
+    str
+        With its unit.
+    """
     return f"{_SHORT.get(measure.name, measure.title)} ({_AXIS.get(measure.unit, measure.unit)})"
 
 

@@ -108,7 +108,17 @@ def side_by_side(clips: Mapping[str, Frames], columns: int = 4) -> Frames:
 def save_side_by_side(
     path: Path | str, clips: Mapping[str, Frames], columns: int = 4, overwrite: bool = False
 ) -> None:
-    """Write `side_by_side` as a PNG file; it appears whole or not at all."""
+    """Write `side_by_side` as a PNG file; it appears whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Of the PNG file.
+    clips, columns
+        See `side_by_side`.
+    overwrite
+        Whether an existing file may be replaced.
+    """
     from PIL import Image
 
     with written_whole(Path(path), overwrite) as part:

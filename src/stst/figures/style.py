@@ -61,7 +61,18 @@ _STYLE = {
 
 
 def clip_color(place: int) -> str:
-    """Give the colour of a clip by its place: 0 is the natural one; as ``#RRGGBB``."""
+    """Give the colour of a clip by its place: 0 is the natural one; as ``#RRGGBB``.
+
+    Parameters
+    ----------
+    place
+        Of the clip, 0 for the natural one.
+
+    Returns
+    -------
+    str
+        A colour.
+    """
     return NATURAL if place == 0 else COLORS[(place - 1) % len(COLORS)]
 
 
@@ -76,6 +87,11 @@ def picture(figure: Figure, kind: str, dpi: float | None = None) -> bytes:
         ``"png"``, ``"svg"`` or ``"pdf"``. The text of SVG and PDF files is text.
     dpi
         Dots per inch of a PNG file, and of pictures in the others; by default the figure's own.
+
+    Returns
+    -------
+    bytes
+        The content of the file.
     """
     metadata = _NAMELESS[kind]
     out = io.BytesIO()
@@ -87,7 +103,18 @@ def picture(figure: Figure, kind: str, dpi: float | None = None) -> bytes:
 
 
 def shortened(label: str) -> str:
-    """Leave out the middle of a label that is too long for a figure."""
+    """Leave out the middle of a label that is too long for a figure.
+
+    Parameters
+    ----------
+    label
+        Of any length.
+
+    Returns
+    -------
+    str
+        At most 32 characters.
+    """
     if len(label) <= _LONG:
         return label
     return f"{label[: _LONG // 2 - 1]}…{label[-_LONG // 2 :]}"

@@ -17,7 +17,18 @@ _FIRST = 10.0
 
 
 def layer_weight(index: int) -> float:
-    """Weight of the normalisation layer at that depth: 10, 11, 6, 4.33, … (1 + 10/l from l = 1)."""
+    """Weight of the normalisation layer at that depth: 10, 11, 6, 4.33, … (1 + 10/l from l = 1).
+
+    Parameters
+    ----------
+    index
+        0 for the first layer.
+
+    Returns
+    -------
+    float
+        At least 1.
+    """
     return _FIRST if index == 0 else 1 + _FIRST / index
 
 
@@ -92,7 +103,18 @@ def coherence(features: Tensor) -> Tensor:
 
 
 def coherence_of_layers(layers: Sequence[LayerInput]) -> Tensor:
-    """Sum `coherence` over all layers that have time; (B,)."""
+    """Sum `coherence` over all layers that have time; (B,).
+
+    Parameters
+    ----------
+    layers
+        Inputs of normalisation layers.
+
+    Returns
+    -------
+    Tensor
+        (B,).
+    """
     found = [
         features for features in (layer.by_frame() for layer in layers) if features is not None
     ]

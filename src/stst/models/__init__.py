@@ -77,6 +77,18 @@ def load_stream(kind: Kind, config: StreamConfig) -> LoadedStream:
 def resolved(config: StstConfig, streams: Mapping[Kind, LoadedStream | None]) -> StstConfig:
     """Fill in the models' own choice of layers where the config makes none.
 
+    Parameters
+    ----------
+    config
+        With or without layers.
+    streams
+        By kind; None where a stream is not used.
+
+    Returns
+    -------
+    StstConfig
+        With the layers of every stream that is used.
+
     Raises
     ------
     InputError

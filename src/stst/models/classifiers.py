@@ -130,6 +130,11 @@ def load_classifier(choice: ModelChoice, device: torch.device) -> LoadedClassifi
     device
         See `stst.devices.pick_device`.
 
+    Returns
+    -------
+    LoadedClassifier
+        On the device, in evaluation mode.
+
     Raises
     ------
     InputError

@@ -34,11 +34,33 @@ class Stream(Protocol):
     content_layers: tuple[str, ...]
 
     def min_side(self, layers: Sequence[str]) -> int:
-        """Give the smallest height or width in pixels that `layers` can be computed from."""
+        """Give the smallest height or width in pixels that `layers` can be computed from.
+
+        Parameters
+        ----------
+        layers
+            Names out of ``self.layers``.
+
+        Returns
+        -------
+        int
+            In pixels.
+        """
         ...
 
     def to(self, device: torch.device) -> Self:
-        """Move to a device, as every `nn.Module` does."""
+        """Move to a device, as every `nn.Module` does.
+
+        Parameters
+        ----------
+        device
+            Where the arithmetic will run.
+
+        Returns
+        -------
+        Stream
+            Itself.
+        """
         ...
 
     def __call__(self, frames: Tensor, layers: Sequence[str]) -> Mapping[str, Activation]:

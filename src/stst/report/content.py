@@ -61,7 +61,18 @@ class Content:
 
 
 def frames_to_read(clips: tuple[Clip, ...]) -> int:
-    """Give the number of frames that `measure_content` goes through."""
+    """Give the number of frames that `measure_content` goes through.
+
+    Parameters
+    ----------
+    clips
+        What `open_clips` gives.
+
+    Returns
+    -------
+    int
+        Over all clips.
+    """
     return sum(2 * len(clip.video) for clip in clips)
 
 

@@ -37,9 +37,33 @@ class Part(Protocol):
     """Something that can be added to a report."""
 
     def steps(self, clips: tuple[Clip, ...]) -> int:
-        """Count the calls of what `begin` gives, over all pieces of work."""
+        """Count the calls of what `begin` gives, over all pieces of work.
+
+        Parameters
+        ----------
+        clips
+            Of the report, the natural one first.
+
+        Returns
+        -------
+        int
+            At least 0.
+        """
         ...
 
     def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
-        """Measure the clips and lay out what was found."""
+        """Measure the clips and lay out what was found.
+
+        Parameters
+        ----------
+        clips
+            Of the report, the natural one first.
+        begin
+            Called with the name of a piece of work; what it gives is called at every step.
+
+        Returns
+        -------
+        Added
+            Section, figures and tables.
+        """
         ...

@@ -35,6 +35,11 @@ def report_command(
         As in `stst.report.open_clips`.
     models
         Words of the options that add models.
+
+    Returns
+    -------
+    str
+        For a shell.
     """
     words = ["stst-analyze", "report", str(natural), *map(str, others), "-o", "DIR"]
     words += ["--frames", frames] if frames is not None else []

@@ -168,6 +168,11 @@ class PhaseFields:
     def spatiotemporal(self, start: int, stop: int) -> Tensor:
         """Give rows `start` to `stop` − 1 of the three-dimensional field.
 
+        Parameters
+        ----------
+        start, stop
+            Frequencies over time, a part of the field.
+
         Returns
         -------
         Tensor

@@ -36,7 +36,22 @@ class Octave:
 
 
 def octave_size(size: Sequence[int], scale: float, exponent: int) -> tuple[int, int]:
-    """Give ⌊H·σ^o⌋ and ⌊W·σ^o⌋, exactly (3 · 1.5⁻¹ is 2, whatever floating point says)."""
+    """Give ⌊H·σ^o⌋ and ⌊W·σ^o⌋, exactly (3 · 1.5⁻¹ is 2, whatever floating point says).
+
+    Parameters
+    ----------
+    size
+        Height and width in pixels.
+    scale
+        σ.
+    exponent
+        o.
+
+    Returns
+    -------
+    tuple of int
+        Height and width, rounded down.
+    """
     factor = Fraction(str(scale)) ** exponent
     return math.floor(size[0] * factor), math.floor(size[1] * factor)
 

@@ -182,7 +182,18 @@ class Clip(Protocol):
 
 
 def first_frame(clip: Clip) -> int:
-    """Give the number of a clip's first frame in the numbering of its file; 0 without a file."""
+    """Give the number of a clip's first frame in the numbering of its file; 0 without a file.
+
+    Parameters
+    ----------
+    clip
+        With or without a source.
+
+    Returns
+    -------
+    int
+        0-based.
+    """
     return clip.source.start if clip.source else 0
 
 
@@ -303,7 +314,15 @@ def to_uint8(values: npt.ArrayLike) -> Frames:
 
 
 def check_frames(frames: object, name: str = "Video.frames") -> None:
-    """Refuse anything but (T, H, W, 3) uint8 with at least one pixel."""
+    """Refuse anything but (T, H, W, 3) uint8 with at least one pixel.
+
+    Parameters
+    ----------
+    frames
+        What is given as frames.
+    name
+        How messages call it.
+    """
     if not isinstance(frames, np.ndarray):
         raise InputError(f"{name} is a {type(frames).__name__}; it must be a numpy array.")
     if frames.dtype != np.uint8:

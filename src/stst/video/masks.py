@@ -12,6 +12,17 @@ INSIDE_FROM = 128
 
 
 def inside_of(frame: Frames) -> NDArray[np.bool_]:
-    """Say which pixels of a mask's frame (H, W, 3) uint8 are inside, as (H, W) bool."""
+    """Say which pixels of a mask's frame (H, W, 3) uint8 are inside, as (H, W) bool.
+
+    Parameters
+    ----------
+    frame
+        (H, W, 3) uint8.
+
+    Returns
+    -------
+    ndarray
+        (H, W) bool.
+    """
     inside: NDArray[np.bool_] = frame.sum(axis=2, dtype=np.uint16) >= 3 * INSIDE_FROM
     return inside

@@ -81,6 +81,19 @@ def _whole(end: object) -> int | None:
 
 
 def spread(length: int, count: int) -> list[int]:
-    """Choose frames, evenly spread from the first to the last of `length`; at most `count`."""
+    """Choose frames, evenly spread from the first to the last of `length`; at most `count`.
+
+    Parameters
+    ----------
+    length
+        Of the clip in frames.
+    count
+        How many at most.
+
+    Returns
+    -------
+    list of int
+        Numbers of frames.
+    """
     places = np.linspace(0, length - 1, min(count, length)).round().astype(int)
     return [int(place) for place in np.unique(places)]

@@ -105,7 +105,18 @@ class VideoReader(ABC):
         return (self._frame(index) for index in range(first, end))
 
     def read(self, frames: FrameRange = None) -> Frames:
-        """Decode a range into one array (T, H, W, 3) uint8 RGB."""
+        """Decode a range into one array (T, H, W, 3) uint8 RGB.
+
+        Parameters
+        ----------
+        frames
+            Which.
+
+        Returns
+        -------
+        Frames
+            (T, H, W, 3) uint8 RGB.
+        """
         start, stop = parse_range(frames, len(self), self.info.path)
         out = np.empty((stop - start, self.height, self.width, 3), np.uint8)
         for place, frame in enumerate(self.iter_frames(start, stop)):
@@ -113,7 +124,18 @@ class VideoReader(ABC):
         return out
 
     def source(self, start: int, stop: int) -> SourceInfo:
-        """Describe how the frames of a range are decoded; complete once they have been."""
+        """Describe how the frames of a range are decoded; complete once they have been.
+
+        Parameters
+        ----------
+        start, stop
+            Of the frames that were read.
+
+        Returns
+        -------
+        SourceInfo
+            What a sidecar says of them.
+        """
         info = self.info
         return SourceInfo(
             path=info.path,
@@ -135,7 +157,13 @@ class VideoReader(ABC):
         )
 
     def note(self, text: str) -> None:
-        """Add a note once."""
+        """Add a note once.
+
+        Parameters
+        ----------
+        text
+            A sentence.
+        """
         if text not in self.notes:
             self.notes.append(text)
 

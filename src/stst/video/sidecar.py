@@ -12,7 +12,18 @@ from stst.video.rates import parse_rate
 
 
 def sidecar_path(path: Path | str) -> Path:
-    """Name the sidecar of a clip: ``X.json`` for ``X.mkv``, ``X.npy`` or the folder ``X``."""
+    """Name the sidecar of a clip: ``X.json`` for ``X.mkv``, ``X.npy`` or the folder ``X``.
+
+    Parameters
+    ----------
+    path
+        Of a clip.
+
+    Returns
+    -------
+    Path
+        Where its sidecar is, or would be.
+    """
     path = Path(path)
     if path.is_dir() or not path.suffix:
         return path.with_name(path.name + ".json")

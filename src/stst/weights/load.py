@@ -81,7 +81,18 @@ class LoadedWeights:
 
 
 def brief(file: str, hashed: str) -> str:
-    """Name weights as tables do: the file, and the beginning of a hash ``algorithm:digits``."""
+    """Name weights as tables do: the file, and the beginning of a hash ``algorithm:digits``.
+
+    Parameters
+    ----------
+    file, hashed
+        Where weights lie, and whether with their hash.
+
+    Returns
+    -------
+    dict
+        For a sidecar.
+    """
     algorithm, _, digits = hashed.partition(":")
     return f"{file} {algorithm}:{digits[:8]}"
 

@@ -24,7 +24,18 @@ class Hash:
     digits: str
 
     def agrees(self, found: str) -> bool:
-        """Tell whether a full digest begins with the published digits."""
+        """Tell whether a full digest begins with the published digits.
+
+        Parameters
+        ----------
+        found
+            The whole hash of a file, hexadecimal.
+
+        Returns
+        -------
+        bool
+            Whether it does.
+        """
         return found.lower().startswith(self.digits)
 
     def __str__(self) -> str:
@@ -278,6 +289,16 @@ PAPER = ("vgg19-keras", "msoe")
 def entry_named(name: str) -> Entry:
     """Look an entry up.
 
+    Parameters
+    ----------
+    name
+        Of the entry.
+
+    Returns
+    -------
+    Entry
+        From `REGISTRY`.
+
     Raises
     ------
     InputError
@@ -291,7 +312,18 @@ def entry_named(name: str) -> Entry:
 
 
 def how_to_get(entry: Entry) -> str:
-    """Tell a user who lacks weights every way to have them, or to do without."""
+    """Tell a user who lacks weights every way to have them, or to do without.
+
+    Parameters
+    ----------
+    entry
+        What is missing.
+
+    Returns
+    -------
+    str
+        For a message.
+    """
     alone = " Or do without pretrained weights: --model builtin." if entry.layout != "as-is" else ""
     return (
         f"Fetch them with `stst weights fetch {entry.name}`. Offline: fetch {entry.url} on another "

@@ -73,6 +73,16 @@ def list_weights() -> list[Status]:
 def verify(name: str) -> Status:
     """Check one entry's hash, and that its file can be read and holds what it should.
 
+    Parameters
+    ----------
+    name
+        Of an entry; None for all that are here.
+
+    Returns
+    -------
+    list of Status
+        With what was found.
+
     Raises
     ------
     InputError
