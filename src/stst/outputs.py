@@ -61,12 +61,34 @@ class Output:
         return self.named(".json")
 
     def named(self, ending: str) -> Path:
-        """Put an ending in the place of the master's suffix."""
+        """Put an ending in the place of the master's suffix.
+
+        Parameters
+        ----------
+        ending
+            E.g. ``".json"``.
+
+        Returns
+        -------
+        Path
+            Beside the master.
+        """
         stem = self.master.name if self.is_folder else self.master.stem
         return self.master.with_name(stem + ending)
 
     def beside(self, name: str) -> Output:
-        """Name another clip that is written beside the master, of the same kind."""
+        """Name another clip that is written beside the master, of the same kind.
+
+        Parameters
+        ----------
+        name
+            What the clip shows, e.g. ``"stimulus"``.
+
+        Returns
+        -------
+        Output
+            Of that clip.
+        """
         suffix = "" if self.is_folder else self.master.suffix
         return Output(self.named(f".{name}{suffix}"), self.is_folder)
 
@@ -84,6 +106,11 @@ def outputs_for(path: Path | str, seeds: Sequence[int]) -> list[Output]:
         What the user asked for.
     seeds
         One per sample; several put ``_seedN`` into every name.
+
+    Returns
+    -------
+    list of Output
+        In the order of the seeds.
 
     Raises
     ------
@@ -339,7 +366,7 @@ class RunFolder:
         data = _read(path, ("frame", "state", "seconds"))
         frame, seconds = _numbers(path, data, ("frame", "seconds"))
         state = data["state"]
-        if state.dtype != np.float32 or state.ndim != 4:
+        if state.dtype != np.float32 or not np.isfinite(state).all():
             raise _damaged(path, f"its state is {state.dtype} of shape {state.shape}")
         return State(int(frame), state, seconds)
 

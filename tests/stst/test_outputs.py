@@ -255,7 +255,7 @@ class TestDamagedRuns:
             {"frame": np.array("0")},
             {"frame": np.zeros(2)},
             {"seconds": np.array(np.nan)},
-            {"state": np.zeros((3, 6, 7), np.float32)},
+            {"state": np.full((2, 3, 6, 7), np.nan, np.float32)},
             {"state": np.array("x")},
         ],
     )
