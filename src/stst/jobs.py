@@ -16,11 +16,13 @@ import torch
 
 from stst.config import METHODS, LeapsConfig, RunConfig, StpsConfig, StstConfig
 from stst.devices import environment, numerics
-from stst.errors import InputError
+from stst.errors import InputError, StstError
 from stst.files import check_output, remove_leftovers, sha256_of
+from stst.groups import in_groups
 from stst.made import changed, check_made
+from stst.mishaps import ExhaustedError, Inputs, halved, released, told, what_fits
 from stst.outputs import Output, RunFolder, outputs_for
-from stst.process import ClipProcess, Estimate, Prepared
+from stst.process import ClipProcess, Estimate, Groupable, Prepared
 from stst.provenance import Input, write_sidecar
 from stst.synthesis.events import (
     Checkpointed,
@@ -75,6 +77,7 @@ class Job:
     _clips: dict[str, LazyVideo] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
+    _inputs: Inputs = field(default_factory=Inputs, init=False, compare=False, repr=False)
 
     @property
     def outputs(self) -> list[Output]:
@@ -87,7 +90,13 @@ class Job:
         return RunFolder(outputs_for(self.output, (0,))[0].named(".run"))
 
     def paths(self) -> dict[str, Path]:
-        """Give the input files by role."""
+        """Give the input files by role.
+
+        Raises
+        ------
+        InputError
+            If there is no natural clip, and the method cannot do without.
+        """
         others = {}
         if isinstance(self.config, StstConfig):
             others = self.config.targets.model_dump(exclude_none=True)
@@ -133,6 +142,7 @@ class Job:
             wanted = self.config.input
             opened: dict[Path, LazyVideo] = {}
             for role, path in self.paths().items():
+                self._inputs.note(path)
                 if role == "mask":
                     self._clips[role] = open_mask(path, self._clips["natural"], wanted)
                     continue
@@ -181,6 +191,11 @@ class Job:
             for role, video in self.clips().items()
         ]
 
+    def _check_inputs(self, record: Mapping[str, Any]) -> None:
+        """Refuse to go on with a clip that is not what it was at the start."""
+        hashes = {one["role"]: one["sha256"] for one in record["inputs"]}
+        self._inputs.check({path: hashes[role] for role, path in self.paths().items()})
+
     def run(
         self,
         preview_seconds: float | None = None,
@@ -210,6 +225,15 @@ class Job:
             continued with these inputs and config.
         DivergedError
             If a loss is no longer finite; nothing is put in place.
+        StstError
+            If the disk is full, the device fails, an input changes under way, or not even one
+            sample fits into memory. What is finished stays in the run folder.
+
+        Notes
+        -----
+        Where the samples do not fit into memory side by side, the run begins anew in groups of
+        half as many, until they do; ``environment.batch`` of a sidecar has the seeds of the
+        sample's own group.
         """
         began = time.monotonic()
         self.check_outputs()
@@ -227,14 +251,78 @@ class Job:
                     self.folder.remove()
                     end: Event = RunFinished(tuple(self._files()), 0.0, made=False)
                 else:
+                    self._check_inputs(record)
                     self._open(record, begun)
                     notes = self._notes_of_run(prepared, begun, alone)
-                    end = yield from self._made(
-                        prepared, record, began, notes, preview_seconds, stop
+                    end = yield from self._made_in_groups(
+                        prepared, record, begun, began, notes, preview_seconds, stop
                     )
         yield end  # now another process may have the folder
 
+    def _made_in_groups(
+        self,
+        prepared: Prepared,
+        record: Mapping[str, Any],
+        begun: Mapping[str, Any] | None,
+        began: float,
+        notes: list[str],
+        preview_seconds: float | None,
+        stop: Callable[[], bool],
+    ) -> Generator[Event, None, Event]:
+        """Make all samples side by side, or in groups as large as memory allows."""
+        groups: list[list[int]] = (begun or {}).get("groups") or [list(prepared.config.seeds)]
+        while True:
+            process = in_groups(prepared.process, groups)
+            try:
+                return (
+                    yield from self._made(
+                        replace(prepared, process=process), record, groups, began, notes,
+                        preview_seconds, stop,
+                    )
+                )  # fmt: skip
+            except ExhaustedError as error:
+                said = str(error)
+            released(prepared.device)
+            if self._has_begun(prepared):
+                raise StstError(
+                    f"{said} It was enough before, so other programs may have taken it. What is "
+                    f"finished is kept in {self.folder.path}; --resume continues it."
+                )
+            if max(map(len, groups)) == 1 or not isinstance(prepared.process, Groupable):
+                raise StstError(what_fits(prepared, lambda one: self.estimate(one).memory))
+            groups = halved(groups)
+            size = max(map(len, groups))
+            notes = [*notes, f"{said} The samples are made {size} at a time, from the beginning"]
+            self.folder.begin({**record, "groups": groups}, overwrite=True)
+
+    def _has_begun(self, prepared: Prepared) -> bool:
+        """Say whether more than a part of the first frame is finished."""
+        if isinstance(prepared.process, ClipProcess):
+            return self.folder.interim() is not None
+        return self.folder.state() is not None
+
     def _made(
+        self,
+        prepared: Prepared,
+        record: Mapping[str, Any],
+        groups: Sequence[Sequence[int]],
+        began: float,
+        notes: Sequence[str],
+        preview_seconds: float | None,
+        stop: Callable[[], bool],
+    ) -> Generator[Event, None, Event]:
+        """Make what is still to be made and put it in place; give the last event."""
+        with told(prepared.device, self.folder.path, lambda: self._check_inputs(record)):
+            stopped, seconds = yield from self._followed(
+                prepared, record, began, notes, preview_seconds, stop
+            )
+            if stopped is not None:
+                return stopped
+            warnings = self._put_in_place(prepared, record, groups, seconds)
+        self.folder.remove()
+        return RunFinished(tuple(self._files()), seconds, tuple(warnings))
+
+    def _followed(
         self,
         prepared: Prepared,
         record: Mapping[str, Any],
@@ -242,8 +330,8 @@ class Job:
         notes: Sequence[str],
         preview_seconds: float | None,
         stop: Callable[[], bool],
-    ) -> Generator[Event, None, Event]:
-        """Make what is still to be made and put it in place; give the last event."""
+    ) -> Generator[Event, None, tuple[RunStopped | None, float]]:
+        """Make frames and keep them on disk; say whether it was stopped, and after how long."""
         spent, events = self._events(prepared, preview_seconds)
         checkpoints = _Checkpoints(prepared.config)
         frame = 0
@@ -254,6 +342,7 @@ class Job:
             yield event
             seconds = spent + time.monotonic() - began
             if isinstance(event, FrameDone):
+                self._check_inputs(record)
                 frame = event.frame
                 self.folder.keep(
                     frame, event.images, event.statistics, event.state, seconds, event.others
@@ -261,15 +350,12 @@ class Job:
                 checkpoints.kept(0)
                 yield Checkpointed(frame, self.folder.path)
             elif isinstance(event, IterationDone | ClipIterationDone) and checkpoints.due():
-                checkpoints.kept(self._keep_interim(prepared, seconds))
+                checkpoints.kept(self._keep_interim(prepared, record, seconds))
                 yield Checkpointed(frame, self.folder.path)
             if stop():
-                self._keep_interim(prepared, seconds)
-                return RunStopped(frame, self.folder.path)
-        seconds = spent + time.monotonic() - began
-        warnings = self._put_in_place(prepared, record, seconds)
-        self.folder.remove()
-        return RunFinished(tuple(self._files()), seconds, tuple(warnings))
+                self._keep_interim(prepared, record, seconds)
+                return RunStopped(frame, self.folder.path), seconds
+        return None, spent + time.monotonic() - began
 
     def _events(
         self, prepared: Prepared, preview_seconds: float | None
@@ -285,11 +371,12 @@ class Job:
         images, spent = torch.from_numpy(state.images), max(spent, state.seconds)
         return spent, process.run(state.frame, images, preview_seconds, interim)
 
-    def _keep_interim(self, prepared: Prepared, seconds: float) -> float:
+    def _keep_interim(self, prepared: Prepared, record: Mapping[str, Any], seconds: float) -> float:
         """Put on disk where the optimisation stands; give the seconds that it took."""
         began = time.monotonic()
         interim = prepared.process.interim()
         if interim is not None:
+            self._check_inputs(record)
             self.folder.keep_interim(interim, seconds)
         return time.monotonic() - began
 
@@ -383,7 +470,11 @@ class Job:
             )
 
     def _put_in_place(
-        self, prepared: Prepared, record: Mapping[str, Any], seconds: float
+        self,
+        prepared: Prepared,
+        record: Mapping[str, Any],
+        groups: Sequence[Sequence[int]],
+        seconds: float,
     ) -> list[str]:
         """Write all outputs; give what their sidecars warn of."""
         seeds = prepared.config.seeds
@@ -403,8 +494,10 @@ class Job:
             per_frame = self.folder.statistics(sample)
             warnings = _warnings(prepared.config, per_frame)
             found.extend(f"{output.master}: {line}" for line in warnings)
+            batch = next(list(group) for group in groups if seed in group)
             content = {
                 **record,
+                "environment": {**record["environment"], "batch": batch},
                 "seed": seed,
                 "output": master.as_dict(),
                 "per_frame": per_frame,

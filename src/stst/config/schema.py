@@ -153,6 +153,8 @@ class FrameOverride(_Frozen):
     ----------
     range
         ``"A:B"``, half-open, in the numbering of the generated clip.
+    octaves, optimizer, equalize, blend, color_transfer, spatial, temporal
+        As in `StstConfig`; None for what holds elsewhere.
     """
 
     range: str
@@ -199,7 +201,13 @@ class FrameOverride(_Frozen):
 
 
 class TargetsConfig(_Frozen):
-    """Clips that replace the natural one for single terms; paths, None for the natural clip."""
+    """Clips that replace the natural one for single terms.
+
+    Attributes
+    ----------
+    spatial_texture, spatial_content, temporal_texture, temporal_content, color
+        Path of a clip; None for the natural one.
+    """
 
     spatial_texture: str | None = None
     spatial_content: str | None = None
@@ -225,6 +233,8 @@ class RunConfig(_Frozen):
         Of the arithmetic: ``"fp32"``, ``"tf32"`` (CUDA) or ``"bf16"`` of models, where Gram
         matrices stay in float32; ``"auto"`` (style transfer only) takes what the device computes
         fastest. ``"fp64"`` or ``"fp32"`` of transforms.
+    input
+        What is taken of the natural clip.
     """
 
     method: str
@@ -254,10 +264,16 @@ class StstConfig(RunConfig):
     ----------
     rules
         Where paper and released code differ: ``"paper"`` or ``"reference"`` (the code).
+    spatial, temporal
+        The streams.
     octave_scale
         σ; an octave has ⌊H·σ^o⌋ × ⌊W·σ^o⌋ pixels.
+    octaves
+        From the smallest to the full resolution.
     small_octaves
         What becomes of octaves too small for a stream: ``"refuse"`` or ``"skip"``.
+    optimizer
+        How a gradient becomes a step.
     equalize
         Every active term starts every octave at this value times its weight; 0 turns it off.
     start

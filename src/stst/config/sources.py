@@ -112,6 +112,11 @@ def preset_for(name: str, method: str, origin: str = "--preset ") -> Tree:
     origin
         Named at the head of a message, before the preset.
 
+    Returns
+    -------
+    dict
+        As TOML has it.
+
     Raises
     ------
     InputError
@@ -185,7 +190,20 @@ def read_config_file(path: Path, trusted: Collection[str] | None = ()) -> Tree:
 
 
 def paths_beside(tree: Mapping[str, Any], file: Path) -> Tree:
-    """Read the targets and the mask of a config as relative to the file that it is in."""
+    """Read the targets and the mask of a config as relative to the file that it is in.
+
+    Parameters
+    ----------
+    tree
+        What the file sets.
+    file
+        The file.
+
+    Returns
+    -------
+    dict
+        A copy with paths as seen from here.
+    """
 
     def beside(value: Any) -> Any:
         return str(file.parent / value) if isinstance(value, str) and value else value
@@ -228,6 +246,16 @@ def models_named(tree: Mapping[str, Any]) -> dict[str, str]:
 
 def model_override(name: str) -> Tree:
     """Turn ``--model NAME`` into a tree.
+
+    Parameters
+    ----------
+    name
+        One of `MODEL_PAIRS`.
+
+    Returns
+    -------
+    dict
+        The models of both streams.
 
     Raises
     ------
@@ -286,6 +314,11 @@ def set_value(tree: Tree, key: str, value: Any, origin: str = "") -> Tree:
     origin
         Named at the head of a message, before the key.
 
+    Returns
+    -------
+    dict
+        A changed copy.
+
     Raises
     ------
     InputError
@@ -336,7 +369,18 @@ def _assigned(node: Any, parts: Sequence[str], value: Any, key: str) -> Any:
 
 
 def merged(*trees: Mapping[str, Any]) -> Tree:
-    """Merge trees, the later one winning; tables are merged, lists replaced."""
+    """Merge trees, the later one winning; tables are merged, lists replaced.
+
+    Parameters
+    ----------
+    trees
+        From the weakest to the strongest.
+
+    Returns
+    -------
+    dict
+        All of them.
+    """
     out: Tree = {}
     for tree in trees:
         out = _updated(out, dict(tree))

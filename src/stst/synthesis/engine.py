@@ -33,7 +33,20 @@ class Rule(Protocol):
     """How a gradient becomes a step."""
 
     def step(self, images: Tensor, gradient: Tensor, rate: float) -> Tensor:
-        """Give what is to be subtracted from images for their gradient, at a learning rate."""
+        """Give what is to be subtracted from images for their gradient, at a learning rate.
+
+        Parameters
+        ----------
+        images, gradient
+            (B, 3, h, w), the gradient of the loss.
+        rate
+            η, in units of the pixel range.
+
+        Returns
+        -------
+        Tensor
+            (B, 3, h, w).
+        """
         ...
 
     def memory(self) -> dict[str, Tensor]:
@@ -41,7 +54,15 @@ class Rule(Protocol):
         ...
 
     def restore(self, memory: Mapping[str, Tensor], steps: int) -> None:
-        """Go on from what `memory` gave after so many steps; what else is there is left alone."""
+        """Go on from what `memory` gave after so many steps; what else is there is left alone.
+
+        Parameters
+        ----------
+        memory
+            By name.
+        steps
+            How many were done.
+        """
         ...
 
 

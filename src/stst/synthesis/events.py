@@ -50,7 +50,15 @@ class RunStarted:
 
 
 class _Losses:
-    """Reads losses from the device when they are asked for."""
+    """Reads losses from the device when they are asked for.
+
+    Attributes
+    ----------
+    terms
+        Names of the loss terms.
+    values
+        (samples, terms), on the device.
+    """
 
     terms: tuple[str, ...]
     values: Tensor
@@ -145,6 +153,8 @@ class Preview:
 
     Attributes
     ----------
+    frame, octave
+        As in `IterationDone`.
     images
         (samples, h, w, 3) uint8 at the size of the octave.
     """
@@ -194,12 +204,38 @@ class Interim:
     def of(
         cls, iteration: int, tensors: Mapping[str, Tensor], frame: int = 0, octave: int = 0
     ) -> Self:
-        """Copy tensors off the device."""
+        """Copy tensors off the device.
+
+        Parameters
+        ----------
+        iteration
+            Steps that are done.
+        tensors
+            By name.
+        frame, octave
+            See the attributes.
+
+        Returns
+        -------
+        Interim
+            Of copies.
+        """
         arrays = {name: value.cpu().numpy().copy() for name, value in tensors.items()}
         return cls(iteration, arrays, frame, octave)
 
     def tensors(self, device: torch.device) -> dict[str, Tensor]:
-        """Copy the arrays to a device."""
+        """Copy the arrays to a device.
+
+        Parameters
+        ----------
+        device
+            Where the arithmetic runs.
+
+        Returns
+        -------
+        dict of str to Tensor
+            By name.
+        """
         # a clone lies in memory as torch's own tensors do, on which sums can depend
         return {
             name: torch.from_numpy(value).clone().to(device) for name, value in self.arrays.items()
@@ -255,6 +291,8 @@ class RunFinished:
     ----------
     outputs
         Per sample the master, the preview, the sidecar, and other clips beside the master.
+    seconds
+        That the run took, with what was done before it was continued.
     warnings
         What the sidecars warn of and was not known at the start, each once.
     made
@@ -269,7 +307,15 @@ class RunFinished:
 
 @dataclass(frozen=True)
 class RunStopped:
-    """The run was asked to stop; what is finished stays at `path`."""
+    """The run was asked to stop; what is finished stays.
+
+    Attributes
+    ----------
+    frame
+        The last finished one.
+    path
+        Where it stays; None where nothing is kept.
+    """
 
     frame: int
     path: Path | None = None

@@ -322,6 +322,11 @@ def check_frames(frames: object, name: str = "Video.frames") -> None:
         What is given as frames.
     name
         How messages call it.
+
+    Raises
+    ------
+    InputError
+        Saying what was found.
     """
     if not isinstance(frames, np.ndarray):
         raise InputError(f"{name} is a {type(frames).__name__}; it must be a numpy array.")

@@ -135,7 +135,25 @@ def write_preview(
     fps: Fraction | str | int | float | None = None,
     overwrite: bool = False,
 ) -> Written:
-    """Write an H.264 preview; `path` must end in ``.mp4``. Otherwise as `write_video`."""
+    """Write an H.264 preview; `path` must end in ``.mp4``. Otherwise as `write_video`.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.mp4``.
+    frames, fps, overwrite
+        As in `write_video`.
+
+    Returns
+    -------
+    Written
+        What was written.
+
+    Raises
+    ------
+    InputError
+        If the name ends otherwise, or as `write_video`.
+    """
     if Path(path).suffix.lower() != ".mp4":
         raise InputError(f"{path}: a preview is an .mp4 file. Choose a name that ends so.")
     return write_video(path, frames, fps, overwrite)

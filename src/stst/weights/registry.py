@@ -18,7 +18,15 @@ Convention = Literal["keras", "torchvision"]
 
 @dataclass(frozen=True)
 class Hash:
-    """A published hash: the algorithm and its hexadecimal digits, or the first of them."""
+    """A published hash.
+
+    Attributes
+    ----------
+    algorithm
+        ``"sha256"`` or ``"md5"``.
+    digits
+        Hexadecimal, all of them or the first.
+    """
 
     algorithm: Literal["sha256", "md5"]
     digits: str
