@@ -173,8 +173,7 @@ def octaves() -> bytes:
         if isinstance(event, FrameDone):
             last[len(last)] = event.images[0]
             break
-    labels = [f"octave {len(last) - 2 - place} below full" for place in range(len(last) - 1)]
-    labels = [label.replace("octave 0 below full", "full size") for label in labels]
+    labels = [f"o = {place + 2 - len(last)}" for place in range(len(last) - 1)]
     return row([*zip([*labels, "colours transferred"], last.values(), strict=True)])
 
 
