@@ -15,7 +15,8 @@ import click
 
 from stst_cli.batch_options import batch_options
 from stst_cli.commands import INTERRUPTED, terminable
-from stst_cli.options import PATH
+from stst_cli.options import PATH, pairs
+from stst_cli.words import say
 
 if TYPE_CHECKING:
     from stst.batch.checks import Cost
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from stst.batch.states import States
     from stst.batch.work import Ended, Going, Task
 
+# seconds between two questions to a cluster
+_POLL = 15.0
 _MANIFESTS = (".csv", ".tsv", ".toml")
 
 
@@ -60,7 +63,7 @@ def batch(sources: tuple[str, ...], folder: Path, **words: Any) -> None:
         if len(error.problems) == 1:
             raise
         for problem in error.problems:
-            click.echo(problem, err=True)
+            say(problem, err=True)
         count = len(error.problems)
         raise InputError(f"{count} problems, see above; nothing was started.") from None
 
@@ -75,6 +78,10 @@ def _batch(sources: Sequence[str], folder: Path, words: dict[str, Any]) -> None:
     from stst.batch.work import tasks_of
     from stst.errors import InputError
 
+    if words["engine"] == "slurm":
+        from stst.batch.slurm import check_slurm
+
+        check_slurm()
     common, problems = _common(sources, words), Problems()
     if _is_manifest(sources):
         wanted = read_manifest(Path(sources[0]), problems)
@@ -167,7 +174,7 @@ def _side_by_side(jobs: Sequence[BatchJob], words: dict[str, Any]) -> int:
     """Put seeds in one run where a graphics card does the work."""
     from stst.devices import pick_device
 
-    if words.get("engine") == "slurm":
+    if words["engine"] == "slurm":
         return 4 if words["gpus"] else 1
     wanted = {job.config.device for job in jobs}
     return 4 if any(pick_device(name).type == "cuda" for name in wanted) else 1
@@ -178,11 +185,11 @@ def _costs(jobs: Sequence[BatchJob], problems: Any, words: dict[str, Any]) -> di
 
     if jobs:
         click.echo("Checking clips and settings …", err=True)
-    here = words.get("engine", "local") == "local"
+    here = words["engine"] == "local"
     found = costs(jobs, problems, words["threads"], here)
     problems.check()
     for note in dict.fromkeys(note for cost in found.values() for note in cost.notes):
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     return found
 
 
@@ -209,9 +216,21 @@ def _engine(
     todo: Sequence[Task], lanes: int, states: States, jobs: Sequence[BatchJob],
     words: dict[str, Any],
 ) -> Generator[Going | Ended, None, None]:  # fmt: skip
-    from stst.batch.local import run_local
+    if words["engine"] == "local":
+        from stst.batch.local import run_local
 
-    return run_local(todo, lanes, states, jobs)
+        return run_local(todo, lanes, states, jobs)
+    from stst.batch.slurm import Resources, run_slurm
+
+    resources = Resources(
+        words["minutes"], words["memory"], words["gpus"], words["partition"], words["jobs"],
+        words["retries"], pairs(words["sbatch"], "--slurm"),
+    )  # fmt: skip
+    limit = None if words["wait_limit"] is None else 60 * words["wait_limit"]
+    return run_slurm(
+        todo, resources, states, jobs, words["wait"], limit, poll=_POLL,
+        tell=lambda line: click.echo(line, err=True),
+    )  # fmt: skip
 
 
 def _followed(
@@ -223,9 +242,12 @@ def _followed(
     from stst_cli.batch_progress import shown
 
     try:
-        with terminable("Stopping after the steps that are being made …"), closing(outcomes):
+        words_of_end = "Stopping after the steps that are being made …"
+        with terminable(words_of_end if words["engine"] == "local" else None), closing(outcomes):
             return list(shown(outcomes, seconds))
     except KeyboardInterrupt:
+        if words["engine"] == "slurm":
+            click.echo("Jobs that are submitted go on.", err=True)
         click.echo(
             f"Interrupted. What is finished is kept in {click.format_filename(folder)}. Continue "
             f"with:\n  {_this_command()}",
@@ -250,7 +272,7 @@ def _tables(
 
     def tell(label: str, note: str | None) -> None:
         if note is not None:
-            click.echo(f"{label}: {note}", err=True)
+            say(f"{label}: {note}", err=True)
 
     if words["layout"] == "bids":
         done = {job.label for job in jobs if states.get(job).get("state") == "done"}
@@ -287,7 +309,7 @@ def _print_plan(
             )
         elif job.label in left:
             what = "left out"
-        click.echo(f"{job.label}  {what}")
+        say(f"{job.label}  {what}")
     click.echo(f"lanes       {lanes}")
     click.echo(f"memory      about {memory / 2**30:.2f} GiB in all")
     click.echo(f"time        about {duration(seconds)} in all")
@@ -330,7 +352,7 @@ def _summed_up(
         click.echo(json.dumps(result, indent=1))
     else:
         for name, path in outputs.items():
-            click.echo(f"{name + ':':9} {click.format_filename(path)}")
+            say(f"{name + ':':9} {path}")
     counts = ", ".join(f"{len(jobs)} {state}" for state, jobs in by_state.items())
     see = f"; see {click.format_filename(outputs['jobs'])}" if failed else ""
     click.echo(f"{counts}{see}", err=True)

@@ -36,7 +36,7 @@ def batch_options(function: Function) -> Function:
                      help="Allow a manifest or file to name this model. Repeatable."),
         click.option("--jobs", type=click.IntRange(min=1), metavar="N",
                      help="How many jobs are done side by side.  [default: as many as cores and "
-                     "memory allow; 1 on a GPU]"),
+                     "memory allow, 1 on a GPU; slurm: no limit]"),
         click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
                      metavar="N", help="CPU threads of each job. One thread each makes the most of "
                      "many jobs, and bytes then do not depend on the number of cores."),
@@ -45,6 +45,25 @@ def batch_options(function: Function) -> Function:
         click.option("--shard", metavar="I/N",
                      help="Do only the I-th of N parts, I from 1 to N, e.g. one in each job of "
                      "another scheduler. All may run at once in the same DIR."),
+        click.option("--engine", type=click.Choice(["local", "slurm"]), default="local",
+                     show_default=True, help="slurm: submit an array of jobs, and follow them."),
+        click.option("--time", "minutes", type=click.IntRange(min=1), default=60,
+                     show_default=True, metavar="MIN",
+                     help="slurm: time limit of a job. One that needs longer is put back into the "
+                     "queue and goes on."),
+        click.option("--memory", type=click.FloatRange(min=0.1), default=4.0, show_default=True,
+                     metavar="GB", help="slurm: memory of a job; --dry-run says what it needs."),
+        click.option("--gpus", type=click.IntRange(min=0), default=0, show_default=True,
+                     metavar="N", help="slurm: graphics cards of a job."),
+        click.option("--partition", metavar="NAME", help="slurm: where jobs are queued."),
+        click.option("--slurm", "sbatch", multiple=True, metavar="KEY=VALUE",
+                     help="slurm: another option of sbatch, e.g. account=lab. Repeatable."),
+        click.option("--retries", type=click.IntRange(min=0), default=2, show_default=True,
+                     metavar="N", help="slurm: how often a killed job is submitted again."),
+        click.option("--no-wait", "wait", is_flag=True, flag_value=False, default=True,
+                     help="slurm: submit and return; the same command says later how it went."),
+        click.option("--wait-limit", type=click.FloatRange(min=0), metavar="MIN",
+                     help="slurm: follow jobs for so long at most; they go on."),
         click.option("--layout", type=click.Choice(["plain", "bids"]), default="plain",
                      show_default=True, help="bids: DIR/stimuli with stimuli.tsv, as the proposal "
                      "BEP044 has it."),

@@ -64,6 +64,18 @@ def wait_for(what, seconds=60):
     return found
 
 
+def descendants(process: int, word: str) -> list[int]:
+    """Find processes that a process has started, and that have a word in their command."""
+    listed = subprocess.run(
+        ["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    )
+    lines = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    family = {process}
+    for _ in range(5):
+        family |= {int(pid) for pid, parent, *_ in lines if int(parent) in family}
+    return [int(pid) for pid, _, args in lines if int(pid) in family and word in args]
+
+
 class TestMade:
     def test_from_clips_and_once_more(self, here):
         words = ("clips/*.npz", *QUICK, "--seed", "1:3", "-o", "out")
@@ -173,8 +185,7 @@ class TestInterrupted:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_it_is_kept_and_goes_on_to_the_same_bytes(self, here, number):
         words = ("clips/*.npz", *SLOW, "--set", "octaves.1.iterations=300", "--seed", 1)
-        whole = started(*words, "-o", "whole")
-        assert whole.wait(300) == 0
+        assert batch(*words, "-o", "whole").exit_code == 0
         running = started(*words, "-o", "out")
         wait_for(lambda: list(Path("out").glob("*.run/frames/*.npz")))
         running.send_signal(number)
@@ -197,13 +208,7 @@ class TestInterrupted:
         words = ("clips/*.npz", *QUICK, "--set", "octaves.1.iterations=300", "--seed", "1:3")
         running = started(*words, "-o", "out", "--jobs", 1)
         wait_for(lambda: list(Path("out").glob("*.run/frames/*.npz")))
-        (worker,) = [
-            int(line.split()[0])
-            for line in subprocess.run(
-                ["ps", "-o", "pid=,args=", "--ppid", str(running.pid)],
-                capture_output=True, text=True, check=True,
-            ).stdout.splitlines() if "spawn_main" in line
-        ]  # fmt: skip
+        (worker,) = descendants(running.pid, "spawn_main")
         os.kill(worker, signal.SIGKILL)
         _, said = running.communicate(timeout=300)
         assert running.returncode == 1

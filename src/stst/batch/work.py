@@ -19,6 +19,7 @@ from stst.batch.states import States
 from stst.errors import InputError, StstError
 from stst.files import sha256_of
 from stst.jobs import Job
+from stst.locks import check_unlocked
 from stst.outputs import RunFolder
 from stst.synthesis.events import RunFinished, RunStarted, RunStopped
 
@@ -57,7 +58,7 @@ class Ended:
     label
         Of the job.
     state
-        ``"done"``, ``"failed"`` or ``"stopped"``.
+        ``"done"``, ``"failed"`` or ``"stopped"``; ``"running"`` where another process does it.
     seconds
         It took, continued runs included; None where it was done already, or failed.
     error
@@ -155,7 +156,8 @@ def make(task: Task, stop: Stop = STOP) -> Generator[Going | Ended, None, int]:
             if ended is None:
                 todo.append(job)
             else:
-                look.states.put(job, ended.state, error=ended.error)
+                if ended.state != "running":  # what another process does is its own to tell
+                    look.states.put(job, ended.state, error=ended.error)
                 yield ended
         done = len(task.jobs) - len(todo)
         for run in _runs(todo, task, look):
@@ -191,6 +193,12 @@ def _settled(job: BatchJob, look: _Look, overwrite: bool) -> Ended | None:
         found = look(job)
     except StstError as error:
         return Ended(job.label, "failed", error=one_line(error))
+    try:
+        for folder in (job.run_folder, job.group_folder):
+            if folder is not None:
+                check_unlocked(folder)
+    except InputError as error:
+        return Ended(job.label, "running", notes=(str(error),))
     if found.kind == "done":
         return Ended(job.label, "done")
     if found.kind == "changed" and not overwrite:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -153,6 +155,23 @@ class TestOne:
             look(job)
         assert "is a link" in do(job, overwrite=True)[0].error
         assert not (here / "elsewhere.mkv").exists()
+
+    def test_another_process_does_it(self, here):
+        (job,) = cats(3)
+        States(Path("out")).put(job, "running")
+        holder = subprocess.Popen(
+            [sys.executable, "-c", "import sys; from pathlib import Path; from stst.locks import "
+             "locked\nwith locked(Path(sys.argv[1])): print(flush=True); sys.stdin.read()",
+             job.run_folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        with holder:
+            holder.stdout.readline()
+            (ended,) = do(job)
+            assert (ended.state, ended.error) == ("running", None)
+            assert str(holder.pid) in ended.notes[0]
+            assert States(Path("out")).get(job)["state"] == "running"
+            holder.stdin.close()
+        assert do(job)[0].state == "done"
 
     def test_where_it_is_computed_is_no_change(self, here):
         (job,) = cats(3)
