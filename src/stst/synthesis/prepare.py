@@ -150,6 +150,17 @@ def synthesize(
         files only.
     DivergedError
         If a loss is no longer finite.
+
+    Examples
+    --------
+    >>> import stst
+    >>> clip = stst.read_video("sample_data/cat.mkv", frames="0:2", max_side=32)
+    >>> octave = stst.load_preset("quick").octaves[-1].model_copy(update={"iterations": 5})
+    >>> short = {"octaves": (octave,), "frames": (), "padding_frames": 0, "samples": 2}
+    >>> config = stst.load_preset("quick").model_copy(update=short)
+    >>> metamers = stst.synthesize(clip, config)
+    >>> len(metamers), metamers[0].frames.shape
+    (2, (2, 24, 32, 3))
     """
     if isinstance(config, str):
         config = load_preset(config)
