@@ -26,6 +26,15 @@ def gram(activation: Activation, by_channels: bool = True) -> Tensor:
     -------
     Tensor
         (B, N, N), float32 or wider.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stst.losses import gram
+    >>> activation = torch.tensor([[[[1.0, 2.0]], [[0.0, 1.0]]]])  # 2 channels, 2 positions
+    >>> gram(activation)
+    tensor([[[1.2500, 0.5000],
+             [0.5000, 0.2500]]])
     """
     if isinstance(activation, Multiscale):
         product, positions = activation.gram(), activation.positions

@@ -46,6 +46,15 @@ def linear_cka(x: Tensor | NDArray[Any], y: Tensor | NDArray[Any], unbiased: boo
     InputError
         If a set is no matrix, has no rows or columns, or holds values that are not finite, or the
         numbers of rows differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stst.analysis.cka import linear_cka
+    >>> x = np.random.default_rng(0).normal(size=(20, 5))
+    >>> rotation, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))
+    >>> round(linear_cka(x, 3 * x @ rotation), 6)
+    1.0
     """
     here, there = _matrix(x, "x"), _matrix(y, "y")
     if len(here) != len(there):

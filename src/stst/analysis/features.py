@@ -154,6 +154,16 @@ def features(
         the plain mean of the angles, which is what the paper's text says and which depends on
         where the circle is cut. A pixel without flow has angle 0. Flow is found in grey values
         that are rounded to 0 to 255, halves to even.
+
+    Examples
+    --------
+    >>> import stst
+    >>> from stst.analysis.features import features
+    >>> found = features(stst.read_video("sample_data/cat.mkv", frames="0:3"))
+    >>> found.values["pixel_intensity"].round(3)
+    array([0.439, 0.438, 0.438])
+    >>> float(found.values["flow_magnitude"][1].round(1))
+    1.2
     """
     rows: list[tuple[float, ...]] = []
     for row in measured(clip.frames, flow):

@@ -149,6 +149,15 @@ def load_preset(name: str) -> StstConfig:
     ------
     InputError
         If there is no such preset, or it is for another method.
+
+    Examples
+    --------
+    >>> import stst
+    >>> config = stst.load_preset("quick")
+    >>> config.spatial.model, config.octaves[-1].iterations
+    ('filterbank', 40)
+    >>> config.model_copy(update={"seed": 7, "samples": 3}).seeds
+    (7, 8, 9)
     """
     return build(preset_tree(name), StstConfig, f"preset {name}")
 
@@ -293,6 +302,12 @@ def set_override(tree: Tree, assignment: str) -> Tree:
     ------
     InputError
         If there is no ``=``, or an index does not exist.
+
+    Examples
+    --------
+    >>> from stst.config import set_override
+    >>> set_override({"octaves": [{"iterations": 250}]}, "octaves.0.iterations=10")
+    {'octaves': [{'iterations': 10}]}
     """
     key, equals, text = assignment.partition("=")
     if not equals or not key.strip():
@@ -428,6 +443,12 @@ def to_toml(config: RunConfig) -> str:
     -------
     str
         TOML with every key, defaults included.
+
+    Examples
+    --------
+    >>> import stst
+    >>> print(stst.to_toml(stst.StpsConfig(coherence=0.5)).splitlines()[0])
+    method = "stps"
     """
     import tomli_w
 

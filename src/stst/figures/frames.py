@@ -82,6 +82,13 @@ def side_by_side(clips: Mapping[str, Frames], columns: int = 4) -> Frames:
     ------
     InputError
         If there is no clip, or they differ in shape.
+
+    Examples
+    --------
+    >>> import stst
+    >>> clip = stst.read_video("sample_data/cat.mkv")
+    >>> stst.side_by_side({"natural": clip.frames}, columns=3).shape
+    (166, 584, 3)
     """
     from PIL import Image, ImageDraw, ImageFont
 

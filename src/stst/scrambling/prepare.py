@@ -65,6 +65,17 @@ def scramble(
     ------
     InputError
         See `prepare`; also if the config has ``input``, which holds for files only.
+
+    Examples
+    --------
+    >>> import stst
+    >>> clip = stst.read_video("sample_data/cat.mkv", frames="0:4", max_side=48)
+    >>> (scrambled,) = stst.scramble(clip, stst.StpsConfig(seed=1))
+    >>> scrambled.frames.shape
+    (4, 36, 48, 3)
+    >>> exact = stst.StpsConfig(coherence=1, color_transfer=False)
+    >>> bool((stst.scramble(clip, exact)[0].frames == clip.frames).all())
+    True
     """
     config = StpsConfig() if config is None else config
     if not isinstance(natural, Video):

@@ -82,6 +82,13 @@ def convert(
         If the clip cannot be read exactly or the output cannot be written.
     StstError
         If writing fails.
+
+    Examples
+    --------
+    >>> import stst
+    >>> made = stst.convert("sample_data/cat.mkv", "small.npy", frames="0:2", max_side=48)
+    >>> stst.probe("small.npy").frames
+    2
     """
     target = check_video_output(dst, overwrite)
     if Path(src).resolve() == target.resolve():

@@ -33,6 +33,12 @@ def parse_range(frames: FrameRange, length: int, name: str) -> tuple[int, int]:
     ------
     InputError
         If the range is malformed, negative, stepped, empty or not inside the clip.
+
+    Examples
+    --------
+    >>> from stst.video import parse_range
+    >>> parse_range("2:", 10, "clip.mp4")
+    (2, 10)
     """
     start, stop = _ends(frames)
     start, end = start or 0, length if stop is None else stop

@@ -60,6 +60,13 @@ def read_video(
     InputError
         If the file cannot be read exactly, the range is not inside the clip, or the frames do
         not fit into memory.
+
+    Examples
+    --------
+    >>> import stst
+    >>> clip = stst.read_video("sample_data/cat.mkv", frames="0:4", max_side=96)
+    >>> clip.frames.shape, clip.frames.dtype, clip.fps
+    ((4, 72, 96, 3), dtype('uint8'), Fraction(24, 1))
     """
     with open_video(path, max_side=max_side, fps=fps, resample_fps=resample_fps) as reader:
         start, stop = parse_range(frames, len(reader), str(path))
@@ -125,6 +132,13 @@ def probe(path: Path | str) -> VideoInfo:
     ------
     InputError
         If the file is missing, damaged or of an unknown kind.
+
+    Examples
+    --------
+    >>> import stst
+    >>> found = stst.probe("sample_data/cat.mkv")
+    >>> found.width, found.height, found.frames
+    (192, 144, 24)
     """
     path = _existing(path)
     if path.is_dir():

@@ -104,6 +104,16 @@ def write_video(
         If the name, the frames or the rate cannot be used.
     StstError
         If writing fails.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import stst
+    >>> frames = np.zeros((2, 4, 6, 3), np.uint8)
+    >>> written = stst.write_video("black.mkv", frames, fps="24000/1001")
+    >>> back = stst.read_video("black.mkv")
+    >>> bool((back.frames == frames).all()), back.fps
+    (True, Fraction(24000, 1001))
     """
     if fps is None:
         if not isinstance(frames, Video):
