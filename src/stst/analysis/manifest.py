@@ -74,7 +74,7 @@ class _Wanted:
 
     @property
     def stem(self) -> str:
-        return usable(self.path.name if self.path.is_dir() else self.path.stem)
+        return usable(self.path.name if os.path.isdir(self.path) else self.path.stem)
 
     @property
     def long_stem(self) -> str:

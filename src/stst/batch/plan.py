@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -196,7 +197,7 @@ class _Draft:
         path = self.wanted.natural_path
         if path is None:
             return usable(str(getattr(self.config, "target", "")))
-        return usable(path.name if path.is_dir() else path.stem)
+        return usable(path.name if os.path.isdir(path) else path.stem)
 
     @property
     def long_stem(self) -> str:

@@ -197,3 +197,10 @@ class TestFolders:
         assert error(match_folders, here / "n", here / "o").endswith(
             "write a manifest that gives them a label."
         )
+
+
+def test_a_name_that_is_too_long_for_a_file(tmp_path):
+    manifest = tmp_path / "pairs.csv"
+    manifest.write_text(f"natural,other\na.mp4,{'b' * 5000}.mkv\n")
+    with pytest.raises(InputError, match=r"pairs\.csv, line 2: 'bbb.* gives no label"):
+        read_pairs(manifest)
