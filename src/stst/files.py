@@ -158,7 +158,8 @@ def sync_folder(folder: Path) -> None:
 def remove_leftovers(path: Path) -> None:
     """Remove what killed processes have left beside a file or folder that they were writing.
 
-    Call it only where no other machine can be writing there: processes are known by their number.
+    Call it only where no other machine, and nothing else in this process, can be writing there:
+    processes are known by their number.
 
     Parameters
     ----------
@@ -178,10 +179,9 @@ def remove_leftovers(path: Path) -> None:
 
 
 def _is_running(process: int) -> bool:
-    if process == os.getpid():
-        return True
-    if sys.platform == "win32":
-        return False  # there a file that is open cannot be removed
+    # on Windows a file that is open cannot be removed
+    if process == os.getpid() or sys.platform == "win32":
+        return False
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -199,7 +199,13 @@ def _exchange(new: Path, path: Path) -> None:
     try:
         os.replace(new, path)
     except BaseException:
-        os.replace(aside, path)
+        try:
+            os.replace(aside, path)
+        except OSError as error:
+            raise StstError(
+                f"{path}: could not be written, and what was there could not be moved back "
+                f"({error.strerror or error}). It is {aside}, and the next run moves it back."
+            ) from error
         raise
     try:
         sync_folder(path.parent)

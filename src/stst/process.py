@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -100,6 +100,19 @@ class ClipProcess(Protocol):
 
     def course(self, sample: int) -> Mapping[str, Any]:
         """Tell how the run of a sample went, for its sidecar."""
+        ...
+
+
+@runtime_checkable
+class Groupable(Protocol):
+    """A process whose samples can be made in smaller groups, which then take less memory."""
+
+    def with_seeds(self, seeds: tuple[int, ...]) -> Self:
+        """Give a process for some of the seeds, which follow by one, with the same models."""
+        ...
+
+    def estimate(self) -> Estimate:
+        """Measure a little and scale it up to the whole run."""
         ...
 
 

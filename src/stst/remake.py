@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from stst.config import METHODS, build
+from stst.config import METHODS, RunConfig, build
 from stst.config.sources import check_trust
 from stst.errors import InputError
 from stst.jobs import Job, main_role
@@ -74,6 +74,7 @@ def job_of_sidecar(
     seed = content.get("seed", config.seed)
     if seed not in config.seeds:
         raise InputError(f"{sidecar}: seed {seed!r} is none of the batch's, {config.seeds}.")
+    config = _of_batch(config, content["environment"].get("batch"), seed)
     if output is None:
         output = _recorded_output(sidecar, content["output"])
     threads = content["environment"].get("threads")
@@ -90,6 +91,15 @@ def job_of_sidecar(
     for one in job.inputs():
         _check_same(one.role, one.path, one.record, recorded[one.role])
     return job
+
+
+def _of_batch(config: RunConfig, batch: object, seed: int) -> RunConfig:
+    """Make what the sample was batched with, where memory allowed only some of the samples."""
+    if not isinstance(batch, list) or seed not in batch or tuple(batch) == config.seeds:
+        return config
+    if batch != list(range(batch[0], batch[0] + len(batch))):
+        return config
+    return config.model_copy(update={"seed": batch[0], "samples": len(batch)})
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

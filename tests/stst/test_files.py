@@ -239,7 +239,7 @@ def test_leftovers_of_a_killed_process(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     part, old = (tmp_path / f".a.{process.pid}.{what}.v1" for what in ("part", "old"))
-    alive = tmp_path / f".a.{os.getpid()}.part.v1"
+    alive = tmp_path / f".a.{os.getppid()}.part.v1"
     part.mkdir()
     (part / "x").touch()
     old.mkdir()

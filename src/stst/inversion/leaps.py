@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,6 +194,15 @@ class Inversion:
             term; every list is as long as the first.
         """
         return self._standing().course.of_sample(sample)
+
+    def with_seeds(self, seeds: tuple[int, ...]) -> Inversion:
+        """Give the same run for other seeds, which follow by one; the models are shared."""
+        made = copy(self)
+        made.objective = copy(self.objective)
+        made.config = self.config.model_copy(update={"seed": seeds[0], "samples": len(seeds)})
+        made.objective.config = made.config
+        made._state = None
+        return made
 
     def estimate(self) -> Estimate:
         """Time a few iterations and count what they hold."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from functools import partial
 
 from stst.config import TERMS, StstConfig, TargetsConfig, load_preset
 from stst.devices import numerics, pick_device, pick_precision
 from stst.errors import InputError
 from stst.models import Kind, LoadedStream, load_stream, resolved
 from stst.process import Prepared, refuse_input, run_in_memory
-from stst.synthesis.estimate import estimated
 from stst.synthesis.events import Event
 from stst.synthesis.mask import MaskArray, mask_video, regions_of
 from stst.synthesis.stst import Synthesis, Targets
@@ -56,7 +54,7 @@ def prepare(clips: Mapping[str, Clip], config: StstConfig) -> Prepared:
         )
     synthesis.notes.extend(notes)
     weights = tuple(one.weights for one in loaded.values() if one and one.weights)
-    return Prepared(synthesis, config, fps, weights, device, partial(estimated, synthesis))
+    return Prepared(synthesis, config, fps, weights, device, synthesis.estimate)
 
 
 def _targets(clips: Mapping[str, Clip], config: StstConfig) -> tuple[Targets, Fraction]:

@@ -13,6 +13,7 @@ from stst.config import StstConfig, Term
 from stst.errors import DivergedError, InputError
 from stst.models.stream import Stream
 from stst.pixels import as_tensor, picture_statistics, to_frames
+from stst.process import Estimate
 from stst.scrambling.spectrum import scrambled_by_noise
 from stst.synthesis.color import color_transfer
 from stst.synthesis.engine import Rule, make_rule, minimized
@@ -193,6 +194,20 @@ class Synthesis:
     def interim(self) -> Interim | None:
         """Say where the frame in the making stands, between two events; None between frames."""
         return None if self._standing is None else self._standing.interim()
+
+    def with_seeds(self, seeds: tuple[int, ...]) -> Synthesis:
+        """Give the same run for other seeds, which follow by one; the models are shared."""
+        config = self.config.model_copy(update={"seed": seeds[0], "samples": len(seeds)})
+        spatial, temporal = self.streams["spatial"], self.streams["temporal"]
+        made = Synthesis(config, spatial, temporal, self.targets, self.device, regions=self.regions)
+        made.notes = list(self.notes)
+        return made
+
+    def estimate(self) -> Estimate:
+        """Time a few iterations and count what they hold."""
+        from stst.synthesis.estimate import estimated
+
+        return estimated(self)
 
     def smallest_octave(self) -> Octave:
         """Give the coarsest octave of the last frame that is optimised."""

@@ -1,0 +1,384 @@
+"""Memory, devices and inputs that fail while a run lasts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import chdir
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import small_inversions
+from small_runs import TRUST, clip, config, refused, stst, synthesize
+from stst.config import StpsConfig, build
+from stst.errors import InputError, StstError
+from stst.groups import in_groups
+from stst.jobs import Job
+from stst.mishaps import halved
+from stst.remake import job_of_sidecar
+from stst.synthesis.events import (
+    ClipIterationDone,
+    FrameDone,
+    IterationDone,
+    RunFinished,
+    RunStarted,
+)
+from stst.synthesis.objective import StstObjective
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path):
+    """The current folder, on one thread; not by monkeypatch, which tests undo."""
+    clip(tmp_path / "natural.npz")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with chdir(tmp_path):
+        yield tmp_path
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    """Let no more than so many samples fit; from a certain call on."""
+
+    def limit(samples: int, after: int = 0) -> None:
+        real, calls = StstObjective.__call__, []
+
+        def tried(objective, images):
+            calls.append(len(images))
+            if len(images) > samples and len(calls) > after:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+            return real(objective, images)
+
+        monkeypatch.setattr(StstObjective, "__call__", tried)
+
+    return limit
+
+
+def job(output="out.npy", resume=False, **changes) -> Job:
+    return Job(Path("natural.npz"), output, config(**changes), resume=resume)
+
+
+def batches(samples: int, first: int = 0) -> list[list[int]]:
+    """Give what each sidecar says the sample was batched with."""
+    return [
+        json.loads(Path(f"out_seed{first + seed}.json").read_text())["environment"]["batch"]
+        for seed in range(samples)
+    ]
+
+
+class TestGroups:
+    @pytest.mark.parametrize(
+        ("fits", "expected"),
+        [
+            (5, [[3, 4, 5, 6, 7]] * 5),
+            (3, [[3, 4, 5]] * 3 + [[6, 7]] * 2),
+            (2, [[3, 4]] * 2 + [[5]] + [[6]] + [[7]]),
+            (1, [[3], [4], [5], [6], [7]]),
+        ],
+    )
+    def test_fewer_at_once(self, memory, fits, expected):
+        memory(fits)
+        events = list(job(seed=3, samples=5).run())
+        assert isinstance(events[-1], RunFinished)
+        assert batches(5, 3) == expected
+        started = [event for event in events if isinstance(event, RunStarted)]
+        tried = {5: [], 3: [3], 2: [3, 2], 1: [3, 2, 1]}[fits]
+        assert list(started[-1].notes) == [
+            f"out of memory on cpu. The samples are made {count} at a time, from the beginning"
+            for count in tried
+        ]
+        steps = [event for event in events if isinstance(event, IterationDone)]
+        assert {step.sample for step in steps} == {(3, 4, 5, 6, 7)}
+        assert {tuple(step.values.shape) for step in steps} <= {(5, 2), (5, 3)}
+        # each has the bytes that its group alone would have
+        for seed, group in zip(range(3, 8), expected, strict=True):
+            alone = config(seed=group[0], samples=len(group))
+            list(Job(Path("natural.npz"), "alone.npy", alone, overwrite=True).run())
+            name = f"alone_seed{seed}.npy" if len(group) > 1 else "alone.npy"
+            assert Path(f"out_seed{seed}.npy").read_bytes() == Path(name).read_bytes()
+
+    def test_remade_with_what_it_was_batched_with(self, memory):
+        memory(2)
+        list(job(seed=3, samples=4).run())
+        assert batches(4, 3) == [[3, 4], [3, 4], [5, 6], [5, 6]]
+        again = job_of_sidecar(Path("out_seed6.json"), output="again.npy", trusted=TRUST[1::2])
+        assert again.config.seeds == (5, 6)
+        list(again.run())
+        assert Path("again.npy").read_bytes() == Path("out_seed6.npy").read_bytes()
+        made = json.loads(Path("again.json").read_text())
+        assert made["environment"]["batch"] == [5, 6]
+        third = job_of_sidecar(Path("again.json"), output="third.npy", trusted=TRUST[1::2])
+        list(third.run())
+        assert Path("third.npy").read_bytes() == Path("out_seed6.npy").read_bytes()
+
+    @pytest.mark.parametrize("after", range(2, 16, 3))
+    def test_continued_with_the_same_groups(self, memory, monkeypatch, after):
+        memory(2)
+        list(job("whole.npy", samples=3).run())
+        seen = []
+        for event in job(samples=3).run(stop=lambda: len(seen) > after):
+            seen.append(event)
+        assert Path("out.run").exists()
+        # although there is enough memory now
+        monkeypatch.undo()
+        assert isinstance(list(job(samples=3, resume=True).run())[-1], RunFinished)
+        assert batches(3) == [[0, 1], [0, 1], [2]]
+        for seed in range(3):
+            whole = Path(f"whole_seed{seed}.npy").read_bytes()
+            assert Path(f"out_seed{seed}.npy").read_bytes() == whole
+        (again,) = job(samples=3, resume=True).run()
+        assert not again.made
+
+    def test_what_is_finished_is_not_thrown_away(self, memory, monkeypatch):
+        memory(1, after=4)
+        with pytest.raises(StstError, match=r"It was enough before.*kept in out\.run; --resume"):
+            list(job(samples=2).run())
+        assert job(samples=2).folder.finished() == 1
+        monkeypatch.undo()
+        list(job(samples=2, resume=True).run())
+        list(job("whole.npy", samples=2).run())
+        assert Path("out_seed1.npy").read_bytes() == Path("whole_seed1.npy").read_bytes()
+
+    @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+    def test_inside_a_frame(self, optimizer):
+        """Groups are put aside and taken up again at any step."""
+        settings = config(samples=3, optimizer={"name": optimizer})
+        prepared = Job(Path("natural.npz"), "out.npy", settings).prepared
+        groups = [[0, 1], [2]]
+        whole, interim = [], None
+        process = in_groups(prepared.process, groups)
+        for event in process.run():
+            if isinstance(event, IterationDone) and event.frame == 0 and event.octave == 0:
+                interim = interim or process.interim()
+            whole += [event] if isinstance(event, FrameDone) else []
+        assert interim.arrays["images"].shape == (3, 3, 18, 20)
+        rest = in_groups(prepared.process, groups).run(None, None, None, interim)
+        made = [event for event in rest if isinstance(event, FrameDone)]
+        for ours, theirs in zip(made, whole, strict=True):
+            assert np.array_equal(ours.state, theirs.state)
+            assert ours.statistics == theirs.statistics
+
+    def test_inversions(self, monkeypatch):
+        from stst.inversion.objective import LeapsObjective
+
+        real = LeapsObjective.judged
+
+        def tried(objective, clips):
+            if len(clips) > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return real(objective, clips)
+
+        monkeypatch.setattr(LeapsObjective, "judged", tried)
+
+        def inversion(output, **options):
+            changes = options.pop("changes", {"samples": 3})
+            return Job(None, output, small_inversions.config(**changes), **options)
+
+        list(inversion("whole.npy").run())
+        list(inversion("pair.npy", changes={"samples": 2}).run())
+        list(inversion("third.npy", changes={"seed": 2}).run())
+        for ours, theirs in (
+            ("_seed0", "pair_seed0"),
+            ("_seed1", "pair_seed1"),
+            ("_seed2", "third"),
+        ):
+            for kind in ("", ".last"):
+                made = Path(f"whole{ours}{kind}.npy").read_bytes()
+                assert made == Path(f"{theirs}{kind}.npy").read_bytes()
+            course = [
+                json.loads(Path(f"{name}.json").read_text())["course"]
+                for name in (f"whole{ours}", theirs)
+            ]
+            assert course[0] == course[1]
+        steps = []
+        stopping = inversion("out.npy").run(stop=lambda: len(steps) >= 3)
+        for event in stopping:
+            steps += [event] if isinstance(event, ClipIterationDone) else []
+        list(inversion("out.npy", resume=True).run())
+        assert batches(3) == [[0, 1], [0, 1], [2]]
+        assert Path("out_seed2.npy").read_bytes() == Path("whole_seed2.npy").read_bytes()
+
+    def test_halves(self):
+        assert halved([[0, 1, 2, 3, 4]]) == [[0, 1, 2], [3, 4]]
+        assert halved([[0, 1, 2], [3]]) == [[0, 1], [2], [3]]
+
+
+class TestNotEvenOne:
+    def test_what_would_fit_is_said(self, memory, monkeypatch):
+        memory(0)
+        monkeypatch.setattr("stst.mishaps.free_memory", lambda device: 30 * 2**30)
+        monkeypatch.setattr("stst.jobs.Job.estimate", lambda job, one: Peak(60 * 2**30))
+        monkeypatch.setattr("stst.mishaps.memory_in_use", lambda device: 0)
+        line = refused(synthesize("natural.npz", "-o", "out.mkv", "--samples", "2"), code=1)
+        assert line == (
+            "Error: out of memory on cpu: one sample of 18x20 px takes about 60 GiB, and 30 GiB "
+            "are free. --max-side 13 would fit; or take --device cpu."
+        )
+        assert not Path("out_seed0.mkv").exists()
+        monkeypatch.setattr("stst.mishaps.free_memory", lambda device: 90 * 2**30)
+        shown = synthesize("natural.npz", "-o", "out.mkv", "--overwrite")
+        refused(shown, "Free what other programs hold there, and try again with --resume", code=1)
+
+    def test_where_even_the_estimate_does_not_fit(self, memory):
+        memory(0)
+        shown = synthesize("natural.npz", "-o", "out.mkv")
+        refused(shown, "one sample of 18x20 px does not fit. Take smaller frames", code=1)
+
+    def test_scrambling_has_no_groups(self, monkeypatch):
+        def exhausted(*_):
+            raise MemoryError
+
+        monkeypatch.setattr("stst.scrambling.stps.Scrambling._finished", exhausted)
+        made = Job(Path("natural.npz"), "out.npy", build({}, StpsConfig))
+        with pytest.raises(StstError, match="out of memory on cpu: one sample of 18x20 px"):
+            list(made.run())
+
+
+class Peak:
+    def __init__(self, memory):
+        self.memory = memory
+
+
+@pytest.mark.parametrize("failing", ["__call__", "interim"])
+def test_a_device_that_fails(monkeypatch, failing):
+    calls = []
+    error = RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be …")
+
+    def fail(objective, *words):
+        calls.append(words)
+        if len(calls) == 5:
+            raise error
+        return real(objective, *words)
+
+    if failing == "__call__":
+        owner = StstObjective
+    else:
+        from stst.synthesis.stst import Synthesis as owner
+    real = getattr(owner, failing)
+    monkeypatch.setattr(owner, failing, fail)
+    monkeypatch.setattr("stst.jobs.CHECKPOINT_SHARE", float("inf"))
+    words = ("natural.npz", "-o", "out.mkv", "--set", "checkpoint_every=1")
+    refused(
+        synthesize(*words), "cpu failed (CUDA error: unspecified launch failure). The run is kept",
+        "out.run: continue it with --resume, in a new process", code=1,
+    )  # fmt: skip
+    monkeypatch.undo()
+    assert synthesize(*words, "--resume").exit_code == 0
+    synthesize("natural.npz", "-o", "whole.mkv")
+    assert Path("out.mkv").read_bytes() == Path("whole.mkv").read_bytes()
+
+
+def test_any_other_error_is_a_mistake_of_ours(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("shapes do not agree")
+
+    monkeypatch.setattr(StstObjective, "__call__", fail)
+    with pytest.raises(RuntimeError, match="shapes do not agree"):
+        list(job().run())
+
+
+class TestInputs:
+    """Clips that do not stay as they are while a run reads them."""
+
+    ROLES = ("natural.mkv", "color.npz", "mask.npz")
+
+    def words(self, here):
+        clip(here / "natural.mkv", 4)
+        clip(here / "color.npz", 4, seed=2)
+        clip(here / "mask.npz", 4, seed=3)
+        return ("natural.mkv", "-o", "out.mkv", "--target", "color=color.npz", "--mask", "mask.npz")
+
+    def when_a_frame_is_done(self, monkeypatch, harm):
+        from stst.outputs import RunFolder
+
+        real, kept = RunFolder.keep, []
+
+        def keep(folder, frame, *words):
+            real(folder, frame, *words)
+            kept.append(frame)
+            if frame == 1:
+                harm()
+
+        monkeypatch.setattr(RunFolder, "keep", keep)
+        return kept
+
+    @pytest.mark.parametrize("role", ROLES)
+    @pytest.mark.parametrize("harm", ["deleted", "truncated", "replaced", "rewritten"])
+    def test_a_change_is_noticed(self, here, monkeypatch, role, harm):
+        words, path = self.words(here), here / role
+        synthesize(*words[:2], "whole.mkv", *words[3:])
+        shutil.copy2(path, here / "original")
+        other = clip(here / f"other{path.suffix}", 4, seed=9)
+
+        def spoil():
+            if harm == "deleted":
+                path.unlink()
+            elif harm == "truncated":
+                os.truncate(path, path.stat().st_size // 2)
+            elif harm == "replaced":
+                os.replace(other, path)
+            else:
+                path.write_bytes(other.read_bytes())
+
+        kept = self.when_a_frame_is_done(monkeypatch, spoil)
+        what = "is gone" if harm == "deleted" else "has changed"
+        shown = synthesize(*words)
+        refused(shown, f"{role} {what} while the run was reading it. Bring it back", code=1)
+        assert "kept in out.run; --resume continues it" in shown.stderr
+        assert kept == [0, 1], "nothing is kept that was made of another clip"
+        monkeypatch.undo()
+        again = synthesize(*words, "--resume")
+        assert again.exit_code == 2
+        assert role in again.stderr or "inputs." in again.stderr
+        os.replace(here / "original", path)
+        assert synthesize(*words, "--resume").exit_code == 0
+        assert (here / "out.mkv").read_bytes() == (here / "whole.mkv").read_bytes()
+
+    def test_one_that_is_only_touched_or_copied_will_do(self, here, monkeypatch):
+        words = self.words(here)
+
+        def touch():
+            for name in self.ROLES:
+                shutil.copyfile(here / name, here / "copy")
+                os.replace(here / "copy", here / name)
+
+        self.when_a_frame_is_done(monkeypatch, touch)
+        assert synthesize(*words).exit_code == 0
+
+    def test_a_picture_of_a_folder(self, here, monkeypatch):
+        stst("convert", "natural.npz", "pictures/")
+        picture = here / "pictures/frame_000002.png"
+        self.when_a_frame_is_done(monkeypatch, lambda: picture.write_bytes(b"damaged"))
+        refused(synthesize("pictures", "-o", "out.mkv"), "pictures has changed", code=1)
+
+    @pytest.mark.parametrize("role", [*ROLES])
+    def test_another_one_afterwards_is_refused(self, here, role):
+        words = self.words(here)
+        made = [*words[:2], "out.mkv", *words[3:]]
+        assert synthesize(*made).exit_code == 0
+        (here / role).unlink()
+        clip(here / role, 4, seed=9)
+        refused(synthesize(*made, "--resume"), "out.mkv exists", "frames_sha256 was")
+
+    def test_one_that_cannot_be_read_and_has_not_changed(self, monkeypatch):
+        def damaged(*_):
+            raise InputError("natural.npz: frame 2 is damaged.")
+
+        monkeypatch.setattr("stst.synthesis.stst.Synthesis._wanted", damaged)
+        with pytest.raises(InputError, match="frame 2 is damaged"):
+            list(job().run())
+
+
+def test_a_job_may_be_used_again(here):
+    made = job()
+    list(made.run())
+    again = replace(made, overwrite=True)
+    (here / "natural.npz").unlink()
+    clip(here / "natural.npz", seed=4)
+    assert isinstance(list(again.run())[-1], RunFinished)
