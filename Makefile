@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all fuzz bench docs docs-figures screenshots screen clean
+.PHONY: demo test test-all fuzz bench docs docs-figures dist screenshots screen names-of-screen clean
 
 # the core and its command line, nothing for developing
 .venv/core: pyproject.toml
@@ -20,6 +20,9 @@ BIN := .venv/bin
 
 # What a window needs on Linux. Installed where that can be done without asking; else it is named.
 SCREEN := xvfb xauth libgl1 libegl1 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxkbcommon-x11-0 libdbus-1-3
+names-of-screen:
+	@echo $(SCREEN)
+
 screen:
 	@if [ "$$(uname)" = Linux ] && ! command -v Xvfb >/dev/null && [ -z "$$DISPLAY" ]; then \
 	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
@@ -68,6 +71,21 @@ docs: .venv/docs
 # pictures of the documentation that our own code draws; about 15 minutes on 2 cores
 docs-figures: .venv/core
 	$(BIN)/python docs/figures.py
+
+# wheel and sdist in dist/, checked, and the wheel used in fresh environments: without a viewer, and with one.
+# A release gives VERSION, which has to be the package's own.
+dist: .venv/core
+	@found="$$($(BIN)/python -c 'import stst; print(stst.__version__)')"; test -z "$(VERSION)" -o "$(VERSION)" = "$$found" \
+	  || { echo "The tag says $(VERSION), src/stst/__init__.py says $$found."; exit 1; }
+	rm -rf dist build/try
+	$(BIN)/uv build --quiet
+	$(BIN)/uv tool run --quiet twine check --strict dist/*
+	$(BIN)/uv venv --quiet build/try
+	$(BIN)/uv pip install --quiet --python build/try/bin/python dist/*.whl
+	$(BIN)/python .ci/try_wheel.py build/try/bin
+	$(BIN)/uv pip install --quiet --python build/try/bin/python "$$(ls dist/*.whl)[napari]" pyqt6
+	$(BIN)/python .ci/try_wheel.py build/try/bin --viewer
+	rm -rf build/try
 
 # the viewer's widgets in use, for the README and the documentation
 screenshots: .venv/dev screen
