@@ -30,6 +30,7 @@ extensions = [
 exclude_patterns = ["_build"]
 nitpicky = False
 default_role = "name"
+smartquotes = False  # two hyphens of an option are two hyphens
 
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

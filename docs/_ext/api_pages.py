@@ -61,9 +61,17 @@ def _one_by_one(app: Any, what: str, name: str, thing: Any, options: Any, lines:
         place += 1
 
 
-def _plain_stars(app: Any, context: Any, lines: list[str]) -> None:
-    """Take the stars of file patterns in a command's help as they are."""
-    lines[:] = [line.replace("*", "\\*") for line in lines]
+def _examples_as_code(app: Any, context: Any, lines: list[str]) -> None:
+    """Set lines that a command's help does not wrap as code, and take stars as they are."""
+    out: list[str] = []
+    for line in lines:
+        if line.startswith("| "):
+            if not out or not out[-1].startswith("   "):
+                out += ["::", ""]
+            out.append(f"   {line[2:].strip()}")
+        else:
+            out.append(line.replace("*", "\\*"))
+    lines[:] = out
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -72,5 +80,5 @@ def setup(app: Any) -> dict[str, bool]:
     app.add_role("name", Name())
     app.connect("autodoc-process-signature", _no_signature)
     app.connect("autodoc-process-docstring", _one_by_one, priority=100)  # before napoleon
-    app.connect("sphinx-click-process-description", _plain_stars)
+    app.connect("sphinx-click-process-description", _examples_as_code)
     return {"parallel_read_safe": True}
