@@ -123,6 +123,10 @@ def _batch(sources: Sequence[str], folder: Path, words: dict[str, Any]) -> None:
             states.put(job, "done")
     states.write_table(jobs)
     seconds = {label: cost.seconds for label, cost in found.items()}
+    if words["memory"] is None:
+        # never less than Python and its libraries take
+        largest = max((cost.memory for cost in found.values()), default=0)
+        words["memory"] = round(max(1.0, 1.5 * largest / 1e9), 1)
     outcomes = _engine(todo, lanes, states, jobs, words)
     ended = _followed(outcomes, seconds, folder, words)
     _tables(folder, jobs, states, lanes, words)

@@ -51,8 +51,9 @@ def batch_options(function: Function) -> Function:
                      show_default=True, metavar="MIN",
                      help="slurm: time limit of a job. One that needs longer is put back into the "
                      "queue and goes on."),
-        click.option("--memory", type=click.FloatRange(min=0.1), default=4.0, show_default=True,
-                     metavar="GB", help="slurm: memory of a job; --dry-run says what it needs."),
+        click.option("--memory", type=click.FloatRange(min=0.1), metavar="GB",
+                     help="slurm: memory of a job.  [default: what it is expected to need, and "
+                     "half as much again]"),
         click.option("--gpus", type=click.IntRange(min=0), default=0, show_default=True,
                      metavar="N", help="slurm: graphics cards of a job."),
         click.option("--partition", metavar="NAME", help="slurm: where jobs are queued."),

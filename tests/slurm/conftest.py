@@ -29,7 +29,7 @@ def slurm() -> Iterator[Path]:
     subprocess.run([SANDBOX, "start", run], check=True, env=watched, timeout=120)
     for name in [one for one in os.environ if one.startswith(("SLURM_", "SBATCH_", "SRUN_"))]:
         del os.environ[name]
-    os.environ.update(SLURM_CONF=str(run / "slurm.conf"), PATH=f"{run / 'bin'}:{path}")
+    os.environ.update(SLURM_CONF=str(run / "slurm.conf"), PATH=path)
     try:
         yield run
     finally:

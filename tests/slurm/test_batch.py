@@ -20,7 +20,7 @@ from stst.provenance import read_sidecar
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 #: Jobs of a few seconds.
-LONG = (*SMALL, "--device", "cpu", "--set", "octaves.1.iterations=600")
+LONG = (*SMALL, "--device", "cpu", "--set", "octaves.1.iterations=400")
 CLUSTER = ("--engine", "slurm", "--memory", "0.9", "--time", "5")
 
 
@@ -70,8 +70,11 @@ def at_work(label) -> str | None:
 
 
 def process_of(job_id: str) -> int:
-    """Find the Python process of a job of an array."""
+    """Find the Python process of a job, alone or of an array."""
     job, _, task = job_id.partition("_")
+    named = {f"SLURM_ARRAY_JOB_ID={job}", f"SLURM_ARRAY_TASK_ID={task}", "SLURM_PROCID=0"}
+    if not task:
+        named = {f"SLURM_JOB_ID={job}", "SLURM_PROCID=0"}
     for place in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             words = (place / "cmdline").read_bytes()
@@ -79,9 +82,7 @@ def process_of(job_id: str) -> int:
             if (
                 b"submitit.core._submit" in words
                 and words.split(b"\0")[0].endswith(b"python")
-                and f"SLURM_ARRAY_JOB_ID={job}".encode() in variables
-                and f"SLURM_ARRAY_TASK_ID={task}".encode() in variables
-                and b"SLURM_PROCID=0" in variables
+                and {one.encode() for one in named} <= {*variables}
             ):
                 return int(place.name)
     raise AssertionError(f"{job_id} has no process")
@@ -135,9 +136,11 @@ def test_twelve_jobs_survive_what_happens_to_them(here):
     assert attempts == {
         label: 2 if label in ("a_paper_seed1", "c_paper_seed4") else 1 for label in attempts
     }
-    # put back into the queue by itself, and not begun anew
-    logs = Path("out/.stst-batch/slurm").rglob("*_0_log.*")
-    assert any("has been requeued" in path.read_text() for path in logs)
+    # put back into the queue by itself
+    log = Path(f"out/.stst-batch/slurm/{record('a_paper_seed2')['slurm']}")
+    said = "".join(path.read_text() for path in log.glob("*_log.err"))
+    assert "Caught signal SIGUSR2" in said
+    assert "DUE TO JOB REQUEUE" in said
     assert "summary:  out/summary.csv" in shown.stdout
     with open("out/summary.csv", encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) == 12

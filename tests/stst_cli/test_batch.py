@@ -224,6 +224,20 @@ class TestInterrupted:
         assert set(states().values()) == {"done"}
 
 
+class TestShards:
+    @pytest.mark.slow
+    def test_all_at_once_in_one_folder(self, here):
+        words = ("clips/*.npz", "--preset", "stps", "--device", "cpu", "--seed", "1:6", "-o", "out")
+        parts = [started(*words, "--jobs", 1, "--shard", f"{part}/3") for part in (1, 2, 3)]
+        for one in parts:
+            _, said = one.communicate(timeout=300)
+            assert one.returncode == 0, said
+        assert states() == {f"{n}_stps_seed{seed}": "done" for n in "ab" for seed in range(1, 6)}
+        assert [row["label"] for row in rows("out/summary.csv")] == list(states())
+        shown = batch(*words)
+        assert "10 jobs: 10 are done or left out" in shown.stderr
+
+
 class TestPlan:
     def test_dry_run(self, here):
         words = ("clips/*.npz", *QUICK, "-o", "out", "--dry-run")

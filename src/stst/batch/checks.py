@@ -67,12 +67,17 @@ def costs(
         By label, of the jobs that can be done.
     """
     known: dict[str, Cost | str] = {}
+    kinds: dict[str, str] = {}
     out: dict[str, Cost] = {}
     for number, job in enumerate(jobs):
         on_job(number)
+        one = Job(job.natural, job.target, _config(job, here), threads=threads)
+        config = without_seed(job.config)
         with problems.noted(job.where):
-            one = Job(job.natural, job.target, _config(job, here), threads=threads)
-            kind = _kind(one, job)
+            files = f"{config} {job.natural}"
+            if files not in kinds:
+                kinds[files] = f"{config} {_shapes(one)}"
+            kind = kinds[files]
             if kind not in known:
                 try:
                     known[kind] = _cost(one)
@@ -95,11 +100,10 @@ def _config(job: BatchJob, here: bool) -> RunConfig:
     return job.config.model_copy(update={"device": "cpu", "precision": precision})
 
 
-def _kind(one: Job, job: BatchJob) -> str:
-    """Tell apart what is checked and timed on its own."""
-    clips = one.clips()
-    shapes = [(role, clip.frames.shape, str(clip.fps)) for role, clip in sorted(clips.items())]
-    return f"{without_seed(job.config)} {shapes}"
+def _shapes(one: Job) -> str:
+    """Tell what of the clips makes a difference to what a job takes."""
+    clips = sorted(one.clips().items())
+    return str([(role, clip.frames.shape, str(clip.fps)) for role, clip in clips])
 
 
 def _cost(one: Job) -> Cost:

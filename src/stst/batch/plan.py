@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,6 +43,10 @@ HIDDEN = ".stst-batch"
 _RESERVED = ("jobs", "summary", "stimuli", "dataset_description")
 # beside a master, whatever the method
 _BESIDE = ("best", "last", "stimulus")
+
+
+# thousands of jobs have the same
+_preset_for, _preset_method = cache(preset_for), cache(preset_method)
 
 
 @dataclass(frozen=True)
@@ -239,8 +243,7 @@ def _tree(one: Wanted, common: Common) -> tuple[Tree, str, str]:
     method = _method(one, preset, from_file)
     if preset is None:
         preset = DEFAULT_PRESETS[method]
-    # else a preset would say what it is for only where it is not the default
-    tree = merged(preset_for(preset, method, "preset "), from_file, common.options)
+    tree = merged(_preset_for(preset, method, "preset "), from_file, common.options)
     for assignment in common.assignments:
         tree = set_override(tree, assignment)
     return {**tree, "method": method}, preset, "" if config_path is None else str(config_path)
@@ -252,7 +255,7 @@ def _method(one: Wanted, preset: str | None, from_file: Mapping[str, Any]) -> st
     if said is not None:
         method = _METHODS.get(said, said)
     elif preset is not None:
-        method = preset_method(preset)
+        method = _preset_method(preset)
     else:
         method = str(from_file.get("method", "stst"))
     if method not in METHODS:

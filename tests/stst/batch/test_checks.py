@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from small_runs import TREE, clip
+from stst.batch import checks
+from stst.batch.checks import Cost, costs
+from stst.batch.local import lanes_for
+from stst.batch.manifest import Wanted
+from stst.batch.plan import Common, planned
+from stst.batch.problems import BatchError, Problems
+from stst.lanes import available_cores
+
+
+@pytest.fixture
+def jobs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, count, width in (("a", 3, 20), ("b", 3, 20), ("c", 3, 24), ("d", 1, 20)):
+        clip(tmp_path / f"{name}.npz", count, 18, width)
+
+    def plan(*names, **settings):
+        problems = Problems()
+        common = Common(preset="paper", options={**TREE, "device": "cpu", **settings})
+        rows = [
+            Wanted(f"row {name}", f"{name}.npz", seed=seed) for name in names for seed in (1, 2)
+        ]
+        found = planned(rows, Path("out"), common, problems)
+        problems.check()
+        return found
+
+    return plan
+
+
+def test_jobs_alike_are_timed_once(jobs, monkeypatch):
+    timed = []
+    original = checks._cost
+    monkeypatch.setattr(checks, "_cost", lambda job: timed.append(job.natural) or original(job))
+    problems = Problems()
+    found = costs(jobs("a", "b", "c"), problems, 1)
+    problems.check()
+    assert timed == [Path("a.npz"), Path("c.npz")]
+    assert len(found) == 6
+    one = found["a_paper_seed1"]
+    assert (one.frames, one.size, one.fps, one.device) == (3, (18, 20), "30000/1001", "cpu")
+    assert one.memory > 2**20
+
+
+def test_every_job_that_cannot_be_done_is_named(jobs):
+    problems = Problems()
+    settings = {"spatial": {"model": "tiny_model:nothing"}}
+    found = costs([*jobs("none", "a"), *jobs("b", **settings)], problems, 1)
+    assert sorted(found) == ["a_paper_seed1", "a_paper_seed2"]
+    with pytest.raises(BatchError) as caught:
+        problems.check()
+    first, second = caught.value.problems
+    assert first == "row none: none.npz does not exist. Check the name and the folder."
+    assert second.startswith("row b: ")
+    assert "tiny_model:nothing" in second
+
+
+def test_what_runs_elsewhere_needs_no_graphics_card_here(jobs):
+    problems = Problems()
+    found = costs(jobs("a", device="cuda", precision="tf32"), problems, 1, here=False)
+    problems.check()
+    assert {cost.device for cost in found.values()} == {"cpu"}
+
+
+def cost(memory, device="cpu"):
+    return Cost(3, (18, 20), "25", device, 1.0, memory, ())
+
+
+def test_lanes():
+    cores = available_cores()
+    assert lanes_for([cost(10)], 1, None) == cores
+    assert lanes_for([cost(10)], cores, None) == 1
+    assert lanes_for([cost(10)], 10 * cores, 1000) == 1
+    assert lanes_for([cost(1), cost(10)], 1, 10 * cores - 1) == max(1, cores - 1)
+    assert lanes_for([cost(10)], 1, 3) == 1
+    assert lanes_for([cost(10), cost(10, "cuda:0")], 1, None) == 1
+    assert lanes_for([], 1, 5) == cores

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from small_inversions import TREE as INVERSION
+from small_runs import TREE, clip
+from stst.batch import summary
+from stst.batch.manifest import Wanted
+from stst.batch.plan import Common, planned
+from stst.batch.problems import Problems
+from stst.batch.states import States
+from stst.batch.summary import write_summary
+from stst.batch.work import Stop, make, tasks_of
+from stst.lanes import Failure
+from stst.video import read_video
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """Labels of what is measured, here and not in other processes."""
+    monkeypatch.chdir(tmp_path)
+    labels: list[str] = []
+
+    def here(do, works, lanes, prepare):
+        for job in works:
+            labels.append(job.label)
+            yield job, Failure("it crashed") if job.label.startswith("bad") else do(job)
+
+    monkeypatch.setattr(summary, "in_processes", here)
+    clip(tmp_path / "cat.npz")
+    clip(tmp_path / "long.npz", 12, 30, 28, fps=20)
+    States(tmp_path / "out").begin()
+    return labels
+
+
+def made(*rows: Wanted, options=None):
+    problems = Problems()
+    tree = {"device": "cpu", **(TREE if options is None else options)}
+    jobs = planned(rows, Path("out"), Common(options=tree), problems)
+    problems.check()
+    for task in tasks_of(jobs, 1, 1, False):
+        list(make(task, Stop()))
+    return jobs
+
+
+def written(jobs, tell=lambda label, note: None):
+    assert write_summary(Path("out"), jobs, States(Path("out")), 2, tell) <= len(jobs)
+    with open("out/summary.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_values(measured):
+    settings = {"input.frames": "1:3", "input.max_side": 14}
+    (one,) = written(made(Wanted("x", "cat.npz", seed=1, output="a", settings=settings)))
+    seen = read_video("cat.npz", frames="1:3", max_side=14).frames / 255
+    out = read_video("out/a.mkv").frames / 255
+    assert (one["frames"], one["height"], one["width"]) == ("2", "12", "14")
+    for whose, frames in (("natural_", seen), ("", out)):
+        assert float(one[f"{whose}intensity"]) == pytest.approx(frames.mean())
+        assert float(one[f"{whose}pixel_change"]) == pytest.approx(
+            np.abs(frames[1] - frames[0]).mean()
+        )
+        grey = frames @ [0.299, 0.587, 0.114]
+        assert float(one[f"{whose}contrast"]) == pytest.approx(grey.std((1, 2)).mean(), abs=1e-3)
+    assert [one[name] for name in ("master", "preview", "sidecar")] == [
+        "a.mkv", "a.preview.mp4", "a.json",
+    ]  # fmt: skip
+
+
+def test_what_was_measured_is_kept_while_it_is_the_same(measured):
+    jobs = made(Wanted("x", "cat.npz", seed=1), Wanted("x", "cat.npz", seed=2))
+    first = written(jobs)
+    assert measured == [job.label for job in jobs]
+    assert written(jobs) == first
+    assert len(measured) == 2
+    sidecar = jobs[0].files.sidecar
+    sidecar.write_text(sidecar.read_text() + " ")
+    Path(f"out/.stst-batch/measured/{jobs[1].label}.json").write_text("[")
+    assert written(jobs) == first
+    assert len(measured) == 4
+    States(Path("out")).put(jobs[0], "failed", error="why")
+    assert [row["seed"] for row in written(jobs)] == ["2"]
+
+
+def test_one_that_cannot_be_measured_has_empty_cells(measured):
+    jobs = made(Wanted("x", "cat.npz", output="bad"), Wanted("x", "cat.npz", output="good"))
+    told = {}
+    bad, good = written(jobs, told.__setitem__)
+    assert told == {"bad": "it crashed", "good": None}
+    assert (bad["intensity"], bad["label"]) == ("", "bad")
+    assert float(good["intensity"]) > 0
+
+
+def test_a_clip_that_is_not_the_one_any_more(measured):
+    jobs = made(Wanted("x", "cat.npz", output="a"))
+    Path("cat.npz").unlink()
+    clip(Path("cat.npz"), 5)
+    told = {}
+    (one,) = written(jobs, told.__setitem__)
+    assert "cannot be compared" in told["a"]
+    assert (one["natural_intensity"], one["intensity"] == "") == ("", False)
+
+
+def test_inversions(measured):
+    primed = {"size": "12x14", "length": 6}
+    jobs = made(
+        Wanted("x", None, "leaps", output="a"),
+        Wanted("x", "long.npz", "leaps", output="b", settings=primed),
+        options=INVERSION,
+    )
+    told = {}
+    a, b = written(jobs, told.__setitem__)
+    assert told == {"a": None, "b": None}
+    for one in (a, b):
+        assert 0 < float(one["probability"]) < 1
+        assert float(one["loss_class"]) > 0
+        assert one["natural_intensity"] == ""
+
+
+def test_nothing_is_done_yet(measured):
+    assert written([]) == []
