@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -122,6 +123,36 @@ def sweep(begin, kind: str, share: float) -> None:
 @pytest.mark.parametrize("kind", list(COMMANDS))
 def test_some_faults(begin, kind):
     sweep(begin, kind, 0.01)
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.npz", "out/"])
+def test_a_disk_that_is_full_until_somebody_makes_room(tmp_path, small_disk, monkeypatch, name):
+    """FFmpeg writes by itself, so here the disk is a real one."""
+    monkeypatch.chdir(tmp_path)
+    clip(tmp_path / "natural.npz", 12, 30, 40)
+    words = ("scramble", "natural.npz", "--set", "color_transfer=false", "--set", "mode=spatial")
+    assert stst(*words, "-o", name).exit_code == 0
+    (small_disk / "mine.txt").write_text("mine")
+    failed = []
+    for size in range(24, 400, 8):
+        command = ["mount", "-o", f"remount,size={size}k", str(small_disk)]
+        subprocess.run(command, check=True)
+        shown = stst(*words, "-o", f"{small_disk}/{name}", "--resume")
+        if shown.exit_code == 0:
+            break
+        line = shown.stderr.splitlines()[-1]
+        assert "the disk is full" in line, shown.stderr
+        assert "Traceback" not in shown.stderr
+        failed.append(line.split(": ")[1])
+        assert not list(small_disk.glob(".*part*")), "what cannot be finished takes no room"
+    assert shown.exit_code == 0, shown.stderr
+    # the frames, then the outputs
+    assert any("frames" in one or "state" in one for one in failed)
+    assert str(small_disk / name.rstrip("/")) in failed
+    ours, theirs = contents(small_disk), contents(tmp_path)
+    ours.pop("out.json")
+    assert ours.pop("mine.txt") == b"mine"
+    assert {key: value for key, value in theirs.items() if key in ours} == ours
 
 
 @pytest.mark.slow

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partialmethod
 
 import click
 import pytest
+import torch
 
 from small_runs import clip, process, refused, stst
 from stst.errors import DivergedError
 from stst.locks import locked
+from stst.training.job import TrainingJob
 from stst.training.prednet import Trainer, TrainingSettings
 from stst_cli.train_prednet import train_prednet
 
@@ -170,6 +173,39 @@ def test_a_loss_that_is_not_finite(monkeypatch):
     shown = train()
     refused(shown, "The loss of step 1 is nan. Train with a smaller --lr.", code=1)
     assert shown.stderr.splitlines()[0] == "What was saved is kept in w.run."
+
+
+@pytest.mark.parametrize(
+    ("error", "parts"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory."),
+            ["out of memory on cpu. Train with a smaller --batch, --sequence or --size, or free"],
+        ),
+        (
+            RuntimeError("CUDA error: an illegal memory access was encountered\nCompile with …"),
+            ["cpu failed (CUDA error: an illegal memory access was encountered). The run is kept"],
+        ),
+    ],
+)
+def test_memory_and_devices_that_fail(here, monkeypatch, error, parts):
+    real = Trainer.step
+
+    def fail(trainer):
+        if trainer.done == 3:
+            raise error
+        return real(trainer)
+
+    monkeypatch.setattr(Trainer, "step", fail)
+    monkeypatch.setattr(
+        TrainingJob, "__init__", partialmethod(TrainingJob.__init__, save_seconds=0)
+    )
+    refused(train(), *parts, code=1)
+    monkeypatch.setattr(Trainer, "step", real)
+    assert train("--resume").exit_code == 0
+    made = (here / "w.safetensors").read_bytes()
+    assert train("--overwrite").exit_code == 0
+    assert (here / "w.safetensors").read_bytes() == made
 
 
 def test_interrupted_and_continued(here):

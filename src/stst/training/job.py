@@ -15,8 +15,9 @@ import torch
 
 import stst
 from stst.devices import environment, memory_in_use, numerics, pick_device
-from stst.errors import InputError
+from stst.errors import InputError, StstError
 from stst.files import check_output, remove_leftovers, written_whole
+from stst.mishaps import ExhaustedError, told
 from stst.outputs import RunFolder
 from stst.process import Estimate
 from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
@@ -189,6 +190,8 @@ class TrainingJob:
             If the request is wrong, or the run cannot be continued with these clips and settings.
         DivergedError
             If the loss is no longer finite.
+        StstError
+            If there is not enough memory, the device fails or the disk is full.
         """
         began = time.monotonic()
         self.check()
@@ -211,7 +214,16 @@ class TrainingJob:
                     )
                 else:
                     loss = self._opened(record, begun, trainer)
-                    end = yield from self._trained(trainer, record, loss, held_out, began, stop)
+                    try:
+                        with told(device, self.folder.path, lambda: None):
+                            end = yield from self._trained(
+                                trainer, record, loss, held_out, began, stop
+                            )
+                    except ExhaustedError as error:
+                        raise StstError(
+                            f"{error} Train with a smaller --batch, --sequence or --size, or free "
+                            "what other programs hold there and continue with --resume."
+                        ) from error
         yield end  # now another process may have the folder
 
     def _trained(
