@@ -632,3 +632,27 @@ def test_what_torch_warns_of_is_not_for_users(tmp_path):
         for name, data in members.items():
             archive.writestr(name, data.replace(b"\x80\x02", b"\x80\x03", 1))
     assert list(formats.read_raw(path).tensors) == ["a"]  # warnings are errors here
+
+
+def test_an_archive_that_unpacks_to_more_than_memory(tmp_path):
+    path = tmp_path / "bomb.npz"
+    whole = b"\x93NUMPY\x01\x00\x76\x00" + (
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (2500000000,), }".ljust(117) + b"\n"
+    )
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", whole + bytes(1 << 20))
+    data = bytearray(path.read_bytes())
+    # the size once unpacked, in the header and in the directory of the archive
+    size = (len(whole) + (1 << 20)).to_bytes(4, "little")
+    assert data.count(size) == 2
+    small = path.with_name("small.npz")
+    small.write_bytes(data)
+    with pytest.raises(InputError, match=r"small\.npz: not a whole npz file"):
+        formats.read_raw(small)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(3):
+            archive.writestr(f"{number}.npy", whole)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(len(whole).to_bytes(4, "little"), b"\xf0\xff\xff\xff"))
+    with pytest.raises(InputError, match=r"bomb\.npz: holds more than 8 GiB"):
+        formats.read_raw(path)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from stst.errors import InputError
 from stst.native import reading
 from stst.types import Frames
-from stst.video.clip import VideoInfo, check_size
+from stst.video.clip import MAX_PIXELS, VideoInfo, check_size
 from stst.video.color import opaque
 from stst.video.rates import parse_rate
 from stst.video.reader import VideoReader
@@ -212,7 +212,10 @@ def _header_size(file: Path) -> tuple[int, int]:
             with reading(file), Image.open(file, formats=_FORMATS) as picture:
                 size, pages = picture.size, getattr(picture, "n_frames", 1)
     except Image.DecompressionBombError as error:
-        raise InputError(f"{file}: {error} At most 100 million pixels are read.") from error
+        raise InputError(
+            f"{file}: its header says more than 178 million pixels; at most "
+            f"{MAX_PIXELS // 1_000_000} million pixels are read. If that is right, shrink it first."
+        ) from error
     # damaged bytes make it raise almost anything
     except Exception:
         size, pages = _size_in_tiff(file), 1

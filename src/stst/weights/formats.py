@@ -19,6 +19,7 @@ import numpy as np
 
 from stst.errors import InputError, first_line
 from stst.files import written_whole
+from stst.hdf5 import LARGEST_TOTAL
 from stst.native import reading
 
 if TYPE_CHECKING:
@@ -94,6 +95,10 @@ def _read_npz(path: Path) -> RawFile:
             if not isinstance(loaded, np.lib.npyio.NpzFile):
                 raise InputError(f"{path}: a single array, not an archive of named ones.")
             with loaded:
+                # a few kB can unpack to any size
+                total = sum(member.file_size for member in loaded.zip.infolist())
+                if total > LARGEST_TOTAL:
+                    raise InputError(f"{path}: holds more than {LARGEST_TOTAL >> 30} GiB.")
                 return _from_arrays(path, {name: loaded[name] for name in loaded.files})
     except InputError:
         raise
