@@ -90,11 +90,12 @@ def _file(page: Path, target: str) -> Path:
 def main() -> None:
     """Print what is wrong, or how many pages were looked at."""
     site = Path(sys.argv[1])
-    found = list(problems(site))
+    count = len(list(site.rglob("*.html")))
+    found = list(problems(site)) if count else [f"{site} holds no page."]
     print("\n".join(found), end="\n" if found else "", file=sys.stderr)
     if found:
         raise SystemExit(1)
-    print(f"{len(list(site.rglob('*.html')))} pages, no broken link: {site / 'index.html'}")
+    print(f"{count} pages, no broken link: {site / 'index.html'}")
 
 
 if __name__ == "__main__":

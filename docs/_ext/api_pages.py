@@ -11,6 +11,7 @@ from typing import Any
 
 from docutils import nodes
 from pydantic import BaseModel
+from sphinx.domains.python import PyObject
 from sphinx.roles import XRefRole
 
 import stst
@@ -74,10 +75,21 @@ def _examples_as_code(app: Any, context: Any, lines: list[str]) -> None:
     lines[:] = out
 
 
+def _dashes(app: Any, tree: nodes.document) -> None:
+    """Put a dash between a parameter and its meaning: two hyphens are those of an option."""
+    for text in list(tree.findall(nodes.Text)):
+        if text == " -- ":
+            text.parent.replace(text, nodes.Text(" – "))
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Tell Sphinx."""
     _import_with_types()
     app.add_role("name", Name())
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"
+    app.connect("doctree-read", _dashes)
     app.connect("autodoc-process-signature", _no_signature)
     app.connect("autodoc-process-docstring", _one_by_one, priority=100)  # before napoleon
     app.connect("sphinx-click-process-description", _examples_as_code)
