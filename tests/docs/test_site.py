@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOUND = """<html><head><link rel="stylesheet" href="site.css"></head><body><h1 id="top-of-it">It</h1>
+SOUND = """<html><head><link rel="stylesheet" href="site.css"></head><body>
+<h1 id="top-of-it">It</h1>
 <a href="#top-of-it">up</a> <a href="other.html#there">on</a> <a href="https://example.org">away</a>
 <img src="picture.png"></body></html>"""
 
