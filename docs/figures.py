@@ -20,6 +20,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from palette import small_png
 from PIL import Image
 
 import stst
@@ -412,11 +413,7 @@ def arrow(
 def saved(figure: Figure, kind: str) -> bytes:
     if kind == "svg":
         return picture(figure, kind)
-    # 256 colours: half the size, and no difference that a page of text shows
-    image = Image.open(io.BytesIO(picture(figure, "png", dpi=110))).convert("RGB")
-    out = io.BytesIO()
-    image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(out, "PNG", optimize=True)
-    return out.getvalue()
+    return small_png(Image.open(io.BytesIO(picture(figure, "png", dpi=110))))
 
 
 PICTURES: dict[str, Callable[[], bytes]] = {

@@ -17,6 +17,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from palette import small_png
+from PIL import Image
+
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 PLUGIN = "napari-stst"
@@ -80,7 +83,8 @@ class Tour:
 
     def keep(self, name: str) -> None:
         self.wait(0.3)
-        self.viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
+        shot = self.viewer.screenshot(canvas_only=False, flash=False)
+        (IMAGES / f"{name}.png").write_bytes(small_png(Image.fromarray(shot)))
         print(f"{IMAGES / name}.png", flush=True)
 
     def wait(self, seconds: float) -> None:
