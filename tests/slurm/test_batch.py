@@ -169,6 +169,29 @@ def test_submitted_and_asked_for_later(here):
     assert read_sidecar(Path("out/a_paper_seed0.json"))["environment"]["threads"] == 1
 
 
+def test_a_job_that_makes_room_goes_on(here):
+    words = ("clips/a.npz", *LONG, "--threads", 4, "--set", "octaves.1.iterations=1500")
+    assert stst("batch", *words, "-o", "here").exit_code == 0
+
+    def trouble() -> None:
+        wait_for(lambda: at_work("a_paper_seed0"))
+        # of a partition whose jobs put others back into the queue
+        urgent = ["sbatch", "--wait", "-p", "urgent", "-c", "4", "-t", "1", "--wrap", "sleep 1"]
+        subprocess.run([*urgent, "-o", "/dev/null"], check=True, timeout=100)
+
+    troubled = Trouble(trouble)
+    troubled.start()
+    shown = stst("batch", *words, *CLUSTER, "-o", "out")
+    troubled.join(60)
+    assert shown.exit_code == 0, shown.stderr
+    assert record("a_paper_seed0")["attempts"] == 1
+    log = Path(f"out/.stst-batch/slurm/{record('a_paper_seed0')['slurm']}")
+    said = "".join(path.read_text() for path in log.glob("*_log.*"))
+    assert "Caught signal SIGUSR2" in said
+    assert said.count("Starting with JobEnvironment") == 2
+    assert masters("out") == masters("here")
+
+
 def test_one_that_is_killed_again_and_again_fails_alone(here):
     words = ("clips/a.npz", "clips/b.npz", *LONG, *CLUSTER, "-o", "out", "--retries", 1)
 
