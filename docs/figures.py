@@ -165,7 +165,8 @@ def textures() -> bytes:
 
 def octaves() -> bytes:
     """The first frame, as it leaves each octave."""
-    config = stst.load_preset("quick").model_copy(update={"padding_frames": 0})
+    tree = {**stst.load_preset("quick").model_dump(), "padding_frames": 0}
+    config = build(tree, stst.StstConfig, "the figure")
     last: dict[int, np.ndarray] = {}
     prepared = prepare({"natural": natural("cat", "0:2")}, config)
     for event in prepared.process.run(preview_seconds=0.0):

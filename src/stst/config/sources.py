@@ -143,7 +143,7 @@ def load_preset(name: str) -> StstConfig:
     Returns
     -------
     StstConfig
-        Frozen; `model_copy(update=...)` gives a changed one.
+        Frozen. `build` makes a changed one, and checks it: pydantic's ``model_copy`` would not.
 
     Raises
     ------
@@ -156,7 +156,8 @@ def load_preset(name: str) -> StstConfig:
     >>> config = stst.load_preset("quick")
     >>> config.spatial.model, config.octaves[-1].iterations
     ('filterbank', 40)
-    >>> config.model_copy(update={"seed": 7, "samples": 3}).seeds
+    >>> tree = {**config.model_dump(), "seed": 7, "samples": 3}
+    >>> stst.build(tree, stst.StstConfig).seeds
     (7, 8, 9)
     """
     return build(preset_tree(name), StstConfig, f"preset {name}")

@@ -153,10 +153,10 @@ def synthesize(
     --------
     >>> import stst
     >>> clip = stst.read_video("sample_data/cat.mkv", frames="0:2", max_side=32)
-    >>> octave = stst.load_preset("quick").octaves[-1].model_copy(update={"iterations": 5})
-    >>> short = {"octaves": (octave,), "frames": (), "padding_frames": 0, "samples": 2}
-    >>> config = stst.load_preset("quick").model_copy(update=short)
-    >>> metamers = stst.synthesize(clip, config)
+    >>> tree = stst.load_preset("quick").model_dump()
+    >>> tree |= {"octaves": tree["octaves"][-1:], "frames": [], "padding_frames": 0, "samples": 2}
+    >>> tree["octaves"][0]["iterations"] = 5
+    >>> metamers = stst.synthesize(clip, stst.build(tree, stst.StstConfig))
     >>> len(metamers), metamers[0].frames.shape
     (2, (2, 24, 32, 3))
     """
