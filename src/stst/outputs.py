@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from stst.errors import InputError, StstError, first_line
 from stst.files import check_output, explained, is_full, sync_folder, written_whole
 from stst.locks import LOCK, check_unlocked, locked
 from stst.types import Frames
+from stst.video.rates import parse_rate
 
 if TYPE_CHECKING:
     from stst.synthesis.events import Interim
@@ -468,7 +470,7 @@ class RunFolder:
 
 def rate_of(job: Mapping[str, Any]) -> Fraction:
     """Give the frame rate in Hz of what a run makes; `job` as `RunFolder.job` gives it."""
-    return Fraction(job["fps"] if "fps" in job else job["inputs"][0]["fps"])
+    return parse_rate(job["fps"] if "fps" in job else job["inputs"][0]["fps"])
 
 
 def _is_whole(job: Mapping[str, Any]) -> bool:
@@ -500,7 +502,11 @@ def _read(path: Path, names: Sequence[str], also: str = "") -> dict[str, np.ndar
     """Read arrays by name, and by the rest of their name all that begin with `also`."""
     try:
         # opened here, because NumPy leaves the file of a damaged archive open
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            open(path, "rb") as file,
+            np.load(file, allow_pickle=False) as data,
+        ):
             found = {name: data[name] for name in names}
             if also:
                 found |= {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,8 @@ def _located(
     paths = {}
     for role, record in recorded.items():
         path = given.get(role, sidecar.parent / str(record["path"]))
-        if not path.exists():
+        # of names that no file can have, Path.exists raises
+        if not os.path.exists(path):
             raise InputError(
                 f"{sidecar}: the {_called(role)} is not at {path}. Say where it is: "
                 f"--input {role}=PATH."

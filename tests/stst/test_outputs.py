@@ -278,6 +278,27 @@ class TestDamagedRuns:
         with pytest.raises(InputError, match=r"000000\.npz is missing or damaged \(its statistics"):
             run.statistics(1)
 
+    @pytest.mark.parametrize("rate", ["1e999999999", 10**30, float("inf"), "0", None, True])
+    def test_rate(self, run, rate):
+        content = json.loads((run.path / "job.json").read_text())
+        (run.path / "job.json").write_text(json.dumps({**content, "fps": rate}))
+        with pytest.raises(InputError, match=r"job\.json is damaged"):
+            run.job()
+
+    def test_arrays_of_an_older_python_are_no_warning(self, run):
+        path = run.path / "state.npz"
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        whole = members["state.npy"]
+        assert b"(2, 3, 6, 7), " in whole
+        members["state.npy"] = whole.replace(b"(2, 3, 6, 7), ", b"(2L, 3, 6, 7),")
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+        state = run.state()
+        assert state is not None
+        assert state.images.shape == (2, 3, 6, 7)
+
     def test_interim(self, run):
         run.keep_interim(Interim(1, {"a": np.zeros(2)}, 0, 0), 1.0)
         self.changed(run.path / "interim.npz", iteration=np.array("1"))

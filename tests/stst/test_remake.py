@@ -126,6 +126,16 @@ def test_another_file_with_the_same_frames_will_do(folder):
     assert files["master"].read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "a\nb\x1b[2J"])
+def test_an_input_whose_name_no_file_has(folder, tmp_path, name):
+    content = json.loads((folder / "a.json").read_text())
+    content["inputs"][0]["path"] = name
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="natural clip is not at") as caught:
+        job_of_sidecar(tmp_path / "a.json", trusted=TRUSTED)
+    assert str(caught.value).isprintable()
+
+
 def test_an_input_that_there_is_not(stimuli):
     with pytest.raises(InputError, match=r"--input tiger: .* It has: natural, color"):
         job_of_sidecar(

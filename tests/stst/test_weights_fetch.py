@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +35,10 @@ class Server:
     cuts: list[int] = field(default_factory=list)  # bytes after which the next answers break
     ranges: bool = True
     length: bool = True
+    said: str | None = None  # in place of the length
+    later: bytes | None = None  # what the body is after the first answer
+    pause: float = 0.0  # seconds in the middle of an answer
+    gone: threading.Event = field(default_factory=threading.Event)  # ends the pause
     asked: list[str | None] = field(default_factory=list)
 
 
@@ -49,11 +57,17 @@ def server(monkeypatch) -> Iterator[Server]:
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(told.body) - 1}/*")
             if told.length:
-                self.send_header("Content-Length", str(len(told.body) - start))
+                self.send_header("Content-Length", told.said or str(len(told.body) - start))
             self.end_headers()
             rest = told.body[start:]
             with contextlib.suppress(ConnectionError):  # the client may have hung up
-                self.wfile.write(rest[: told.cuts.pop(0)] if told.cuts else rest)
+                part = rest[: told.cuts.pop(0)] if told.cuts else rest
+                if told.pause:
+                    self.wfile.write(part[: len(part) // 2])
+                    told.gone.wait(told.pause)
+                    return
+                self.wfile.write(part)
+            told.body = told.later or told.body
 
         def log_message(self, *_: object) -> None:
             """Keep the tests' output clean."""
@@ -242,3 +256,95 @@ def test_cache_that_cannot_be_written(server, cache, monkeypatch):
     with pytest.raises(StstError, match=r"tiny.npz: could not be written.*STST_CACHE_DIR"):
         weights.fetch("tiny")
     assert [path.name for path in cache.iterdir()] == ["tiny.npz"]
+
+
+def test_a_server_that_never_ends(server, cache, monkeypatch):
+    publish(monkeypatch, server.url)
+    monkeypatch.setattr(download, "_LARGEST", 400_000)
+    server.length = False
+    with pytest.raises(StstError, match=r"sent more than 0 MiB for tiny; it was removed\..*STST_W"):
+        weights.fetch("tiny")
+    assert len(server.asked) == 1
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("said", ["9" * 18, "1"])
+def test_a_length_that_is_wrong(server, cache, monkeypatch, said):
+    """Told too much, too little or nonsense: only the published bytes are ever put in place."""
+    publish(monkeypatch, server.url)
+    server.said = said
+    with pytest.raises(StstError, match="could not be fetched|sent something else"):
+        weights.fetch("tiny")
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("said", ["-5", "many"])
+def test_a_length_that_is_none(server, monkeypatch, said):
+    publish(monkeypatch, server.url)
+    server.said = said
+    assert weights.fetch("tiny").path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("wrong", [b"", BODY[:-1], BODY + b"x", b"x" + BODY[1:]])
+def test_bytes_that_differ(server, cache, monkeypatch, wrong):
+    publish(monkeypatch, server.url)
+    server.body = wrong
+    with pytest.raises(StstError, match="sent something else than tiny"):
+        weights.fetch("tiny")
+    assert list(cache.iterdir()) == []
+    assert weights.find("tiny") is None
+
+
+def test_a_download_that_goes_on_with_other_bytes(server, cache, monkeypatch):
+    """The file at the server is replaced between two tries."""
+    publish(monkeypatch, server.url)
+    server.cuts = [300_000]
+    server.later = b"y" * len(BODY)
+    with pytest.raises(StstError, match="sent something else than tiny"):
+        weights.fetch("tiny")
+    assert list(cache.iterdir()) == []
+
+
+FETCH = """
+import hashlib, sys
+from stst import weights
+from stst.weights import registry
+url, digest = sys.argv[1:]
+published = registry.Hash("sha256", digest)
+entry = registry.Entry("tiny", "tiny.npz", url, published, "free", "for tests")
+registry.REGISTRY["tiny"] = entry
+for _ in range(5):
+    found = weights.fetch("tiny", overwrite=True)
+    assert found.hash_state == "verified", found
+    assert hashlib.sha256(found.path.read_bytes()).hexdigest() == digest
+"""
+
+
+def test_two_processes_at_once(server, cache):
+    words = [sys.executable, "-c", FETCH, server.url, hashlib.sha256(BODY).hexdigest()]
+    environment = {**os.environ, "NO_PROXY": "*", "STST_CACHE_DIR": str(cache)}
+    running = [
+        subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], said
+    assert [path.name for path in cache.iterdir()] == ["tiny.npz"]
+    assert (cache / "tiny.npz").read_bytes() == BODY
+
+
+def test_a_process_that_is_killed_leaves_nothing_that_counts(server, cache):
+    server.pause = 30.0
+    words = [sys.executable, "-c", FETCH, server.url, hashlib.sha256(BODY).hexdigest()]
+    environment = {**os.environ, "NO_PROXY": "*", "STST_CACHE_DIR": str(cache)}
+    process = subprocess.Popen(words, env=environment)
+    for _ in range(400):
+        if cache.is_dir() and any(path.stat().st_size for path in cache.iterdir()):
+            break
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    server.gone.set()
+    (left,) = cache.iterdir()
+    assert left.name.endswith(".part")
+    assert not (cache / "tiny.npz").exists()

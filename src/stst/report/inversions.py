@@ -15,6 +15,8 @@ from stst.report.sections import svg_of
 from stst.report.words import number, text
 
 _NAME = "inversion"
+_MOST = 1e30
+_LONGEST_NAME = 60
 
 
 def added_inversions(clips: tuple[Clip, ...]) -> Added | None:
@@ -45,7 +47,7 @@ def _course(place: int, clip: Clip) -> InversionCourse | None:
     if not isinstance(course, Mapping):
         return None
     iteration = course.get("iteration")
-    if not _is_numbers(iteration) or not iteration:
+    if not _is_numbers(iteration) or not iteration or not all(one % 1 == 0 for one in iteration):
         return None
     probability = _named_numbers(course.get("probability"), len(iteration))
     losses = _named_numbers(course.get("losses"), len(iteration))
@@ -55,14 +57,16 @@ def _course(place: int, clip: Clip) -> InversionCourse | None:
 
 
 def _is_numbers(values: object) -> TypeGuard[list[float]]:
-    kinds = (int, float)
-    return isinstance(values, list) and all(type(one) in kinds for one in values)
+    # larger ones cannot be drawn; what is undefined can be left out of a line
+    return isinstance(values, list) and all(
+        type(one) in (int, float) and not abs(one) > _MOST for one in values
+    )
 
 
 def _named_numbers(values: object, count: int) -> dict[str, Any]:
     listed = values.items() if isinstance(values, Mapping) else ()
     return {
-        text(name): np.array(one, float)
+        text(name)[:_LONGEST_NAME]: np.array(one, float)
         for name, one in listed
         if _is_numbers(one) and len(one) == count
     }

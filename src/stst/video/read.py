@@ -160,9 +160,10 @@ def _opened(path: Path, rate: Fraction | None, max_side: int | None, any_rate: b
 
 def _existing(path: Path | str, picture: bool = False) -> Path:
     path = Path(path)
-    if not path.exists():
+    # of names that no file can have, Path.exists raises
+    if not os.path.exists(path):
         raise InputError(f"{path} does not exist. Check the name and the folder.")
-    if path.is_dir():
+    if os.path.isdir(path):
         return path
     allowed = (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES, *(PICTURE_SUFFIXES if picture else ()))
     if path.suffix.lower() not in allowed:

@@ -22,6 +22,8 @@ Progress = Callable[[int, int | None], None]
 
 _CHUNK = 1 << 18
 _ATTEMPTS = 4
+# bytes; sizes of entries are estimates
+_LARGEST, _MORE = 16 << 30, 16 << 20
 _PAUSE = 1.0  # seconds before a retry
 _TIMEOUT = (10.0, 60.0)  # seconds to connect, and without a byte
 
@@ -143,10 +145,21 @@ def _receive(entry: Entry, part: Path, progress: Progress | None) -> None:
             for chunk in response.iter_content(_CHUNK):
                 file.write(chunk)
                 have += len(chunk)
+                _check_end(entry, have)
                 if progress is not None:
                     progress(have, total)
         if total is not None and have != total:
             raise requests.ConnectionError(f"{have} of {total} bytes came")
+
+
+def _check_end(entry: Entry, have: int) -> None:
+    """Refuse what does not end: a server in between may send anything for ever."""
+    limit = _LARGEST if entry.size is None else 2 * entry.size + _MORE
+    if have > limit:
+        raise StstError(
+            f"{entry.url} sent more than {limit >> 20} MiB for {entry.name}; it was removed. A "
+            f"proxy or a login page may have answered. {how_to_get(entry)}"
+        )
 
 
 def _continues(response: requests.Response, have: int) -> bool:

@@ -90,13 +90,14 @@ def _read_hdf5(path: Path) -> RawFile:
 def _read_npz(path: Path) -> RawFile:
     try:
         # opened here because numpy leaves a file that it cannot read open
-        with open(path, "rb") as stream:
+        with open(path, "rb") as stream, warnings.catch_warnings(action="ignore"):
             loaded = np.load(stream, allow_pickle=False)
             if not isinstance(loaded, np.lib.npyio.NpzFile):
                 raise InputError(f"{path}: a single array, not an archive of named ones.")
             with loaded:
                 # a few kB can unpack to any size
-                total = sum(member.file_size for member in loaded.zip.infolist())
+                members = loaded.zip.infolist() if loaded.zip is not None else []
+                total = sum(member.file_size for member in members)
                 if total > LARGEST_TOTAL:
                     raise InputError(f"{path}: holds more than {LARGEST_TOTAL >> 30} GiB.")
                 return _from_arrays(path, {name: loaded[name] for name in loaded.files})

@@ -71,6 +71,11 @@ class TestInversion:
             {"iteration": [0, 1], "probability": {"model": [1.0]}, "losses": {"class": [1, 2]}},
             {"iteration": [0], "probability": {"model": ["<b>"]}, "losses": {"class": [1]}},
             {"iteration": [True], "probability": {"model": [0.5]}, "losses": {"class": [1]}},
+            {"iteration": [10**400], "probability": {"m": [0.5]}, "losses": {"class": [1]}},
+            {"iteration": [0], "probability": {"m": [1e308]}, "losses": {"class": [1]}},
+            {"iteration": [1e999], "probability": {"m": [0.5]}, "losses": {"class": [1]}},
+            {"iteration": [0.5], "probability": {"m": [0.5]}, "losses": {"class": [1]}},
+            {"iteration": [0], "probability": {"m": [0.5]}, "losses": {"class": [10**400]}},
         ],
     )  # fmt: skip
     def test_a_course_that_is_none_is_not_shown(self, here, made, course):
@@ -78,6 +83,16 @@ class TestInversion:
         assert inversions(open_clips("out.mkv", [])) == []
         report("out.mkv")
         assert not (here / "page" / "inversion.csv").exists()
+
+    def test_a_course_of_extremes_is_drawn_as_well_as_can_be(self, here, made):
+        values = [1e30, -1e30, float("nan"), 1e-300, 0.0]
+        course = {
+            "iteration": list(range(5)), "probability": {"model": values, "x" * 999: values},
+            "losses": {"class": values, "$\\frac{": values, "\n\x00<b>": values},
+        }  # fmt: skip
+        (here / "out.json").write_text(json.dumps({**made, "course": course}))
+        report("out.mkv")
+        assert (here / "page" / "inversion.png").exists()
 
 
 class TestAlone:

@@ -322,3 +322,11 @@ def test_damaged_tags_of_pictures_are_no_warnings(tmp_path, capfd):
     with pytest.raises(InputError, match=r"f_000\.tiff"):
         read_video(folder, fps=25)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", ["a" * 5000 + ".mp4", "a\0b.mkv", "\udcff\n.npy"])
+def test_names_that_no_file_can_have(tmp_path, name):
+    with pytest.raises(InputError, match="does not exist") as caught:
+        read_video(tmp_path / name)
+    assert "\n" not in str(caught.value)
+    assert "\0" not in str(caught.value)
