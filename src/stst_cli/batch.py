@@ -72,7 +72,7 @@ def _batch(sources: Sequence[str], folder: Path, words: dict[str, Any]) -> None:
     from stst.batch.bids import check_folder
     from stst.batch.manifest import from_words, read_manifest
     from stst.batch.plan import planned
-    from stst.batch.problems import Problems
+    from stst.batch.problems import Problems, counted
     from stst.batch.states import States
     from stst.batch.survey import shard_of, surveyed
     from stst.batch.work import tasks_of
@@ -106,12 +106,12 @@ def _batch(sources: Sequence[str], folder: Path, words: dict[str, Any]) -> None:
     todo = [task for task in tasks if any(job.label in left for job in task.jobs)]
     begun = sum(found.kind == "begun" for found in standings.values())
     click.echo(
-        f"{len(own)} jobs: {len(own) - len(left)} are done or left out, {len(left)} to do"
-        + (f", {begun} of them begun" if begun else ""),
+        f"{counted(len(own), 'job')}: {len(own) - len(left)} are done or left out, "
+        f"{len(left)} to do" + (f", {begun} of them begun" if begun else ""),
         err=True,
     )
     found = _costs([job for job in own if job.label in left], problems, words)
-    lanes = words["jobs"] or _lanes(found, words["threads"])
+    lanes = words["jobs"] or (_lanes(found, words["threads"]) if words["engine"] == "local" else 1)
     if words["dry_run"]:
         _print_plan(own, left, found, lanes, words["as_json"])
         return
@@ -201,6 +201,7 @@ def _lanes(found: dict[str, Cost], threads: int) -> int:
     import torch
 
     from stst.batch.local import lanes_for
+    from stst.batch.problems import counted
     from stst.devices import free_memory
     from stst.lanes import available_cores
 
@@ -209,8 +210,8 @@ def _lanes(found: dict[str, Cost], threads: int) -> int:
     could = available_cores() // max(1, len(found))
     if on_cpu and could > threads:
         click.echo(
-            f"Note: {len(found)} jobs on {available_cores()} cores: --threads {could} would use "
-            "them all. Bytes depend on it, so choose it for a whole batch.",
+            f"Note: {counted(len(found), 'job')} on {available_cores()} cores: --threads {could} "
+            "would use them all. Bytes depend on it, so choose it for a whole batch.",
             err=True,
         )
     return min(lanes, max(1, len(found)))

@@ -40,7 +40,7 @@ def batch_options(function: Function) -> Function:
         click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
                      metavar="N", help="CPU threads of each job. One thread each makes the most of "
                      "many jobs, and bytes then do not depend on the number of cores."),
-        click.option("--side-by-side", type=click.IntRange(min=1), metavar="N",
+        click.option("--side-by-side", type=click.IntRange(1, 4096), metavar="N",
                      help="How many seeds of a clip go in one run.  [default: 4 on a GPU, else 1]"),
         click.option("--shard", metavar="I/N",
                      help="Do only the I-th of N parts, I from 1 to N, e.g. one in each job of "

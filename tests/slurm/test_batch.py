@@ -128,7 +128,7 @@ def test_twelve_jobs_survive_what_happens_to_them(here):
     troubled.join(60)
     assert shown.exit_code == 0, shown.stderr
     assert states() == ["done"] * 12
-    assert "12 jobs are submitted as" in shown.stderr
+    assert "12 jobs submitted as" in shown.stderr
     assert shown.stderr.count("submitted again") in (1, 2)
     assert masters("out") == masters("here")
     assert len(masters("out")) == 12
@@ -160,10 +160,10 @@ def test_submitted_and_asked_for_later(here):
     ids = {label: record(label)["slurm"] for label in rows()}
     shown = stst("batch", *words, "--wait-limit", 0.001)
     assert shown.exit_code == 1
-    assert "have not ended in time; they stay in the queue" in shown.stderr
+    assert "2 jobs not ended in time; they stay in the queue" in shown.stderr
     shown = stst("batch", *words)
     assert shown.exit_code == 0
-    assert "2 jobs are in the queue already" in shown.stderr
+    assert "In the queue already: 2 jobs." in shown.stderr
     assert {label: record(label)["slurm"] for label in rows()} == ids
     assert states() == ["done", "done"]
     assert read_sidecar(Path("out/a_paper_seed0.json"))["environment"]["threads"] == 1

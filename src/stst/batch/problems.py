@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from stst.errors import InputError
 
 
+def counted(number: int, noun: str) -> str:
+    """Write ``1 job`` and ``2 jobs``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 class BatchError(InputError):
     """Jobs of a batch that cannot be done; nothing was started.
 
@@ -20,7 +25,8 @@ class BatchError(InputError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        more = "" if count == 1 else f" And {count - 1} more problems; nothing was started."
+        rest = counted(count - 1, "more problem")
+        more = "" if count == 1 else f" And {rest}; nothing was started."
         super().__init__(self.problems[0] + more)
 
 

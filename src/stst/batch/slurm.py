@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stst.batch.plan import HIDDEN, BatchJob
+from stst.batch.problems import counted
 from stst.batch.states import States
 from stst.batch.work import Ended, Going, Stop, Task, make
 from stst.errors import InputError, StstError
@@ -157,7 +158,7 @@ def run_slurm(
     watched = [one for one in under_way if one.id in alive]
     new = [one.task for one in under_way if one.id not in alive]
     if watched:
-        tell(f"{len(watched)} jobs are in the queue already.")
+        tell(f"In the queue already: {counted(len(watched), 'job')}.")
     watched += _submitted(new, resources, states, tell)
     states.write_table(jobs)
     if not wait:
@@ -167,8 +168,8 @@ def run_slurm(
     while watched:
         if end is not None and time.monotonic() > end:
             raise StstError(
-                f"{len(watched)} jobs have not ended in time; they stay in the queue. The same "
-                "command follows them again."
+                f"{counted(len(watched), 'job')} not ended in time; they stay in the queue. The "
+                "same command follows them again."
             )
         time.sleep(poll)
         alive = _alive()
@@ -181,7 +182,7 @@ def run_slurm(
         events, watched, again = _looked(watched, alive, states, resources.retries)
         yield from events
         if again:
-            tell(f"{len(again)} jobs ended without a result and are submitted again.")
+            tell(f"{counted(len(again), 'job')} ended without a result, submitted again:")
             watched += _submitted(again, resources, states, tell)
         if events or again:
             states.write_table(jobs)
@@ -277,7 +278,7 @@ def _submitted(
                 states.put(job, "submitted", slurm=job_id, attempts=attempts + 1)
             watched.append(_Watched(task, job_id))
         first = ids[0].split("_")[0]
-        tell(f"{len(part)} jobs are submitted as {first}; scancel {first} ends them.")
+        tell(f"{counted(len(part), 'job')} submitted as {first}; scancel {first} ends them.")
     return watched
 
 

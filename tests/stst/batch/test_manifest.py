@@ -130,7 +130,7 @@ def test_all_problems_are_told(here):
     first, second = caught.value.problems
     assert first.startswith(f"{here / 'jobs.csv'}, line 2: seed is 'x'")
     assert second.startswith(f"{here / 'jobs.csv'}, line 4: natural is 'no/*.mp4'")
-    assert str(caught.value) == f"{first} And 1 more problems; nothing was started."
+    assert str(caught.value) == f"{first} And 1 more problem; nothing was started."
 
 
 def test_words(here):
