@@ -119,6 +119,7 @@ class TestMade:
         )
         assert masters() == before
 
+    @pytest.mark.slow
     def test_a_manifest_with_every_method_and_shards(self, here):
         Path("jobs.toml").write_text(
             f"""

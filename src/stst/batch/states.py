@@ -48,7 +48,7 @@ class States:
         """
         for path in (self.folder, self.folder / HIDDEN, self.path):
             if not path.is_dir():
-                check_output(path, overwrite=False)
+                check_output(path, overwrite=True)  # another shard may make it meanwhile
                 path.mkdir(exist_ok=True)
 
     def put(self, job: BatchJob, state: str, **more: Any) -> None:
