@@ -21,7 +21,7 @@ CLIP = Path(__file__).parents[1] / "sample_data" / "cat.mkv"
 
 def main(folder: Path) -> None:
     """Compare frame by frame, with channels and with positions as CKA's examples."""
-    clip = stst.read_video(CLIP, frames="0:3")
+    clip = stst.read_video(CLIP, frames="0:3", max_side=96)
     model = load_stream("spatial", StreamConfig(model="filterbank")).stream
 
     rows = []
