@@ -149,6 +149,7 @@ def test_a_clip_of_two_hours(tmp_path):
     assert "160000 of 24x32 px" in said
 
 
+@pytest.mark.slow
 def test_a_long_clip_is_described_from_its_packets(tmp_path):
     path = long_clip(tmp_path / "long.mp4", 20_000)
     code, said, peak = measured("info", path.name, folder=tmp_path)

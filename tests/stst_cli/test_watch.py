@@ -131,12 +131,12 @@ def test_a_signal_arrives_once(started, name, whole_group):
     process, worker = started()
     assert worker != process.pid
     number = getattr(signal, name)
-    for _ in range(3):
+    for _ in range(2):
         (os.killpg if whole_group else os.kill)(process.pid, number)
-        time.sleep(0.4)
+        time.sleep(0.3)
     process.kill()
     said, _ = process.communicate(timeout=30)
-    assert said.split() == [name] * 3
+    assert said.split() == [name] * 2
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR2"])

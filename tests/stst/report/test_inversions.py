@@ -71,11 +71,6 @@ class TestInversion:
             {"iteration": [0, 1], "probability": {"model": [1.0]}, "losses": {"class": [1, 2]}},
             {"iteration": [0], "probability": {"model": ["<b>"]}, "losses": {"class": [1]}},
             {"iteration": [True], "probability": {"model": [0.5]}, "losses": {"class": [1]}},
-            {"iteration": [10**400], "probability": {"m": [0.5]}, "losses": {"class": [1]}},
-            {"iteration": [0], "probability": {"m": [1e308]}, "losses": {"class": [1]}},
-            {"iteration": [1e999], "probability": {"m": [0.5]}, "losses": {"class": [1]}},
-            {"iteration": [0.5], "probability": {"m": [0.5]}, "losses": {"class": [1]}},
-            {"iteration": [0], "probability": {"m": [0.5]}, "losses": {"class": [10**400]}},
         ],
     )  # fmt: skip
     def test_a_course_that_is_none_is_not_shown(self, here, made, course):
@@ -83,6 +78,20 @@ class TestInversion:
         assert inversions(open_clips("out.mkv", [])) == []
         report("out.mkv")
         assert not (here / "page" / "inversion.csv").exists()
+
+    @pytest.mark.parametrize(
+        "course",
+        [
+            {"iteration": [10**400], "probability": {"m": [0.5]}, "losses": {"class": [1]}},
+            {"iteration": [0], "probability": {"m": [1e308]}, "losses": {"class": [1]}},
+            {"iteration": [1e999], "probability": {"m": [0.5]}, "losses": {"class": [1]}},
+            {"iteration": [0.5], "probability": {"m": [0.5]}, "losses": {"class": [1]}},
+            {"iteration": [0], "probability": {"m": [0.5]}, "losses": {"class": [10**400]}},
+        ],
+    )  # fmt: skip
+    def test_numbers_that_cannot_be_drawn(self, here, made, course):
+        (here / "out.json").write_text(json.dumps({**made, "course": course}))
+        assert inversions(open_clips("out.mkv", [])) == []
 
     def test_a_course_of_extremes_is_drawn_as_well_as_can_be(self, here, made):
         values = [1e30, -1e30, float("nan"), 1e-300, 0.0]
