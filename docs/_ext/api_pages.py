@@ -78,8 +78,8 @@ def _examples_as_code(app: Any, context: Any, lines: list[str]) -> None:
 def _dashes(app: Any, tree: nodes.document) -> None:
     """Put a dash between a parameter and its meaning: two hyphens are those of an option."""
     for text in list(tree.findall(nodes.Text)):
-        if text == " -- ":
-            text.parent.replace(text, nodes.Text(" – "))
+        if text.startswith(" -- "):
+            text.parent.replace(text, nodes.Text(f" – {text[4:]}"))
 
 
 def setup(app: Any) -> dict[str, bool]:
