@@ -96,4 +96,4 @@ def test_an_unknown_file_name(tmp_path):
     refused(command("info", tmp_path / "no.mp4"), "no.mp4 does not exist")
     # no program can hold such a name
     shown = command("synthesize", tmp_path / ("x" * 300 + ".mp4"), "-o", tmp_path / "out.mkv")
-    refused(shown, "too long", code=1)
+    refused(shown, "does not exist. Check the name")
