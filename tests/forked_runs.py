@@ -75,6 +75,7 @@ class Forks:
 
 
 def _serve() -> None:
+    import av  # noqa: F401
     import torch
     import torch._dynamo  # by torchvision, which inversions load
     import torchvision.models.video  # noqa: F401
