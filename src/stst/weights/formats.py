@@ -143,7 +143,8 @@ def _read_torch(path: Path) -> RawFile:
     for name, tensor in state.items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
             raise InputError(
-                f"{path}: {name!r} is a {type(tensor).__name__}, expected named tensors only."
+                f"{path}: {'a tuple' if isinstance(name, tuple) else repr(name)} is a "
+                f"{type(tensor).__name__}, expected named tensors only."
             )
     return RawFile({name: tensor.detach() for name, tensor in state.items()})
 
