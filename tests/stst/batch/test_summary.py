@@ -105,6 +105,7 @@ def test_a_clip_that_is_not_the_one_any_more(measured):
     assert (one["natural_intensity"], one["intensity"] == "") == ("", False)
 
 
+@pytest.mark.slow
 def test_inversions(measured):
     primed = {"size": "12x14", "length": 6}
     jobs = made(
