@@ -13,11 +13,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-FIND = """
-import importlib.resources, stst
-print(stst.__file__)
-print(importlib.resources.files("napari_stst") / "sample_data")
-"""
 VIEWER = """
 from npe2 import PluginManifest
 manifest = PluginManifest.from_distribution("napari-stst")
@@ -41,9 +36,10 @@ def main() -> None:
                 line, cwd=folder, check=True, text=True, stdout=subprocess.PIPE
             ).stdout
 
-        package, samples = run("python", "-I", "-c", FIND).split("\n")[:2]
+        package = run("python", "-I", "-c", "import stst; print(stst.__file__)").strip()
         assert Path(package).is_relative_to(programs.parent), f"{package} is not the installed one"
-        clip = str(Path(samples) / "cat.mkv")
+        print(run("stst", "samples", "sample_data"))
+        clip = "sample_data/cat.mkv"
         print(run("stst", "--version"), run("stst", "presets"))
         small = ("--frames", "0:2", "--max-side", "48")
         few = ("--preset", "quick", "--set", "padding_frames=0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import warnings
 from collections.abc import Callable, Iterator
@@ -40,6 +41,8 @@ def _weights_dir() -> Path | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # a shell's background job ignores Ctrl-C, and so would the commands that tests interrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # one process a core: several threads each would only get in each other's way
     if hasattr(config, "workerinput"):
         torch.set_num_threads(1)

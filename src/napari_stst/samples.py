@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from napari_stst.reader import LayerData, read
-
-_HERE = Path(__file__).parent
-
-
-def sample_path(name: str) -> Path:
-    """Find a sample clip: in the installed package, or in the repository."""
-    for folder in (_HERE / "sample_data", _HERE.parents[1] / "sample_data"):
-        if (folder / f"{name}.mkv").exists():
-            return folder / f"{name}.mkv"
-    raise FileNotFoundError(f"the sample clip {name}.mkv is not part of this installation")
+from stst.samples import sample_path
 
 
 def cat() -> list[LayerData]:

@@ -12,6 +12,7 @@ from stst_cli.info import info
 from stst_cli.leaps import leaps
 from stst_cli.presets import presets
 from stst_cli.remake import remake
+from stst_cli.samples import samples
 from stst_cli.scramble import scramble
 from stst_cli.synthesize import synthesize
 from stst_cli.train_prednet import train_prednet
@@ -36,7 +37,7 @@ def main() -> None:
 
 
 for command in (
-    synthesize, scramble, leaps, batch, remake, export, convert, info, presets, weights,
+    synthesize, scramble, leaps, batch, remake, export, convert, info, presets, samples, weights,
     train_prednet,
 ):  # fmt: skip
     main.add_command(command)

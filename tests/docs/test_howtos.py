@@ -31,8 +31,10 @@ def test_most_pages_have_something_to_run():
 @pytest.mark.slow
 @pytest.mark.parametrize("page", with_commands(), ids=lambda page: page.stem)
 def test_a_page_runs_from_start_to_end(page, tmp_path):
-    for folder in ("sample_data", "examples"):
-        (tmp_path / folder).symlink_to(ROOT / folder)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    # the first page says where the clips come from
+    if "stst samples" not in page.read_text("utf-8"):
+        (tmp_path / "sample_data").symlink_to(ROOT / "sample_data")
     programs = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from napari_stst import reader, samples
+from stst.errors import StstError
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,7 +51,7 @@ def test_the_reader_is_polite_about_other_files():
 
 
 def test_a_sample_that_is_missing_is_named():
-    with pytest.raises(FileNotFoundError, match=r"dog\.mkv"):
+    with pytest.raises(StstError, match=r"dog\.mkv"):
         samples.sample_path("dog")
 
 
