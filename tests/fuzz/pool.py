@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -364,6 +365,7 @@ def _serve(
 ) -> None:
     """Read inputs and tell of each; a process of its own."""
     folder = area / "in"
+    faulthandler.disable()  # pytest's writes to its own log; the parent tells of a crash
     log = _quiet(area)
     base = _limit_memory()
     watch = Watch()
