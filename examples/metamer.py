@@ -26,9 +26,8 @@ def main(folder: Path) -> None:
     # few frames of few pixels, so that this takes seconds; leave both out for a stimulus
     clip = stst.read_video(CLIP, frames="0:3", max_side=64)
 
-    # a config is frozen: a changed one is built, and checked, anew
-    tree = {**stst.load_preset("quick").model_dump(), "seed": 7, "samples": 2}
-    config = stst.build(tree, stst.StstConfig)
+    # a config is frozen, and a changed copy is checked as well
+    config = stst.load_preset("quick").model_copy(update={"seed": 7, "samples": 2})
     metamers = stst.synthesize(clip, config, on_event=show)
 
     natural = features(clip)

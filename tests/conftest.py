@@ -41,8 +41,11 @@ def _weights_dir() -> Path | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # a shell's background job ignores Ctrl-C, and so would the commands that tests interrupt
+    # what a shell's background job or nohup ignores, the commands that tests interrupt would, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGQUIT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
     # one process a core: several threads each would only get in each other's way
     if hasattr(config, "workerinput"):
         torch.set_num_threads(1)

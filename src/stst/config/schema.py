@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -31,6 +32,10 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,4})?")
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy with changed fields; unlike pydantic's own, the copy is checked."""
+        return type(self).model_validate({**dict(self), **(update or {})})
 
 
 def _check_range(text: str) -> str:

@@ -156,8 +156,7 @@ def load_preset(name: str) -> StstConfig:
     >>> config = stst.load_preset("quick")
     >>> config.spatial.model, config.octaves[-1].iterations
     ('filterbank', 40)
-    >>> tree = {**config.model_dump(), "seed": 7, "samples": 3}
-    >>> stst.build(tree, stst.StstConfig).seeds
+    >>> config.model_copy(update={"seed": 7, "samples": 3}).seeds
     (7, 8, 9)
     """
     return build(preset_tree(name), StstConfig, f"preset {name}")

@@ -347,3 +347,12 @@ class TestFrames:
         config(**bare | {"padding_frames": 1})
         config(**bare | {"octaves": [{"exponent": 0, "tv_weight": 0.1, **OCTAVE}]})
         config(**bare, frames=[{"range": ":1", "spatial": {"content_weight": 1.0}}])
+
+
+def test_changed_copies_are_checked():
+    made = load_preset("quick")
+    assert made.model_copy(update={"blend": 0.5}).blend == 0.5
+    assert made.model_copy() == made
+    for wrong in ({"blend": 7}, {"blnd": 0.5}, {"seed": -1}):
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            made.model_copy(update=wrong)
