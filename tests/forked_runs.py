@@ -83,6 +83,7 @@ def _serve() -> None:
     import stst.inversion.prepare
     import stst.jobs
     import stst.models
+    import stst.running
     import stst.scrambling.prepare
     import stst.synthesis.prepare
     import stst.training.job
@@ -92,7 +93,7 @@ def _serve() -> None:
 
     torch.set_num_threads(1)
     # checkpoints as often as is asked for, at any cost
-    stst.jobs.CHECKPOINT_SHARE = math.inf
+    stst.running.CHECKPOINT_SHARE = math.inf
     often = partial(stst.training.job.TrainingJob, save_seconds=0.0)
     stst.training.job.TrainingJob = often
     for line in sys.stdin:

@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from stst.config import METHODS, LeapsConfig, RunConfig, StpsConfig, StstConfig
 from stst.devices import environment, numerics
-from stst.errors import InputError, StstError
+from stst.errors import InputError
 from stst.files import check_output, remove_leftovers, sha256_of
-from stst.groups import in_groups
 from stst.made import changed, check_made
-from stst.mishaps import ExhaustedError, Inputs, halved, released, told, what_fits
+from stst.mishaps import Inputs
 from stst.outputs import Output, RunFolder, outputs_for
-from stst.process import ClipProcess, Estimate, Groupable, Prepared
-from stst.provenance import Input, write_sidecar
+from stst.process import Estimate, Prepared
+from stst.provenance import Input
+from stst.running import Run
 from stst.synthesis.events import (
-    Checkpointed,
-    ClipIterationDone,
     Event,
-    FrameDone,
-    IterationDone,
     RunFinished,
-    RunStarted,
-    RunStopped,
 )
 from stst.synthesis.mask import open_mask
-from stst.video import LazyVideo, check_video_output, write_preview, write_video
-
-#: Share of clipped values above which a sidecar carries a warning.
-CLIPPED_WARNING = 0.01
-#: Share of a run's time that checkpoints within a frame or a clip may take.
-CHECKPOINT_SHARE = 0.02
+from stst.video import LazyVideo, check_video_output
 
 
 @dataclass(frozen=True)
@@ -133,7 +118,7 @@ class Job:
                     check_output(path, replace)
                 else:
                     check_video_output(output.target, replace)
-            for name in self._others():
+            for name in self.others():
                 check_video_output(output.beside(name).target, replace)
 
     def clips(self) -> dict[str, LazyVideo]:
@@ -191,7 +176,7 @@ class Job:
             for role, video in self.clips().items()
         ]
 
-    def _check_inputs(self, record: Mapping[str, Any]) -> None:
+    def check_inputs(self, record: Mapping[str, Any]) -> None:
         """Refuse to go on with a clip that is not what it was at the start."""
         hashes = {one["role"]: one["sha256"] for one in record["inputs"]}
         self._inputs.check({path: hashes[role] for role, path in self.paths().items()})
@@ -249,136 +234,15 @@ class Job:
                 record = self._record(prepared)
                 if self.resume and begun is None and self._is_made(record):
                     self.folder.remove()
-                    end: Event = RunFinished(tuple(self._files()), 0.0, made=False)
+                    end: Event = RunFinished(tuple(self.files()), 0.0, made=False)
                 else:
-                    self._check_inputs(record)
+                    self.check_inputs(record)
                     self._open(record, begun)
+                    groups = (begun or {}).get("groups") or [list(prepared.config.seeds)]
                     notes = self._notes_of_run(prepared, begun, alone)
-                    end = yield from self._made_in_groups(
-                        prepared, record, begun, began, notes, preview_seconds, stop
-                    )
+                    run = Run(self, prepared, record, groups, notes, began, preview_seconds, stop)
+                    end = yield from run.made()
         yield end  # now another process may have the folder
-
-    def _made_in_groups(
-        self,
-        prepared: Prepared,
-        record: Mapping[str, Any],
-        begun: Mapping[str, Any] | None,
-        began: float,
-        notes: list[str],
-        preview_seconds: float | None,
-        stop: Callable[[], bool],
-    ) -> Generator[Event, None, Event]:
-        """Make all samples side by side, or in groups as large as memory allows."""
-        groups: list[list[int]] = (begun or {}).get("groups") or [list(prepared.config.seeds)]
-        while True:
-            process = in_groups(prepared.process, groups)
-            try:
-                return (
-                    yield from self._made(
-                        replace(prepared, process=process), record, groups, began, notes,
-                        preview_seconds, stop,
-                    )
-                )  # fmt: skip
-            except ExhaustedError as error:
-                said = str(error)
-            released(prepared.device)
-            if self._has_begun(prepared):
-                raise StstError(
-                    f"{said} It was enough before, so other programs may have taken it. What is "
-                    f"finished is kept in {self.folder.path}; --resume continues it."
-                )
-            if max(map(len, groups)) == 1 or not isinstance(prepared.process, Groupable):
-                raise StstError(what_fits(prepared, lambda one: self.estimate(one).memory))
-            groups = halved(groups)
-            size = max(map(len, groups))
-            notes = [*notes, f"{said} The samples are made {size} at a time, from the beginning"]
-            self.folder.begin({**record, "groups": groups}, overwrite=True)
-
-    def _has_begun(self, prepared: Prepared) -> bool:
-        """Say whether more than a part of the first frame is finished."""
-        if isinstance(prepared.process, ClipProcess):
-            return self.folder.interim() is not None
-        return self.folder.state() is not None
-
-    def _made(
-        self,
-        prepared: Prepared,
-        record: Mapping[str, Any],
-        groups: Sequence[Sequence[int]],
-        began: float,
-        notes: Sequence[str],
-        preview_seconds: float | None,
-        stop: Callable[[], bool],
-    ) -> Generator[Event, None, Event]:
-        """Make what is still to be made and put it in place; give the last event."""
-        with told(prepared.device, self.folder.path, lambda: self._check_inputs(record)):
-            stopped, seconds = yield from self._followed(
-                prepared, record, began, notes, preview_seconds, stop
-            )
-            if stopped is not None:
-                return stopped
-            warnings = self._put_in_place(prepared, record, groups, seconds)
-        self.folder.remove()
-        return RunFinished(tuple(self._files()), seconds, tuple(warnings))
-
-    def _followed(
-        self,
-        prepared: Prepared,
-        record: Mapping[str, Any],
-        began: float,
-        notes: Sequence[str],
-        preview_seconds: float | None,
-        stop: Callable[[], bool],
-    ) -> Generator[Event, None, tuple[RunStopped | None, float]]:
-        """Make frames and keep them on disk; say whether it was stopped, and after how long."""
-        spent, events = self._events(prepared, preview_seconds)
-        checkpoints = _Checkpoints(prepared.config)
-        frame = 0
-        for event in events:
-            if isinstance(event, RunStarted):
-                frame = event.first - 1
-                event = replace(event, notes=tuple(notes))
-            yield event
-            seconds = spent + time.monotonic() - began
-            if isinstance(event, FrameDone):
-                self._check_inputs(record)
-                frame = event.frame
-                self.folder.keep(
-                    frame, event.images, event.statistics, event.state, seconds, event.others
-                )
-                checkpoints.kept(0)
-                yield Checkpointed(frame, self.folder.path)
-            elif isinstance(event, IterationDone | ClipIterationDone) and checkpoints.due():
-                checkpoints.kept(self._keep_interim(prepared, record, seconds))
-                yield Checkpointed(frame, self.folder.path)
-            if stop():
-                self._keep_interim(prepared, record, seconds)
-                return RunStopped(frame, self.folder.path), seconds
-        return None, spent + time.monotonic() - began
-
-    def _events(
-        self, prepared: Prepared, preview_seconds: float | None
-    ) -> tuple[float, Iterator[Event]]:
-        """Begin the run, or go on where it stopped; give the seconds that it has taken already."""
-        process = prepared.process
-        interim, spent = self.folder.interim() or (None, 0.0)
-        if isinstance(process, ClipProcess):
-            return spent, process.run_clip(interim, preview_seconds)
-        state = self.folder.state()
-        if state is None:
-            return spent, process.run(None, None, preview_seconds, interim)
-        images, spent = torch.from_numpy(state.images), max(spent, state.seconds)
-        return spent, process.run(state.frame, images, preview_seconds, interim)
-
-    def _keep_interim(self, prepared: Prepared, record: Mapping[str, Any], seconds: float) -> float:
-        """Put on disk where the optimisation stands; give the seconds that it took."""
-        began = time.monotonic()
-        interim = prepared.process.interim()
-        if interim is not None:
-            self._check_inputs(record)
-            self.folder.keep_interim(interim, seconds)
-        return time.monotonic() - began
 
     def _notes_of_run(
         self, prepared: Prepared, begun: Mapping[str, Any] | None, alone: bool
@@ -394,15 +258,15 @@ class Job:
             )
         return notes
 
-    def _files(self) -> list[dict[str, Path]]:
+    def files(self) -> list[dict[str, Path]]:
         """Name all files of every sample that is written."""
         return [
-            one.files() | {name: one.beside(name).master for name in self._others()}
+            one.files() | {name: one.beside(name).master for name in self.others()}
             for one in self.outputs
         ]
 
     def _paths(self) -> list[Path]:
-        return [path for files in self._files() for path in files.values()]
+        return [path for files in self.files() for path in files.values()]
 
     def _is_made(self, record: Mapping[str, Any]) -> bool:
         """Say whether all outputs are there, as this run would make them; False if none is.
@@ -416,7 +280,7 @@ class Job:
         if not found:
             return False
         try:
-            for output, files in zip(self.outputs, self._files(), strict=True):
+            for output, files in zip(self.outputs, self.files(), strict=True):
                 check_made(output, files, record)
         except InputError as error:
             if self.overwrite:
@@ -427,7 +291,7 @@ class Job:
             ) from error
         return True
 
-    def _others(self) -> list[str]:
+    def others(self) -> list[str]:
         """Name the clips that are written beside the master."""
         if not isinstance(self.config, LeapsConfig):
             return []
@@ -469,47 +333,6 @@ class Job:
                 "Give everything as it was, or start anew with --overwrite."
             )
 
-    def _put_in_place(
-        self,
-        prepared: Prepared,
-        record: Mapping[str, Any],
-        groups: Sequence[Sequence[int]],
-        seconds: float,
-    ) -> list[str]:
-        """Write all outputs; give what their sidecars warn of."""
-        seeds = prepared.config.seeds
-        overwrite = self.overwrite or self.resume
-        found: list[str] = []
-        chosen = self.only if self.only is not None else seeds
-        for output, seed in zip(self.outputs, chosen, strict=True):
-            sample = seeds.index(seed)
-            frames, fps = self.folder.frames, prepared.fps
-            master = write_video(output.target, frames(sample), fps, overwrite=overwrite)
-            write_preview(output.preview, frames(sample), fps, overwrite=overwrite)
-            others = {name: output.beside(name) for name in self._others()}
-            beside = {
-                name: write_video(other.target, frames(sample, name), fps, overwrite=overwrite)
-                for name, other in others.items()
-            }
-            per_frame = self.folder.statistics(sample)
-            warnings = _warnings(prepared.config, per_frame)
-            found.extend(f"{output.master}: {line}" for line in warnings)
-            batch = next(list(group) for group in groups if seed in group)
-            content = {
-                **record,
-                "environment": {**record["environment"], "batch": batch},
-                "seed": seed,
-                "output": master.as_dict(),
-                "per_frame": per_frame,
-                "warnings": [*self.notes(prepared), *warnings],
-                "seconds": round(seconds, 3),
-            }
-            if isinstance(prepared.process, ClipProcess):
-                content["beside"] = {name: one.as_dict() for name, one in beside.items()}
-                content["course"] = prepared.process.course(sample)
-            write_sidecar(output.sidecar, content, overwrite)
-        return found
-
     def notes(self, prepared: Prepared) -> list[str]:
         """Say what a user should know beforehand: octaves left out, how clips were decoded.
 
@@ -530,67 +353,9 @@ class Job:
         return list(dict.fromkeys(notes))
 
 
-class _Checkpoints:
-    """When an optimisation is put on disk: every so many iterations, but at little cost."""
-
-    def __init__(self, config: RunConfig) -> None:
-        self._every = config.checkpoint_every if isinstance(config, StstConfig | LeapsConfig) else 1
-        self._since, self._not_before = 0, -math.inf
-
-    def due(self) -> bool:
-        """Count an iteration, and say whether it is time."""
-        self._since += 1
-        return self._since >= self._every and time.monotonic() >= self._not_before
-
-    def kept(self, seconds: float) -> None:
-        """Note that everything is on disk, and how long that took."""
-        self._since = 0
-        self._not_before = max(self._not_before, time.monotonic() + seconds / CHECKPOINT_SHARE)
-
-
 def main_role(config: RunConfig) -> str:
     """Name the role of the clip that a command is given."""
     return "stimulus" if isinstance(config, LeapsConfig) else "natural"
-
-
-def _warnings(config: RunConfig, per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say what a user should know of a finished stimulus."""
-    if isinstance(config, LeapsConfig):
-        # its values have no natural range that clipping would harm
-        return _unrecognised(config, per_frame)
-    return [*_clipping(per_frame), *_unchanged(config, per_frame)]
-
-
-def _unrecognised(config: LeapsConfig, per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Warn where the model itself does not take the clip for the class."""
-    probability = float(per_frame[0]["probability"])
-    if probability >= 0.5:
-        return []
-    return [
-        f"the model gives the class {config.target!r} a probability of {probability:.2g} only. "
-        "Try more --iterations, or lower weights of the other terms."
-    ]
-
-
-def _clipping(per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Warn where many values were clipped."""
-    clipped = float(np.mean([frame["clipped"] for frame in per_frame]))
-    if clipped <= CLIPPED_WARNING:
-        return []
-    return [f"{clipped:.1%} of all values were clipped to 0 or 255."]
-
-
-def _unchanged(config: RunConfig, per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Warn where scrambling has left frames as they were."""
-    if not isinstance(config, StpsConfig) or config.coherence == 1:
-        return []
-    same = sum(frame["difference"] == 0 for frame in per_frame)
-    if not same:
-        return []
-    return [
-        f"{same} of {len(per_frame)} frames are those of the natural clip: it holds too few "
-        "frequencies to be scrambled so (a clip of 2 or 3 frames in time, or one without contrast)."
-    ]
 
 
 def _described(path: Path, video: LazyVideo) -> dict[str, Any]:

@@ -351,7 +351,7 @@ class TestResume:
 
     def test_what_a_killed_run_goes_on_from(self, natural, tmp_path, whole, monkeypatch):
         """A generator that is closed keeps nothing, as a process that is killed."""
-        monkeypatch.setattr("stst.jobs.CHECKPOINT_SHARE", math.inf)
+        monkeypatch.setattr("stst.running.CHECKPOINT_SHARE", math.inf)
         every = {"samples": 2, "checkpoint_every": 2}
         events = job(natural, "out.mkv", **every).run()
         seen = []
@@ -534,7 +534,7 @@ class TestResume:
         def full(*words, **options):
             raise StstError("the disk is full")
 
-        monkeypatch.setattr("stst.jobs.write_sidecar", full)
+        monkeypatch.setattr("stst.running.write_sidecar", full)
         with pytest.raises(StstError, match="the disk is full"):
             done(job(natural, "out.mkv", samples=2))
         monkeypatch.undo()

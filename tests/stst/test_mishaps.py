@@ -262,7 +262,7 @@ def test_a_device_that_fails(monkeypatch, failing):
         from stst.synthesis.stst import Synthesis as owner
     real = getattr(owner, failing)
     monkeypatch.setattr(owner, failing, fail)
-    monkeypatch.setattr("stst.jobs.CHECKPOINT_SHARE", float("inf"))
+    monkeypatch.setattr("stst.running.CHECKPOINT_SHARE", float("inf"))
     words = ("natural.npz", "-o", "out.mkv", "--set", "checkpoint_every=1")
     refused(
         synthesize(*words), "cpu failed (CUDA error: unspecified launch failure). The run is kept",
