@@ -26,7 +26,8 @@ from napari_stst.background.messages import (
 from napari_stst.background.task import Task
 from napari_stst.layers import layer_of, opened_layer
 from stst.clock import Clock
-from stst.outputs import RunFolder, outputs_for
+from stst.outputs import outputs_for
+from stst.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -16,9 +16,10 @@ from stst.errors import InputError
 from stst.files import check_output, remove_leftovers, sha256_of
 from stst.made import changed, check_made
 from stst.mishaps import Inputs
-from stst.outputs import Output, RunFolder, outputs_for
+from stst.outputs import Output, outputs_for
 from stst.process import Estimate, Prepared
 from stst.provenance import Input
+from stst.run_folder import RunFolder
 from stst.running import Run
 from stst.synthesis.events import (
     Event,

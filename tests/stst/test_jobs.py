@@ -374,7 +374,7 @@ class TestResume:
         """Where writing takes long compared with iterations, there are fewer of them."""
         kept = []
         monkeypatch.setattr(
-            "stst.outputs.RunFolder.keep_interim", lambda *words: kept.append(time.sleep(0.05))
+            "stst.run_folder.RunFolder.keep_interim", lambda *words: kept.append(time.sleep(0.05))
         )
         done(job(natural, checkpoint_every=1))
         assert len(kept) == 1, "the next one would be due after 2.5 seconds"

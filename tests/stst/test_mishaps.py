@@ -295,7 +295,7 @@ class TestInputs:
         return ("natural.mkv", "-o", "out.mkv", "--target", "color=color.npz", "--mask", "mask.npz")
 
     def when_a_frame_is_done(self, monkeypatch, harm):
-        from stst.outputs import RunFolder
+        from stst.run_folder import RunFolder
 
         real, kept = RunFolder.keep, []
 

@@ -15,7 +15,7 @@ import stst as package
 from small_inversions import SMALL, TRUST, config
 from small_runs import TESTS, clip, refused, stst
 from stst.jobs import Job
-from stst.outputs import RunFolder
+from stst.run_folder import RunFolder
 from stst.synthesis.events import Checkpointed, ClipIterationDone, RunFinished, RunStopped
 from stst.video import read_video
 

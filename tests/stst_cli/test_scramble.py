@@ -13,7 +13,7 @@ import pytest
 import stst as package
 from small_runs import clip, process, refused, stst
 from stst.config import StpsConfig
-from stst.outputs import RunFolder
+from stst.run_folder import RunFolder
 from stst.video import read_video, write_video
 
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from stst.batch.plan import BatchJob
 from stst.errors import InputError
-from stst.outputs import RunFolder
 from stst.provenance import read_sidecar
+from stst.run_folder import RunFolder
 
 Kind = Literal["free", "begun", "done", "changed"]
 #: Hashes a file; the same one is asked for again and again.

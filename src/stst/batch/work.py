@@ -20,7 +20,7 @@ from stst.errors import InputError, StstError
 from stst.files import sha256_of
 from stst.jobs import Job
 from stst.locks import check_unlocked
-from stst.outputs import RunFolder
+from stst.run_folder import RunFolder
 from stst.synthesis.events import RunFinished, RunStarted, RunStopped
 
 # seconds between two words on how far a task is

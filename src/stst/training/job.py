@@ -18,8 +18,8 @@ from stst.devices import environment, memory_in_use, numerics, pick_device
 from stst.errors import InputError, StstError
 from stst.files import check_output, remove_leftovers, written_whole
 from stst.mishaps import ExhaustedError, told
-from stst.outputs import RunFolder
 from stst.process import Estimate
+from stst.run_folder import RunFolder
 from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
 from stst.training.sequences import Sequences, described, load_clip, span
 from stst.weights.formats import read_raw, write_safetensors

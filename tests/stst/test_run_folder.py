@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stst.errors import InputError, StstError
+from stst.files import written_whole
+from stst.run_folder import RunFolder
+from stst.synthesis.events import Interim
+
+JOB = {"environment": {"threads": 1, "batch": [0, 1]}, "inputs": [{"fps": "25"}]}
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = RunFolder(tmp_path / "X.run")
+    folder.begin(JOB, overwrite=False)
+    return folder
+
+
+def keep(run, frame, value=None):
+    images = np.full((2, 4, 5, 3), abs(frame) if value is None else value, np.uint8)
+    state = RNG.random((2, 3, 4, 5), np.float32)
+    run.keep(frame, images, ({"clipped": 0.5}, {"clipped": frame}), state, 1.5)
+    return state
+
+
+class TestRunFolder:
+    def test_nothing_is_finished_at_first(self, run):
+        assert run.job() == {"format": 1, **JOB}
+        assert run.state() is None
+        assert run.finished() == 0
+        assert list(run.frames(0)) == run.statistics(1) == []
+
+    def test_padding_leaves_a_state_only(self, run):
+        keep(run, -3)
+        assert run.finished() == 0
+        state = keep(run, -2)
+        found = run.state()
+        assert (found.frame, found.seconds) == (-2, 1.5)
+        assert np.array_equal(found.images, state)
+        assert os.listdir(run.path / "frames") == []
+
+    def test_frames_and_statistics(self, run):
+        keep(run, 0)
+        state = keep(run, 1, 9)
+        assert run.finished() == 2
+        assert [int(frame[0, 0, 0]) for frame in run.frames(1)] == [0, 9]
+        assert run.statistics(1) == [{"frame": 0, "clipped": 0}, {"frame": 1, "clipped": 1}]
+        assert run.state().images.dtype == np.float32
+        assert np.array_equal(run.state().images, state)
+
+    def test_a_frame_without_its_state_does_not_count(self, run, monkeypatch):
+        keep(run, 0)
+
+        def cut(path, overwrite):
+            if path.name == "state.npz":
+                raise KeyboardInterrupt
+            return written_whole(path, overwrite)
+
+        monkeypatch.setattr("stst.run_folder.written_whole", cut)
+        with pytest.raises(KeyboardInterrupt):
+            keep(run, 1)
+        assert (run.path / "frames/000001.npz").exists()
+        assert run.finished() == 1
+        assert len(list(run.frames(0))) == 1
+
+    def test_it_is_not_begun_twice(self, run):
+        keep(run, 0)
+        with pytest.raises(InputError, match=r"X\.run exists: .*--resume.*--overwrite"):
+            run.begin(JOB, overwrite=False)
+        assert run.finished() == 1
+        run.begin(JOB, overwrite=True)
+        assert run.finished() == 0
+
+    def test_one_that_was_cut_off_as_it_began_is_begun_anew(self, run):
+        (run.path / "job.json").unlink()
+        with pytest.raises(InputError, match="no unfinished run to continue"):
+            run.job()
+        run.begin(JOB, overwrite=False)
+        assert run.job()
+
+    @pytest.mark.parametrize("overwrite", [False, True])
+    def test_anything_else_of_that_name_is_left_alone(self, tmp_path, overwrite):
+        (tmp_path / "data.run").mkdir()
+        (tmp_path / "data.run/job.json").touch()
+        (tmp_path / "data.run/thesis.tex").touch()
+        (tmp_path / "file.run").touch()
+        for name in ("data.run", "file.run"):
+            with pytest.raises(InputError, match="is not the folder of an unfinished run"):
+                RunFolder(tmp_path / name).begin(JOB, overwrite)
+        assert (tmp_path / "data.run/thesis.tex").exists()
+        assert (tmp_path / "file.run").exists()
+
+    def test_a_place_where_none_can_be_made(self):
+        if not Path("/proc/version").exists():
+            pytest.skip("there is no /proc here")
+        with pytest.raises(InputError, match=r"/proc/X\.run.*Choose another output"):
+            RunFolder(Path("/proc/X.run")).begin(JOB, overwrite=False)
+
+    def test_a_full_disk_leaves_nothing(self, tmp_path, monkeypatch):
+        def full(path, text, encoding):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_text", full)
+        with pytest.raises(StstError, match="the disk is full"):
+            RunFolder(tmp_path / "X.run").begin(JOB, overwrite=False)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_remove(self, run, tmp_path):
+        keep(run, 0)
+        run.remove()
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "cannot be read"),
+        ("{", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        ("[]", "written by another version"),
+        ("{}", "written by another version"),
+        (json.dumps({"format": 2, **JOB}), "another version .*Start anew with --overwrite"),
+        (json.dumps({"format": 1}), "job.json is damaged. Start anew"),
+        (json.dumps({**JOB, "format": 1, "inputs": []}), "damaged"),
+        (json.dumps({**JOB, "format": 1, "inputs": [{"fps": "1/0"}]}), "damaged"),
+        (json.dumps({**JOB, "format": 1, "environment": {"threads": 0, "batch": []}}), "damaged"),
+        (json.dumps({**JOB, "format": 1, "environment": {"threads": 1, "batch": [None]}}), "dam"),
+    ],
+)  # fmt: skip
+def test_a_damaged_job(run, text, message):
+    (run.path / "job.json").write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        run.job()
+    assert str(run.path) in str(caught.value)
+
+
+def test_damaged_frames(run):
+    """Whatever happens to a file, it is refused by name or read as it was."""
+    keep(run, 0)
+    for name, read in (("state.npz", run.state), ("frames/000000.npz", lambda: [*run.frames(0)])):
+        path = run.path / name
+        whole = path.read_bytes()
+        damages = [b"", whole[:50], whole[:-30], b"\x93NUMPY" + whole, b"PK\x03\x04", bytes(99)]
+        buffer = io.BytesIO()
+        np.save(buffer, np.zeros(3))
+        damages.append(buffer.getvalue())
+        buffer = io.BytesIO()
+        np.savez(buffer, other=np.zeros(3))
+        damages.append(buffer.getvalue())
+        buffer = io.BytesIO()
+        np.savez(buffer, frame=np.array([object()]), images=np.array([object()]))
+        damages.append(buffer.getvalue())
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("frame.npy", b"text")
+            archive.writestr("images.npy", b"text")
+        damages.append(buffer.getvalue())
+        for place in range(0, len(whole), 17):
+            damages.append(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        refused = 0
+        for damage in damages:
+            path.write_bytes(damage)
+            try:
+                read()
+            except InputError as error:
+                refused += str(path) in str(error)
+        assert refused > 10
+        path.write_bytes(whole)
+
+
+class TestDamagedRuns:
+    """What is well-formed and means nothing."""
+
+    @pytest.fixture
+    def run(self, tmp_path):
+        run = RunFolder(tmp_path / "x.run")
+        run.begin(JOB, overwrite=False)
+        images = np.zeros((2, 6, 7, 3), np.uint8)
+        run.keep(0, images, [{"clipped": 0.0}] * 2, np.zeros((2, 3, 6, 7), np.float32), 1.0)
+        return run
+
+    def changed(self, path, **values):
+        with np.load(path) as data:
+            arrays = {**data, **values}
+        np.savez(path, **arrays)
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"frame": np.array(1j)},
+            {"frame": np.array("0")},
+            {"frame": np.zeros(2)},
+            {"seconds": np.array(np.nan)},
+            {"state": np.full((2, 3, 6, 7), np.nan, np.float32)},
+            {"state": np.array("x")},
+        ],
+    )
+    def test_state(self, run, values):
+        self.changed(run.path / "state.npz", **values)
+        with pytest.raises(InputError, match=r"state\.npz is missing or damaged \(.* of shape"):
+            run.state()
+
+    @pytest.mark.parametrize(
+        "images", [np.array(1, np.uint8), np.zeros((1, 6, 7, 3), np.uint8), np.zeros((2, 6, 7, 3))]
+    )
+    def test_images(self, run, images):
+        self.changed(run.path / "frames" / "000000.npz", images=images)
+        with pytest.raises(InputError, match=r"000000\.npz is missing or damaged \(images is"):
+            list(run.frames(1))
+
+    @pytest.mark.parametrize("text", ["", "[{", "[]", "[1, 2]", "{}", "[" * 9999])
+    def test_statistics(self, run, text):
+        self.changed(run.path / "frames" / "000000.npz", statistics=np.array(text))
+        with pytest.raises(InputError, match=r"000000\.npz is missing or damaged \(its statistics"):
+            run.statistics(1)
+
+    @pytest.mark.parametrize("rate", ["1e999999999", 10**30, float("inf"), "0", None, True])
+    def test_rate(self, run, rate):
+        content = json.loads((run.path / "job.json").read_text())
+        (run.path / "job.json").write_text(json.dumps({**content, "fps": rate}))
+        with pytest.raises(InputError, match=r"job\.json is damaged"):
+            run.job()
+
+    def test_arrays_of_an_older_python_are_no_warning(self, run):
+        path = run.path / "state.npz"
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        whole = members["state.npy"]
+        assert b"(2, 3, 6, 7), " in whole
+        members["state.npy"] = whole.replace(b"(2, 3, 6, 7), ", b"(2L, 3, 6, 7),")
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+        state = run.state()
+        assert state is not None
+        assert state.images.shape == (2, 3, 6, 7)
+
+    def test_interim(self, run):
+        run.keep_interim(Interim(1, {"a": np.zeros(2)}, 0, 0), 1.0)
+        self.changed(run.path / "interim.npz", iteration=np.array("1"))
+        with pytest.raises(InputError, match=r"interim\.npz is missing or damaged \(iteration is"):
+            run.interim()
