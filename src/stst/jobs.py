@@ -178,7 +178,18 @@ class Job:
         ]
 
     def check_inputs(self, record: Mapping[str, Any]) -> None:
-        """Refuse to go on with a clip that is not what it was at the start."""
+        """Refuse to go on with a clip that is not what it was at the start.
+
+        Parameters
+        ----------
+        record
+            What the run is made of, as its folder has it.
+
+        Raises
+        ------
+        InputError
+            Naming the clip.
+        """
         hashes = {one["role"]: one["sha256"] for one in record["inputs"]}
         self._inputs.check({path: hashes[role] for role, path in self.paths().items()})
 
