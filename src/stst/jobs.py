@@ -187,7 +187,7 @@ class Job:
 
         Raises
         ------
-        InputError
+        StstError
             Naming the clip.
         """
         hashes = {one["role"]: one["sha256"] for one in record["inputs"]}
