@@ -221,7 +221,7 @@ class TestSideBySide:
 
     def test_cut_off_while_files_are_put_in_place(self, here, monkeypatch):
         jobs = cats(1, 2)
-        from stst import jobs as module
+        from stst import running as module
 
         written = []
 
