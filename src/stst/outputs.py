@@ -30,7 +30,7 @@ class Output:
 
     @property
     def target(self) -> str:
-        """The master as `stst.write_video` wants it: a folder's name ends in a slash."""
+        """The master as `stst.write_video` wants it; a folder's name ends in a slash."""
         return f"{self.master}/" if self.is_folder else str(self.master)
 
     @property
