@@ -37,6 +37,14 @@ class DivergedError(StstError):
     """A loss or a pixel is no longer a finite number."""
 
 
+def in_words(error: BaseException) -> str:
+    """Give an error's message as one line, with its class where it is none of ours."""
+    line = " ".join(str(error).splitlines())
+    if isinstance(error, StstError):
+        return line
+    return f"{type(error).__name__}: {line}".removesuffix(": ")
+
+
 def first_line(error: BaseException) -> str:
     """Give the first line of an error's message, or its class."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -12,7 +12,7 @@ from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
-from stst.errors import StstError
+from stst.errors import in_words
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
@@ -45,6 +45,13 @@ class Said:
     """
 
     what: Any
+
+
+def calm() -> None:
+    """Have OpenCV compute on one thread: the other cores have their own work."""
+    import cv2
+
+    cv2.setNumThreads(1)
 
 
 def available_cores() -> int:
@@ -184,11 +191,8 @@ def _serve(
             try:
                 made = do(work)
                 pipe.send(_listened(pipe, made) if isinstance(made, Generator) else made)
-            except StstError as error:
-                pipe.send(Failure(_line(error)))
             except Exception as error:
-                said = f"{type(error).__name__}: {_line(error)}"
-                pipe.send(Failure(said.removesuffix(": ")))
+                pipe.send(Failure(in_words(error)))
 
 
 def _listened(pipe: connection.Connection, made: Generator[Any, None, Any]) -> Any:
@@ -233,7 +237,3 @@ def _death(code: int | None) -> str:
         f"the process that worked on it crashed ({name}). A file that it decoded may be damaged: "
         "copy or export it again."
     )
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).splitlines())

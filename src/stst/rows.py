@@ -1,15 +1,16 @@
-"""Rows of text that a manifest lists: CSV, TSV or TOML. Nothing in it is executed."""
+"""Rows of text, as manifests list them: CSV, TSV or TOML. Nothing in them is executed."""
 
 from __future__ import annotations
 
 import csv
 import difflib
 import io
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
+from stst.files import as_text
 from stst.toml import toml_tree
 
 #: Of manifests.
@@ -219,3 +220,31 @@ def _toml_rows(path: Path, table: str, fields: _Fields) -> Iterator[Row]:
             if not value.strip():
                 raise InputError(f"{where}: {name} is empty.")
         yield fields.row(where, {name: value.strip() for name, value in entry.items()})
+
+
+def rows_as_text(
+    columns: Collection[str], rows: Iterable[Mapping[str, Any]], separator: str = ","
+) -> str:
+    """Write a table, as `read_rows` reads it.
+
+    Parameters
+    ----------
+    columns
+        The header.
+    rows
+        By column; cells that a row does not have stay empty.
+    separator
+        Between cells.
+
+    Returns
+    -------
+    str
+        With a line for each row.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        cells = [row.get(column, "") for column in columns]
+        writer.writerow([as_text(cell) if isinstance(cell, str) else cell for cell in cells])
+    return text.getvalue()

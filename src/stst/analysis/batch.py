@@ -21,7 +21,8 @@ from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
 from stst.files import as_text, check_output, sha256_of, sha256_of_file, written_whole
 from stst.labels import label_key
-from stst.lanes import Failure, in_processes
+from stst.lanes import Failure, calm, in_processes
+from stst.rows import rows_as_text
 from stst.video import LazyVideo, sidecar_path
 from stst.video.ranges import parse_range
 from stst.video.resize import fitted_size
@@ -45,6 +46,8 @@ RECORD = "record.json"
 _MARK = "batch.json"
 _OF_A_BATCH = {*TABLES, PAIRS, ERRORS, _MARK}
 _OF_A_PAIR = {*TABLES, RECORD}
+# what says which pair a row is of
+_NAMES = ("label", "natural", "other")
 # to be raised when a record or a table changes its meaning: everything is measured again
 _FORMAT = 1
 
@@ -232,7 +235,7 @@ def _outcomes(
             yield Outcome(pair, "failed", error)
         else:
             todo.append(pair)
-    with closing(in_processes(partial(_measured, settings, measure), todo, jobs, _calm)) as results:
+    with closing(in_processes(partial(_measured, settings, measure), todo, jobs, calm)) as results:
         for pair, result in results:
             if isinstance(result, Failure):
                 errors[pair.label] = result.message
@@ -245,13 +248,6 @@ def _outcomes(
 
 def _measured(settings: Settings, measure: Measure, pair: NamedPair) -> Measured:
     return measure(pair, settings)
-
-
-def _calm() -> None:
-    """Compute on one thread: the other cores have their own pairs."""
-    import cv2
-
-    cv2.setNumThreads(1)
 
 
 @lru_cache(maxsize=1)
@@ -378,33 +374,19 @@ def _write_tables(
             _join([place / name for place in done], folder / name)
         else:
             (folder / name).unlink(missing_ok=True)
-    _write_rows(
-        folder / PAIRS,
-        ("label", "natural", "other", "state"),
-        (
-            (one.label, one.natural, one.other, "failed" if one.label in errors else "done")
-            for one in pairs
-        ),
-    )
+    named = [{name: getattr(one, name) for name in _NAMES} for one in pairs]
+    states = [{**one, "state": "failed" if one["label"] in errors else "done"} for one in named]
+    _write_rows(folder / PAIRS, (*_NAMES, "state"), states)
     if not errors:
         (folder / ERRORS).unlink(missing_ok=True)
         return
-    _write_rows(
-        folder / ERRORS,
-        ("label", "natural", "other", "error"),
-        (
-            (one.label, one.natural, one.other, errors[one.label])
-            for one in pairs
-            if one.label in errors
-        ),
-    )
+    failed = [{**one, "error": errors[one["label"]]} for one in named if one["label"] in errors]
+    _write_rows(folder / ERRORS, (*_NAMES, "error"), failed)
 
 
-def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    with written_whole(path, overwrite=True) as part, _opened(part, "w") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows([as_text(cell) for cell in row] for row in rows)
+def _write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    with written_whole(path, overwrite=True) as part:
+        part.write_text(rows_as_text(columns, rows), "utf-8", newline="\n")
 
 
 def _join(parts: Iterable[Path], path: Path) -> None:

@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
-from stst.files import as_text, written_whole
+from stst.files import written_whole
+from stst.rows import rows_as_text
 
 FOLDER = "stimuli"
 _SUFFIX = "_video"
@@ -89,11 +88,8 @@ def write_catalogue(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     rows
         As `stst.batch.states.described` gives them, with ``done``.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
-    writer.writerow(_COLUMNS)
-    writer.writerows(_row(row) for row in rows)
-    _write(folder / FOLDER / "stimuli.tsv", text.getvalue())
+    table = rows_as_text(_COLUMNS, (_row(row) for row in rows), separator="\t")
+    _write(folder / FOLDER / "stimuli.tsv", table)
     columns = {name: {"Description": what} for name, what in _COLUMNS.items()}
     _write(folder / FOLDER / "stimuli.json", json.dumps(columns, indent=2) + "\n")
     description = {"Name": folder.absolute().name, "BIDSVersion": _VERSION, "DatasetType": "raw"}
@@ -105,7 +101,7 @@ def write_catalogue(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
             _write(folder / name, content)
 
 
-def _row(row: Mapping[str, Any]) -> list[str]:
+def _row(row: Mapping[str, Any]) -> dict[str, str]:
     of = f" of {row['natural']}" if row["natural"] else ""
     cells = {
         "stimulus_id": str(row["label"]).removesuffix(_SUFFIX),
@@ -114,7 +110,7 @@ def _row(row: Mapping[str, Any]) -> list[str]:
         "present": "true" if row["done"] else "false",
         **{key: row[key] for key in ("natural", "method", "preset", "seed")},
     }
-    return [as_text(str(cells.get(name, ""))) or "n/a" for name in _COLUMNS]
+    return {name: str(cells.get(name, "")) or "n/a" for name in _COLUMNS}
 
 
 def _write(path: Path, text: str) -> None:

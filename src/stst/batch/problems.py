@@ -52,7 +52,7 @@ class Problems:
 
     def note(self, problem: str, where: str = "") -> None:
         """Add one."""
-        line = " ".join(problem.split())
+        line = " ".join(problem.splitlines())
         self._found.append(line if not where or line.startswith(where) else f"{where}: {line}")
 
     def check(self) -> None:

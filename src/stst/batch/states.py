@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from stst.batch.plan import HIDDEN, JOBS, BatchJob
-from stst.files import as_text, check_output, written_whole
+from stst.files import check_output, written_whole
+from stst.rows import rows_as_text
 
 COLUMNS = (
     "label", "natural", "method", "preset", "config", "seed", "state", "seconds", "error", "output",
@@ -98,7 +97,7 @@ class States:
             text = now
 
     def _table(self, jobs: Iterable[BatchJob]) -> str:
-        return as_csv(COLUMNS, (self._row(job) for job in jobs))
+        return rows_as_text(COLUMNS, (self._row(job) for job in jobs))
 
     def _row(self, job: BatchJob) -> dict[str, Any]:
         known = self.get(job)
@@ -125,14 +124,3 @@ def described(job: BatchJob) -> dict[str, Any]:
         "config": job.config_name,
         "seed": job.seed,
     }
-
-
-def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Write a table; cells that a row does not have stay empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        cells = [row.get(column, "") for column in columns]
-        writer.writerow([as_text(cell) if isinstance(cell, str) else cell for cell in cells])
-    return text.getvalue()

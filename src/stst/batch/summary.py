@@ -15,11 +15,12 @@ import numpy as np
 from stst.analysis.features import features
 from stst.analysis.pairs import Alignment, NaturalClip
 from stst.batch.plan import HIDDEN, SUMMARY, BatchJob
-from stst.batch.states import States, as_csv, described
+from stst.batch.states import States, described
 from stst.errors import InputError
 from stst.files import sha256_of_file, written_whole
-from stst.lanes import Failure, Said, in_processes
+from stst.lanes import Failure, Said, calm, in_processes
 from stst.provenance import read_sidecar
+from stst.rows import rows_as_text
 from stst.video import LazyVideo
 
 #: Columns of the summary by the measure that they are the mean of, over frames.
@@ -76,7 +77,7 @@ def write_summary(
         head = list(described(jobs[0])) if jobs else []
         both = [f"{whose}{name}" for name in MEASURES for whose in ("natural_", "")]
         columns = [*head, *_FILES, *_CLIP, *both, *losses, "probability", "warnings"]
-        text = as_csv(columns, ({**described(j), **rows.get(j.label, {})} for j in done))
+        text = rows_as_text(columns, ({**described(j), **rows.get(j.label, {})} for j in done))
         with written_whole(folder / SUMMARY, overwrite=True) as part:
             part.write_text(text, "utf-8", newline="\n")
         # others may have finished theirs, and written an older table or a newer one
@@ -111,7 +112,7 @@ def _rows(
             rows[job.label] = kept
     # a few are measured in less time than another process takes to start
     lanes = min(lanes, 1 + len(todo) // _WORTH)
-    with closing(in_processes(_measured, todo, lanes, _calm)) as results:
+    with closing(in_processes(_measured, todo, lanes, calm)) as results:
         for job, result in results:
             if isinstance(result, Failure):
                 on_job(job.label, result.message)
@@ -132,13 +133,6 @@ def _kept(path: Path, stamp: str) -> Mapping[str, Any] | None:
     fits = isinstance(content, dict) and content.get("stamp") == stamp
     row = content.get("row") if fits else None
     return row if isinstance(row, dict) else None
-
-
-def _calm() -> None:
-    """Compute on one thread: the other cores have their own clips."""
-    import cv2
-
-    cv2.setNumThreads(1)
 
 
 def _measured(job: BatchJob) -> _Measured:

@@ -16,7 +16,7 @@ from typing import Any
 from stst.batch.plan import BatchJob
 from stst.batch.standing import Standing, asked_for, run_differs, standing
 from stst.batch.states import States
-from stst.errors import InputError, StstError
+from stst.errors import InputError, StstError, in_words
 from stst.files import sha256_of
 from stst.jobs import Job
 from stst.locks import check_unlocked
@@ -192,7 +192,7 @@ def _settled(job: BatchJob, look: _Look, overwrite: bool) -> Ended | None:
     try:
         found = look(job)
     except StstError as error:
-        return Ended(job.label, "failed", error=one_line(error))
+        return Ended(job.label, "failed", error=in_words(error))
     try:
         for folder in (job.run_folder, job.group_folder):
             if folder is not None:
@@ -284,7 +284,7 @@ def _made(
             elif isinstance(event, RunFinished):
                 ended = _finished(run, event)
     except Exception as error:  # whatever it is, the other jobs go on
-        ended = [Ended(label, "failed", error=one_line(error)) for label in labels]
+        ended = [Ended(label, "failed", error=in_words(error)) for label in labels]
     for job, end in zip(run.jobs, ended, strict=True):
         known = {} if end.seconds is None else {"seconds": end.seconds}
         states.put(job, end.state, error=end.error, **known)
@@ -298,9 +298,3 @@ def _finished(run: _Run, event: RunFinished) -> list[Ended]:
         notes = [line.removeprefix(named) for line in event.warnings if line.startswith(named)]
         ended.append(Ended(job.label, "done", event.seconds / len(run.jobs), notes=tuple(notes)))
     return ended
-
-
-def one_line(error: BaseException) -> str:
-    """Write an error as one line, with its class where it is none of ours."""
-    line = " ".join(str(error).split())
-    return line if isinstance(error, StstError) else f"{type(error).__name__}: {line}"
