@@ -35,7 +35,9 @@ def to_frames(images: Tensor) -> Frames:
     return rounded.permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def picture_statistics(frames: Frames, clipped: Tensor) -> list[dict[str, float]]:
+def picture_statistics(
+    frames: Frames, clipped: Tensor, inside: Tensor | None = None
+) -> list[dict[str, float]]:
     """Describe finished pictures for the sidecar.
 
     Parameters
@@ -43,14 +45,21 @@ def picture_statistics(frames: Frames, clipped: Tensor) -> list[dict[str, float]
     frames
         (B, H, W, 3) uint8.
     clipped
-        (B, 3, H, W) bool, which values were clipped to [0, 1].
+        (B, C, H, W) bool, which values were clipped to [0, 1].
+    inside
+        (1, 1, H, W) bool, the pixels that were made; None for all.
 
     Returns
     -------
     list of dict
-        Per sample: mean luminance and contrast in [0, 1], and the share of clipped values.
+        Per sample: mean luminance and contrast in [0, 1] of the whole picture, and the share of
+        clipped values among those that were made, 0 where none was.
     """
-    shares = clipped.double().mean(dim=(1, 2, 3)).tolist()
+    if inside is None:
+        shares = clipped.double().mean(dim=(1, 2, 3)).tolist()
+    else:
+        count = inside.expand_as(clipped[:1]).sum().clamp_min(1)
+        shares = ((clipped & inside).sum(dim=(1, 2, 3)).double() / count).tolist()
     out = []
     for frame, share in zip(frames, shares, strict=True):
         grey = (frame @ GREY) / 255

@@ -46,8 +46,10 @@ def _unrecognised(config: LeapsConfig, per_frame: Sequence[Mapping[str, Any]]) -
 
 
 def _clipping(per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Warn where many values were clipped."""
-    clipped = float(np.mean([frame["clipped"] for frame in per_frame]))
+    """Warn where many of the values that were made were clipped."""
+    # a frame that stays natural as a whole was made in no iterations
+    shares = [frame["clipped"] for frame in per_frame if frame.get("iterations") != 0]
+    clipped = float(np.mean(shares)) if shares else 0.0
     if clipped <= CLIPPED_WARNING:
         return []
     return [f"{clipped:.1%} of all values were clipped to 0 or 255."]

@@ -262,9 +262,13 @@ def test_the_sidecar(tmp_path):
     ]
     grey = np.load(files["master"]) @ np.array([0.299, 0.587, 0.114]) / 255
     for frame, entry in enumerate(content["per_frame"]):
-        assert set(entry) == {"frame", "losses", "luminance", "contrast", "clipped", "iterations"}
+        assert set(entry) == {
+            "frame", "losses", "unweighted", "weights", "luminance", "contrast", "clipped",
+            "iterations",
+        }  # fmt: skip
         assert (entry["frame"], entry["iterations"]) == (frame, 3)
-        assert set(entry["losses"]) == {"spatial_texture", "temporal_texture", "total_variation"}
+        terms = {"spatial_texture", "temporal_texture", "total_variation"}
+        assert set(entry["losses"]) == set(entry["weights"]) == set(entry["unweighted"]) == terms
         assert entry["luminance"] == pytest.approx(grey[frame].mean())
         assert entry["contrast"] == pytest.approx(grey[frame].std())
         assert 0 <= entry["clipped"] <= 1

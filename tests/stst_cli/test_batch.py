@@ -102,6 +102,11 @@ class TestMade:
         assert float(one["natural_flow_magnitude"]) > 0
         losses = [frame["losses"]["spatial_texture"] for frame in sidecar["per_frame"]]
         assert float(one["loss_spatial_texture"]) == pytest.approx(sum(losses) / 3)
+        for term, layer in (("temporal_texture", "rectified"), ("total_variation", "pixels")):
+            values = [frame["unweighted"][term][layer] for frame in sidecar["per_frame"]]
+            assert float(one[f"unweighted_{term}_{layer}"]) == pytest.approx(sum(values) / 3)
+            weights = [frame["weights"][term] for frame in sidecar["per_frame"]]
+            assert float(one[f"weight_{term}"]) == pytest.approx(sum(weights) / 3)
 
         before = masters()
         stamps = [os.stat(f"out/{name}").st_mtime_ns for name in before]

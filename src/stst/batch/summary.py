@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -31,10 +31,12 @@ MEASURES = {
     "flow_magnitude": "flow_magnitude",
 }
 # to be raised when a column changes its meaning
-_FORMAT = 1
+_FORMAT = 2
 _WORTH = 8
 _FILES = ("master", "preview", "sidecar")
 _CLIP = ("frames", "height", "width", "fps")
+# what a sidecar has of every frame by name, and how its columns begin
+_RECORDED = {"losses": "loss_", "unweighted": "unweighted_", "weights": "weight_"}
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,11 @@ def write_summary(
     while True:
         done = _done(jobs, states)
         rows = _rows(folder, done, lanes, on_job)
-        losses = sorted({key for row in rows.values() for key in row if key.startswith("loss_")})
+        names = sorted({key for row in rows.values() for key in row})
+        recorded = [key for one in _RECORDED.values() for key in names if key.startswith(one)]
         head = list(described(jobs[0])) if jobs else []
         both = [f"{whose}{name}" for name in MEASURES for whose in ("natural_", "")]
-        columns = [*head, *_FILES, *_CLIP, *both, *losses, "probability", "warnings"]
+        columns = [*head, *_FILES, *_CLIP, *both, *recorded, "probability", "warnings"]
         text = rows_as_text(columns, ({**described(j), **rows.get(j.label, {})} for j in done))
         with written_whole(folder / SUMMARY, overwrite=True) as part:
             part.write_text(text, "utf-8", newline="\n")
@@ -143,7 +146,7 @@ def _measured(job: BatchJob) -> _Measured:
     clip = LazyVideo(paths["master"])
     row |= dict(zip(_CLIP, (len(clip), clip.height, clip.width, str(clip.fps)), strict=True))
     row |= _means(features(clip).values)
-    row |= _losses(sidecar.get("per_frame"))
+    row |= _recorded(sidecar.get("per_frame"))
     warnings = sidecar.get("warnings")
     row["warnings"] = " ".join(map(str, warnings)) if isinstance(warnings, list) else ""
     note = None
@@ -175,17 +178,29 @@ def _means(values: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, float]:
     return out
 
 
-def _losses(per_frame: Any) -> dict[str, float]:
-    """Average every term before the last step over frames, as far as a sidecar tells it."""
-    rows = (
+def _recorded(per_frame: Any) -> dict[str, float]:
+    """Average what a sidecar has of every frame: losses, their weights, probability.
+
+    Weighted losses are those before the last step, unweighted ones those of the finished frame.
+    """
+    frames = (
         [one for one in per_frame if isinstance(one, dict)] if isinstance(per_frame, list) else []
     )
-    terms: dict[str, list[float]] = {}
-    for row in rows:
-        losses = row.get("losses")
-        for term, value in losses.items() if isinstance(losses, dict) else ():
-            terms.setdefault(f"loss_{term}", []).append(float(value))
-    out = {term: float(np.mean(values)) for term, values in terms.items()}
-    if rows and isinstance(rows[0].get("probability"), int | float):
-        out["probability"] = float(rows[0]["probability"])
+    found: dict[str, list[float]] = {}
+    for frame in frames:
+        for key, beginning in _RECORDED.items():
+            for name, value in _leaves(frame.get(key)):
+                found.setdefault(beginning + name, []).append(value)
+    out = {name: float(np.mean(values)) for name, values in found.items()}
+    if frames and isinstance(frames[0].get("probability"), int | float):
+        out["probability"] = float(frames[0]["probability"])
     return out
+
+
+def _leaves(tree: Any) -> Iterator[tuple[str, float]]:
+    """Give the numbers of nested tables by their joined names."""
+    for name, value in tree.items() if isinstance(tree, dict) else ():
+        if isinstance(value, int | float):
+            yield str(name), float(value)
+        for below, number in _leaves(value):
+            yield f"{name}_{below}", number

@@ -152,10 +152,14 @@ class LimitedMemory:
     ----------
     history
         How many earlier steps are remembered.
+    inside
+        (1, 1, H, W) bool, the pixels that move: the radius is that of their step. The gradient
+        has to be 0 at the others. None for all.
     """
 
-    def __init__(self, history: int) -> None:
+    def __init__(self, history: int, inside: Tensor | None = None) -> None:
         self.history = history
+        self.inside = inside
         self._last: tuple[Tensor, Tensor] | None = None
         # moves, changes of the gradient, and 1 / (their product), 0 where there is no curvature
         self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -167,7 +171,7 @@ class LimitedMemory:
             self._learn(images - self._last[0], gradient - self._last[1])
         self._last = images.clone(), gradient
         step = self._direction(gradient)
-        length = _dot(step, step).div_(step[0].numel()).sqrt_()
+        length = _dot(step, step).div_(self._moving(step)).sqrt_()
         factor = rate / length.clamp_min(1e-30)
         # before anything was learned the gradient says where to, not how far
         return step * (factor if self._scale is None else factor.clamp_max(1))
@@ -191,6 +195,12 @@ class LimitedMemory:
             move, change, share = (memory[f"{name}_{len(self._pairs)}"] for name in _PAIR)
             self._pairs.append((move, change, share))
         self._scale = memory.get("scale")
+
+    def _moving(self, step: Tensor) -> Tensor | int:
+        """Count the values of a sample that move."""
+        if self.inside is None:
+            return step[0].numel()
+        return self.inside.expand_as(step[:1]).sum()
 
     def _learn(self, move: Tensor, change: Tensor) -> None:
         product, size = _dot(move, change), _dot(change, change)
@@ -225,7 +235,7 @@ def make_rule(config: OptimizerConfig, per_channel: bool, inside: Tensor | None 
     if config.name == "adam":
         return Adam(config.betas)
     if config.name == "lbfgs":
-        return LimitedMemory(config.history)
+        return LimitedMemory(config.history, inside)
     return GradientDescent(per_channel, inside)
 
 

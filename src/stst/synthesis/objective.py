@@ -17,12 +17,17 @@ from stst.synthesis.region import Region
 from stst.synthesis.rules import Rules
 
 TOTAL_VARIATION = "total_variation"
+#: What stands for a layer where total variation is listed by layer.
+PIXELS = "pixels"
 
 # A term is equalised as if it were at least this share of its target's own size. Smaller values
 # are rounding: a term that starts at 0 (a perfect start) would get an infinite weight.
 _FLOOR = 1e-6
-# … and where the target itself is 0, this value.
-_FLOOR_ALL = 1e-12
+# … and where the target itself is 0, as if it were this. Sizes differ by model and by rules (1e8
+# to 1e-12 for those of the paper), so nothing absolute may hold beside a size.
+_FLOOR_OF_NOTHING = 1e-12
+# what float32 can still divide by
+_SMALLEST = 1e-30
 # The same for total variation, in units of the pixel range: half a grey level.
 _FLOOR_TV = 0.5 / 255
 
@@ -109,7 +114,7 @@ class Statistician:
             found = self.activations(which, frames, set(layers))
             values = {layer: self.statistic(kind, found[layer], region) for layer in layers}
             zeros = {layer: torch.zeros_like(value) for layer, value in values.items()}
-            scale = float(self.compared(kind, values, zeros))
+            scale = float(self.joined(self.losses(kind, values, zeros)))
         return Statistics(values, scale)
 
     def statistic(self, kind: str, activation: Activation, region: Region | None = None) -> Tensor:
@@ -120,14 +125,18 @@ class Statistician:
             return gram(activation, self.rules.by_channels)
         return activation.concatenated() if isinstance(activation, Multiscale) else activation
 
-    def compared(self, kind: str, have: Mapping[str, Tensor], want: Mapping[str, Tensor]) -> Tensor:
-        """Give the unweighted loss (B,) over all layers of `want`."""
+    def losses(
+        self, kind: str, have: Mapping[str, Tensor], want: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Give the unweighted loss (B,) of every layer of `want`."""
         if kind == "texture":
-            losses = [texture_loss(have[layer], want[layer]) for layer in want]
-        else:
-            half = self.rules.half_content
-            losses = [content_loss(have[layer], want[layer], half) for layer in want]
-        total = torch.stack(losses).sum(dim=0)
+            return {layer: texture_loss(have[layer], want[layer]) for layer in want}
+        half = self.rules.half_content
+        return {layer: content_loss(have[layer], want[layer], half) for layer in want}
+
+    def joined(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """Give the unweighted loss (B,) over all layers."""
+        total = torch.stack(list(losses.values())).sum(dim=0)
         return total if self.rules.sum_layers else total / len(losses)
 
 
@@ -171,7 +180,7 @@ class StstObjective:
         self.equalize = equalize
         self.terms: tuple[str, ...] = tuple(targets)
         nominal = [weights[term] for term in targets]
-        floors = [max(_FLOOR * one.scale, _FLOOR_ALL) for one in targets.values()]
+        floors = [_floor(one.scale) for one in targets.values()]
         if tv_weight > 0:
             self.terms += (TOTAL_VARIATION,)
             nominal.append(tv_weight)
@@ -184,6 +193,24 @@ class StstObjective:
 
     def unweighted(self, images: Tensor) -> Tensor:
         """Compute the terms (B, terms) with all weights 1."""
+        columns = [
+            self.statistician.joined(losses) for losses in self.losses_by_layer(images).values()
+        ]
+        return torch.stack(columns, dim=1)
+
+    def losses_by_layer(self, images: Tensor) -> dict[str, dict[str, Tensor]]:
+        """Compute the unweighted losses.
+
+        Parameters
+        ----------
+        images
+            (B, 3, h, w) in [0, 1].
+
+        Returns
+        -------
+        dict
+            By term and layer, (B,) each; total variation is that of the layer `PIXELS`.
+        """
         region = self.region
         if region is not None:
             images = region.composed(images)
@@ -196,18 +223,19 @@ class StstObjective:
             found[which] = self.statistician.activations(
                 cast(Literal["spatial", "temporal"], which), frames, layers
             )
-        columns = []
+        out: dict[str, dict[str, Tensor]] = {}
         for term, statistics in self.targets.items():
             which, kind = _split(term)
             have = {
                 layer: self.statistician.statistic(kind, found[which][layer], region)
                 for layer in statistics.by_layer
             }
-            columns.append(self.statistician.compared(kind, have, statistics.by_layer))
+            out[term] = self.statistician.losses(kind, have, statistics.by_layer)
         if TOTAL_VARIATION in self.terms:
             inside = None if region is None else region.inside
-            columns.append(total_variation(images, self.statistician.rules.by_channels, inside))
-        return torch.stack(columns, dim=1)
+            by_channels = self.statistician.rules.by_channels
+            out[TOTAL_VARIATION] = {PIXELS: total_variation(images, by_channels, inside)}
+        return out
 
     def __call__(self, images: Tensor) -> Tensor:
         """Compute the weighted terms (B, terms)."""
@@ -221,6 +249,11 @@ class StstObjective:
         if self.equalize == 0:
             return nominal.expand_as(start)
         return nominal * self.equalize / torch.maximum(start, start.new_tensor(self.floors))
+
+
+def _floor(scale: float) -> float:
+    """Give the value below which a term of that size is taken for rounding."""
+    return max(_FLOOR * scale, _SMALLEST) if scale > 0 else _FLOOR_OF_NOTHING
 
 
 def _split(term: Term) -> tuple[Literal["spatial", "temporal"], str]:

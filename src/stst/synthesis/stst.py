@@ -22,7 +22,8 @@ from stst.synthesis.noise import NoiseSource, Purpose, noise_of_seeds
 from stst.synthesis.objective import Statistician, Statistics, StstObjective, active_terms
 from stst.synthesis.octaves import Octave, octaves_of, through_octaves
 from stst.synthesis.region import Region, Regions
-from stst.synthesis.rules import frame_order, rules_named
+from stst.synthesis.rules import PAPER, frame_order, rules_named
+from stst.types import Frames
 from stst.video import FrameSequence
 
 # Work of finishing a frame (colour transfer), in iterations at full resolution; for estimates only
@@ -94,6 +95,8 @@ class Synthesis:
         self.rules = rules_named(config.rules)
         self.streams = {"spatial": spatial, "temporal": temporal}
         self.statistician = Statistician(spatial, temporal, self.rules, config.precision)
+        # what is on record can be compared, whatever the rules and the precision of a run
+        self._yardstick = Statistician(spatial, temporal, PAPER, "fp32")
         self.targets = targets
         self.device = device
         self.noise = noise or noise_of_seeds(config.seeds, targets.size)
@@ -187,9 +190,9 @@ class Synthesis:
             held = interim if interim is not None and interim.frame == frame else None
             yield from self._made(place, generated, made, clock, preview_seconds, held)
             self._standing = None
-            generated = made.images
             clock.frame_done(frame)
-            yield self._done(frame, made, clock.done / clock.total)
+            yield self._done(place, made, generated, clock.done / clock.total)
+            generated = made.images
 
     def interim(self) -> Interim | None:
         """Say where the frame in the making stands, between two events; None between frames."""
@@ -236,7 +239,7 @@ class Synthesis:
         small = through_octaves(previous, [size], False)[0].clone()
         region = self._region(place)
         (here,) = self._through(region, [size])
-        (wanted,) = self._wanted(place, config, terms, [size], region)
+        (wanted,) = self._wanted(self.statistician, place, terms, [size], region)
         weights = {term: config.term_weight(term) for term in terms}
         tv_weight = self.smallest_octave().config.tv_weight
         objective = StstObjective(
@@ -262,10 +265,10 @@ class Synthesis:
         if region is not None and not octaves:
             # nothing is inside
             made.images = region.natural.expand_as(previous)
-            made.losses = previous.new_zeros(len(previous), 0)
+            made.losses = made.weights = previous.new_zeros(len(previous), 0)
             return
         terms = active_terms(config, first=place == 0)
-        wanted = self._wanted(place, config, terms, sizes, region)
+        wanted = self._wanted(self.statistician, place, terms, sizes, region)
         regions = self._through(region, sizes)
         previous = self._renewed(place, previous)
         befores = through_octaves(previous, sizes, self.rules.chained_resizing)
@@ -333,29 +336,28 @@ class Synthesis:
 
     def _wanted(
         self,
+        statistician: Statistician,
         place: int,
-        config: StstConfig,
         terms: tuple[Term, ...],
         sizes: list[tuple[int, int]],
         region: Region | None,
     ) -> list[dict[Term, Statistics]]:
         """Compute the targets' statistics, per octave."""
+        config, chained = self._setting(place), statistician.rules.chained_resizing
         out: list[dict[Term, Statistics]] = [{} for _ in sizes]
         for term in terms:
             clip = self.targets.by_term[term]
             layers = config.term_layers(term)
             pyramid = through_octaves(
-                as_tensor(clip[self.order[place]], self.device), sizes, self.rules.chained_resizing
+                as_tensor(clip[self.order[place]], self.device), sizes, chained
             )
             if term.startswith("temporal"):
                 before = through_octaves(
-                    as_tensor(clip[self.order[place - 1]], self.device),
-                    sizes,
-                    self.rules.chained_resizing,
+                    as_tensor(clip[self.order[place - 1]], self.device), sizes, chained
                 )
                 pyramid = [torch.stack(pair, dim=1) for pair in zip(before, pyramid, strict=True)]
             for index, frames in enumerate(pyramid):
-                out[index][term] = self.statistician.wanted(term, frames, layers, region)
+                out[index][term] = statistician.wanted(term, frames, layers, region)
         return out
 
     def _start(self, place: int, config: StstConfig, previous: Tensor) -> Tensor:
@@ -409,23 +411,62 @@ class Synthesis:
     def _noise(self, frame: int, purpose: Purpose) -> Tensor:
         return self.noise(frame, purpose).to(self.device)
 
-    def _done(self, frame: int, made: _Made, progress: float) -> FrameDone:
+    def _done(self, place: int, made: _Made, previous: Tensor, progress: float) -> FrameDone:
         images = to_frames(made.images)
         # every step ends with clipping, so what was clipped lies at an end
         clipped = (made.images <= 0) | (made.images >= 1)
-        if made.inside is not None:
-            clipped &= made.inside
+        columns = zip(
+            made.losses.tolist(),
+            made.weights.tolist(),
+            self._distances(place, made, images, to_frames(previous)),
+            picture_statistics(images, clipped, made.inside),
+            strict=True,
+        )
         statistics = tuple(
             {
                 "losses": dict(zip(made.terms, losses, strict=True)),
+                "weights": dict(zip(made.terms, weights, strict=True)),
+                "unweighted": unweighted,
                 **picture,
                 "iterations": made.iterations,
             }
-            for losses, picture in zip(
-                made.losses.tolist(), picture_statistics(images, clipped), strict=True
-            )
+            for losses, weights, unweighted, picture in columns
         )
+        frame = self._frame(place)
         return FrameDone(frame, images, statistics, made.images.cpu().numpy(), progress)
+
+    def _distances(
+        self, place: int, made: _Made, images: Frames, previous: Frames
+    ) -> list[dict[str, dict[str, float]]]:
+        """Give every sample's unweighted loss by term and layer, of the frames as files have them.
+
+        Rules and precision are the same for all runs, the size is the full one, and the frame
+        before is the finished one, so that the numbers can be compared and computed again.
+        """
+        if self._frame(place) < 0 or not made.iterations:
+            return [{} for _ in images]
+        config, region = self._setting(place), self._region(place)
+        terms = active_terms(config, first=place == 0)
+        (wanted,) = self._wanted(self._yardstick, place, terms, [self.size], region)
+        now, before = (
+            torch.cat([as_tensor(one, self.device) for one in frames])
+            for frames in (images, previous)
+        )
+        weights = {term: config.term_weight(term) for term in terms}
+        objective = StstObjective(self._yardstick, wanted, weights, 1.0, 0.0, before, region)
+        with torch.no_grad():
+            losses = objective.losses_by_layer(now)
+        lists = {
+            term: {layer: values.tolist() for layer, values in by_layer.items()}
+            for term, by_layer in losses.items()
+        }
+        return [
+            {
+                term: {layer: values[sample] for layer, values in by_layer.items()}
+                for term, by_layer in lists.items()
+            }
+            for sample in range(len(images))
+        ]
 
     def _places(self) -> list[int]:
         """List the places in the padded order that are optimised.
@@ -461,6 +502,7 @@ class _Made:
 
     images: Tensor
     losses: Tensor
+    weights: Tensor
     inside: Tensor | None = None
     terms: tuple[str, ...] = ()
     iterations: int = 0
@@ -483,7 +525,9 @@ class _Standing:
 
     def note(self, iteration: int, losses: Tensor) -> None:
         """Take down a step that was done."""
+        assert self.objective.weights is not None
         self.made.terms, self.made.losses = self.objective.terms, losses
+        self.made.weights = self.objective.weights
         self.made.iterations += 1
         self.iteration = iteration + 1
 
@@ -501,6 +545,7 @@ class _Standing:
         tensors = interim.tensors(device)
         self.images, self.objective.weights = tensors["images"], tensors["weights"]
         self.made.terms, self.made.losses = self.objective.terms, tensors["losses"]
+        self.made.weights = tensors["weights"]
         self.made.iterations += interim.iteration
         self.iteration = interim.iteration
         self.rule.restore(tensors, interim.iteration)

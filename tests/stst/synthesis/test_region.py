@@ -14,6 +14,7 @@ from stst.errors import InputError
 from stst.losses import content_loss, gram, total_variation, weighted
 from stst.models import Multiscale
 from stst.models.activations import resized
+from stst.remarks import remarks_on
 from stst.synthesis.color import color_transfer
 from stst.synthesis.engine import GradientDescent, make_rule, minimized
 from stst.synthesis.estimate import estimated
@@ -191,6 +192,34 @@ class TestOctave:
                 np.testing.assert_allclose(found, expected, rtol=1e-4)
             assert float(step[..., ~inside[0, 0]].abs().max()) == 0
 
+    @pytest.mark.parametrize("name", ["gradient_descent", "adam", "lbfgs"])
+    @pytest.mark.parametrize("share", [1, 0.2, 0.04, 0.01])
+    def test_a_small_region_moves_as_a_whole_frame_does(self, name, share):
+        """The typical pixel of the first step moves by the learning rate, however few move."""
+        inside = torch.zeros(1, 1, 50, 60, dtype=torch.bool)
+        inside[..., : round(50 * share**0.5), : round(60 * share**0.5)] = True
+        gradient = torch.randn(2, 3, 50, 60, generator=torch.Generator().manual_seed(0)) * inside
+        rule = make_rule(OptimizerConfig(name=name), True, inside)
+        step = rule.step(torch.full_like(gradient, 0.5), gradient, 0.01)
+        size = step[..., inside[0, 0]].square().mean(dim=(1, 2)).sqrt()
+        torch.testing.assert_close(
+            size, torch.full((2,), 0.01), rtol=0.15 * (name != "lbfgs"), atol=1e-6
+        )
+        assert float(step[..., ~inside[0, 0]].abs().sum()) == 0
+
+    def test_later_steps_are_no_longer_than_the_radius_inside(self):
+        """Of a valley so flat that L-BFGS would go further at every step."""
+        inside = torch.zeros(1, 1, 20, 30, dtype=torch.bool)
+        inside[..., 4:7, 5:9] = True
+        rule = make_rule(OptimizerConfig(name="lbfgs"), True, inside)
+        scale = torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0)) + 0.01
+        images, sizes = 9 * torch.ones(1, 3, 20, 30), []
+        for _ in range(5):
+            step = rule.step(images, images * scale * inside, 0.01)
+            sizes.append(float(step[..., inside[0, 0]].square().mean().sqrt()))
+            images = images - step
+        assert sizes == pytest.approx([0.01] * 5, rel=1e-4)
+
     def test_a_single_pixel_takes_a_step_of_its_own_size(self):
         inside = torch.zeros(1, 1, *SIZE, dtype=torch.bool)
         inside[0, 0, 4, 5] = True
@@ -198,7 +227,7 @@ class TestOctave:
         step = GradientDescent(True, inside).step(gradient, gradient, 1.0)
         torch.testing.assert_close(step[0, :, 4, 5], torch.ones(3))
 
-    @pytest.mark.parametrize("name", ["gradient_descent", "adam"])
+    @pytest.mark.parametrize("name", ["gradient_descent", "adam", "lbfgs"])
     @pytest.mark.parametrize("rules", [PAPER, REFERENCE], ids=["paper", "reference"])
     def test_pixels_outside_are_held(self, name, rules):
         region = region_of(disc())
@@ -282,6 +311,7 @@ VARIANTS = (
     {},
     {"rules": "reference", "start": "scrambled"},
     {"padding_frames": 0, "optimizer": {"name": "adam"}},
+    {"optimizer": {"name": "lbfgs"}},
     {"padding_frames": 4, "color_transfer": False, "precision": "bf16"},
     {"spatial": {"content_weight": 1.0}, "temporal": {"content_weight": 1.0}},
 )
@@ -439,13 +469,26 @@ class TestRuns:
             *_, last = rest
             assert np.array_equal(last.state, whole[-1].state)
 
-    def test_clipped_values_are_those_that_were_made(self):
-        black = Video(np.zeros((2, *SIZE, 3), np.uint8), FPS)
+    @pytest.mark.parametrize("radius", [6, 1.5, 0.5], ids=["a third", "2.5 %", "one pixel"])
+    def test_clipped_values_are_those_that_were_made(self, radius):
+        """As a share of the pixels inside, so that the warning can be reached in a small region."""
+        black, mask = Video(np.zeros((2, *SIZE, 3), np.uint8), FPS), disc(radius=radius)
+        strong = [{"exponent": 0, "iterations": 3, "learning_rate": 5.0}]
+        changes = config(color_transfer=False, octaves=strong)
         events = []
-        stst.synthesize(black, config(color_transfer=False), on_event=events.append, mask=disc())
-        for event in events:
-            if isinstance(event, FrameDone):
-                assert event.statistics[0]["clipped"] <= disc().mean()
+        stst.synthesize(black, changes, on_event=events.append, mask=mask)
+        done = [event for event in events if isinstance(event, FrameDone) and event.frame >= 0]
+        for event in done:
+            inside = event.state[0][:, mask]
+            share = ((inside <= 0) | (inside >= 1)).mean()
+            assert share > 0.3
+            assert event.statistics[0]["clipped"] == pytest.approx(share)
+        assert "clipped" in remarks_on(changes, [event.statistics[0] for event in done])[0]
+
+    def test_frames_that_stay_natural_do_not_dilute_what_was_clipped(self):
+        frames = [{"clipped": 0.02, "iterations": 3}, *[{"clipped": 0.0, "iterations": 0}] * 9]
+        assert remarks_on(config(), frames) == ["2.0% of all values were clipped to 0 or 255."]
+        assert not remarks_on(config(), frames[1:])
 
     def test_an_estimate_where_the_last_frame_stays_natural(self):
         mask = moving()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import tomllib
 
 import numpy as np
@@ -235,6 +236,71 @@ def test_statistics_of_a_frame():
     assert set(statistics["losses"]) == {*TEXTURE, "total_variation"}
     bounds = (first.state <= 0) | (first.state >= 1)
     assert statistics["clipped"] == pytest.approx(bounds.mean())
+
+
+WHICH = {"paper": {}, "reference": {"rules": "reference"}, "bf16": {"precision": "bf16"}}
+
+
+@pytest.mark.parametrize("changes", WHICH.values(), ids=WHICH)
+def test_losses_on_record_are_those_of_the_files_frames(changes):
+    """Computed again from the finished 8-bit frames, by the equations, whatever the run's rules."""
+    terms = ("spatial_texture", "spatial_content", "temporal_texture", "temporal_content")
+    both = {stream: FILTERED[stream] | {"content_weight": 0.3} for stream in FILTERED}
+    synthesis = small(samples=2, color_transfer=True, **both, **changes)
+    frames = [event for event in synthesis.run() if isinstance(event, FrameDone)]
+    natural = [images(one / 255) for one in clip(0)]
+    for before, event in itertools.pairwise(frames):
+        if event.frame < 0:
+            assert event.statistics[0]["unweighted"] == {}
+            continue
+        for sample, statistics in enumerate(event.statistics):
+            now, then = (images(one.images[sample] / 255) for one in (event, before))
+            target, target_before = natural[event.frame], natural[max(event.frame - 1, 0)]
+            have, want = Filters(3)(now, Filters.layers), Filters(3)(target, Filters.layers)
+            pairs = [
+                Filters(6)(torch.stack(pair, dim=1), Filters.layers)
+                for pair in ((then, now), (target_before, target))
+            ]
+            expected = {
+                "spatial_texture": {"rectified": by_hand(have, want, "rectified")},
+                "spatial_content": {
+                    "plain": float((have["plain"] - want["plain"]).square().mean() / 2)
+                },
+                "temporal_texture": {"rectified": by_hand(*pairs, "rectified")},
+                "temporal_content": {
+                    "plain": float((pairs[0]["plain"] - pairs[1]["plain"]).square().mean() / 2)
+                },
+                "total_variation": {
+                    "pixels": sum(float(now.diff(dim=axis).abs().sum()) for axis in (2, 3))
+                    / now.numel()
+                },
+            }
+            found = statistics["unweighted"]
+            assert set(found) == {*terms, "total_variation"}
+            for term, by_layer in expected.items():
+                assert found[term] == pytest.approx(by_layer, rel=2e-4), term
+
+
+def by_hand(have, want, layer):
+    """Give the mean squared difference of two Gram matrices divided by N·M."""
+    grams = []
+    for one in (have, want):
+        flat = one[layer][0].flatten(1).double()
+        grams.append(flat @ flat.T / flat.numel())
+    return float((grams[0] - grams[1]).square().mean())
+
+
+def test_weights_on_record_are_what_the_losses_were_multiplied_by():
+    """Where nothing moves, an octave ends as it began: weight times loss is the nominal value."""
+    still = small(octaves=[(-1, 1, 1e-9, 0.1), (0, 2, 1e-9, 0.1)], samples=2)
+    for event in finished(still):
+        for one in event.statistics:
+            assert one["losses"].keys() == one["weights"].keys() == one["unweighted"].keys()
+            for term, nominal in (*dict.fromkeys(TEXTURE, 1.0).items(), ("total_variation", 0.1)):
+                assert one["losses"][term] == pytest.approx(1e4 * nominal, rel=1e-4)
+                (unweighted,) = one["unweighted"][term].values()
+                # of rounded frames
+                assert one["weights"][term] * unweighted == pytest.approx(1e4 * nominal, rel=0.02)
 
 
 def test_samples_do_not_depend_on_their_batch():
