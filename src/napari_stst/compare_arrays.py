@@ -71,17 +71,18 @@ def composed(
     match
         Which frames of the natural clip the other one shows.
     path
-        The natural clip on disk; read anew where it is shrunk or resampled.
+        The natural clip on disk; read anew where it is shrunk, resampled or without its colour.
     compose
         Makes one frame of two.
     """
     length, height, width = other.data.shape[:3]
-    if match.max_side is None and match.resample_fps is None:
+    if match.max_side is None and match.resample_fps is None and not match.grey:
         here = _frames(natural.data, match.start)
     else:
         rate = None if match.resample_fps is None else Fraction(match.resample_fps)
         span = (match.start, match.stop)
-        here = _frames(FrameArray(LazyVideo(path, span, match.max_side, resample_fps=rate)), 0)
+        video = LazyVideo(path, span, match.max_side, resample_fps=rate, grey=match.grey)
+        here = _frames(FrameArray(video), 0)
     return Composed(here, _frames(other.data, 0), (length, height, width, 3), compose)
 
 

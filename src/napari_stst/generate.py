@@ -44,6 +44,7 @@ class GenerateWidget(MakerWidget):
     basic: ClassVar = {
         "input.frames": "frames",
         "input.max_side": "longest side",
+        "input.grey": "without colour",
         "seed": "seed",
         "samples": "samples",
         "device": "device",

@@ -23,6 +23,7 @@ class ScrambleWidget(MakerWidget):
         "color_transfer": "color transfer",
         "input.frames": "frames",
         "input.max_side": "longest side",
+        "input.grey": "without colour",
         "seed": "seed",
         "samples": "samples",
         "device": "device",

@@ -133,7 +133,7 @@ class Job:
                     self._clips[role] = open_mask(path, self._clips["natural"], wanted)
                     continue
                 if path not in opened:
-                    opened[path] = LazyVideo(path, wanted.frames, wanted.max_side)
+                    opened[path] = LazyVideo(path, wanted.frames, wanted.max_side, grey=wanted.grey)
                 self._clips[role] = opened[path]
         return self._clips
 

@@ -21,7 +21,9 @@ def as_tensor(
 
 
 def to_frames(images: Tensor) -> Frames:
-    """Round (B, 3, H, W) to (B, H, W, 3) uint8, halves to even; clips to [0, 1].
+    """Round (B, 3, H, W), or (B, 1, H, W) of grey, to (B, H, W, 3) uint8; clips to [0, 1].
+
+    Halves are rounded to even.
 
     Raises
     ------
@@ -32,7 +34,7 @@ def to_frames(images: Tensor) -> Frames:
         raise DivergedError("a finished picture holds values that are not finite numbers.")
     # on the CPU: not every device has float64
     rounded = (images.cpu().double() * 255).round().clamp(0, 255).to(torch.uint8)
-    return rounded.permute(0, 2, 3, 1).contiguous().numpy()
+    return rounded.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).contiguous().numpy()
 
 
 def picture_statistics(

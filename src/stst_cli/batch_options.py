@@ -32,6 +32,8 @@ def batch_options(function: Function) -> Function:
         click.option("--frames", metavar="A:B", help="Frames A to B-1 of each clip, 0-based."),
         click.option("--max-side", type=int, metavar="PX",
                      help="Shrink so that the longer side has at most PX pixels."),
+        click.option("--grey", is_flag=True, default=None,
+                     help="Make stimuli of the clips' luminance alone, without colour."),
         click.option("--trust-model", "trusted", multiple=True, metavar="PACKAGE.MODULE:FACTORY",
                      help="Allow a manifest or file to name this model. Repeatable."),
         click.option("--jobs", type=click.IntRange(min=1), metavar="N",

@@ -20,6 +20,8 @@ from stst_cli.words import say
               help="Shrink so that the longer side has at most PX pixels.")  # fmt: skip
 @click.option("--resample-fps", metavar="HZ",
               help="Resample in time to this rate; takes the nearest frame.")  # fmt: skip
+@click.option("--grey", is_flag=True,
+              help="Take the colour away: 0.299 R + 0.587 G + 0.114 B.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def convert(
@@ -29,6 +31,7 @@ def convert(
     frames: str | None,
     max_side: int | None,
     resample_fps: str | None,
+    grey: bool,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -41,7 +44,7 @@ def convert(
 
     from stst.video import convert as convert_clip
 
-    done = convert_clip(source, output, frames, max_side, fps, resample_fps, overwrite)
+    done = convert_clip(source, output, frames, max_side, fps, resample_fps, overwrite, grey)
     for note in done.notes:
         say(note, err=True)
     if as_json:

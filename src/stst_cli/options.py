@@ -35,6 +35,8 @@ def run_options(function: Function) -> Function:
         click.option("--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based."),
         click.option("--max-side", type=int, metavar="PX",
                      help="Shrink so that the longer side has at most PX pixels."),
+        click.option("--grey", is_flag=True, default=None,
+                     help="Make it of the clip's luminance alone, without colour."),
         click.option("--trust-model", "trusted", multiple=True, metavar="PACKAGE.MODULE:FACTORY",
                      help="Allow a file to name this model. Repeatable."),
         click.option("--dry-run", is_flag=True,

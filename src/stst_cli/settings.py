@@ -26,6 +26,7 @@ def run_config(
     precision: str | None,
     frames: str | None,
     max_side: int | None,
+    grey: bool | None,
     assignments: Sequence[str],
 ) -> Config:
     """Merge everything the user said into a validated config.
@@ -38,7 +39,8 @@ def run_config(
         Where none is named.
     own
         What the method's own options say.
-    preset, config_file, trusted, seed, samples, device, precision, frames, max_side, assignments
+    preset, config_file, trusted, seed, samples, device, precision, frames, max_side, grey,
+    assignments
         The options that all methods share; None for those not given.
 
     Raises
@@ -53,7 +55,7 @@ def run_config(
     if config_file is not None:
         tree = merged(tree, paths_beside(read_config_file(config_file, trusted), config_file))
     shared = {"seed": seed, "samples": samples, "device": device, "precision": precision}
-    taken = {"frames": frames, "max_side": max_side}
+    taken = {"frames": frames, "max_side": max_side, "grey": grey}
     tree = merged(tree, own, _given(shared), {"input": _given(taken)})
     for assignment in assignments:
         tree = set_override(tree, assignment)

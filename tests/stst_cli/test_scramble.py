@@ -14,7 +14,7 @@ import stst as package
 from small_runs import clip, process, refused, stst
 from stst.config import StpsConfig
 from stst.run_folder import RunFolder
-from stst.video import read_video, write_video
+from stst.video import GREY_NOTE, read_video, write_video
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,8 @@ def test_clipping_is_warned_of():
     dot[:, 8, 8] = 255
     write_video("dot.mkv", dot, 30)
     shown = stst("scramble", "dot.mkv", "-o", "out.npy", "--no-color-transfer")
-    (warning,) = sidecar()["warnings"]
+    note, warning = sidecar()["warnings"]
+    assert note == GREY_NOTE
     assert re.fullmatch(r"\d\d\.\d% of all values were clipped to 0 or 255\.", warning)
     assert f"Warning: out.npy: {warning}" in shown.stderr.splitlines()
 

@@ -94,11 +94,21 @@ class TestResult:
 
     def test_options(self, here):
         (here / "own.toml").write_text("blend = 0.5\nseed = 8\n")
-        words = ("--config", "own.toml", "--frames", "1:", "--max-side", 14, "--precision", "bf16")
+        words = (
+            "--config",
+            "own.toml",
+            "--frames",
+            "1:",
+            "--max-side",
+            14,
+            "--precision",
+            "bf16",
+            "--grey",
+        )
         assert synthesize("natural.npz", "-o", "out.npy", *words).exit_code == 0
         made = read_sidecar(here / "out.json")["config"]
         assert (made["blend"], made["seed"], made["precision"]) == (0.5, 8, "bf16")
-        assert made["input"] == {"frames": "1:", "max_side": 14}
+        assert made["input"] == {"frames": "1:", "max_side": 14, "grey": True}
         assert np.load("out.npy").shape == (2, 12, 14, 3)
 
     def test_on_a_terminal(self, here, monkeypatch):

@@ -24,6 +24,8 @@ class Match:
         The natural clip was shrunk to this longer side, in pixels.
     resample_fps
         Rate in Hz that it was resampled to, an exact fraction as text.
+    grey
+        Whether its colour was taken away.
     notes
         What the user should know, one sentence each.
     """
@@ -33,6 +35,7 @@ class Match:
     step: float = 1.0
     max_side: int | None = None
     resample_fps: str | None = None
+    grey: bool = False
     notes: tuple[str, ...] = ()
 
 

@@ -287,6 +287,7 @@ def _match(pair: Pair) -> Match:
         _step(pair),
         pair.alignment.max_side,
         None if rate is None else str(rate),
+        pair.alignment.grey,
         _notes([pair]),
     )
 

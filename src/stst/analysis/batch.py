@@ -23,7 +23,7 @@ from stst.files import as_text, check_output, sha256_of, sha256_of_file, written
 from stst.labels import label_key
 from stst.lanes import Failure, calm, in_processes
 from stst.rows import rows_as_text
-from stst.video import LazyVideo, sidecar_path
+from stst.video import sidecar_path
 from stst.video.ranges import parse_range
 from stst.video.resize import fitted_size
 
@@ -253,9 +253,7 @@ def _measured(settings: Settings, measure: Measure, pair: NamedPair) -> Measured
 @lru_cache(maxsize=1)
 def _natural_features(path: Path, sha256: str, alignment: Alignment) -> Features:
     """Measure a natural clip; samples that were made of it follow each other."""
-    return features(
-        LazyVideo(path, alignment.frames, alignment.max_side, resample_fps=alignment.resample_fps)
-    )
+    return features(alignment.open(path))
 
 
 def _identity(pair: NamedPair, settings: Settings, hashed: Callable[[Path], str]) -> dict[str, Any]:

@@ -34,11 +34,31 @@ class Alignment:
         Shrunk so that the longer side has at most this many pixels; None for the full size.
     resample_fps
         Rate in Hz it is resampled to, nearest in time; None for its own.
+    grey
+        Whether its colour is taken away.
     """
 
     frames: tuple[int, int] | None = None
     max_side: int | None = None
     resample_fps: Fraction | None = None
+    grey: bool = False
+
+    def open(self, path: Path) -> LazyVideo:
+        """Open a clip so.
+
+        Parameters
+        ----------
+        path
+            Of the clip.
+
+        Returns
+        -------
+        LazyVideo
+            What is compared of it.
+        """
+        return LazyVideo(
+            path, self.frames, self.max_side, resample_fps=self.resample_fps, grey=self.grey
+        )
 
     def __str__(self) -> str:
         """Give what is done in brackets; nothing where nothing is."""
@@ -49,6 +69,8 @@ class Alignment:
             parts.append(f"max_side={self.max_side}")
         if self.resample_fps is not None:
             parts.append(f"resample_fps={self.resample_fps}")
+        if self.grey:
+            parts.append("grey")
         return f"[{', '.join(parts)}]" if parts else ""
 
 
@@ -160,18 +182,20 @@ class NaturalClip:
 
     def _open(self, alignment: Alignment) -> LazyVideo:
         if alignment not in self._opened:
-            self._opened[alignment] = LazyVideo(
-                self.path, alignment.frames, alignment.max_side, resample_fps=alignment.resample_fps
-            )
+            self._opened[alignment] = alignment.open(self.path)
         return self._opened[alignment]
 
     def _alignment(
-        self, frames: FrameRange, max_side: int | None, rate: Fraction | None = None
+        self,
+        frames: FrameRange,
+        max_side: int | None,
+        rate: Fraction | None = None,
+        grey: bool = False,
     ) -> Alignment:
         """Count the frames; all of them are written as None."""
         length = len(self._open(Alignment(resample_fps=rate)))
         span = parse_range(frames, length, str(self.path))
-        return Alignment(None if span == (0, length) else span, max_side, rate)
+        return Alignment(None if span == (0, length) else span, max_side, rate, grey)
 
     def _record(
         self, sidecar: Mapping[str, Any], other: Path, notes: list[str]
@@ -202,9 +226,12 @@ class NaturalClip:
             raise InputError(f"{where}: inputs.frames is {frames!r}; it must be two whole numbers.")
         if side is not None and not _whole_numbers([side], 1):
             raise InputError(f"{where}: inputs.max_side is {side!r}; it must be a whole number.")
+        grey = record.get("grey", False)
+        if not isinstance(grey, bool):
+            raise InputError(f"{where}: inputs.grey is {grey!r}; it must be true or false.")
         exact = None if rate is None else parse_rate(rate, f"{where}: inputs.resample_fps")
         try:
-            recorded = self._alignment(frames, side, exact)
+            recorded = self._alignment(frames, side, exact, grey)
             self._open(recorded)
         except InputError as error:
             raise InputError(f"{where}: what it says of {self.path} cannot be. {error}") from error

@@ -164,8 +164,7 @@ def _measured(job: BatchJob) -> _Measured:
 @lru_cache(maxsize=1)
 def _natural(path: Path, alignment: Alignment) -> dict[str, float]:
     """Measure a natural clip; stimuli that were made of it follow each other."""
-    frames, side, rate = alignment.frames, alignment.max_side, alignment.resample_fps
-    return _means(features(LazyVideo(path, frames, side, resample_fps=rate)).values)
+    return _means(features(alignment.open(path)).values)
 
 
 def _means(values: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, float]:

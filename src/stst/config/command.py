@@ -48,8 +48,7 @@ def command_words(config: RunConfig, preset: str, natural: str | None, output: s
     for key in _OPTIONS:
         if wanted[key] != base[key]:
             words += [f"--{key}", str(wanted[key])]
-    for key, value in wanted.get("input", {}).items():
-        words += [f"--{key.replace('_', '-')}", str(value)]
+    words += _input_words(wanted["input"])
     for term, path in wanted.get("targets", {}).items():
         words += ["--target", f"{term}={path}"]
     if "mask" in wanted:
@@ -62,6 +61,13 @@ def command_words(config: RunConfig, preset: str, natural: str | None, output: s
         if key.partition(".")[0] not in own:
             words += ["--set", f"{key}={_toml(value)}"]
     return words
+
+
+def _input_words(taken: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in taken.items():
+        if value is not False:
+            yield f"--{key.replace('_', '-')}"
+            yield from () if value is True else (str(value),)
 
 
 def _leaps_words(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:

@@ -58,10 +58,14 @@ class InputConfig(_Frozen):
         ``"A:B"``, half-open and 0-based; None for all.
     max_side
         Shrink (never enlarge) so that the longer side is at most this many pixels.
+    grey
+        Take the colour away, after shrinking, so that the stimulus is made of the luminance
+        0.299 R + 0.587 G + 0.114 B alone.
     """
 
     frames: str | None = None
     max_side: Annotated[int, Field(ge=1)] | None = None
+    grey: bool = False
 
     @field_validator("frames")
     @classmethod

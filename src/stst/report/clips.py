@@ -156,10 +156,12 @@ def _check_distinct(paths: Sequence[Path]) -> None:
 
 def _check_aligned(first: Pair, pair: Pair) -> None:
     """Refuse a clip that is compared with other frames of the natural one."""
-    ours, theirs = first.natural, pair.natural
-    if (ours.start, len(ours), ours.height, ours.width, ours.fps) == (
-        theirs.start, len(theirs), theirs.height, theirs.width, theirs.fps,
-    ):  # fmt: skip
+    ours, theirs = (
+        (one.start, len(one), one.height, one.width, one.fps, of.alignment.grey)
+        for of in (first, pair)
+        for one in (of.natural,)
+    )
+    if ours == theirs:
         return
     raise InputError(
         f"{first.other.path} is compared with {_what(first)} and {pair.other.path} with "

@@ -73,18 +73,25 @@ class HeldClip(ABC):
         float64 or float32, of the arithmetic.
     device
         Where it is held.
+    channels
+        1 of a grey clip, else 3.
     """
 
     def __init__(
-        self, shape: tuple[int, int, int], dtype: torch.dtype, device: torch.device
+        self,
+        shape: tuple[int, int, int],
+        dtype: torch.dtype,
+        device: torch.device,
+        channels: int = 3,
     ) -> None:
         self.shape = shape
-        self._values = torch.empty(self.held_shape(shape), dtype=self.held(dtype), device=device)
+        size = self.held_shape(shape, channels)
+        self._values = torch.empty(size, dtype=self.held(dtype), device=device)
 
     @classmethod
     @abstractmethod
-    def held_shape(cls, shape: tuple[int, int, int]) -> tuple[int, int, int, int]:
-        """Give the shape of what is held, (T, 3, H, bins)."""
+    def held_shape(cls, shape: tuple[int, int, int], channels: int) -> tuple[int, int, int, int]:
+        """Give the shape of what is held, (T, C, H, bins)."""
 
     @staticmethod
     @abstractmethod
@@ -92,9 +99,11 @@ class HeldClip(ABC):
         """Give the kind of number that is held."""
 
     @classmethod
-    def nbytes(cls, shape: tuple[int, int, int], dtype: torch.dtype) -> tuple[int, int]:
+    def nbytes(
+        cls, shape: tuple[int, int, int], dtype: torch.dtype, channels: int
+    ) -> tuple[int, int]:
         """Say how many bytes one takes, and how many more while it is being scrambled."""
-        frames, channels, height, bins = cls.held_shape(shape)
+        frames, _, height, bins = cls.held_shape(shape, channels)
         row = frames * channels * bins
         block = min(row * height, max(_BLOCK, row))
         # the field in turns, its angles, cosines, factors, and the transformed block and copies
@@ -102,11 +111,11 @@ class HeldClip(ABC):
 
     @abstractmethod
     def put(self, frame: int, picture: Tensor) -> None:
-        """Take in one frame, (3, H, W)."""
+        """Take in one frame, (C, H, W)."""
 
     @abstractmethod
     def picture(self, frame: int) -> Tensor:
-        """Give one frame back, (3, H, W)."""
+        """Give one frame back, (C, H, W)."""
 
     @abstractmethod
     def scramble(self, fields: PhaseFields, coherence: float) -> Iterator[float]:
@@ -139,10 +148,10 @@ class SpaceTime(HeldClip):
     both = False
 
     @classmethod
-    def held_shape(cls, shape: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    def held_shape(cls, shape: tuple[int, int, int], channels: int) -> tuple[int, int, int, int]:
         """Give the shape of the frames' half spectra."""
         frames, height, width = shape
-        return frames, 3, height, width // 2 + 1
+        return frames, channels, height, width // 2 + 1
 
     @staticmethod
     def held(dtype: torch.dtype) -> torch.dtype:
@@ -150,11 +159,11 @@ class SpaceTime(HeldClip):
         return torch.complex128 if dtype == torch.float64 else torch.complex64
 
     def put(self, frame: int, picture: Tensor) -> None:
-        """Take in one frame, (3, H, W)."""
+        """Take in one frame, (C, H, W)."""
         self._values[frame] = torch.fft.rfft2(picture)
 
     def picture(self, frame: int) -> Tensor:
-        """Give one frame back, (3, H, W)."""
+        """Give one frame back, (C, H, W)."""
         real: Tensor = torch.fft.irfft2(self._values[frame], s=self.shape[1:])
         return real
 
@@ -183,10 +192,10 @@ class TimeOnly(HeldClip):
     """Scrambled in time: one phase for each temporal frequency, shared by all pixels."""
 
     @classmethod
-    def held_shape(cls, shape: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    def held_shape(cls, shape: tuple[int, int, int], channels: int) -> tuple[int, int, int, int]:
         """Give the shape of the frames."""
         frames, height, width = shape
-        return frames, 3, height, width
+        return frames, channels, height, width
 
     @staticmethod
     def held(dtype: torch.dtype) -> torch.dtype:
@@ -194,11 +203,11 @@ class TimeOnly(HeldClip):
         return dtype
 
     def put(self, frame: int, picture: Tensor) -> None:
-        """Take in one frame, (3, H, W)."""
+        """Take in one frame, (C, H, W)."""
         self._values[frame] = picture
 
     def picture(self, frame: int) -> Tensor:
-        """Give one frame back, (3, H, W)."""
+        """Give one frame back, (C, H, W)."""
         return self._values[frame]
 
     def scramble(self, fields: PhaseFields, coherence: float) -> Iterator[float]:

@@ -25,7 +25,7 @@ from stst.scrambling.spectrum import (
 from stst.synthesis.color import color_transfer
 from stst.synthesis.events import Event, FrameDone, Interim, RunStarted, StepDone
 from stst.types import Frames
-from stst.video import Clip
+from stst.video import GREY_NOTE, Clip, is_grey
 
 _HELD: dict[str, type[HeldClip]] = {
     "both": BothSteps,
@@ -41,7 +41,7 @@ _FINISHING = 48
 
 
 class Scrambling:
-    """One run of phase scrambling over a clip, for several seeds.
+    """One run of phase scrambling over a clip, for several seeds; of a grey clip in one channel.
 
     Parameters
     ----------
@@ -60,7 +60,10 @@ class Scrambling:
         frames, height, width, _ = clip.frames.shape
         self.shape = (frames, height, width)
         self.dtype = torch.float64 if config.precision == "fp64" else torch.float32
-        self.notes: list[str] = []
+        self.channels = 1 if is_grey(clip.frames) else 3
+        self.notes: list[str] = [GREY_NOTE] if self.channels == 1 else []
+        if config.phase_per_channel and self.channels == 1:
+            self.notes.append("phase_per_channel has no effect on a clip of one channel")
         if frames == 1 and config.mode == "temporal":
             raise InputError(
                 "mode: the clip has 1 frame, and temporal scrambling changes the order of frames "
@@ -148,18 +151,18 @@ class Scrambling:
         """Count the bytes that the run holds at its peak, on its device."""
         samples = self.config.samples
         _, height, width = self.shape
-        picture = 3 * height * width * 8 * samples
+        picture = self.channels * height * width * 8 * samples
         finishing = picture * (_FINISHING if self.config.color_transfer else 10)
         held = _HELD.get(self.config.mode)
         if held is None:
             return finishing
-        clip, block = held.nbytes(self.shape, self.dtype)
+        clip, block = held.nbytes(self.shape, self.dtype, self.channels)
         return samples * clip + max(block, finishing)
 
     def _hold(self, held: list[HeldClip]) -> Iterator[tuple[str, float]]:
         """Read the clip and scramble it, once for each sample."""
         frames, samples = self.shape[0], self.config.samples
-        clip = _HELD[self.config.mode](self.shape, self.dtype, self.device)
+        clip = _HELD[self.config.mode](self.shape, self.dtype, self.device, self.channels)
         for frame in range(frames):
             clip.put(frame, self._natural(frame)[0])
             yield "reading", (frame + 1) / frames / 2
@@ -171,7 +174,7 @@ class Scrambling:
             held.append(one)
 
     def _pictures(self, frame: int, held: list[HeldClip]) -> Tensor:
-        """Give the scrambled frame of every sample, (B, 3, H, W)."""
+        """Give the scrambled frame of every sample, (B, C, H, W)."""
         if held:
             return torch.stack([one.picture(frame) for one in held])
         natural = self._natural(frame)
@@ -199,8 +202,8 @@ class Scrambling:
         ]
 
     def _natural(self, frame: int) -> Tensor:
-        return as_tensor(self.clip.frames[frame], self.device, self.dtype)
+        return as_tensor(self.clip.frames[frame], self.device, self.dtype)[:, : self.channels]
 
     def _fields(self, seed: int) -> PhaseFields:
-        channels = 3 if self.config.phase_per_channel else 1
+        channels = self.channels if self.config.phase_per_channel else 1
         return PhaseFields(seed, self.shape, channels)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from stst.models.activations import resized
 from stst.synthesis.region import shrunk_inside
+from stst.types import GREY
 
 BINS = 300
 MARGIN = 1e-6
@@ -57,17 +58,22 @@ REGRAIN_ITERATIONS = (4, 16, 32, 64, 64, 64)
 #: A level is added while both halved sides exceed this many pixels.
 REGRAIN_MIN_SIDE = 20
 _RELAXATION = 0.2
+_LUMINANCE = torch.tensor(GREY)[:, None, None]
 
 
 def color_transfer(pictures: Tensor, references: Tensor, inside: Tensor | None = None) -> Tensor:
     """Recolour pictures by both parts, distribution transfer and regrain.
 
+    A grey reference gives grey pictures, exactly: one channel is matched then, that of the
+    pictures' grey values.
+
     Parameters
     ----------
     pictures
-        (B, 3, H, W) RGB in [0, 1].
+        (B, 3, H, W) RGB in [0, 1], or (B, 1, H, W) that are grey.
     references
-        (B or 1, 3, h, w) RGB in [0, 1], whose colours are taken; any size.
+        (B or 1, 3, h, w) RGB in [0, 1], or (B or 1, 1, h, w), whose colours are taken; any size.
+        As many channels as `pictures`.
     inside
         (1, 1, H, W) bool, at least one pixel: only these are recoloured, after those of
         `references`, which then have the same size; the others stay as they are. None for all.
@@ -75,8 +81,12 @@ def color_transfer(pictures: Tensor, references: Tensor, inside: Tensor | None =
     Returns
     -------
     Tensor
-        (B, 3, H, W) in [0, 1], with the dtype and device of `pictures`.
+        In [0, 1], with the shape, dtype and device of `pictures`.
     """
+    if pictures.shape[1] == 3 and is_grey(references):
+        made = color_transfer(_grey_values(pictures), references[:, :1], inside)
+        made = made.expand_as(pictures)
+        return made.clone() if inside is None else torch.where(inside, made, pictures)
     # Apple's GPUs have no float64; the arithmetic is small enough for the CPU
     device = torch.device("cpu") if pictures.device.type == "mps" else pictures.device
     exact = pictures.to(device=device, dtype=torch.float64).contiguous()
@@ -97,8 +107,22 @@ def color_transfer(pictures: Tensor, references: Tensor, inside: Tensor | None =
     return torch.where(inside, made, pictures)
 
 
+def is_grey(pictures: Tensor) -> bool:
+    """Say whether red, green and blue of (B, C, H, W) are the same in every pixel."""
+    return bool((pictures[:, 1:] == pictures[:, :1]).all())
+
+
+def _grey_values(pictures: Tensor) -> Tensor:
+    """Give the grey values (B, 1, H, W) of RGB pictures, exactly where they are grey already."""
+    first = pictures[:, :1]
+    values = (pictures * _LUMINANCE.to(pictures)).sum(dim=1, keepdim=True)
+    return torch.where((pictures == first).all(dim=1, keepdim=True), first, values)
+
+
 def distribution_transfer(pictures: Tensor, references: Tensor) -> Tensor:
     """Match the three-dimensional colour distribution by six rotations of one-dimensional matches.
+
+    Of grey pictures, where all colours lie on the axis (1, 1, 1), what the rotations do along it.
 
     Parameters
     ----------
@@ -108,16 +132,22 @@ def distribution_transfer(pictures: Tensor, references: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (B, 3, H, W), clipped to [0, 1] after the last rotation.
+        Of the shape of `pictures`, clipped to [0, 1] after the last rotation.
     """
     values = pictures.flatten(2).clone(memory_format=torch.contiguous_format)
     wanted = references.flatten(2)
-    here, matching = torch.empty_like(values), _Matching(values, wanted)
-    for rows in ROTATIONS:
-        rotation = torch.tensor(rows, dtype=values.dtype, device=values.device)
+    rotations = torch.tensor(ROTATIONS, dtype=values.dtype, device=values.device)
+    back = rotations.mT
+    if values.shape[1] == 1:
+        # a grey value on the rotated axes, and the mean over red, green and blue of what comes back
+        rotations, back = rotations.sum(2, keepdim=True), back.mean(1, keepdim=True)
+    shape = len(values), rotations.shape[1], values.shape[2]
+    here, like = values.new_empty(shape), wanted.new_empty(len(wanted), shape[1], wanted.shape[2])
+    matching = _Matching(here, like)
+    for rotation, there_and_back in zip(rotations, back, strict=True):
         torch.matmul(rotation, values, out=here)
-        there = torch.matmul(rotation, wanted, out=matching.spare(wanted))
-        values.baddbmm_(rotation.mT.expand(len(values), -1, -1), matching.change(here, there))
+        there = torch.matmul(rotation, wanted, out=matching.spare(like))
+        values.baddbmm_(there_and_back.expand(len(values), -1, -1), matching.change(here, there))
     return values.clamp_(0, 1).view(pictures.shape)
 
 
@@ -256,7 +286,9 @@ def _solved(
     """
     spare = torch.empty_like(start)
     size = _difference(pictures, 2, spare).square_().sum(dim=1, keepdim=True)
-    size = (size + _difference(pictures, 3, spare).square_().sum(dim=1, keepdim=True)).sqrt_()
+    size = size + _difference(pictures, 3, spare).square_().sum(dim=1, keepdim=True)
+    # the channel of a grey picture stands for three
+    size.mul_(3 / pictures.shape[1]).sqrt_()
     psi = (256 * size / 5).clamp_max_(1)
     phi = 30 * 2.0**-level / (1 + 10 * size)
     weights = [(phi + one).div_(2) for one in _neighbours(phi)]

@@ -68,9 +68,8 @@ def _held(saved: float, device: torch.device) -> int:
 
 def _previous(synthesis: Synthesis) -> Tensor:
     height, width = synthesis.targets.size
-    noise = [
-        uniform_noise(seed, 0, "estimate", (3, height, width)) for seed in synthesis.config.seeds
-    ]
+    shape = (synthesis.targets.channels, height, width)
+    noise = [uniform_noise(seed, 0, "estimate", shape) for seed in synthesis.config.seeds]
     return torch.stack(noise).to(synthesis.device)
 
 

@@ -156,7 +156,7 @@ class StstObjective:
     equalize
         Value at which a term of weight 1 starts; 0 leaves the terms as they are.
     previous
-        (B, 3, h, w) the previous generated frame at this octave; None without temporal terms. No
+        (B, C, h, w) the previous generated frame at this octave; None without temporal terms. No
         gradient flows into it.
     region
         Outside it the frame is the natural one and has no gradient; the terms are taken inside.
@@ -204,7 +204,7 @@ class StstObjective:
         Parameters
         ----------
         images
-            (B, 3, h, w) in [0, 1].
+            (B, 3, h, w) in [0, 1], or (B, 1, h, w) of grey.
 
         Returns
         -------
@@ -214,12 +214,14 @@ class StstObjective:
         region = self.region
         if region is not None:
             images = region.composed(images)
+        # the streams see grey as red, green and blue
+        images = images.expand(-1, 3, -1, -1)
         found: dict[str, Mapping[str, Activation]] = {}
         for which, layers in self._layers.items():
             frames = images
             if which == "temporal":
                 assert self.previous is not None
-                frames = torch.stack([self.previous, images], dim=1)
+                frames = torch.stack([self.previous.expand_as(images), images], dim=1)
             found[which] = self.statistician.activations(
                 cast(Literal["spatial", "temporal"], which), frames, layers
             )

@@ -13,7 +13,7 @@ from stst.process import Prepared, refuse_input, run_in_memory
 from stst.synthesis.events import Event
 from stst.synthesis.mask import MaskArray, mask_video, regions_of
 from stst.synthesis.stst import Synthesis, Targets
-from stst.video import Clip, LazyVideo, Video
+from stst.video import GREY_NOTE, Clip, LazyVideo, Video, is_grey
 
 
 def prepare(clips: Mapping[str, Clip], config: StstConfig) -> Prepared:
@@ -35,6 +35,8 @@ def prepare(clips: Mapping[str, Clip], config: StstConfig) -> Prepared:
     """
     targets, fps = _targets(clips, config)
     regions, notes = regions_of(clips)
+    if targets.grey:
+        notes.append(GREY_NOTE)
     device = pick_device(config.device)
     precision = pick_precision(config.precision, device)
     if precision != config.precision:
@@ -79,7 +81,9 @@ def _targets(clips: Mapping[str, Clip], config: StstConfig) -> tuple[Targets, Fr
                     "e.g. with --frames, --max-side or `stst convert`."
                 )
     targets = Targets(
-        {term: clips[role].frames for term, role in by_term.items()}, clips[color].frames
+        {term: clips[role].frames for term, role in by_term.items()},
+        clips[color].frames,
+        grey=all(is_grey(clips[role].frames) for role in used),
     )
     return targets, first.fps
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -40,10 +40,13 @@ class Targets:
         One clip for every loss term.
     color
         The clip whose colours are taken.
+    grey
+        Whether all of them are grey in every pixel.
     """
 
     by_term: Mapping[Term, FrameSequence]
     color: FrameSequence
+    grey: bool = False
 
     @property
     def frames(self) -> int:
@@ -55,9 +58,16 @@ class Targets:
         """Height and width in pixels."""
         return self.color.shape[1], self.color.shape[2]
 
+    @property
+    def channels(self) -> int:
+        """How many are optimised: one of clips without colour, else three."""
+        return 1 if self.grey else 3
+
 
 class Synthesis:
     """One run of STST over a clip, for several seeds at once.
+
+    Of grey clips one channel is optimised, which the streams see as red, green and blue.
 
     Parameters
     ----------
@@ -160,7 +170,7 @@ class Synthesis:
         after
             The last frame that is already made (negative: padding); None to begin.
         state
-            (B, 3, H, W) float32, that frame as `FrameDone.state` gave it.
+            (B, C, H, W) float32, that frame as `FrameDone.state` gave it.
         preview_seconds
             How often at most a preview is shown; None for never.
         interim
@@ -222,14 +232,14 @@ class Synthesis:
         Parameters
         ----------
         previous
-            (B, 3, H, W) in [0, 1]; any picture.
+            (B, C, H, W) in [0, 1]; any picture.
 
         Returns
         -------
         StstObjective
             Of that octave.
         Tensor
-            (B, 3, h, w) to optimise.
+            (B, C, h, w) to optimise.
         int
             h·w.
         """
@@ -330,8 +340,7 @@ class Synthesis:
         if region is not None:
             images = region.composed(images)
         if config.color_transfer:
-            target = as_tensor(self.targets.color[self.order[place]], self.device)
-            images = color_transfer(images, target, made.inside)
+            images = color_transfer(images, self._color(place, self.device), made.inside)
         made.images = images
 
     def _wanted(
@@ -389,17 +398,24 @@ class Synthesis:
         return images if region is None else region.composed(images)
 
     def _anew(self, place: int, noise: Purpose) -> Tensor:
-        """Give (B, 3, H, W) noise of that purpose, or the target with random phases."""
+        """Give (B, C, H, W) noise of that purpose, or the target with random phases."""
         frame = self._frame(place)
         if self.config.start == "noise":
             return self._noise(frame, noise)
-        target = as_tensor(self.targets.color[self.order[place]], torch.device("cpu"))
+        target = self._color(place, torch.device("cpu"))
         phases = self.noise(frame, "phases")[:, 0]
         return scrambled_by_noise(target, phases).clamp(0, 1).to(self.device)
 
+    def _color(self, place: int, device: torch.device) -> Tensor:
+        """Give (1, C, H, W) the frame whose colours are taken."""
+        return as_tensor(self.targets.color[self.order[place]], device)[:, : self.targets.channels]
+
     def _region(self, place: int) -> Region | None:
         """Give what is replaced of a frame; None where it is all of it."""
-        return self.regions.at(self.order[place], self.device) if self.regions else None
+        region = self.regions.at(self.order[place], self.device) if self.regions else None
+        if region is None or not self.targets.grey:
+            return region
+        return replace(region, natural=region.natural[:, :1])
 
     def _through(
         self, region: Region | None, sizes: list[tuple[int, int]]
@@ -409,7 +425,7 @@ class Synthesis:
         return region.through(sizes, self.rules.chained_resizing)
 
     def _noise(self, frame: int, purpose: Purpose) -> Tensor:
-        return self.noise(frame, purpose).to(self.device)
+        return self.noise(frame, purpose)[:, : self.targets.channels].to(self.device)
 
     def _done(self, place: int, made: _Made, previous: Tensor, progress: float) -> FrameDone:
         images = to_frames(made.images)

@@ -17,6 +17,7 @@ from stst.video.clip import (
     to_uint8,
 )
 from stst.video.conversion import Converted, convert
+from stst.video.grey import GREY_NOTE, as_grey, grey_values, is_grey
 from stst.video.lazy import LazyFrames, LazyVideo
 from stst.video.masks import INSIDE_FROM, inside_of
 from stst.video.ranges import FrameRange, parse_range, spread
@@ -28,6 +29,7 @@ from stst.video.sidecar import sidecar_of, sidecar_path
 from stst.video.write import Written, check_video_output, write_preview, write_video
 
 __all__ = [
+    "GREY_NOTE",
     "INSIDE_FROM",
     "MAX_PIXELS",
     "Clip",
@@ -41,13 +43,16 @@ __all__ = [
     "VideoInfo",
     "VideoReader",
     "Written",
+    "as_grey",
     "check_frames",
     "check_video_output",
     "convert",
     "first_frame",
     "fitted_size",
     "frames_sha256",
+    "grey_values",
     "inside_of",
+    "is_grey",
     "open_video",
     "parse_range",
     "parse_rate",

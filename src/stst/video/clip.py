@@ -47,6 +47,8 @@ class SourceInfo:
         Limit in pixels that the frames were shrunk to by area interpolation, if any.
     resample_fps
         Rate in Hz that the frames were resampled to (nearest in time), if any.
+    grey
+        Whether their colour was taken away, after shrinking; see `as_grey`.
     notes
         Anything else worth knowing, one sentence each.
     """
@@ -66,6 +68,7 @@ class SourceInfo:
     audio_dropped: bool = False
     max_side: int | None = None
     resample_fps: Fraction | None = None
+    grey: bool = False
     notes: tuple[str, ...] = ()
 
     @property

@@ -57,6 +57,7 @@ def convert(
     fps: Fraction | str | int | float | None = None,
     resample_fps: Fraction | str | int | float | None = None,
     overwrite: bool = False,
+    grey: bool = False,
 ) -> Converted:
     """Convert a clip, holding one frame at a time.
 
@@ -66,7 +67,7 @@ def convert(
 
     Parameters
     ----------
-    src, frames, max_side, fps, resample_fps
+    src, frames, max_side, fps, resample_fps, grey
         As in `read_video`.
     dst, overwrite
         As in `write_video`.
@@ -93,10 +94,10 @@ def convert(
     target = check_video_output(dst, overwrite)
     if Path(src).resolve() == target.resolve():
         raise InputError(f"{src} cannot be converted onto itself. Choose another output.")
-    changes = _changes(frames, max_side, fps, resample_fps)
+    changes = _changes(frames, max_side, fps, resample_fps, grey)
     content = sidecar_of(src)
     beside = _new_sidecar(Path(src), target, dst, bool(changes), overwrite) if content else None
-    with open_video(src, max_side, fps, resample_fps) as reader:
+    with open_video(src, max_side, fps, resample_fps, grey=grey) as reader:
         start, stop = parse_range(frames, len(reader), str(src))
         written = write_video(dst, reader.iter_frames(start, stop), reader.fps, overwrite)
         source = reader.source(start, stop)
@@ -111,6 +112,7 @@ def _changes(
     max_side: int | None,
     fps: Fraction | str | int | float | None,
     resample_fps: Fraction | str | int | float | None,
+    grey: bool,
 ) -> dict[str, Any]:
     asked = {"max_side": max_side, "fps": fps, "resample_fps": resample_fps}
     changes: dict[str, Any] = {
@@ -120,6 +122,8 @@ def _changes(
     }
     if frames is not None:
         changes["frames"] = frames if isinstance(frames, str) else str(frames)
+    if grey:
+        changes["grey"] = True
     return changes
 
 

@@ -62,7 +62,7 @@ class LazyVideo:
 
     Parameters
     ----------
-    path, frames, max_side, fps, resample_fps
+    path, frames, max_side, fps, resample_fps, grey
         As in `stst.read_video`.
     picture
         As in `stst.open_video`.
@@ -90,8 +90,9 @@ class LazyVideo:
         fps: Rate | None = None,
         resample_fps: Rate | None = None,
         picture: bool = False,
+        grey: bool = False,
     ) -> None:
-        self._reader = open_video(path, max_side, fps, resample_fps, picture)
+        self._reader = open_video(path, max_side, fps, resample_fps, picture, grey)
         try:
             self.start, self._stop = parse_range(frames, len(self._reader), str(path))
         except BaseException:

@@ -32,6 +32,7 @@ def read_video(
     max_side: int | None = None,
     fps: Rate | None = None,
     resample_fps: Rate | None = None,
+    grey: bool = False,
 ) -> Video:
     """Read a clip, or a part of it, into memory.
 
@@ -49,6 +50,9 @@ def read_video(
     resample_fps
         Resample in time to this rate in Hz by taking the nearest frame. `frames` then counts
         the resampled frames.
+    grey
+        Take the colour away, after shrinking: red, green and blue become the grey value
+        0.299 R + 0.587 G + 0.114 B, rounded with halves to even.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def read_video(
     >>> clip.frames.shape, clip.frames.dtype, clip.fps
     ((4, 72, 96, 3), dtype('uint8'), Fraction(24, 1))
     """
-    with open_video(path, max_side=max_side, fps=fps, resample_fps=resample_fps) as reader:
+    with open_video(path, max_side, fps, resample_fps, grey=grey) as reader:
         start, stop = parse_range(frames, len(reader), str(path))
         _check_memory(path, stop - start, reader.width, reader.height)
         pixels = reader.read((start, stop))
@@ -81,12 +85,13 @@ def open_video(
     fps: Rate | None = None,
     resample_fps: Rate | None = None,
     picture: bool = False,
+    grey: bool = False,
 ) -> VideoReader:
     """Open a clip for frame-exact access without reading it into memory.
 
     Parameters
     ----------
-    path, max_side, fps, resample_fps
+    path, max_side, fps, resample_fps, grey
         As in `read_video`.
     picture
         Whether the file may also be a single picture, a clip of one frame; it needs `fps`.
@@ -104,14 +109,17 @@ def open_video(
     path = _existing(path, picture)
     rate = None if fps is None else parse_rate(fps, "--fps")
     if resample_fps is None:
-        return _opened(path, rate, max_side, any_rate=False)
-    target = parse_rate(resample_fps, "--resample-fps")
-    base = _opened(path, rate, None, any_rate=True)
-    try:
-        return ResampledReader(base, target, max_side)
-    except BaseException:
-        base.close()
-        raise
+        reader = _opened(path, rate, max_side, any_rate=False)
+    else:
+        target = parse_rate(resample_fps, "--resample-fps")
+        base = _opened(path, rate, None, any_rate=True)
+        try:
+            reader = ResampledReader(base, target, max_side)
+        except BaseException:
+            base.close()
+            raise
+    reader.grey = grey
+    return reader
 
 
 def probe(path: Path | str) -> VideoInfo:

@@ -13,6 +13,7 @@ import numpy as np
 from stst.errors import InputError
 from stst.types import Frames
 from stst.video.clip import SourceInfo, VideoInfo
+from stst.video.grey import as_grey
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.rates import nearest_frames
 from stst.video.resize import fitted_size, shrunk
@@ -35,6 +36,8 @@ class VideoReader(ABC):
         Limit that frames are shrunk to, or None.
     resample_fps
         Rate in Hz resampled to, or None.
+    grey
+        Whether frames have their colour taken away, see `as_grey`.
     notes
         What is worth knowing about how the clip is read; decoding may add to it.
     """
@@ -48,6 +51,7 @@ class VideoReader(ABC):
         self.fps = fps
         self.max_side = max_side
         self.resample_fps: Fraction | None = None
+        self.grey = False
         self.notes = list(info.notes)
         self._size = fitted_size(info.width, info.height, max_side)
 
@@ -153,6 +157,7 @@ class VideoReader(ABC):
             audio_dropped=info.audio,
             max_side=self.max_side,
             resample_fps=self.resample_fps,
+            grey=self.grey,
             notes=tuple(self.notes),
         )
 
@@ -168,7 +173,8 @@ class VideoReader(ABC):
             self.notes.append(text)
 
     def _frame(self, index: int) -> Frames:
-        return shrunk(self._read(index), self._size)
+        frame = shrunk(self._read(index), self._size)
+        return as_grey(frame) if self.grey else frame
 
     def __len__(self) -> int:
         return self.info.frames

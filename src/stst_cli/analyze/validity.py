@@ -15,7 +15,7 @@ from stst_cli.words import say
 
 if TYPE_CHECKING:
     from stst.analysis.judges import Judge, Streams
-    from stst.analysis.pairs import NaturalClip, Pair
+    from stst.analysis.pairs import Alignment, NaturalClip, Pair
     from stst.analysis.validity import Validity
     from stst.video import LazyVideo
 
@@ -160,8 +160,7 @@ class _Group:
         for path, pair in self.pairs.items():
             if not self.chosen and pair.sidecar is not None:
                 notes |= dict.fromkeys(other_weights(pair.sidecar, _beside(path), self.judges))
-        max_side = next(iter(self.pairs.values())).alignment.max_side
-        self.others = _opened(clip, paths, max_side)
+        self.others = _opened(clip, paths, next(iter(self.pairs.values())).alignment)
         check_clips(self.natural, self._stimuli(), self.judges, self.others)
 
     def steps(self) -> int:
@@ -216,8 +215,8 @@ def _matched(
     return streams
 
 
-def _opened(clip: NaturalClip, paths: tuple[Path, ...], max_side: int | None) -> list[LazyVideo]:
-    """Open other natural clips at the size of this one."""
+def _opened(clip: NaturalClip, paths: tuple[Path, ...], alignment: Alignment) -> list[LazyVideo]:
+    """Open other natural clips at the size of this one, and without colour where it has none."""
     from stst.errors import InputError
     from stst.files import sha256_of
     from stst.video import LazyVideo
@@ -225,7 +224,10 @@ def _opened(clip: NaturalClip, paths: tuple[Path, ...], max_side: int | None) ->
     for path in paths:
         if path.exists() and sha256_of(path) == clip.sha256:
             raise InputError(f"--natural-clip {path}: it is the natural clip itself. Name another.")
-    return [LazyVideo(path, max_side=max_side) for path in dict.fromkeys(paths)]
+    return [
+        LazyVideo(path, max_side=alignment.max_side, grey=alignment.grey)
+        for path in dict.fromkeys(paths)
+    ]
 
 
 def _beside(path: Path) -> Path:

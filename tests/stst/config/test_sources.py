@@ -25,7 +25,8 @@ from stst_cli.settings import run_config
 def made(**given) -> StstConfig:
     words = {
         "preset": None, "config_file": None, "trusted": (), "seed": None, "samples": None,
-        "device": None, "precision": None, "frames": None, "max_side": None, "assignments": (),
+        "device": None, "precision": None, "frames": None, "max_side": None, "grey": None,
+            "assignments": (),
     }  # fmt: skip
     model, targets = given.pop("model", None), given.pop("targets", {})
     own = {**(model_override(model) if model else {}), "targets": targets}

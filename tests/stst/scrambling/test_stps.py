@@ -181,7 +181,11 @@ class TestRefusals:
     )  # fmt: skip
     def test_too_long_a_clip(self, monkeypatch, changes, parts):
         class Long:
-            frames = type("", (), {"shape": (7200, 720, 1280, 3)})()
+            frames = type(
+                "",
+                (),
+                {"shape": (7200, 720, 1280, 3), "__iter__": lambda _: iter(natural().frames)},
+            )()
             fps = Fraction(60)
 
         monkeypatch.setattr("stst.scrambling.prepare.free_memory", lambda device: 8 * 2**30)
