@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import stst
+from stst.analysis.comparison import mean_of
 from stst.analysis.features import features
 from stst.analysis.tables import table, write_table
-from stst.figures import feature_courses, picture
+from stst.figures import SHOWN, feature_courses, picture
 
 CLIP = Path(__file__).parents[1] / "sample_data" / "coffee.mkv"
 
@@ -24,9 +25,12 @@ def main(folder: Path) -> None:
     measured = {label: features(one) for label, one in clips.items()}
 
     rows = [row for label, one in measured.items() for row in one.rows(label)]
-    data = table(rows)
-    write_table(data, folder / "features.csv", overwrite=True)
-    print(data.groupby(["measure", "clip"])["value"].mean().unstack().round(3).to_string())
+    write_table(table(rows), folder / "features.csv", overwrite=True)
+
+    # angles are averaged around the circle, so no plain mean of the table will do
+    for measure in SHOWN:
+        means = (f"{label} {mean_of(one, measure):.3f}" for label, one in measured.items())
+        print(f"{measure.name} ({measure.unit}): {', '.join(means)}")
 
     figure = feature_courses(measured)
     (folder / "features.svg").write_bytes(picture(figure, "svg"))

@@ -232,20 +232,19 @@ class CoursePlot(QWidget):
         first, last = self.span()
         room = 0.02 * (last - first) or 0.5
         plot.setXRange(first - room, last + room, padding=0)
-        if panel.circular:
-            plot.setYRange(0, 2 * np.pi, padding=0.02)
-            plot.getAxis("left").setTicks([_TURN])
-            return
         known = [one.values[~np.isnan(one.values)] for one in panel.courses]
         values = np.concatenate(known) if known else np.empty(0)
-        if panel.limits is not None:
-            plot.setYRange(*panel.limits, padding=0.02)
-        elif len(values):
-            plot.setYRange(min(0.0, values.min()), values.max() * 1.08 or 1.0, padding=0.02)
+        if panel.circular:
+            limits = (0.0, 2 * np.pi)
+            plot.getAxis("left").setTicks([_TURN])
+        elif not len(values):
+            limits = (0.0, 1.0)
+        else:
+            limits = panel.limits or (min(0.0, values.min()), values.max() * 1.08 or 1.0)
+        plot.setYRange(*limits, padding=0.02)
         if not len(values):
             words = pg.TextItem("undefined", color=self.colors.text, anchor=(0.5, 0.5))
-            words.setPos((first + last) / 2, 0.5)
-            plot.setYRange(0, 1)
+            words.setPos((first + last) / 2, sum(limits) / 2)
             plot.addItem(words)
 
     def _legend(self) -> str:

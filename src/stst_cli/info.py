@@ -30,7 +30,7 @@ def info(file: Path, as_json: bool) -> None:
     found = probe(file)
     sidecar = sidecar_of(file)
     if as_json:
-        click.echo(json.dumps({**found.as_dict(), "sidecar": sidecar}, indent=2))
+        click.echo(json.dumps({**found.as_dict(), "sidecar": sidecar}, indent=2, allow_nan=False))
         return
     lines = list(_clip_lines(found))
     if sidecar is not None:

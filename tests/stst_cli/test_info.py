@@ -55,6 +55,15 @@ def test_untagged(tmp_path):
     assert found["not readable"].startswith("it has 10 bits per channel")
 
 
+def test_json_of_a_sidecar_that_is_none(tmp_path):
+    """Python reads and writes NaN; other programs stop at it."""
+    write_video(tmp_path / "a.npz", FRAMES, 25)
+    (tmp_path / "a.json").write_text('{"method": "stst", "losses": [NaN, -Infinity, 0.5]}')
+    shown = CliRunner().invoke(info, [str(tmp_path / "a.npz"), "--json"])
+    found = json.loads(shown.stdout, parse_constant=pytest.fail)
+    assert found["sidecar"]["losses"] == [None, None, 0.5]
+
+
 def test_sidecar_summary(tmp_path):
     write_video(tmp_path / "a.npy", FRAMES, 25)
     assert dict(lines(tmp_path / "a.npy"))["rate"].startswith("unknown")

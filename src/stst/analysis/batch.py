@@ -49,7 +49,7 @@ _OF_A_PAIR = {*TABLES, RECORD}
 # what says which pair a row is of
 _NAMES = ("label", "natural", "other")
 # to be raised when a record or a table changes its meaning: everything is measured again
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ _STEADY = 1e-12
 
 
 def compare(natural: Features, other: Features) -> dict[str, dict[str, float]]:
-    """Compare two clips frame by frame.
+    """Compare two clips frame by frame, in the frames in which both have a value.
 
     Parameters
     ----------
@@ -34,8 +34,9 @@ def compare(natural: Features, other: Features) -> dict[str, dict[str, float]]:
         ``circular_correlation`` (Jammalamadaka & SenGupta 2001) in [−1, 1]. For all others:
         ``natural_mean``, ``other_mean``, ``mean_absolute_error``, ``relative_error`` (the mean
         absolute error over the mean size of the natural values) and ``correlation`` (Pearson, of
-        the time courses). NaN where a statistic is undefined, e.g. the correlation with a constant
-        or the mean of opposite directions.
+        the time courses). For each ``frames``, the number of frames that were compared; frames
+        without motion have no angle. NaN where a statistic is undefined, e.g. the correlation with
+        a constant or the mean of opposite directions.
 
     Raises
     ------
@@ -57,7 +58,20 @@ def compare(natural: Features, other: Features) -> dict[str, dict[str, float]]:
 
 
 def mean_of(features: Features, measure: Measure) -> float:
-    """Average a measure over the frames of a clip, around the circle for angles; NaN if none."""
+    """Average a measure over the frames of a clip that have it, around the circle for angles.
+
+    Parameters
+    ----------
+    features
+        Of the clip.
+    measure
+        One of `stst.analysis.features.MEASURES`.
+
+    Returns
+    -------
+    float
+        NaN where no frame has a value, or directions are opposite.
+    """
     values = features.values[measure.name]
     known = values[~np.isnan(values)]
     if not len(known):
@@ -94,8 +108,8 @@ def comparison_rows(
 
 
 def statistic_unit(measure: Measure, statistic: str) -> str:
-    """Give the unit of a statistic: the measure's own, or 1 for ratios and correlations."""
-    pure = statistic == "relative_error" or statistic.endswith("correlation")
+    """Give the unit of a statistic: the measure's own, or 1 for ratios, correlations, counts."""
+    pure = statistic in ("relative_error", "frames") or statistic.endswith("correlation")
     return "1" if pure else measure.unit
 
 
@@ -104,15 +118,22 @@ def _linear(natural: Values, other: Values) -> dict[str, float]:
         names = (
             "natural_mean", "other_mean", "mean_absolute_error", "relative_error", "correlation"
         )  # fmt: skip
-        return dict.fromkeys(names, np.nan)
+        return {**dict.fromkeys(names, np.nan), "frames": 0.0}
     error, size = float(np.abs(other - natural).mean()), float(np.abs(natural).mean())
     return {
         "natural_mean": float(natural.mean()),
         "other_mean": float(other.mean()),
         "mean_absolute_error": error,
-        "relative_error": error / size if size > 0 else np.nan,
+        "relative_error": _ratio(error, size),
         "correlation": _correlation(natural - natural.mean(), other - other.mean()),
+        "frames": float(len(natural)),
     }
+
+
+def _ratio(error: float, size: float) -> float:
+    """Divide; NaN where the size is nothing, or so small that the ratio has no number."""
+    ratio = error / size if size > 0 else np.nan
+    return ratio if np.isfinite(ratio) else np.nan
 
 
 def _circular(natural: Values, other: Values) -> dict[str, float]:
@@ -121,7 +142,7 @@ def _circular(natural: Values, other: Values) -> dict[str, float]:
             "natural_mean", "other_mean", "mean_absolute_difference", "mean_difference",
             "circular_correlation",
         )  # fmt: skip
-        return dict.fromkeys(names, np.nan)
+        return {**dict.fromkeys(names, np.nan), "frames": 0.0}
     difference = other - natural
     wrapped = np.arctan2(np.sin(difference), np.cos(difference))
     here, there = _mean_angle(natural), _mean_angle(other)
@@ -131,6 +152,7 @@ def _circular(natural: Values, other: Values) -> dict[str, float]:
         "mean_absolute_difference": float(np.abs(wrapped).mean()),
         "mean_difference": float(_mean_angle(difference)),
         "circular_correlation": _correlation(np.sin(natural - here), np.sin(other - there)),
+        "frames": float(len(natural)),
     }
 
 

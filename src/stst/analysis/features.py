@@ -13,6 +13,17 @@ from numpy.typing import NDArray
 from stst.types import Frames
 from stst.video import Clip, first_frame
 
+#: A frame whose optical flow has a smaller mean magnitude, in pixels per frame, has no angle: where
+#: nothing moves Farnebäck's flow points anywhere. It has up to 0.005 px/frame in a frame that is
+#: repeated exactly, up to 0.06 with noise of one grey level, and up to 0.08 with noise of two, or
+#: where H.264 has coded a repeated frame anew. A picture that moves by 0.25 px/frame has 0.23.
+MIN_MOTION = 0.1
+
+#: A mean direction with a smaller resultant length is none: opposite directions cancel. Of halves
+#: that move against each other at equal speed, errors of the flow leave 0.00 to 0.04, and up to
+#: 0.11 at worst.
+MIN_RESULTANT = 0.05
+
 # of red, green and blue in a grey value
 _THOUSANDTHS = np.array([299, 587, 114], np.int32)
 
@@ -45,10 +56,15 @@ MEASURES = (
     Measure("contrast", "Contrast", "1"),
     Measure("pixel_change", "Pixel change", "1"),
     Measure("flow_magnitude", "Optical flow magnitude", "px/frame"),
+    Measure("flow_angle_weighted_mean", "Optical flow angle (weighted mean)", "rad", circular=True),
+    Measure("flow_angle_weighted_resultant", "Optical flow angle (weighted resultant length)", "1"),
     Measure("flow_angle_circular_mean", "Optical flow angle (circular mean)", "rad", circular=True),
     Measure("flow_angle_resultant", "Optical flow angle (resultant length)", "1"),
     Measure("flow_angle_plain_mean", "Optical flow angle (plain mean)", "rad"),
 )
+
+# the last of the measures, which a frame without motion does not have
+_ANGLES = 5
 
 
 @dataclass(frozen=True)
@@ -85,8 +101,8 @@ class Features:
     Attributes
     ----------
     values
-        By the name of the measure: (T,) float64. The first frame has no pixel change and no
-        flow: NaN there.
+        By the name of the measure: (T,) float64. NaN where undefined: the first frame has no
+        pixel change and no flow, and a frame without motion has no angle, see `features`.
     fps
         Rate in Hz.
     start
@@ -101,7 +117,7 @@ class Features:
         return len(next(iter(self.values.values())))
 
     def rows(self, clip: str) -> Iterator[dict[str, Any]]:
-        """Give the rows of a tidy table, see `stst.analysis.tables`; none where undefined.
+        """Give the rows of a tidy table, see `stst.analysis.tables`.
 
         Parameters
         ----------
@@ -111,20 +127,22 @@ class Features:
         Yields
         ------
         dict
-            A row for each frame and measure.
+            A row for each frame and measure; none for what the first frame cannot have, and NaN
+            for an angle that a later one does not have.
         """
         for measure in MEASURES:
             for place, value in enumerate(self.values[measure.name]):
-                if not np.isnan(value):
-                    frame = self.start + place
-                    yield {
-                        "clip": clip,
-                        "frame": frame,
-                        "time_s": float(frame / self.fps),
-                        "measure": measure.name,
-                        "value": float(value),
-                        "unit": measure.unit,
-                    }
+                if place == 0 and np.isnan(value):
+                    continue
+                frame = self.start + place
+                yield {
+                    "clip": clip,
+                    "frame": frame,
+                    "time_s": float(frame / self.fps),
+                    "measure": measure.name,
+                    "value": float(value),
+                    "unit": measure.unit,
+                }
 
 
 def features(
@@ -149,11 +167,24 @@ def features(
         Pixel intensity: mean over height, width and channels, in [0, 1]. Contrast: population
         standard deviation of the grey values, in [0, 1]. Pixel change: mean absolute difference
         from the frame before, in [0, 1]. Optical flow from the frame before: mean magnitude in
-        pixels per frame, and the mean angle in radians in [0, 2π), 0 to the right and π/2 down;
-        as a circular mean with its resultant length in [0, 1] (0: all directions alike), and as
-        the plain mean of the angles, which is what the paper's text says and which depends on
-        where the circle is cut. A pixel without flow has angle 0. Flow is found in grey values
-        that are rounded to 0 to 255, halves to even.
+        pixels per frame, and mean angles in radians in [0, 2π), 0 to the right and π/2 down. Flow
+        is found in grey values that are rounded to 0 to 255, halves to even.
+
+    Notes
+    -----
+    With the flow of pixel p as a complex number, v_p = right + i·down:
+
+    * weighted mean, the direction in which the frame moves on the whole: arg Σ v_p, with the
+      resultant length |Σ v_p| / Σ |v_p|;
+    * circular mean: arg Σ v_p / |v_p|, with the resultant length |Σ v_p / |v_p|| / N. Here what
+      stands still counts as much as what moves, with whatever direction it seems to have;
+    * plain mean of the angles, which is what the paper's text says, and which depends on where the
+      circle is cut.
+
+    Resultant lengths are in [0, 1], 1 where all directions are alike. In the last two a pixel
+    without any flow has angle 0. A frame whose mean magnitude is below `MIN_MOTION` has no angles
+    and no resultant lengths, and a mean whose resultant length is below `MIN_RESULTANT` has no
+    direction: NaN.
 
     Examples
     --------
@@ -188,7 +219,7 @@ def measured(frames: Iterable[Frames], flow: Farneback = PAPER_FLOW) -> Iterator
     Yields
     ------
     tuple of float
-        In the order of `MEASURES`; NaN where the first frame has none.
+        In the order of `MEASURES`; NaN where undefined, see `features`.
     """
     before: Frames | None = None
     grey_before: Frames | None = None
@@ -214,14 +245,24 @@ def _flow_measures(before: Frames, now: Frames, flow: Farneback) -> tuple[float,
         flow.poly_n, flow.poly_sigma, 0,
     )  # fmt: skip
     right, down = field[..., 0].astype(np.float64), field[..., 1].astype(np.float64)
+    magnitude = float(np.hypot(right, down).mean())
+    if magnitude < MIN_MOTION:
+        return (magnitude, *[np.nan] * _ANGLES)
     angle = in_circle(np.arctan2(down, right))
-    mean_cos, mean_sin = np.cos(angle).mean(), np.sin(angle).mean()
     return (
-        float(np.hypot(right, down).mean()),
-        float(in_circle(np.arctan2(mean_sin, mean_cos))),
-        float(np.hypot(mean_sin, mean_cos)),
+        magnitude,
+        *_direction(right.mean() / magnitude, down.mean() / magnitude),
+        *_direction(np.cos(angle).mean(), np.sin(angle).mean()),
         float(angle.mean()),
     )
+
+
+def _direction(right: np.float64, down: np.float64) -> tuple[float, float]:
+    """Give angle and length of a resultant; NaN for the angle where directions cancel."""
+    length = float(np.hypot(right, down))
+    angle = float(in_circle(np.arctan2(down, right))) if length >= MIN_RESULTANT else np.nan
+    # all alike, they can be longer than 1 by rounding
+    return angle, min(length, 1.0)
 
 
 def in_circle(angle: NDArray[np.float64]) -> NDArray[np.float64]:

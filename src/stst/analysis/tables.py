@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,9 +118,12 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def as_json(data: pd.DataFrame) -> str:
     """Give a table as a JSON list of rows."""
-    # pandas would round to 15 digits
+    # pandas would round to 15 digits; JSON has no word for what is infinite
     rows = [
-        {key: None if value != value else value for key, value in row.items()}
+        {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in row.items()
+        }
         for row in data.to_dict("records")
     ]
-    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

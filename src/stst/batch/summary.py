@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from stst.analysis.features import features
+from stst.analysis.comparison import mean_of
+from stst.analysis.features import MEASURES as FEATURES
+from stst.analysis.features import Features, features
 from stst.analysis.pairs import Alignment, NaturalClip
 from stst.batch.plan import HIDDEN, SUMMARY, BatchJob
 from stst.batch.states import States, described
@@ -23,12 +26,14 @@ from stst.provenance import read_sidecar
 from stst.rows import rows_as_text
 from stst.video import LazyVideo
 
-#: Columns of the summary by the measure that they are the mean of, over frames.
+#: Columns of the summary by the measure that they are the mean of, over frames; empty where no
+#: frame has a value.
 MEASURES = {
     "intensity": "pixel_intensity",
     "contrast": "contrast",
     "pixel_change": "pixel_change",
     "flow_magnitude": "flow_magnitude",
+    "flow_angle": "flow_angle_weighted_mean",
 }
 # to be raised when a column changes its meaning
 _FORMAT = 2
@@ -123,7 +128,7 @@ def _rows(
                 rows[job.label] = result.row
                 with written_whole(place / f"{job.label}.json", overwrite=True) as part:
                     content = {"stamp": stamps[job.label], "row": result.row}
-                    part.write_text(json.dumps(content), "utf-8")
+                    part.write_text(json.dumps(content, allow_nan=False), "utf-8")
                 on_job(job.label, result.note)
     return rows
 
@@ -145,7 +150,7 @@ def _measured(job: BatchJob) -> _Measured:
     row: dict[str, Any] = {name: paths[name].relative_to(job.folder).as_posix() for name in _FILES}
     clip = LazyVideo(paths["master"])
     row |= dict(zip(_CLIP, (len(clip), clip.height, clip.width, str(clip.fps)), strict=True))
-    row |= _means(features(clip).values)
+    row |= _means(features(clip))
     row |= _recorded(sidecar.get("per_frame"))
     warnings = sidecar.get("warnings")
     row["warnings"] = " ".join(map(str, warnings)) if isinstance(warnings, list) else ""
@@ -164,17 +169,14 @@ def _measured(job: BatchJob) -> _Measured:
 @lru_cache(maxsize=1)
 def _natural(path: Path, alignment: Alignment) -> dict[str, float]:
     """Measure a natural clip; stimuli that were made of it follow each other."""
-    return _means(features(alignment.open(path)).values)
+    return _means(features(alignment.open(path)))
 
 
-def _means(values: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, float]:
-    """Average over frames; a single frame has no change and no flow."""
-    out = {}
-    for name, measure in MEASURES.items():
-        known = values[measure][~np.isnan(values[measure])]
-        if len(known):
-            out[name] = float(known.mean())
-    return out
+def _means(found: Features) -> dict[str, float]:
+    """Average over the frames that have a value; a still clip, say, has no angle in any."""
+    measures = {one.name: one for one in FEATURES}
+    means = {name: mean_of(found, measures[measure]) for name, measure in MEASURES.items()}
+    return {name: mean for name, mean in means.items() if not math.isnan(mean)}
 
 
 def _recorded(per_frame: Any) -> dict[str, float]:
@@ -191,7 +193,7 @@ def _recorded(per_frame: Any) -> dict[str, float]:
             for name, value in _leaves(frame.get(key)):
                 found.setdefault(beginning + name, []).append(value)
     out = {name: float(np.mean(values)) for name, values in found.items()}
-    if frames and isinstance(frames[0].get("probability"), int | float):
+    if frames and _is_finite(frames[0].get("probability")):
         out["probability"] = float(frames[0]["probability"])
     return out
 
@@ -199,7 +201,12 @@ def _recorded(per_frame: Any) -> dict[str, float]:
 def _leaves(tree: Any) -> Iterator[tuple[str, float]]:
     """Give the numbers of nested tables by their joined names."""
     for name, value in tree.items() if isinstance(tree, dict) else ():
-        if isinstance(value, int | float):
+        if _is_finite(value):
             yield str(name), float(value)
         for below, number in _leaves(value):
             yield f"{name}_{below}", number
+
+
+def _is_finite(value: Any) -> bool:
+    """Say whether a sidecar holds a number there; Python reads what JSON does not have, NaN."""
+    return isinstance(value, int | float) and math.isfinite(value)

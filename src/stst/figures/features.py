@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from stst.analysis.comparison import mean_of
 from stst.analysis.features import MEASURES, Features, Measure
 from stst.figures.style import (
     FEW,
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: What figure 2b of Greco & Siegel (2024) shows.
+_ANGLE = "flow_angle_weighted_mean"
+#: What figure 2b of Greco & Siegel (2024) shows, the angle of the flow weighted by its magnitude.
 SHOWN = tuple(
-    one for one in MEASURES if one.name not in ("flow_angle_resultant", "flow_angle_plain_mean")
+    one for one in MEASURES if one.name == _ANGLE or not one.name.startswith("flow_angle_")
 )
 _AXIS = {"1": "0–1", "rad": "rad"}
-_SHORT = {"flow_magnitude": "Flow magnitude", "flow_angle_circular_mean": "Flow angle"}
+_SHORT = {"flow_magnitude": "Flow magnitude", _ANGLE: "Flow angle"}
 _TURN = ([0, np.pi / 2, np.pi, 3 * np.pi / 2, 2 * np.pi], ["0", "π/2", "π", "3π/2", "2π"])
 
 
@@ -75,7 +77,7 @@ def feature_courses(
     -------
     matplotlib.figure.Figure
         Time in seconds from the first frame. The course of an angle is interrupted where it
-        jumps across 0 and 2π.
+        jumps across 0 and 2π, and any course where frames have no value.
     """
     above = legend_height(len(clips)) if legend else 0.0
     with styled():
@@ -101,7 +103,7 @@ def feature_means(
     -------
     matplotlib.figure.Figure
         A line gives one standard deviation over the frames to either side. Angles have their
-        circular mean and no line.
+        circular mean and no line. Frames without a value are left out.
     """
     with styled():
         height = 0.6 + 0.19 * len(clips)
@@ -124,7 +126,7 @@ def draw_courses(panel: Axes, clips: Mapping[str, Features], measure: Measure) -
 def draw_means(panel: Axes, clips: Mapping[str, Features], measure: Measure) -> None:
     """Draw the mean of one measure into a panel, a point for each clip; see `feature_means`."""
     for place, features in enumerate(clips.values()):
-        _mean(panel, features.values[measure.name], measure, place)
+        _mean(panel, features, measure, place)
     panel.set_yticks(range(len(clips)), [shortened(label) for label in clips])
     panel.set_ylim(len(clips) - 0.5, -0.5)
     panel.tick_params(axis="y", length=0)
@@ -160,15 +162,13 @@ def _broken(
     return np.insert(time, jumps, np.nan), np.insert(angles, jumps, np.nan)
 
 
-def _mean(panel: Axes, values: NDArray[np.float64], measure: Measure, place: int) -> None:
-    known = values[~np.isnan(values)]
-    if not len(known):
+def _mean(panel: Axes, features: Features, measure: Measure, place: int) -> None:
+    mean = mean_of(features, measure)
+    if np.isnan(mean):
         return
     color = clip_color(place)
-    if measure.circular:
-        mean = np.arctan2(np.sin(known).mean(), np.cos(known).mean()) % (2 * np.pi)
-    else:
-        mean, spread = known.mean(), known.std()
+    if not measure.circular:
+        spread = np.nanstd(features.values[measure.name])
         panel.plot([mean - spread, mean + spread], [place, place], color=color, linewidth=1.2)
     panel.plot([mean], [place], MARKERS[place % len(MARKERS)], color=color, markersize=5)
 
@@ -176,14 +176,15 @@ def _mean(panel: Axes, values: NDArray[np.float64], measure: Measure, place: int
 def _scale(panel: Axes, measure: Measure, axis: Literal["x", "y"]) -> None:
     """Show an angle's whole circle; let every other measure begin at zero, where it has its end."""
     set_limits = panel.set_ylim if axis == "y" else panel.set_xlim
+    limits = panel.dataLim.intervaly if axis == "y" else panel.dataLim.intervalx
+    defined = bool(np.isfinite(limits).all())
+    if not defined:  # no values: a clip of one frame does not move
+        panel.text(0.5, 0.5, "undefined", transform=panel.transAxes, ha="center", va="center")
     if measure.circular:
         set_limits(0, 2 * np.pi)
         (panel.set_yticks if axis == "y" else panel.set_xticks)(*_TURN)
-        return
-    limits = panel.dataLim.intervaly if axis == "y" else panel.dataLim.intervalx
-    if not np.isfinite(limits).all():  # no values: a clip of one frame does not move
+    elif defined:
+        set_limits(min(0.0, limits[0]), limits[1] * 1.08 or 1.0)
+        panel.locator_params(axis=axis, nbins=6)
+    else:
         set_limits(0, 1)
-        panel.text(0.5, 0.5, "undefined", transform=panel.transAxes, ha="center", va="center")
-        return
-    set_limits(min(0.0, limits[0]), limits[1] * 1.08 or 1.0)
-    panel.locator_params(axis=axis, nbins=6)

@@ -6,8 +6,17 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from stst.analysis.comparison import mean_of
-from stst.analysis.features import MEASURES, PAPER_FLOW, Measure
+from stst.analysis.features import (
+    MEASURES,
+    MIN_MOTION,
+    MIN_RESULTANT,
+    PAPER_FLOW,
+    Features,
+    Measure,
+)
 from stst.figures import SHOWN, clip_color, feature_courses, feature_means, picture
 from stst.report.content import Content
 from stst.report.page import Section, data_uri, part
@@ -74,7 +83,7 @@ def features_section(content: Content) -> Section:
         }
         for measure in SHOWN
     ]
-    body = part("features.html", panels=panels, key=key_of(content))
+    body = part("features.html", panels=panels, key=key_of(content), min_motion=MIN_MOTION)
     return Section("Low-level features over time", "features", body)
 
 
@@ -104,7 +113,8 @@ def provenance_section(content: Content) -> Section:
 
 def methods_section(content: Content) -> Section:
     """Define the measures."""
-    return Section("How the measures are defined", "methods", part("methods.html", flow=PAPER_FLOW))
+    body = part("methods.html", flow=PAPER_FLOW, min_motion=MIN_MOTION, min_resultant=MIN_RESULTANT)
+    return Section("How the measures are defined", "methods", body)
 
 
 #: In the order of the page; what models make of the clips comes between them.
@@ -153,10 +163,17 @@ def svg_of(figure: Any) -> dict[str, Any]:
 
 def _in_words(content: Content, measure: Measure) -> str:
     means = [
-        f"{label} {number(mean_of(features, measure))}"
+        f"{label} {number(mean_of(features, measure))}{_left_out(features, measure)}"
         for label, features in content.features.items()
     ]
     return f"means over frames: {', '.join(means)}"
+
+
+def _left_out(features: Features, measure: Measure) -> str:
+    """Say how many frames count where some of them have no angle."""
+    known = int(np.count_nonzero(~np.isnan(features.values[measure.name])))
+    every = len(features) - 1  # the first has no flow
+    return f" ({known} of {every} frames)" if measure.circular and known < every else ""
 
 
 def _rows(
@@ -185,6 +202,7 @@ def _linear_cells(values: Mapping[str, float]) -> list[str]:
         number(values["mean_absolute_error"]),
         "–" if math.isnan(relative) else f"{number(100 * relative)} %",
         _signed(values["correlation"]),
+        f"{values['frames']:.0f}",
     ]
 
 
@@ -195,6 +213,7 @@ def _angle_cells(values: Mapping[str, float]) -> list[str]:
         _angle(values["mean_absolute_difference"]),
         _angle(values["mean_difference"], "+"),
         _signed(values["circular_correlation"]),
+        f"{values['frames']:.0f}",
     ]
 
 

@@ -41,7 +41,7 @@ def sidecar_of(path: Path | str) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        The content; None if there is no such file.
+        The content; None if there is no such file. Numbers that are not finite are None.
 
     Raises
     ------
@@ -52,7 +52,8 @@ def sidecar_of(path: Path | str) -> dict[str, Any] | None:
     if not beside.is_file():
         return None
     try:
-        content = json.loads(beside.read_text(encoding="utf-8"))
+        # Python would take NaN and Infinity, which are no JSON, and hand them on
+        content = json.loads(beside.read_text(encoding="utf-8"), parse_constant=lambda _: None)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{beside}: the sidecar of {path} is not readable JSON ({error}). Repair or remove it."

@@ -26,7 +26,8 @@ def features(
     """Measure the low-level features of every CLIP, frame by frame.
 
     One tidy table of all clips: pixel intensity, contrast, pixel change, and magnitude and angle
-    of the optical flow. A clip that is named twice is measured once.
+    of the optical flow. The value of an angle is empty where next to nothing moves. A clip that is
+    named twice is measured once.
     """
     from stst.analysis.features import features as measure
     from stst.video import LazyVideo

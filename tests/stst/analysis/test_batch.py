@@ -83,7 +83,7 @@ class TestResults:
         expected = tables.table(comparison_rows(compare(natural, other), "b2.npz", "b.npz"))
         assert Path("out/b/comparison.csv").read_text() == tables.as_csv(expected)
         assert json.loads(Path("out/b/record.json").read_text()) == {
-            "format": 1,
+            "format": 2,
             "label": "b",
             "natural": {
                 "path": "b.npz", "sha256": sha256_of(Path("b.npz")), "sidecar_sha256": None,

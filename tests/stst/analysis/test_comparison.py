@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -10,15 +11,18 @@ from hypothesis.extra import numpy as arrays
 
 from small_runs import frames
 from stst import InputError, Video
-from stst.analysis.comparison import compare, comparison_rows, statistic_unit
+from stst.analysis.comparison import compare, comparison_rows, mean_of, statistic_unit
 from stst.analysis.features import MEASURES, Features, features
+from stst.analysis.tables import as_json, table
 
 TURN = 2 * np.pi
 ANGLE = "flow_angle_circular_mean"
-LINEAR = {"natural_mean", "other_mean", "mean_absolute_error", "relative_error", "correlation"}
+LINEAR = {
+    "natural_mean", "other_mean", "mean_absolute_error", "relative_error", "correlation", "frames"
+}  # fmt: skip
 CIRCULAR = {
     "natural_mean", "other_mean", "mean_absolute_difference", "mean_difference",
-    "circular_correlation",
+    "circular_correlation", "frames",
 }  # fmt: skip
 
 
@@ -70,6 +74,7 @@ class TestLinear:
             "mean_absolute_error": pytest.approx(1, abs=1e-15),
             "relative_error": pytest.approx(0.5, abs=1e-15),
             "correlation": pytest.approx(np.sqrt(3) / 2, abs=1e-15),
+            "frames": 3,
         }
 
     @given(pairs())
@@ -100,6 +105,8 @@ class TestLinear:
         found = linear([0, 0], [1, 1])
         assert found["mean_absolute_error"] == 1
         assert np.isnan(found["relative_error"])
+        # too small to be divided by: neither JSON nor a reader has a use for infinity
+        assert np.isnan(linear([1e-310, 1e-310], [1, 1])["relative_error"])
 
     def test_opposite_courses(self):
         assert linear([1, 2, 4], [-1, -2, -4])["correlation"] == pytest.approx(-1, abs=1e-15)
@@ -108,6 +115,7 @@ class TestLinear:
         found = linear([np.nan, 1, 2, 3], [7, 2, np.nan, 4])
         assert (found["natural_mean"], found["other_mean"]) == (2, 3)
         assert found["mean_absolute_error"] == 1
+        assert found["frames"] == 2
 
 
 class TestCircular:
@@ -193,8 +201,52 @@ def test_one_frame_has_no_flow_to_compare():
     one = features(Video(frames(1), Fraction(25)))
     found = compare(one, one)
     assert found["contrast"]["mean_absolute_error"] == 0
-    assert np.isnan(list(found[ANGLE].values())).all()
-    assert np.isnan(list(found["pixel_change"].values())).all()
+    for name in (ANGLE, "pixel_change"):
+        assert found[name].pop("frames") == 0
+        assert np.isnan(list(found[name].values())).all()
+
+
+class TestFramesWithoutAnAngle:
+    def test_they_do_not_count(self):
+        """Whatever stands beside them: all statistics are those of the frames that have both."""
+        natural = [np.nan, 0.1, np.nan, 6.2, 0.4, 3.0, np.nan]
+        other = [np.nan, 0.3, 2.0, 0.1, np.nan, 2.5, np.nan]
+        found, expected = circular(natural, other), circular([0.1, 6.2, 3.0], [0.3, 0.1, 2.5])
+        assert found == expected
+        assert found["frames"] == 3
+        assert np.isfinite(list(found.values())).all()
+
+    def test_one_frame_is_left(self):
+        found = circular([np.nan, 6.0, 1.0], [1.0, 0.2, np.nan])
+        assert found["frames"] == 1
+        assert (found["natural_mean"], found["other_mean"]) == pytest.approx((6.0, 0.2), abs=1e-12)
+        assert found["mean_difference"] == pytest.approx(0.2 - 6.0 + TURN, abs=1e-12)
+        assert np.isnan(found["circular_correlation"])
+
+    @pytest.mark.parametrize("moves", [True, False])
+    def test_a_still_clip(self, moves):
+        """Against one that moves, or itself: no frame has both, nothing is said of angles."""
+        pictures = np.random.default_rng(0).integers(0, 256, (3, 24, 24, 3), dtype=np.uint8)
+        still = features(Video(np.stack([pictures[0]] * 3), Fraction(25)))
+        other = features(Video(pictures, Fraction(25))) if moves else still
+        for found in (compare(still, other), compare(other, still)):
+            assert found["flow_magnitude"]["frames"] == 2
+            for name in (one.name for one in MEASURES if one.name.startswith("flow_angle")):
+                assert found[name].pop("frames") == 0
+                assert np.isnan(list(found[name].values())).all(), name
+        rows = table(comparison_rows(compare(still, other), "b", "a"))
+        empty = rows.loc[rows["value"].isna(), "measure"].tolist()
+        assert {f"{ANGLE}.natural_mean", f"{ANGLE}.circular_correlation"} <= set(empty)
+        assert f"{ANGLE}.frames" not in empty
+        again = json.loads(as_json(rows), parse_constant=pytest.fail)
+        assert {row["measure"] for row in again if row["value"] is None} == set(empty)
+
+    def test_means_are_those_of_the_others(self):
+        clip = made(np.zeros(4), [np.nan, 6.2, np.nan, 0.2])
+        angle = next(one for one in MEASURES if one.name == ANGLE)
+        assert mean_of(clip, angle) == pytest.approx(np.angle(np.exp(6.2j) + np.exp(0.2j)) % TURN)
+        assert np.isnan(mean_of(made(np.zeros(2), [np.nan, np.nan]), angle))
+        assert np.isnan(mean_of(made(np.zeros(2), [1.0, 1.0 + np.pi]), angle))
 
 
 def test_clips_of_different_length():
@@ -207,7 +259,7 @@ def test_clips_of_different_length():
 
 def test_rows():
     rows = list(comparison_rows(compare(made([1, 2]), made([2, 4])), "b.mkv", "a.mp4 [frames=0:2]"))
-    assert len(rows) == 5 * len(MEASURES)
+    assert len(rows) == 6 * len(MEASURES)
     assert rows[2] == {
         "clip": "b.mkv", "reference": "a.mp4 [frames=0:2]",
         "measure": "pixel_intensity.mean_absolute_error", "value": 1.5, "unit": "1",
@@ -217,5 +269,6 @@ def test_rows():
     assert units["flow_magnitude.relative_error"] == units["flow_magnitude.correlation"] == "1"
     assert units[f"{ANGLE}.mean_difference"] == "rad"
     assert units[f"{ANGLE}.circular_correlation"] == "1"
+    assert units[f"{ANGLE}.frames"] == units["flow_magnitude.frames"] == "1"
     assert {type(row["value"]) for row in rows} == {float}
     assert statistic_unit(MEASURES[3], "natural_mean") == "px/frame"

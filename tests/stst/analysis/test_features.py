@@ -6,15 +6,29 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from small_runs import clip, frames
 from stst import Video, read_video
-from stst.analysis.features import MEASURES, Farneback, features, in_circle, measured
+from stst.analysis.comparison import mean_of
+from stst.analysis.features import (
+    MEASURES,
+    MIN_MOTION,
+    MIN_RESULTANT,
+    Farneback,
+    features,
+    in_circle,
+    measured,
+)
 from stst.video import LazyVideo
 
 NAMES = [measure.name for measure in MEASURES]
+ANGLES = [name for name in NAMES if name.startswith("flow_angle_")]
+LENGTHS = ["flow_angle_weighted_resultant", "flow_angle_resultant"]
+WEIGHTED = "flow_angle_weighted_mean"
+TURN = 2 * np.pi
 FPS = Fraction(25)
 SAMPLES = Path(__file__).parents[3] / "sample_data"
 
@@ -135,6 +149,177 @@ class TestFlow:
         )
 
 
+def apart(angle, other):
+    """The way between angles around the circle, in radians."""
+    return np.abs(np.angle(np.exp(1j * (np.asarray(angle) - other))))
+
+
+def grain(height=96, width=64, seed=0):
+    """A picture of fine structure, as large numbers of grey values as there are."""
+    noise = np.random.default_rng(seed).random((height, width))
+    blurred = cv2.GaussianBlur(noise, (0, 0), 1.5)
+    return np.interp(blurred, (blurred.min(), blurred.max()), (0, 255))
+
+
+def halves(left, right, *, still=True):
+    """Two pictures side by side, the right one going up by whole pixels; the left one rests."""
+    return lambda t, step: np.concatenate(
+        [left if still else np.roll(left, step * t, 0), np.roll(right, -step * t, 0)], axis=1
+    )
+
+
+class TestWeightedAngle:
+    @pytest.mark.parametrize("step", [1, 2, 3])
+    def test_what_stands_still_has_no_say(self, step):
+        """Half goes up, 3π/2; unweighted, the other half turns the mean away from it."""
+        picture = halves(grain(), grain(seed=1))
+        found = values(grey(*(picture(t, step) for t in range(3))))
+        assert found["flow_magnitude"][1:] == pytest.approx(step / 2, rel=0.03)
+        assert found[WEIGHTED][1:] == pytest.approx(3 * np.pi / 2, abs=0.01)
+        assert found["flow_angle_weighted_resultant"][1:].min() > 0.99
+        assert apart(found["flow_angle_circular_mean"][1:], 3 * np.pi / 2).max() > 0.05
+        assert found["flow_angle_resultant"][1:].max() < 0.9
+
+    def test_a_still_clip_has_no_angle(self):
+        """Farnebäck finds some flow all the same, and it points somewhere."""
+        picture = next(iter(LazyVideo(SAMPLES / "cat.mkv", "0:1").frames))
+        found = features(Video(np.stack([picture] * 3), FPS))
+        assert 0 < found.values["flow_magnitude"][1] < 0.01
+        assert np.isnan([found.values[name] for name in ANGLES]).all()
+        assert [np.isnan(mean_of(found, one)) for one in MEASURES] == [False] * 4 + [True] * 5
+        rows = [row for row in found.rows("x") if row["measure"] == WEIGHTED]
+        assert [row["frame"] for row in rows] == [1, 2], "every frame that could move has a row"
+        assert all(np.isnan(row["value"]) for row in rows)
+
+    @pytest.mark.parametrize("clip", ["cat", "astronaut", "coffee"])
+    def test_noise_is_no_motion_and_a_slow_motion_is(self, clip):
+        picture = next(iter(LazyVideo(SAMPLES / f"{clip}.mkv", "0:1").frames)).astype(float)
+        rng = np.random.default_rng(0)
+        for noise in (rng.integers(-1, 2, (3, 1, *picture.shape[:2], 1)),
+                      rng.normal(0, 2, (3, 1, *picture.shape[:2], 1))):  # fmt: skip
+            noisy = np.clip((picture + noise[:, 0]).round(), 0, 255)
+            found = values(noisy)
+            assert 0.01 < found["flow_magnitude"][1:].max() < 0.9 * MIN_MOTION
+            assert np.isnan([found[name][1:] for name in ANGLES]).all()
+        large = cv2.resize(picture, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
+        large = large.clip(0, 255)[:-16]
+        # a window that goes to the right, over a picture that goes to the left with it
+        seen = [
+            cv2.resize(large[:, 2 * t : 2 * t - 64], None, fx=1 / 8, fy=1 / 8,
+                       interpolation=cv2.INTER_AREA).round()
+            for t in range(3)
+        ]  # fmt: skip
+        found = values(seen)
+        assert found["flow_magnitude"][1:].min() > 2 * MIN_MOTION
+        assert found[WEIGHTED][1:] == pytest.approx(np.pi, abs=0.1)
+
+    def test_opposite_motions_have_no_direction(self):
+        """None of them prevails; the angles as numbers have a mean all the same."""
+        picture = halves(grain(), grain(seed=1), still=False)
+        found = values(grey(*(picture(t, 1) for t in range(3))))
+        assert found["flow_magnitude"][1:] == pytest.approx(1, rel=0.1)
+        for mean, length in zip([WEIGHTED, "flow_angle_circular_mean"], LENGTHS, strict=True):
+            assert found[length][1:].max() < MIN_RESULTANT
+            assert np.isnan(found[mean]).all()
+        assert np.isfinite(found["flow_angle_plain_mean"][1:]).all()
+
+    @settings(max_examples=12, deadline=None)
+    @given(st.floats(0, TURN), st.floats(0.4, 2.5), st.integers(0, 3), st.booleans(), st.booleans())
+    def test_turning_and_mirroring_the_clip(self, way, speed, quarters, mirrored, backwards):
+        """What is seen turned, mirrored or backwards moves in the direction that follows."""
+        step = speed * np.exp(1j * way)
+        clip = grey(*(texture(step.real * t, step.imag * t) for t in range(2)))
+        turned = np.rot90(clip, quarters, (1, 2))  # counter-clockwise, and y goes down
+        expected = values(clip)[WEIGHTED][1] - quarters * np.pi / 2
+        if mirrored:
+            turned, expected = turned[:, :, ::-1], np.pi - expected
+        if backwards:
+            turned, expected = turned[::-1], expected + np.pi
+        found = values(turned)[WEIGHTED][1]
+        assert 0 <= found < TURN
+        assert apart(found, expected) < 0.03
+        assert apart(values(clip)[WEIGHTED][1], way) < 0.05
+
+
+class TestKnownFlow:
+    """The measures of a field that is given in place of Farnebäck's."""
+
+    @pytest.fixture
+    def of_field(self, monkeypatch):
+        def measure(right, down):
+            field = np.stack([right, down], axis=-1).astype(np.float32)
+            monkeypatch.setattr(cv2, "calcOpticalFlowFarneback", lambda *_: field)
+            return {name: float(one[1]) for name, one in values(frames(2, 4, 6)).items()}
+
+        return measure
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(arrays.arrays(np.float32, (2, 4, 6), elements=st.floats(-8, 8, width=32)))
+    def test_against_complex_numbers(self, of_field, field):
+        found = of_field(*field)
+        moved = field[0].astype(float) + 1j * field[1]
+        speed, total = np.abs(moved).mean(), moved.mean()
+        assert found["flow_magnitude"] == pytest.approx(speed, abs=1e-12)
+        if speed < MIN_MOTION - 1e-9:
+            assert np.isnan([found[name] for name in ANGLES]).all()
+            return
+        assume(speed > MIN_MOTION + 1e-9)
+        length = abs(total) / speed
+        assert found["flow_angle_weighted_resultant"] == pytest.approx(length, abs=1e-12)
+        assert np.isfinite(found["flow_angle_plain_mean"])
+        assume(abs(length - MIN_RESULTANT) > 1e-9)
+        if length < MIN_RESULTANT:
+            assert np.isnan(found[WEIGHTED])
+        else:
+            assert 0 <= found[WEIGHTED] < TURN
+            assert apart(found[WEIGHTED], np.angle(total)) < 1e-9
+
+    @pytest.mark.parametrize("tilt", [0.3, 1e-3, 1e-7])
+    def test_both_sides_of_zero(self, of_field, tilt):
+        """The fast side decides on which side of the cut the mean is."""
+        sides = np.repeat([[2 * tilt], [-tilt]], 6, axis=1)
+        found = of_field(np.ones((2, 6)), sides)
+        assert found[WEIGHTED] == pytest.approx(np.arctan(tilt / 2), rel=1e-5)
+        assert of_field(np.ones((2, 6)), -sides)[WEIGHTED] == pytest.approx(
+            TURN - np.arctan(tilt / 2), abs=1e-7
+        )
+        assert found["flow_angle_plain_mean"] == pytest.approx(np.pi, abs=0.2)
+
+    @pytest.mark.parametrize(
+        ("right", "down", "quarters"), [(1, 0, 0), (0, 1, 1), (-1, 0, 2), (0, -1, 3)]
+    )
+    def test_the_four_ways(self, of_field, right, down, quarters):
+        found = of_field(np.full((4, 6), right), np.full((4, 6), down))
+        assert found[WEIGHTED] == pytest.approx(quarters * np.pi / 2, abs=1e-12)
+        assert found["flow_angle_weighted_resultant"] == 1
+
+    def test_a_tiny_angle_below_zero_stays_in_the_circle(self, of_field):
+        found = of_field(np.ones((4, 6)), np.full((4, 6), -1e-30))
+        assert found[WEIGHTED] == 0
+
+    def test_the_least_motion(self, of_field):
+        """In the mean over the frame: a small thing that is fast counts like a large slow one."""
+        right = np.zeros((10, 10))
+        right[0, :5] = 20 * MIN_MOTION
+        assert of_field(1.001 * right, 0 * right)[WEIGHTED] == 0
+        assert np.isnan(of_field(0.999 * right, 0 * right)[WEIGHTED])
+
+    def test_the_least_resultant(self, of_field):
+        """n of m against each other: |2n − m| / m."""
+        for share, is_defined in ((0.524, False), (0.526, True)):
+            right = np.where(np.arange(1000) < 1000 * share, 1.0, -1.0)[None]
+            found = of_field(right, 0 * right)
+            assert found["flow_angle_weighted_resultant"] == pytest.approx(2 * share - 1)
+            assert (found[WEIGHTED] == 0) == is_defined
+            assert np.isnan(found[WEIGHTED]) != is_defined
+            assert np.isnan(found["flow_angle_circular_mean"]) != is_defined
+
+    def test_nothing_moves_at_all(self, of_field):
+        found = of_field(np.zeros((4, 6)), np.zeros((4, 6)))
+        assert found["flow_magnitude"] == 0
+        assert np.isnan([found[name] for name in ANGLES]).all()
+
+
 @pytest.mark.parametrize(
     ("name", "speed", "way"),
     [
@@ -170,12 +355,15 @@ class TestShape:
 
     @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 2), (3, 5), (5, 4)])
     def test_tiny_frames(self, size):
-        assert np.isfinite([column[1:] for column in values(frames(3, *size)).values()]).all()
+        found = {name: column[1:] for name, column in values(frames(3, *size)).items()}
+        assert all(np.isfinite(found[name]).all() for name in NAMES[:4])
+        for name in LENGTHS:
+            assert (np.isnan(found[name]) == (found["flow_magnitude"] < MIN_MOTION)).all()
 
     def test_rows(self):
         found = features(Video(frames(2), Fraction(30000, 1001)))
         rows = list(found.rows("a.mkv"))
-        assert len(rows) == 2 * 2 + 5
+        assert len(rows) == 2 * 2 + 7
         assert rows[0] == {
             "clip": "a.mkv", "frame": 0, "time_s": 0.0, "measure": "pixel_intensity",
             "value": found.values["pixel_intensity"][0], "unit": "1",
@@ -240,21 +428,32 @@ class TestAgainstOpenCV:
         along = flow[..., 0] + 1j * flow[..., 1]
         angle = np.where(np.angle(along) < 0, np.angle(along) + 2 * np.pi, np.angle(along))
         mean = np.exp(1j * angle).mean(axis=(1, 2))
-        return {
+        speed = np.abs(along).mean(axis=(1, 2))
+        total = along.mean(axis=(1, 2)) / speed
+        found = {
             "pixel_intensity": rgb.mean(axis=(1, 2, 3)),
             "contrast": y.std(axis=(1, 2)),
             "pixel_change": np.abs(np.diff(rgb, axis=0)).mean(axis=(1, 2, 3)),
-            "flow_magnitude": np.abs(along).mean(axis=(1, 2)),
-            "flow_angle_circular_mean": np.angle(mean) % (2 * np.pi),
+            "flow_magnitude": speed,
+            "flow_angle_weighted_mean": np.where(np.abs(total) < 0.05, np.nan, np.angle(total)),
+            "flow_angle_weighted_resultant": np.abs(total),
+            "flow_angle_circular_mean": np.where(np.abs(mean) < 0.05, np.nan, np.angle(mean)),
             "flow_angle_resultant": np.abs(mean),
             "flow_angle_plain_mean": angle.mean(axis=(1, 2)),
         }
+        for name in ("flow_angle_weighted_mean", "flow_angle_circular_mean"):
+            found[name] = found[name] % (2 * np.pi)
+        for name in ANGLES:
+            found[name][speed < 0.1] = np.nan
+        return found
 
     def check(self, found, pictures):
         expected = self.expected(pictures)
         assert list(expected) == NAMES
         for name, column in expected.items():
-            assert np.abs(found[name][-len(column) :] - column).max() < 1e-12, name
+            np.testing.assert_allclose(
+                found[name][-len(column) :], column, rtol=0, atol=1e-12, err_msg=name
+            )
 
     def test_on_a_texture(self):
         pictures = grey(*(texture(1.3 * t, -0.7 * t) for t in range(4))).astype(np.uint8)

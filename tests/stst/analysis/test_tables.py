@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +84,27 @@ class TestRoundTrip:
         data = table([row(value=math.nan)])
         assert as_csv(data) == "clip,frame,measure,value,unit\na,0,contrast,,1\n"
         assert json.loads(as_json(data))[0]["value"] is None
+
+    def test_undefined_in_every_format(self, tmp_path):
+        """Empty, null and null; as a column's only value as well."""
+        for name, values in (("some", [0.5, math.nan]), ("none", [math.nan, math.nan])):
+            data = table([row(value=value) for value in values])
+            for suffix in tables.SUFFIXES:
+                write_table(data, tmp_path / f"{name}{suffix}")
+            cells = [
+                one["value"]
+                for one in csv.DictReader((tmp_path / f"{name}.csv").read_text().split())
+            ]
+            assert cells == ["" if math.isnan(value) else str(value) for value in values]
+            expected = [None if math.isnan(value) else value for value in values]
+            read = json.loads((tmp_path / f"{name}.json").read_text(), parse_constant=pytest.fail)
+            assert [one["value"] for one in read] == expected
+            assert pq.read_table(tmp_path / f"{name}.parquet")["value"].to_pylist() == expected
+
+    def test_json_has_no_infinity(self):
+        rows = table([row(value=math.inf), row(value=-math.inf), row(value=1.0)])
+        read = json.loads(as_json(rows), parse_constant=pytest.fail)
+        assert [one["value"] for one in read] == [None, None, 1.0]
 
     def test_numbers_of_numpy(self):
         data = table([row(value=np.float64(0.1), frame=np.int64(3))])

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import csv
+import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from small_inversions import TREE as INVERSION
-from small_runs import TREE, clip
+from small_runs import TREE, clip, frames
+from stst.analysis.features import features
 from stst.batch import summary
 from stst.batch.manifest import Wanted
 from stst.batch.plan import Common, planned
@@ -16,7 +19,7 @@ from stst.batch.states import States
 from stst.batch.summary import write_summary
 from stst.batch.work import Stop, make, tasks_of
 from stst.lanes import Failure
-from stst.video import read_video
+from stst.video import read_video, write_video
 
 
 @pytest.fixture
@@ -69,6 +72,29 @@ def test_values(measured):
     assert [one[name] for name in ("master", "preview", "sidecar")] == [
         "a.mkv", "a.preview.mp4", "a.json",
     ]  # fmt: skip
+
+
+def test_an_angle_is_averaged_around_the_circle_and_empty_where_nothing_moves(measured):
+    """Noise has some direction in every frame; a still clip has none, and an empty cell."""
+    write_video("still.npz", np.repeat(frames(1), 3, axis=0), 25)
+    moving, still = written(made(Wanted("x", "cat.npz", seed=1), Wanted("x", "still.npz", seed=1)))
+    angles = features(read_video("cat.npz")).values["flow_angle_weighted_mean"]
+    expected = np.angle(np.nansum(np.exp(1j * angles))) % (2 * np.pi)
+    assert float(moving["natural_flow_angle"]) == pytest.approx(expected)
+    assert (still["natural_flow_angle"], float(still["natural_flow_magnitude"]) < 0.1) == ("", True)
+
+
+def test_losses_that_are_no_numbers_are_left_out(measured):
+    (job,) = made(Wanted("x", "cat.npz", seed=1))
+    content = json.loads(job.files.sidecar.read_text())
+    kept = content["per_frame"][0]["losses"]["spatial_texture"]
+    for row, value in zip(content["per_frame"][1:], (math.nan, None), strict=True):
+        row["losses"]["spatial_texture"] = value
+    content["per_frame"][0]["probability"] = math.inf
+    job.files.sidecar.write_text(json.dumps(content))
+    (one,) = written([job])
+    assert float(one["loss_spatial_texture"]) == pytest.approx(kept)
+    assert one["probability"] == ""
 
 
 def test_what_was_measured_is_kept_while_it_is_the_same(measured):

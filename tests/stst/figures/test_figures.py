@@ -85,6 +85,17 @@ class TestCourses:
         ticks = [one.get_text() for one in panel.get_yticklabels()]
         assert ticks == ["0", "π/2", "π", "3π/2", "2π"]
 
+    def test_an_angle_is_interrupted_where_there_is_none(self):
+        angles = np.array([np.nan, 1.0, 1.1, np.nan, 1.2, np.nan])
+        (panel,) = feature_courses({"natural": made(**{ANGLE.name: angles})}, (ANGLE,)).axes
+        (line,) = lines(panel)
+        assert np.array_equal(line.get_ydata(), angles, equal_nan=True)
+        assert line.get_marker() == ".", "a value between two gaps is seen"
+        assert not panel.texts
+
+    def test_the_angle_is_that_of_what_moves(self):
+        assert ANGLE.name == "flow_angle_weighted_mean"
+
     def test_half_a_turn_is_no_jump(self):
         clip = made(3, **{ANGLE.name: np.array([0.0, np.pi, 0.0])})
         (panel,) = feature_courses({"natural": clip}, (ANGLE,)).axes
@@ -93,7 +104,7 @@ class TestCourses:
     def test_a_clip_of_one_frame(self):
         clip = Features({one.name: np.array([np.nan]) for one in MEASURES}, Fraction(25))
         for figure in (feature_courses({"natural": clip}), feature_means({"natural": clip})):
-            for panel in figure.axes[:-1]:
+            for panel in figure.axes:
                 assert [text.get_text() for text in panel.texts] == ["undefined"]
             assert picture(figure, "svg")
 
@@ -123,6 +134,17 @@ class TestMeans:
         (point,) = panel.get_lines()
         assert point.get_xdata()[0] == pytest.approx(2 * np.pi - 0.1)
         assert panel.get_xlim() == (0, 2 * np.pi)
+
+    def test_angles_without_a_mean(self):
+        """Where directions are opposite, rounding would decide; frames without one do not count."""
+        clips = {
+            "opposite": made(2, **{ANGLE.name: np.array([1.0, 1.0 + np.pi])}),
+            "still": made(2, **{ANGLE.name: np.array([np.nan, np.nan])}),
+            "one": made(2, **{ANGLE.name: np.array([np.nan, 2.0])}),
+        }
+        (panel,) = feature_means(clips, (ANGLE,)).axes
+        (point,) = panel.get_lines()
+        assert (point.get_xdata()[0], point.get_ydata()[0]) == (pytest.approx(2.0), 2)
 
 
 class TestSheet:

@@ -20,7 +20,7 @@ from stst.files import sha256_of
 from stst.report import check_report_output, frames_to_read, open_clips, write_report
 from stst.report.sections import FIRST, LAST
 from stst.report.write import FILES
-from stst.video import LazyVideo, read_video
+from stst.video import LazyVideo, read_video, write_video
 
 VOID = {"meta", "link", "img", "input", "br"}
 LOADING = {"src", "srcset", "poster", "data", "background", "action", "style"}
@@ -154,7 +154,7 @@ class TestPage:
     def test_numbers(self, page, folder):
         both = [features(LazyVideo(folder / name)) for name in ("cat.npz", "made.mkv")]
         found = compare(*both)
-        change, angle = found["pixel_change"], found["flow_angle_circular_mean"]
+        change, angle = found["pixel_change"], found["flow_angle_weighted_mean"]
         row = (
             f"Pixel change 0–1 made (STST) {change['natural_mean']:#.3g} "
             f"{change['other_mean']:#.3g} {change['mean_absolute_error']:#.3g} "
@@ -163,7 +163,9 @@ class TestPage:
         assert row in page.words
         mean = angle["natural_mean"]
         assert f"made (STST) {mean:.2f} rad ({np.degrees(mean):.0f}°) " in page.words
-        assert page.words.count("rad (") == 8
+        assert page.words.count("rad (") == 2 * 2 * 4
+        assert "Relative error Correlation Frames " in page.words
+        assert "Circular correlation Frames " in page.words
 
     def test_provenance(self, page, folder):
         for name in ("cat.npz", "made.mkv", "other.mkv"):
@@ -181,6 +183,24 @@ class TestPage:
             "Made by napari-stst 0.1.0 with stst-analyze report 'a b' -o DIR."
         )
 
+    def test_what_is_said_of_frames_without_an_angle(self, tmp_path):
+        """Of a clip that rests and moves, beside one that is still."""
+        still, moving = np.repeat(frames(1), 4, axis=0), frames(4)
+        moving[1] = moving[0]
+        write_video(tmp_path / "a.npz", moving, FPS)
+        write_video(tmp_path / "still.npz", still, FPS)
+        clips = open_clips(tmp_path / "a.npz", [tmp_path / "still.npz"])
+        write_report(tmp_path / "report", clips)
+        page = Page(tmp_path / "report" / "index.html")
+        (alt,) = (one["alt"] for one in page.all("img") if "(weighted mean) over" in one["alt"])
+        assert re.search(r"natural \d\.\d\d \(2 of 3 frames\), still – \(0 of 3 frames\)\.$", alt)
+        assert "Optical flow angle (weighted mean) rad still – – – – – 0 " in page.words
+        assert "below 0.1 px/frame has no angle" in page.words
+        compared = pd.read_csv(tmp_path / "report/comparison.csv").set_index("measure")["value"]
+        assert compared["flow_angle_weighted_mean.frames"] == 0
+        assert compared["flow_magnitude.frames"] == 3
+        assert np.isnan(compared["flow_angle_weighted_mean.natural_mean"])
+
 
 class TestFiles:
     def test_all_are_there(self, folder):
@@ -192,7 +212,7 @@ class TestFiles:
         assert list(table.columns) == ["clip", "frame", "time_s", "measure", "value", "unit"]
         compared = pd.read_csv(folder / "report/comparison.csv")
         assert set(compared["reference"]) == {str(folder / "cat.npz")}
-        assert len(compared) == 2 * 7 * 5
+        assert len(compared) == 2 * 9 * 6
 
     def test_the_same_bytes(self, folder):
         clips = open_clips(folder / "cat.npz", [folder / "made.mkv", folder / "other.mkv"])

@@ -55,7 +55,7 @@ class TestResult:
         shown = stst_analyze("compare", "natural.npz", "part.mkv")
         rows = list(csv.DictReader(io.StringIO(shown.stdout)))
         assert list(rows[0]) == ["clip", "reference", "measure", "value", "unit"]
-        assert len({row["measure"] for row in rows}) == len(rows) == 5 * len(MEASURES)
+        assert len({row["measure"] for row in rows}) == len(rows) == 6 * len(MEASURES)
         assert {row["reference"] for row in rows} == {REFERENCE}
 
     @pytest.mark.parametrize("suffix", ["csv", "json", "parquet"])

@@ -6,14 +6,16 @@ import json
 import os
 import sys
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
-from small_runs import clip, refused, stst_analyze
+from small_runs import clip, frames, refused, stst_analyze
 from stst import read_video
 from stst.analysis.features import MEASURES, features
 from stst.analysis.tables import as_csv, as_json, table
-from stst.video import LazyVideo
+from stst.video import LazyVideo, write_video
 
 DONE = ["a.npz done (50%), left 0:00:00", "b.mkv done (100%), left 0:00:00"]
 
@@ -48,8 +50,8 @@ class TestResult:
         shown = stst_analyze("features", "a.npz", "b.mkv")
         rows = list(csv.DictReader(io.StringIO(shown.stdout)))
         assert list(rows[0]) == ["clip", "frame", "time_s", "measure", "value", "unit"]
-        # two measures of three frames, five of two
-        assert len(rows) == 2 * (2 * 3 + 5 * 2)
+        # two measures of three frames, seven of two
+        assert len(rows) == 2 * (2 * 3 + 7 * 2)
         assert {row["measure"] for row in rows} == {measure.name for measure in MEASURES}
         assert len({(row["clip"], row["frame"], row["measure"]) for row in rows}) == len(rows)
 
@@ -107,6 +109,24 @@ class TestResult:
         assert [line.split(",")[3] for line in shown.stdout.splitlines()] == [
             "measure", "pixel_intensity", "contrast",
         ]  # fmt: skip
+
+    def test_a_still_clip_has_rows_without_angles(self, here):
+        """Empty in CSV, null in JSON and Parquet; what is measured stays a number."""
+        write_video("still.npz", np.repeat(frames(1, 48, 64), 3, axis=0), 25)
+        for suffix in ("csv", "json", "parquet"):
+            assert stst_analyze("features", "still.npz", "-o", f"t.{suffix}").exit_code == 0
+        rows = {
+            "csv": [
+                {**row, "value": float(row["value"]) if row["value"] else None}
+                for row in csv.DictReader((here / "t.csv").read_text().splitlines())
+            ],
+            "json": json.loads((here / "t.json").read_text(), parse_constant=pytest.fail),
+            "parquet": pq.read_table("t.parquet").to_pylist(),
+        }
+        for found in rows.values():
+            assert len(found) == 2 * 3 + 7 * 2
+            for row in found:
+                assert (row["value"] is None) == row["measure"].startswith("flow_angle_"), row
 
 
 class TestRefusals:
