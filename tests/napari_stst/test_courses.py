@@ -21,7 +21,6 @@ PANELS = (
     Panel("Angle (rad)", (course(0, [0.1, 6.2, 6.1]),), circular=True),
     Panel("CKA", (course(1, [0.9, 0.8, 0.9]),), limits=(0.0, 1.0)),
     Panel("Flow", (course(0, [np.nan] * 3),)),
-    Panel("Angle of a still clip (rad)", (course(0, [np.nan] * 3),), circular=True),
 )
 
 
@@ -39,6 +38,10 @@ def plot(qtbot):
 def curves(plot, place):
     """Data and pen of the curves of a panel, in the order in which they are drawn."""
     return [(item.xData, item.yData, item.opts["pen"]) for item in plot.plots[place].curves]
+
+
+def is_undefined(panel):
+    return any(getattr(one, "toPlainText", str)() == "undefined" for one in panel.items)
 
 
 def at(plot, place, frame):
@@ -71,13 +74,7 @@ def test_limits_and_undefined(plot):
     low, high = plot.plots[2].getViewBox().viewRange()[1]
     assert -0.05 < low < 0.01
     assert 1 <= high < 1.05
-    undefined = [
-        any(getattr(one, "toPlainText", str)() == "undefined" for one in panel.items)
-        for panel in plot.plots
-    ]
-    assert undefined == [False, False, False, True, True]
-    low, high = plot.plots[4].getViewBox().viewRange()[1]
-    assert low <= 0 < 2 * np.pi <= high < 7
+    assert [is_undefined(one) for one in plot.plots] == [False, False, False, True]
 
 
 def test_an_angle_is_interrupted_where_there_is_none(plot):
@@ -85,9 +82,18 @@ def test_an_angle_is_interrupted_where_there_is_none(plot):
     plot.show_panels((Panel("Angle (rad)", (course(0, angles),), circular=True),), ("cat",))
     ((_, values, _),) = curves(plot, 0)
     np.testing.assert_array_equal(values, [np.nan, 1.0, np.nan, 1.2, np.nan, 6.0])
+    assert not is_undefined(plot.plots[0])
     (item,) = plot.plots[0].curves
     assert item.opts["connect"] == "finite"
     assert item.opts["symbol"] == "o", "a value between two gaps is seen"
+
+
+def test_a_clip_without_any_angle(plot):
+    still = Panel("Angle (rad)", (course(0, [np.nan] * 3),), circular=True)
+    plot.show_panels((still,), ("cat",))
+    assert is_undefined(plot.plots[0])
+    low, high = plot.plots[0].getViewBox().viewRange()[1]
+    assert low <= 0 < 2 * np.pi <= high < 7
 
 
 def test_titles_and_legend(plot):
@@ -104,16 +110,16 @@ def test_small_numbers_have_ticks(plot):
 
 def test_the_cursor_is_in_every_panel(plot):
     plot.set_cursor(5.0)
-    assert [one.value() for one in plot.cursors] == [5.0] * 5
+    assert [one.value() for one in plot.cursors] == [5.0] * 4
     assert plot.readout.text() == "frame 5 · 0.200 s"
 
 
 def test_a_hidden_cursor_catches_up(plot):
     plot.hide()
     plot.set_cursor(6.0)
-    assert [one.value() for one in plot.cursors] == [0.0] * 5
+    assert [one.value() for one in plot.cursors] == [0.0] * 4
     plot.show()
-    assert [one.value() for one in plot.cursors] == [6.0] * 5
+    assert [one.value() for one in plot.cursors] == [6.0] * 4
 
 
 def test_a_click_and_a_drag_choose_a_frame(plot, qtbot):
@@ -144,7 +150,7 @@ def test_it_follows_the_theme(plot):
     plot.set_cursor(5.0)
     plot.set_colors(LIGHT)
     assert curves(plot, 0)[0][2].color().name() == LIGHT.text
-    assert [one.value() for one in plot.cursors] == [5.0] * 5
+    assert [one.value() for one in plot.cursors] == [5.0] * 4
     image = plot.graphics.grab().toImage()
     assert image.pixelColor(1, image.height() - 2).name() == LIGHT.background
 

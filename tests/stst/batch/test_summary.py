@@ -62,12 +62,12 @@ def test_values(measured):
     seen = read_video("cat.npz", frames="1:3", max_side=14).frames / 255
     out = read_video("out/a.mkv").frames / 255
     assert (one["frames"], one["height"], one["width"]) == ("2", "12", "14")
-    for whose, frames in (("natural_", seen), ("", out)):
-        assert float(one[f"{whose}intensity"]) == pytest.approx(frames.mean())
+    for whose, shown in (("natural_", seen), ("", out)):
+        assert float(one[f"{whose}intensity"]) == pytest.approx(shown.mean())
         assert float(one[f"{whose}pixel_change"]) == pytest.approx(
-            np.abs(frames[1] - frames[0]).mean()
+            np.abs(shown[1] - shown[0]).mean()
         )
-        grey = frames @ [0.299, 0.587, 0.114]
+        grey = shown @ [0.299, 0.587, 0.114]
         assert float(one[f"{whose}contrast"]) == pytest.approx(grey.std((1, 2)).mean(), abs=1e-3)
     assert [one[name] for name in ("master", "preview", "sidecar")] == [
         "a.mkv", "a.preview.mp4", "a.json",

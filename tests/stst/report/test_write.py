@@ -164,8 +164,10 @@ class TestPage:
         mean = angle["natural_mean"]
         assert f"made (STST) {mean:.2f} rad ({np.degrees(mean):.0f}°) " in page.words
         assert page.words.count("rad (") == 2 * 2 * 4
-        assert "Relative error Correlation Frames " in page.words
-        assert "Circular correlation Frames " in page.words
+        for column in ("Correlation", "Circular correlation"):
+            assert f'>{column}</th><th scope="col">Frames</th></tr>' in page.source
+        cells = page.words.partition(row)[2].split()[:2]
+        assert cells[1] == "5", "so many frames were compared"
 
     def test_provenance(self, page, folder):
         for name in ("cat.npz", "made.mkv", "other.mkv"):
