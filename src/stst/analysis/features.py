@@ -15,8 +15,8 @@ from stst.video import Clip, first_frame
 
 #: A frame whose optical flow has a smaller mean magnitude, in pixels per frame, has no angle: where
 #: nothing moves Farnebäck's flow points anywhere. It has up to 0.005 px/frame in a frame that is
-#: repeated exactly, up to 0.06 with noise of one grey level, and up to 0.08 with noise of two, or
-#: where H.264 has coded a repeated frame anew. A picture that moves by 0.25 px/frame has 0.23.
+#: repeated exactly, up to 0.06 with noise of one grey level, and up to 0.09 with noise of two, or
+#: where a repeated frame was coded anew. A picture that moves by 0.25 px/frame has 0.23.
 MIN_MOTION = 0.1
 
 #: A mean direction with a smaller resultant length is none: opposite directions cancel. Of halves
