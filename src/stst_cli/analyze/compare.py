@@ -29,8 +29,8 @@ def compare(
     """Compare the low-level features of every OTHER clip with those of the clip NATURAL.
 
     Where the sidecar of a stimulus names NATURAL, the frames and the size that it was made with
-    are compared; for other clips, --frames and --max-side say what to take of NATURAL. The rows
-    `frames` say how many frames a measure was compared in: those in which both clips have it.
+    are compared; for other clips, --frames and --max-side say what to take of NATURAL. Frames in
+    which either clip lacks a measure are left out; rows that end in .frames say how many are left.
     """
     from stst.analysis import comparison
     from stst.analysis.features import Features, features
