@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stst.types import Frames
-from stst.video import Clip, first_frame
+from stst.video import Clip, first_frame, grey_values
 
 #: A frame whose optical flow has a smaller mean magnitude, in pixels per frame, has no angle: where
 #: nothing moves Farnebäck's flow points anywhere. It has up to 0.005 px/frame in a frame that is
@@ -23,9 +23,6 @@ MIN_MOTION = 0.1
 #: that move against each other at equal speed, errors of the flow leave 0.00 to 0.04, and up to
 #: 0.11 at worst.
 MIN_RESULTANT = 0.05
-
-# of red, green and blue in a grey value
-_THOUSANDTHS = np.array([299, 587, 114], np.int32)
 
 
 @dataclass(frozen=True)
@@ -224,8 +221,7 @@ def measured(frames: Iterable[Frames], flow: Farneback = PAPER_FLOW) -> Iterator
     before: Frames | None = None
     grey_before: Frames | None = None
     for frame in frames:
-        # in whole numbers, so that halves are rounded alike on every machine
-        grey = frame.astype(np.int32) @ _THOUSANDTHS / 1000
+        grey = grey_values(frame)
         grey_now = np.rint(grey).astype(np.uint8)
         still = float(frame.mean(dtype=np.float64)) / 255, float(grey.std()) / 255
         if before is None or grey_before is None:

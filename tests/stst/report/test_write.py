@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from small_runs import FPS, clip, frames
+from stst import __version__
 from stst.analysis.comparison import compare
 from stst.analysis.features import features
 from stst.errors import InputError
@@ -182,7 +183,7 @@ class TestPage:
             "neighbourhood 5 px with σ = 1.1 px"
         ) in page.words
         assert page.words.endswith(
-            "Made by napari-stst 0.1.0 with stst-analyze report 'a b' -o DIR."
+            f"Made by napari-stst {__version__} with stst-analyze report 'a b' -o DIR."
         )
 
     def test_what_is_said_of_frames_without_an_angle(self, tmp_path):
