@@ -40,7 +40,13 @@ from napari_stst.output_row import OutputRow
 from napari_stst.preset_box import PresetBox
 from napari_stst.queue import queue_of
 from napari_stst.run_panel import RunPanel
-from napari_stst.settings import natural_of, own_models, read_settings, write_settings
+from napari_stst.settings import (
+    natural_of,
+    note_on,
+    own_models,
+    read_settings,
+    write_settings,
+)
 from napari_stst.sources import Source, folder_for, free_output, source_of, write_all
 from stst.config import RunConfig, build, merged, preset_tree
 from stst.config.command import command_words
@@ -377,6 +383,8 @@ class MakerWidget(QWidget):
         if self.without and path.suffix.lower() == ".json" and natural_of(path) is None:
             self._natural.setCurrentIndex(0)
         self.load_inputs(tree)
+        if note := note_on(path):
+            show_warning(note)
 
     def _choose_natural(self, path: Path | None) -> None:
         """Choose the natural clip that a sidecar names, opening it if need be."""

@@ -10,7 +10,7 @@ from stst.config import RunConfig, paths_beside, read_config_file, to_toml
 from stst.config.command import command_words
 from stst.config.sources import models_named
 from stst.files import written_whole
-from stst.provenance import read_sidecar
+from stst.provenance import other_version, read_sidecar
 
 Tree = dict[str, Any]
 
@@ -50,6 +50,12 @@ def natural_of(path: Path) -> Path | None:
     inputs = read_sidecar(path)["inputs"]
     named = [one.get("path") for one in inputs if one.get("role") in _MAIN]
     return path.absolute().parent / named[0] if named and isinstance(named[0], str) else None
+
+
+def note_on(path: Path) -> str:
+    """Say of a sidecar whose stimulus cannot be made again here; "" of any other file."""
+    another = other_version(read_sidecar(path)) if path.suffix.lower() == ".json" else ""
+    return another and f"{path.name} is loaded as settings for a new stimulus: {another}."
 
 
 def own_models(tree: Mapping[str, Any]) -> list[str]:

@@ -14,11 +14,11 @@ from stst.config import METHODS, LeapsConfig, RunConfig, StpsConfig, StstConfig
 from stst.devices import environment, numerics
 from stst.errors import InputError
 from stst.files import check_output, remove_leftovers, sha256_of
-from stst.made import changed, check_made
+from stst.made import changed, check_continuable, check_made
 from stst.mishaps import Inputs
 from stst.outputs import Output, outputs_for
 from stst.process import Estimate, Prepared
-from stst.provenance import Input
+from stst.provenance import SCHEMA_VERSION, Input
 from stst.run_folder import RunFolder
 from stst.running import Run
 from stst.synthesis.events import (
@@ -109,7 +109,7 @@ class Job:
         self.folder.check_idle()
         self.folder.check_free(self.overwrite or self.resume)
         if self.resume and self.folder.begun():
-            self.folder.job()
+            self._begun()
         inputs = {path.resolve() for path in self.paths().values()}
         for output in self.outputs:
             for path in output.files().values():
@@ -238,7 +238,7 @@ class Job:
         with self.folder.held() as alone:
             for path in self._paths() if alone else ():
                 remove_leftovers(path)
-            begun = self.folder.job() if self.resume and self.folder.begun() else None
+            begun = self._begun() if self.resume and self.folder.begun() else None
             threads = self.threads
             if begun is not None and threads is None:
                 threads = begun["environment"]["threads"]
@@ -321,6 +321,7 @@ class Job:
             config["targets"] = {role: paths[role] for role in config["targets"]}
             config |= {"mask": paths["mask"]} if "mask" in paths else {}
         return {
+            "schema_version": SCHEMA_VERSION,
             "method": prepared.config.method,
             "config": config,
             "inputs": [one.described(folder) for one in inputs],
@@ -332,6 +333,12 @@ class Job:
             # of other methods it is that of the natural clip
             **({"fps": str(prepared.fps)} if isinstance(config_of, LeapsConfig) else {}),
         }
+
+    def _begun(self) -> dict[str, Any]:
+        """Read what the run that is to be continued was begun with."""
+        begun = self.folder.job()
+        check_continuable(self.folder.path, begun)
+        return begun
 
     def _open(self, record: Mapping[str, Any], begun: Mapping[str, Any] | None) -> None:
         """Begin the run folder, or refuse to continue one that was begun otherwise."""

@@ -10,11 +10,33 @@ from typing import Any
 from stst.errors import InputError
 from stst.files import sha256_of
 from stst.outputs import Output
-from stst.provenance import read_sidecar
+from stst.provenance import other_version, read_sidecar
 
 _SAME = ("method", "config", "weights")
 # what an input is, whatever decoded it
 _OF_INPUT = ("role", "path", "frames_sha256", "frames", "size", "fps")
+
+
+def check_continuable(folder: Path, begun: Mapping[str, Any]) -> None:
+    """Refuse to go on with what another version began.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    begun
+        What it was begun with.
+
+    Raises
+    ------
+    InputError
+        Naming the version that can.
+    """
+    if another := other_version(begun):
+        raise InputError(
+            f"{folder} cannot be continued: {another}. Or start anew with --overwrite in place of "
+            "--resume."
+        )
 
 
 def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -53,6 +75,8 @@ def check_made(output: Output, files: Mapping[str, Path], record: Mapping[str, A
         if not path.exists():
             raise InputError(f"{path} is missing.")
     content = read_sidecar(output.sidecar)
+    if another := other_version(content):
+        raise InputError(f"{another}.")
     change = changed(_essence(content), _essence(record))
     if change:
         raise InputError(f"{change.replace('when it was started', 'when it was made')}.")

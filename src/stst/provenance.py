@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,11 @@ from typing import Any
 from stst.errors import InputError
 from stst.files import written_whole
 
-SCHEMA_VERSION = 1
+#: To be raised when a record changes, or the same record means other bytes.
+SCHEMA_VERSION = 2
+#: What is read. Bytes are promised within `SCHEMA_VERSION` alone: version 1, of napari-stst 0.1,
+#: drew the same noise for all clips.
+READABLE = (1, SCHEMA_VERSION)
 
 # what making a stimulus again looks up
 _KINDS = {"method": str, "config": dict, "inputs": list, "environment": dict, "output": dict}
@@ -94,10 +99,10 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
     if not isinstance(content, dict) or "schema_version" not in content:
         raise InputError(f"{path}: not a sidecar of this program (no schema_version).")
-    if content["schema_version"] != SCHEMA_VERSION:
+    if content["schema_version"] not in READABLE:
         raise InputError(
             f"{path}: schema_version {content['schema_version']!r}; this version reads "
-            f"{SCHEMA_VERSION}. Update napari-stst."
+            f"{' and '.join(map(str, READABLE))}. Update napari-stst."
         )
     for key, kind in _KINDS.items():
         if not isinstance(content.get(key), kind):
@@ -105,3 +110,31 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     if not isinstance(content["output"].get("frames_sha256"), str):
         raise InputError(f"{path}: output.frames_sha256 is missing.")
     return content
+
+
+def other_version(record: Mapping[str, Any]) -> str:
+    """Say which version of the program made something that this one cannot make again.
+
+    Parameters
+    ----------
+    record
+        A sidecar, or what a run folder was begun with.
+
+    Returns
+    -------
+    str
+        For a message; empty where this version makes the same bytes of the same settings.
+    """
+    # run folders of schema 1 do not name it
+    if record.get("schema_version", 1) == SCHEMA_VERSION:
+        return ""
+    environment = record.get("environment")
+    versions = environment.get("versions") if isinstance(environment, dict) else None
+    said = str(versions.get("napari-stst")) if isinstance(versions, dict) else ""
+    found = re.match(r"([0-9]{1,4}\.[0-9]{1,4})[0-9a-z.+]{0,40}", said)
+    name, series = (found[0], found[1]) if found else ("0.1", "0.1")
+    return (
+        f"napari-stst {name} made it, and this version would make other bytes of the same "
+        f'settings; that one still can (pip install "napari-stst=={series}.*", in an environment '
+        "of its own)"
+    )

@@ -12,7 +12,7 @@ from stst.config.sources import check_trust
 from stst.errors import InputError
 from stst.jobs import Job, main_role
 from stst.outputs import MASTERS
-from stst.provenance import read_sidecar
+from stst.provenance import other_version, read_sidecar
 
 
 def job_of_sidecar(
@@ -52,9 +52,12 @@ def job_of_sidecar(
     Raises
     ------
     InputError
-        If the sidecar is damaged, an input is missing or holds other frames than recorded.
+        If the sidecar is damaged or another version's, an input is missing or holds other frames
+        than recorded.
     """
     content = read_sidecar(sidecar)
+    if another := other_version(content):
+        raise InputError(f"{sidecar}: {another}.")
     method = content["method"]
     if method not in METHODS:
         raise InputError(

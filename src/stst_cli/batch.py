@@ -93,6 +93,7 @@ def _batch(sources: Sequence[str], folder: Path, words: dict[str, Any]) -> None:
         raise InputError(f"{folder} is a file; stimuli go to a folder. Choose another name.")
     jobs = planned(wanted, folder, common, problems, words["layout"])
     problems.check()
+    _warn(jobs)
     states = States(folder)
     side_by_side = words["side_by_side"] or _side_by_side(jobs, words)
     tasks = tasks_of(jobs, words["threads"], side_by_side, words["overwrite"])
@@ -132,6 +133,14 @@ def _batch(sources: Sequence[str], folder: Path, words: dict[str, Any]) -> None:
     _tables(folder, jobs, states, lanes, words)
     if _summed_up(own, states, folder, ended, words["as_json"]):
         raise click.exceptions.Exit(1)
+
+
+def _warn(jobs: Sequence[BatchJob]) -> None:
+    """Say what is likely not meant, before anything is made."""
+    from stst.batch.checks import shared_noise
+
+    for line in shared_noise(jobs):
+        say(f"Warning: {line}", err=True)
 
 
 def _is_manifest(sources: Sequence[str]) -> bool:

@@ -52,7 +52,10 @@ def test_paths_are_relative_to_the_sidecar(tmp_path, monkeypatch):
         (b"[" * 100_000, "cannot be read as JSON"),
         (b"[]", "not a sidecar of this program"),
         (b"{}", r"no schema_version"),
-        (b'{"schema_version": 99}', "schema_version 99; this version reads 1. Update napari-stst"),
+        (
+            b'{"schema_version": 99}',
+            "schema_version 99; this version reads 1 and 2. Update napari-stst",
+        ),
         (b'{"schema_version": "1"}', "schema_version '1'"),
         *(
             (json.dumps({"schema_version": 1, **CONTENT, key: 3}).encode(), f"the entry '{key}'")

@@ -13,6 +13,9 @@ from stst.config import RunConfig
 from stst.errors import StstError
 from stst.jobs import Job
 
+# clips and seeds that a warning names
+_SHOWN = 3
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -37,6 +40,49 @@ class Cost:
     seconds: float
     memory: int
     notes: tuple[str, ...]
+
+
+def shared_noise(jobs: Sequence[BatchJob]) -> list[str]:
+    """Warn of clips that share a seed and its noise, so that their stimuli correlate.
+
+    Parameters
+    ----------
+    jobs
+        All of a batch.
+
+    Returns
+    -------
+    list of str
+        A sentence for every set of such clips.
+    """
+    clips: dict[tuple[str, int], dict[str, None]] = {}
+    for job in jobs:
+        if job.config.noise == "shared":
+            # noise of other methods is drawn for other purposes
+            clips.setdefault((job.config.method, job.seed), {})[_whose(job)] = None
+    seeds: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+    for (method, seed), names in clips.items():
+        if len(names) > 1:
+            seeds.setdefault((method, tuple(names)), []).append(seed)
+    return [
+        f'noise is "shared", and {len(names)} clips have the same '
+        f"{'seed' if len(found) == 1 else 'seeds'} {_some(list(map(str, found)))} "
+        f"({_some(names)}): their stimuli will correlate. Give each clip a seed of its own, or "
+        'leave noise at "per_clip".'
+        for (_, names), found in seeds.items()
+    ]
+
+
+def _whose(job: BatchJob) -> str:
+    """Name what noise goes by: a clip and its range, or a class."""
+    if job.natural is None:
+        return f"class {getattr(job.config, 'target', None)}"
+    frames = job.config.input.frames
+    return str(job.natural) if frames is None else f"{job.natural} frames {frames}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
 def costs(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from stst.batch.plan import BatchJob
 from stst.errors import InputError
-from stst.provenance import read_sidecar
+from stst.provenance import other_version, read_sidecar
 from stst.run_folder import RunFolder
 
 Kind = Literal["free", "begun", "done", "changed"]
@@ -121,6 +121,8 @@ def asked_for(job: BatchJob) -> str:
 
 
 def _differs(job: BatchJob, record: Mapping[str, Any], hashed: Hash) -> str | None:
+    if another := other_version(record):
+        return another
     if record.get("method") != job.config.method:
         return f"method was {record.get('method')!r} and is {job.config.method!r} now"
     config = record.get("config")

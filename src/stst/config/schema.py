@@ -236,6 +236,10 @@ class RunConfig(_Frozen):
         Of the first sample; the others follow by one.
     samples
         How many stimuli are made side by side.
+    noise
+        ``"per_clip"``: one seed means other noise for every natural clip (of an inversion without
+        a stimulus, for every class), so stimuli of one seed are no more alike than those of
+        several. ``"shared"``: the same noise for all clips, which makes their stimuli correlate.
     device
         ``"auto"`` takes CUDA, else Apple's GPU, else the CPU.
     precision
@@ -249,6 +253,7 @@ class RunConfig(_Frozen):
     method: str
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     samples: Annotated[int, Field(ge=1, le=4096)] = 1
+    noise: Literal["per_clip", "shared"] = "per_clip"
     device: str = "auto"
     precision: Literal["auto", "fp64", "fp32", "tf32", "bf16"] = "fp32"
     input: InputConfig = InputConfig()

@@ -31,7 +31,7 @@ from stst.synthesis.events import (
     Interim,
     RunStarted,
 )
-from stst.synthesis.noise import normal_noise
+from stst.synthesis.noise import ClipKey, clip_key, normal_noise, unkeyed
 from stst.types import Frames
 
 _WARM_UP, _TIMED = 1, 2
@@ -71,6 +71,9 @@ class Inversion:
         Frames, height and width of the clip.
     device
         Where the arithmetic runs.
+    whose
+        Gives what tells the stimulus, or without one the class, from others: whose noise is drawn,
+        see `clip_key`.
     notes
         What a user should know beforehand.
     stimulus
@@ -84,6 +87,7 @@ class Inversion:
         objective: LeapsObjective,
         shape: tuple[int, int, int],
         device: torch.device,
+        whose: ClipKey,
         notes: Sequence[str] = (),
         stimulus: Tensor | None = None,
     ) -> None:
@@ -91,6 +95,7 @@ class Inversion:
         self.objective = objective
         self.shape = shape
         self.device = device
+        self.clip_key = clip_key(config, whose)
         self.notes = list(notes)
         self.mean = torch.tensor(model.mean, device=device)[:, None, None, None]
         self.std = torch.tensor(model.std, device=device)[:, None, None, None]
@@ -150,7 +155,7 @@ class Inversion:
         if interim is not None:
             state.restore(interim)
         self._state = state
-        jittered = Jittered(self.objective, state.iteration)
+        jittered = Jittered(self.objective, self.clip_key, state.iteration)
         steps = minimized(
             state.clips,
             jittered,
@@ -206,7 +211,8 @@ class Inversion:
 
     def estimate(self) -> Estimate:
         """Time a few iterations and count what they hold."""
-        clips, jittered = self._start(), Jittered(self.objective)
+        # the noise of no clip: its hash would decode all of it
+        clips, jittered = self._start(unkeyed), Jittered(self.objective, unkeyed)
         saved = saved_bytes(jittered, clips)
         steps = minimized(
             clips,
@@ -230,14 +236,15 @@ class Inversion:
         return self._begun() if self._state is None else self._state
 
     def _begun(self) -> _State:
-        clips, objective = self._start(), self.objective
+        clips, objective = self._start(self.clip_key), self.objective
         names = ("model",) if objective.verified is None else ("model", "verifier")
         course = Course(objective.terms, names, self.config.iterations)
         return _State(clips, Adam(self.config.betas), clips.clone(), course)
 
-    def _start(self) -> Tensor:
+    def _start(self, key: ClipKey) -> Tensor:
         """Draw Gaussian noise in the model's normalisation, within the valid range."""
-        noise = [normal_noise(seed, 0, "clip", (3, *self.shape)) for seed in self.config.seeds]
+        shape = (3, *self.shape)
+        noise = [normal_noise(seed, 0, "clip", shape, key()) for seed in self.config.seeds]
         low, high = self.bounds
         return torch.stack(noise).to(self.device).clamp(low, high)
 

@@ -21,7 +21,7 @@ from stst.inversion.terms import (
     total_variation_of_clip,
 )
 from stst.models.activations import wide
-from stst.synthesis.noise import uniform_noise
+from stst.synthesis.noise import ClipKey, uniform_noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,12 +149,15 @@ class Jittered:
     ----------
     objective
         What is made small.
+    clip_key
+        Whose draws they are.
     first
         Number of the iteration that comes first.
     """
 
-    def __init__(self, objective: LeapsObjective, first: int = 0) -> None:
+    def __init__(self, objective: LeapsObjective, clip_key: ClipKey, first: int = 0) -> None:
         self.objective = objective
+        self.clip_key = clip_key
         self.terms = objective.terms
         self.iteration = first
         #: The clips as they were before the step, not moved.
@@ -167,7 +170,7 @@ class Jittered:
         self.clips = images.detach().clone()
         config = self.objective.config
         moved = [
-            jittered(clip, seed, self.iteration, config.roll, config.flip)
+            jittered(clip, seed, self.iteration, config.roll, config.flip, self.clip_key())
             for clip, seed in zip(images, config.seeds, strict=True)
         ]
         self.iteration += 1
@@ -176,7 +179,9 @@ class Jittered:
         return judged.losses
 
 
-def jittered(clip: Tensor, seed: int, iteration: int, roll: int, flip: bool) -> Tensor:
+def jittered(
+    clip: Tensor, seed: int, iteration: int, roll: int, flip: bool, key: str = ""
+) -> Tensor:
     """Roll a clip and mirror it, or not, as drawn for a seed and an iteration.
 
     Parameters
@@ -184,13 +189,15 @@ def jittered(clip: Tensor, seed: int, iteration: int, roll: int, flip: bool) -> 
     clip
         (C, T, H, W).
     seed, iteration
-        What is drawn depends on these alone.
+        What is drawn depends on these and on `key` alone.
     roll
         At most so many pixels, along either axis, the same for all frames.
     flip
         Whether it may be mirrored left to right.
+    key
+        Of the natural clip, see `stst.synthesis.noise.clip_key`.
     """
-    drawn = uniform_noise(seed, iteration, "jitter", (3,)).tolist()
+    drawn = uniform_noise(seed, iteration, "jitter", (3,), key).tolist()
     down, across = (int(value * (2 * roll + 1)) - roll for value in drawn[:2])
     if down or across:
         clip = clip.roll((down, across), (-2, -1))

@@ -24,6 +24,7 @@ from stst.inversion.models import (
 from stst.inversion.objective import LeapsObjective
 from stst.process import Prepared, refuse_input, run_in_memory
 from stst.synthesis.events import Event
+from stst.synthesis.noise import ClipKey
 from stst.video import Clip, Video
 
 # of a clip whose model says nothing and that has no stimulus
@@ -81,7 +82,10 @@ def prepare(clips: Mapping[str, Clip], config: LeapsConfig) -> Prepared:
                 "rate": float(rate),
             }
         )
-        process = Inversion(resolved, model, objective, (length, *size), device, notes, primed)
+        process = Inversion(
+            resolved, model, objective, (length, *size), device, _whose(resolved, stimulus),
+            notes, primed,
+        )  # fmt: skip
     weights = tuple(one.weights for one in (model, verifier) if one and one.weights)
     return Prepared(process, resolved, rate, weights, device, process.estimate)
 
@@ -140,6 +144,11 @@ def _shape(
             "'frame_size'), and there is no stimulus. Give --size HxW."
         )
     return length or _LENGTH, size
+
+
+def _whose(config: LeapsConfig, stimulus: Clip | None) -> ClipKey:
+    """Give what noise goes by: the stimulus, or the class where there is none."""
+    return (lambda: f"class {config.target}") if stimulus is None else stimulus.sha256
 
 
 def _rate(config: LeapsConfig, model: VideoModel, stimulus: Clip | None) -> Fraction:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stst.provenance import SCHEMA_VERSION
+from stst.provenance import READABLE
 from stst.report.clips import METHODS, Clip
 from stst.report.words import number, rate_text, text
 from stst.video import SourceInfo
@@ -31,6 +31,7 @@ _SETTINGS = (
     ("temporal.model", "Temporal model"),
     ("temporal.texture_layers", "Temporal layers"),
     ("octaves", "Octaves"),
+    ("noise", "Noise"),
     ("start", "Start"),
     ("mode", "Mode"),
     ("coherence", "Coherence"),
@@ -130,7 +131,7 @@ def _colour(source: SourceInfo) -> str:
 
 def _facts(clip: Clip, sidecar: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     version = sidecar.get("schema_version")
-    tail = "" if version == SCHEMA_VERSION else f" (schema version {text(version)}, not ours)"
+    tail = "" if version in READABLE else f" (schema version {text(version)}, not ours)"
     yield "Sidecar", f"{clip.sidecar_path.name}{tail}"
     if "method" in sidecar:
         method = sidecar["method"]

@@ -145,10 +145,14 @@ class PhaseFields:
         (T, H, W) of the clip.
     channels
         3 for a field per colour channel, 1 for one that all share.
+    clip
+        Key of the clip, see `stst.synthesis.noise.clip_key`; "" for fields that belong to none.
     """
 
-    def __init__(self, seed: int, shape: tuple[int, int, int], channels: int) -> None:
-        self._seed = seed
+    def __init__(
+        self, seed: int, shape: tuple[int, int, int], channels: int, clip: str = ""
+    ) -> None:
+        self._seed, self._clip = seed, clip
         self._frames, self._height, self._width = shape
         self._bins = self._width // 2 + 1
         self._channels = channels
@@ -194,4 +198,4 @@ class PhaseFields:
         return antisymmetric(noise, 2).transpose(0, 1)
 
     def _noise(self, number: int, purpose: str, shape: tuple[int, ...]) -> Tensor:
-        return uniform_noise(self._seed, number, purpose, shape)
+        return uniform_noise(self._seed, number, purpose, shape, self._clip)

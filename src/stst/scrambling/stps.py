@@ -24,6 +24,7 @@ from stst.scrambling.spectrum import (
 )
 from stst.synthesis.color import color_transfer
 from stst.synthesis.events import Event, FrameDone, Interim, RunStarted, StepDone
+from stst.synthesis.noise import clip_key
 from stst.types import Frames
 from stst.video import GREY_NOTE, Clip, is_grey
 
@@ -57,6 +58,7 @@ class Scrambling:
         self.config = config
         self.clip = clip
         self.device = device
+        self.clip_key = clip_key(config, clip.sha256)
         frames, height, width, _ = clip.frames.shape
         self.shape = (frames, height, width)
         self.dtype = torch.float64 if config.precision == "fp64" else torch.float32
@@ -131,9 +133,9 @@ class Scrambling:
 
     def estimate(self) -> Estimate:
         """Time one frame; count the memory."""
-        small = Scrambling(
-            self.config.model_copy(update={"mode": "spatial"}), self.clip, self.device
-        )
+        # the noise of no clip: its hash would decode all of it
+        changes = {"mode": "spatial", "noise": "shared"}
+        small = Scrambling(self.config.model_copy(update=changes), self.clip, self.device)
         small._pictures(0, [])
         # now with what the transforms need for themselves, and without colour transfer
         in_use = memory_in_use(self.device)
@@ -206,4 +208,4 @@ class Scrambling:
 
     def _fields(self, seed: int) -> PhaseFields:
         channels = self.channels if self.config.phase_per_channel else 1
-        return PhaseFields(seed, self.shape, channels)
+        return PhaseFields(seed, self.shape, channels, self.clip_key())

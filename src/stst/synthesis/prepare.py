@@ -52,8 +52,9 @@ def prepare(clips: Mapping[str, Clip], config: StstConfig) -> Prepared:
         config = resolved(config, loaded)
         streams = {kind: one.stream.to(device) if one else None for kind, one in loaded.items()}
         synthesis = Synthesis(
-            config, streams["spatial"], streams["temporal"], targets, device, regions=regions
-        )
+            config, streams["spatial"], streams["temporal"], targets, device,
+            clips["natural"].sha256, regions=regions,
+        )  # fmt: skip
     synthesis.notes.extend(notes)
     weights = tuple(one.weights for one in loaded.values() if one and one.weights)
     return Prepared(synthesis, config, fps, weights, device, synthesis.estimate)

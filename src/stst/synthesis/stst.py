@@ -18,7 +18,7 @@ from stst.scrambling.spectrum import scrambled_by_noise
 from stst.synthesis.color import color_transfer
 from stst.synthesis.engine import Rule, make_rule, minimized
 from stst.synthesis.events import Event, FrameDone, Interim, IterationDone, Preview, RunStarted
-from stst.synthesis.noise import NoiseSource, Purpose, noise_of_seeds
+from stst.synthesis.noise import ClipKey, NoiseSource, Purpose, clip_key, noise_of_seeds
 from stst.synthesis.objective import Statistician, Statistics, StstObjective, active_terms
 from stst.synthesis.octaves import Octave, octaves_of, through_octaves
 from stst.synthesis.region import Region, Regions
@@ -79,6 +79,8 @@ class Synthesis:
         What is matched.
     device
         Where the arithmetic runs.
+    whose
+        Gives what tells the natural clip from others: whose noise is drawn, see `clip_key`.
     noise
         For tests: replaces the noise of the seeds.
     regions
@@ -97,6 +99,7 @@ class Synthesis:
         temporal: Stream | None,
         targets: Targets,
         device: torch.device,
+        whose: ClipKey,
         noise: NoiseSource | None = None,
         regions: Regions | None = None,
     ) -> None:
@@ -109,7 +112,8 @@ class Synthesis:
         self._yardstick = Statistician(spatial, temporal, PAPER, "fp32")
         self.targets = targets
         self.device = device
-        self.noise = noise or noise_of_seeds(config.seeds, targets.size)
+        self.clip_key = clip_key(config, whose)
+        self.noise = noise or noise_of_seeds(config.seeds, targets.size, self.clip_key)
         self.order = frame_order(targets.frames, config.padding_frames, self.rules)
         if targets.frames == 1 and config.temporal_needed:
             raise InputError(
@@ -212,7 +216,10 @@ class Synthesis:
         """Give the same run for other seeds, which follow by one; the models are shared."""
         config = self.config.model_copy(update={"seed": seeds[0], "samples": len(seeds)})
         spatial, temporal = self.streams["spatial"], self.streams["temporal"]
-        made = Synthesis(config, spatial, temporal, self.targets, self.device, regions=self.regions)
+        made = Synthesis(
+            config, spatial, temporal, self.targets, self.device, self.clip_key,
+            regions=self.regions,
+        )  # fmt: skip
         made.notes = list(self.notes)
         return made
 

@@ -97,13 +97,15 @@ def test_bfloat16_is_close():
 
 
 class TestJitter:
-    def test_the_draw_depends_on_seed_and_iteration_alone(self):
+    def test_the_draw_depends_on_seed_iteration_and_key_alone(self):
         clip = drawn(1)[0]
-        same = [jittered(clip, 3, 5, 4, True) for _ in range(2)]
+        same = [jittered(clip, 3, 5, 4, True, "a") for _ in range(2)]
         assert torch.equal(*same)
         found = {jittered(clip, seed, it, 4, True).sum(0)[0, 0, 0].item()
                  for seed in range(4) for it in range(4)}  # fmt: skip
         assert len(found) > 10
+        found = {jittered(clip, 3, 5, 4, True, key).sum(0)[0, 0, 0].item() for key in "abcdefgh"}
+        assert len(found) > 4
 
     def test_rolls_by_up_to_so_much_and_mirrors_half(self):
         clip = torch.zeros(1, 1, 20, 21)
@@ -129,10 +131,10 @@ class TestJitter:
 
     def test_every_sample_has_its_own(self):
         made, clips = objective(samples=2, seed=4), drawn()
-        steps = Jittered(made, first=7)
+        steps = Jittered(made, lambda: "a", first=7)
         first, second = steps(clips), steps(clips)
         for number, losses in ((7, first), (8, second)):
-            moved = [jittered(clip, 4 + i, number, 30, True) for i, clip in enumerate(clips)]
+            moved = [jittered(clip, 4 + i, number, 30, True, "a") for i, clip in enumerate(clips)]
             torch.testing.assert_close(losses, made.judged(torch.stack(moved)).losses)
         assert torch.equal(steps.clips, clips)
 

@@ -38,7 +38,10 @@ def pictures(events) -> np.ndarray:
 def test_both_steps_then_colours():
     """The parts, put together by hand."""
     video = natural()
-    held, fields = BothSteps((5, 18, 21), torch.float64, CPU), PhaseFields(4, (5, 18, 21), 1)
+    held, fields = (
+        BothSteps((5, 18, 21), torch.float64, CPU),
+        PhaseFields(4, (5, 18, 21), 1, video.sha256()),
+    )
     for frame in range(5):
         held.put(frame, as_tensor(video.frames[frame], CPU, torch.float64)[0])
     list(held.scramble(fields, 0.3))
@@ -50,7 +53,7 @@ def test_both_steps_then_colours():
 
 def test_the_spatial_step_without_colours():
     video = natural()
-    field = PhaseFields(1, (5, 18, 21), 3).spatial()[None]
+    field = PhaseFields(1, (5, 18, 21), 3, video.sha256()).spatial()[None]
     config = StpsConfig(mode="spatial", seed=1, phase_per_channel=True, color_transfer=False)
     for frame, made in enumerate(stst.scramble(video, config)[0].frames):
         target = as_tensor(video.frames[frame], CPU, torch.float64)
@@ -187,6 +190,9 @@ class TestRefusals:
                 {"shape": (7200, 720, 1280, 3), "__iter__": lambda _: iter(natural().frames)},
             )()
             fps = Fraction(60)
+
+            def sha256(self):
+                raise AssertionError("all of it would be decoded")
 
         monkeypatch.setattr("stst.scrambling.prepare.free_memory", lambda device: 8 * 2**30)
         with pytest.raises(InputError) as caught:

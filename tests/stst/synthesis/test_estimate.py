@@ -10,6 +10,7 @@ from stst.config import TERMS
 from stst.errors import DivergedError
 from stst.synthesis.estimate import estimated
 from stst.synthesis.events import FrameDone
+from stst.synthesis.noise import unkeyed
 from stst.synthesis.prepare import prepare
 from stst.synthesis.stst import Synthesis, Targets
 from stst.video import Video
@@ -95,6 +96,7 @@ def test_a_model_that_gives_nan_is_found():
         None,
         Targets(dict.fromkeys(TERMS, natural), natural),
         torch.device("cpu"),
+        unkeyed,
     )
     with pytest.raises(DivergedError, match="iteration 0: spatial_texture"):
         estimated(made)

@@ -13,6 +13,7 @@ from stst.errors import DivergedError, InputError
 from stst.pixels import to_frames
 from stst.synthesis.engine import make_rule, minimized
 from stst.synthesis.events import FrameDone, IterationDone, Preview, RunStarted
+from stst.synthesis.noise import unkeyed
 from stst.synthesis.objective import Statistician, StstObjective
 from stst.synthesis.octaves import octave_size, through_octaves
 from stst.synthesis.rules import PAPER, REFERENCE
@@ -111,7 +112,9 @@ def test_three_octaves(golden, vgg, msoe):
     settings = preset(octaves, blend=0.0, padding_frames=0, color_transfer=False)
     clip = np.array(data["target_pair"])
     targets = Targets(dict.fromkeys(TEXTURE, clip), clip)
-    synthesis = Synthesis(settings, vgg, msoe, targets, CPU, lambda *_: images(data["cur"]))
+    synthesis = Synthesis(
+        settings, vgg, msoe, targets, CPU, unkeyed, lambda *_: images(data["cur"])
+    )
     losses, frame = [], None
     for event in synthesis.run(after=0, state=images(data["prev"])):
         if isinstance(event, IterationDone):
@@ -149,7 +152,7 @@ def end_to_end(data, vgg, msoe, **changes):
         return images(data["noise_cur"] if purpose == "start" else data["noise_blend"][frame])
 
     targets = Targets(dict.fromkeys(TEXTURE, data["targets"]), data["targets"])
-    run = Synthesis(settings, vgg, msoe, targets, CPU, recorded).run()
+    run = Synthesis(settings, vgg, msoe, targets, CPU, unkeyed, recorded).run()
     frames, losses = [], {}
     for event in run:
         if isinstance(event, IterationDone):
@@ -201,7 +204,7 @@ def small(targets=None, natural=None, **changes) -> Synthesis:
         term: (targets or {}).get(term, natural)
         for term in ("spatial_texture", "spatial_content", "temporal_texture", "temporal_content")
     }
-    return Synthesis(settings, Filters(3), Filters(6), Targets(by_term, natural), CPU)
+    return Synthesis(settings, Filters(3), Filters(6), Targets(by_term, natural), CPU, unkeyed)
 
 
 def finished(synthesis: Synthesis, **options) -> list[FrameDone]:
