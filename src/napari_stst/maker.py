@@ -315,6 +315,12 @@ class MakerWidget(QWidget):
         chosen = [one for one in self.viewer.layers.selection if is_clip(one)]
         if not chosen:
             show_error("No clip is selected in the list of layers.")
+        (noise,) = (field.read() for field in self.fields if field.key == "noise")
+        if noise == "shared" and len(chosen) > 1:
+            show_warning(
+                "The noise is shared and the seed is the same, so the stimuli of these "
+                f"{len(chosen)} clips will correlate. The noise per_clip gives each its own."
+            )
         for layer in sorted(chosen, key=self.viewer.layers.index):
             output = self._free(layer)
             self._attempt(partial(self._order, layer, output, self._put))

@@ -109,3 +109,12 @@ def test_every_field_says_what_it_is(qtbot):
         for field in fields(kind, qtbot):
             if field.key != "method" and not field.key.startswith("targets."):
                 assert len(field.native.toolTip()) > len(field.key) + 10, field.key
+
+
+@pytest.mark.parametrize("kind", METHODS.values())
+def test_every_method_lets_noise_be_shared(kind, qtbot):
+    (noise,) = (one for one in fields(kind, qtbot) if one.key == "noise")
+    assert noise.read() == "per_clip"
+    assert "one seed means other noise for every natural clip" in noise.native.toolTip()
+    noise.write("shared")
+    assert noise.read() == "shared"

@@ -13,6 +13,7 @@ from napari_stst.layers import layer_of
 from napari_stst.regions import mask_of
 from napari_stst.scramble import ScrambleWidget
 from napari_stst.sources import write_mask
+from old_versions import REMEDY, copied
 from small_runs import TREE, clip, config, frames, stst
 from stst.config import StpsConfig, StstConfig, build, to_toml
 from stst.video import read_video
@@ -121,6 +122,25 @@ def test_every_selected_clip(viewer, until, tmp_path):
     ]  # fmt: skip
 
 
+def test_shared_noise_is_warned_of_where_several_clips_have_it(viewer, tmp_path, monkeypatch):
+    for name in "ab":
+        add(viewer, clip(tmp_path / f"{name}.mkv", seed=ord(name)))
+    widget = opened(viewer, ScrambleWidget)
+    monkeypatch.setattr(widget, "_order", lambda *words: None)
+    told = []
+    monkeypatch.setattr("napari_stst.maker.show_warning", told.append)
+    viewer.layers.selection = set(viewer.layers)
+    widget.make_selected()
+    assert told == []
+    widget.set_tree(StpsConfig(noise="shared").model_dump())
+    widget.make_selected()
+    (line,) = told
+    assert "the stimuli of these 2 clips will correlate" in line
+    viewer.layers.selection = {viewer.layers["a"]}
+    widget.make_selected()
+    assert len(told) == 1
+
+
 def test_scrambling_as_the_command_does(viewer, until, tmp_path, errors):
     path = clip(tmp_path / "natural.mkv", count=5, height=24, width=26)
     add(viewer, path)
@@ -221,6 +241,22 @@ class TestConfigs:
         monkeypatch.setattr("napari_stst.maker.show_warning", told.append)
         widget.load_config(str(tmp_path / "made.json"))
         assert "gone.mkv does not exist" in told[0]
+        assert widget.natural().name == "natural"
+
+    def test_a_sidecar_of_version_0_1(self, viewer, tmp_path, monkeypatch):
+        """Its settings are loaded, and it is said that they make another stimulus here."""
+        folder = copied(tmp_path)
+        widget = opened(viewer)
+        widget.ask = lambda text, choices: choices[0]
+        told = []
+        monkeypatch.setattr("napari_stst.maker.show_warning", told.append)
+        widget.load_config(str(folder / "metamer.json"))
+        (line,) = told
+        assert line.startswith("metamer.json is loaded as settings for a new stimulus: napari-stst")
+        assert REMEDY in line
+        chosen = build(widget.tree(), StstConfig)
+        assert (chosen.seed, chosen.noise) == (3, "per_clip")
+        assert chosen.spatial.model == "tiny_model:spatial"
         assert widget.natural().name == "natural"
 
     def test_of_another_method(self, viewer, tmp_path, errors):

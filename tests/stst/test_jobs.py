@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import stst
+from old_versions import REMEDY, copied
 from small_runs import FPS, clip, config, frames
 from stst.errors import DivergedError, InputError, StstError
 from stst.files import sha256_of
@@ -228,7 +229,7 @@ def test_the_sidecar(tmp_path):
         "schema_version", "method", "config", "seed", "inputs", "weights", "environment", "output",
         "per_frame", "warnings", "seconds",
     }  # fmt: skip
-    assert (content["schema_version"], content["method"], content["seed"]) == (1, "stst", 5)
+    assert (content["schema_version"], content["method"], content["seed"]) == (2, "stst", 5)
     # resolved, defaults included
     assert content["config"]["spatial"]["texture_layers"] == ["rectified"]
     assert content["config"]["temporal"]["content_layers"] == ["plain"]
@@ -556,6 +557,50 @@ class TestResume:
         path.write_bytes(path.read_bytes()[:-40])
         with pytest.raises(InputError, match=r"state\.npz is missing or damaged"):
             next(job(natural, resume=True).run())
+
+
+class TestOfVersion01:
+    """The same clip and config in another version's files are not the same stimulus."""
+
+    @pytest.fixture
+    def old(self, tmp_path):
+        return copied(tmp_path) / "natural.npz"
+
+    @pytest.mark.parametrize("name", ["metamer.npy", "scrambled.npy"])
+    def test_it_is_not_made_already(self, old, tmp_path, name):
+        settings = config(seed=3, device="cpu")
+        if name == "scrambled.npy":
+            settings = stst.StpsConfig(seed=3, device="cpu", color_transfer=False)
+        before = (tmp_path / name).read_bytes()
+        with pytest.raises(InputError, match=r"napari-stst 0\.1\.0 made it") as caught:
+            list(Job(old, str(tmp_path / name), settings, resume=True, threads=1).run())
+        assert str(caught.value).startswith(f"{tmp_path / name} exists, and there is no unfinished")
+        assert REMEDY in str(caught.value)
+        assert "Give --overwrite to replace it" in str(caught.value)
+        assert (tmp_path / name).read_bytes() == before
+        again = Job(old, str(tmp_path / name), settings, overwrite=True, resume=True, threads=1)
+        assert done(again).made
+        assert (tmp_path / name).read_bytes() != before
+        assert sidecar(tmp_path / name.replace("npy", "json"))["schema_version"] == 2
+
+    def test_a_run_that_it_began_is_not_continued(self, old, tmp_path):
+        kept = {path: path.read_bytes() for path in (tmp_path / "begun.run").rglob("*.npz")}
+        wanted = job(old, "begun.npy", seed=3, device="cpu", resume=True, threads=1)
+        for act in (wanted.check_outputs, lambda: list(wanted.run())):
+            with pytest.raises(
+                InputError, match=r"cannot be continued: napari-stst 0\.1\.0"
+            ) as found:
+                act()
+            assert str(found.value).startswith(str(tmp_path / "begun.run"))
+            assert REMEDY in str(found.value)
+            assert "start anew with --overwrite" in str(found.value)
+        assert kept == {path: path.read_bytes() for path in (tmp_path / "begun.run").rglob("*.npz")}
+        assert done(job(old, "begun.npy", seed=3, device="cpu", overwrite=True)).made
+
+    def test_one_of_this_version_says_so(self, natural, tmp_path):
+        stopped(job(natural), after=6)
+        record = sidecar(tmp_path / "out.run/job.json")
+        assert (record["schema_version"], record["config"]["noise"]) == (2, "per_clip")
 
 
 def test_divergence_leaves_no_master(natural, tmp_path):

@@ -5,8 +5,16 @@ import math
 
 import pytest
 
+from old_versions import MADE, REMEDY
 from stst.errors import InputError
-from stst.provenance import SCHEMA_VERSION, Input, read_sidecar, relative, write_sidecar
+from stst.provenance import (
+    SCHEMA_VERSION,
+    Input,
+    other_version,
+    read_sidecar,
+    relative,
+    write_sidecar,
+)
 
 CONTENT = {
     "method": "stst", "config": {}, "inputs": [], "environment": {},
@@ -56,6 +64,7 @@ def test_paths_are_relative_to_the_sidecar(tmp_path, monkeypatch):
             b'{"schema_version": 99}',
             "schema_version 99; this version reads 1 and 2. Update napari-stst",
         ),
+        (b'{"schema_version": 3}', "schema_version 3; this version reads 1 and 2. Update nap"),
         (b'{"schema_version": "1"}', "schema_version '1'"),
         *(
             (json.dumps({"schema_version": 1, **CONTENT, key: 3}).encode(), f"the entry '{key}'")
@@ -77,3 +86,38 @@ def test_not_there_or_a_folder(tmp_path):
         read_sidecar(tmp_path / "a.json")
     with pytest.raises(InputError, match="cannot be read as JSON"):
         read_sidecar(tmp_path)
+
+
+class TestOtherVersions:
+    def test_of_version_0_1(self):
+        content = read_sidecar(MADE / "metamer.json")
+        assert "noise" not in content["config"]
+        said = other_version(content)
+        assert said.startswith("napari-stst 0.1.0 made it, and this version would make other bytes")
+        assert REMEDY in said
+        assert REMEDY in other_version(json.loads((MADE / "begun.run/job.json").read_text("utf-8")))
+
+    def test_of_this_one(self):
+        assert other_version({"schema_version": SCHEMA_VERSION, **CONTENT}) == ""
+
+    @pytest.mark.parametrize(
+        ("version", "name", "series"),
+        [
+            ("0.1.7", "0.1.7", "0.1"),
+            ("0.1.0.dev3+g12ab", "0.1.0.dev3+g12ab", "0.1"),
+            ("0.3.1", "0.3.1", "0.3"),
+            ("not installed as a distribution", "0.1", "0.1"),
+            ('0.1"; rm -r /', "0.1", "0.1"),
+            (None, "0.1", "0.1"),
+            (["0.1"], "0.1", "0.1"),
+        ],
+    )
+    def test_they_are_named_as_the_record_does(self, version, name, series):
+        record = {"environment": {"versions": {"napari-stst": version}}}
+        said = other_version(record)
+        assert said.startswith(f"napari-stst {name} made it, ")
+        assert f'"napari-stst=={series}.*"' in said
+
+    @pytest.mark.parametrize("environment", [None, {}, {"versions": 3}, 4])
+    def test_they_are_guessed_where_it_is_damaged(self, environment):
+        assert REMEDY in other_version({"schema_version": 1, "environment": environment})

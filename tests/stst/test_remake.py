@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
+from old_versions import REMEDY, copied
 from small_runs import TRUST, clip, config
 from stst.errors import InputError, StstError
 from stst.jobs import Job
@@ -251,3 +252,17 @@ def test_differences():
     assert differences(before, after)[1:] == [
         "threads was 1, is 2", "weights vgg19 was a, is b",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["metamer", "scrambled"])
+@pytest.mark.parametrize(
+    "options", [{}, {"overwrite": True}, {"resume": True}, {"output": "x.npy"}]
+)
+def test_what_version_0_1_made_is_its_to_remake(tmp_path, name, options):
+    folder = copied(tmp_path / "old")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=r"napari-stst 0\.1\.0 made it") as caught:
+        job_of_sidecar(folder / f"{name}.json", trusted=TRUSTED, **options)
+    assert str(caught.value).startswith(f"{folder / name}.json: ")
+    assert REMEDY in str(caught.value)
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -265,6 +265,21 @@ class TestPlan:
         assert not Path("out").exists()
 
 
+@pytest.mark.parametrize("words", [("--dry-run", "--json"), ()])
+def test_shared_noise_is_warned_of_before_anything_is_made(here, words):
+    asked = ("clips/a.npz", "clips/b.npz", "--preset", "stps", "--seed", 3, "-o", "out",
+             "--device", "cpu", "--jobs", 1, *words)  # fmt: skip
+    shown = batch(*asked, "--set", "noise=shared")
+    assert shown.exit_code == 0, shown.stderr
+    warning = (
+        'Warning: noise is "shared", and 2 clips have the same seed 3 (clips/a.npz, clips/b.npz): '
+        "their stimuli will correlate."
+    )
+    assert warning in shown.stderr
+    assert shown.stderr.index(warning) < shown.stderr.index("to do")
+    assert "stimuli will correlate" not in batch(*asked, "--overwrite").stderr
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("words", "parts"),

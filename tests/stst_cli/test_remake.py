@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from old_versions import REMEDY, copied
 from small_runs import TRUST, clip, refused, stst, synthesize
 from stst.provenance import read_sidecar
 
@@ -86,3 +87,25 @@ def test_what_is_refused(folder, monkeypatch, words, parts):
     before = sorted(folder.iterdir())
     refused(stst("remake", *words), *parts)
     assert sorted(folder.iterdir()) == before
+
+
+def test_what_version_0_1_made(tmp_path):
+    """Named with the version that can; everything that only reads goes on to read it."""
+    folder = copied(tmp_path)
+    words = ("remake", folder / "scrambled.json", "-o", folder / "new.npy")
+    refused(stst(*words), str(folder / "scrambled.json"), "napari-stst 0.1.0 made it", REMEDY)
+    assert not (folder / "new.npy").exists()
+    again = ("scramble", folder / "natural.npz", "-o", folder / "scrambled.npy", "--seed", 3,
+             "--no-color-transfer", "--device", "cpu", "--resume")  # fmt: skip
+    refused(stst(*again), "scrambled.npy exists", REMEDY, "--overwrite")
+    shown = stst("info", folder / "scrambled.npy")
+    assert shown.exit_code == 0
+    assert "natural.npz (natural)" in shown.stdout
+    shown = stst("export", folder / "begun.run", "-o", folder / "part.npy")
+    assert shown.exit_code == 0
+    assert (folder / "part.npy").exists()
+    shown = stst("convert", folder / "scrambled.npy", folder / "moved.mkv")
+    assert shown.exit_code == 0
+    moved = read_sidecar(folder / "moved.json")
+    assert (moved["schema_version"], moved["seed"]) == (1, 3)
+    refused(stst("remake", folder / "moved.json"), REMEDY)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from old_versions import copied
 from small_inversions import TREE as INVERSION
 from small_runs import TREE, clip, frames
 from stst.analysis.features import features
@@ -150,3 +151,16 @@ def test_inversions(measured):
 
 def test_nothing_is_done_yet(measured):
     assert written([]) == []
+
+
+def test_what_version_0_1_made_is_measured(measured):
+    copied(Path("out"))
+    row = Wanted("x", "out/natural.npz", seed=3, output="metamer.npy")
+    problems = Problems()
+    jobs = planned([row], Path("out"), Common(options={"device": "cpu", **TREE}), problems)
+    States(Path("out")).put(jobs[0], "done")
+    (one,) = written(jobs)
+    assert float(one["loss_spatial_texture"]) == pytest.approx(7919.7, abs=0.1)
+    assert float(one["natural_intensity"]) == pytest.approx(
+        read_video("out/natural.npz").frames.mean() / 255
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from old_versions import REMEDY, copied
 from small_runs import TREE, clip
 from stst.batch.manifest import Wanted
 from stst.batch.plan import Common, planned
@@ -190,6 +191,45 @@ class TestOne:
         assert lines[1] == (
             f"none_paper_seed1,none.npz,stst,paper,,1,failed,,{first.error},none_paper_seed1.mkv"
         )
+
+
+class TestOfVersion01:
+    """What it made of the same clip and config counts as another stimulus."""
+
+    def row(self, tmp_path, name, **settings):
+        problems = Problems()
+        options = {**TREE, "device": "cpu", **settings} if name != "scrambled" else settings
+        common = Common(preset="stps" if name == "scrambled" else "paper", options=options)
+        row = Wanted("x", "natural.npz", seed=3, output=f"{name}.npy")
+        (job,) = planned([row], copied(tmp_path), common, problems)
+        problems.check()
+        return job
+
+    @pytest.mark.parametrize(
+        ("name", "settings"),
+        [
+            ("metamer", {}),
+            ("scrambled", {"device": "cpu", "color_transfer": False}),
+            ("begun", {}),
+        ],
+    )
+    def test_it_is_seen_and_replaced_only_if_wanted(self, tmp_path, monkeypatch, name, settings):
+        monkeypatch.chdir(tmp_path)
+        States(tmp_path).begin()
+        job = self.row(tmp_path, name, **settings)
+        found = look(job)
+        assert found.kind == "changed"
+        assert "napari-stst 0.1.0 made it" in found.why
+        assert REMEDY in found.why
+        before = {path: path.read_bytes() for path in tmp_path.glob(f"{name}*.npy")}
+        (end,) = do(job)
+        assert end.state == "failed"
+        assert REMEDY in end.error
+        assert end.error.endswith("Give --overwrite to make it anew, or another folder.")
+        assert before == {path: path.read_bytes() for path in tmp_path.glob(f"{name}*.npy")}
+        (end,) = do(job, overwrite=True)
+        assert end.state == "done"
+        assert look(job).kind == "done"
 
 
 class TestSideBySide:
