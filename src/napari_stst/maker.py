@@ -319,7 +319,7 @@ class MakerWidget(QWidget):
         if noise == "shared" and len(chosen) > 1:
             show_warning(
                 "The noise is shared and the seed is the same, so the stimuli of these "
-                f"{len(chosen)} clips will correlate. The noise per_clip gives each its own."
+                f"{len(chosen)} clips are not independent. The noise per_clip gives each its own."
             )
         for layer in sorted(chosen, key=self.viewer.layers.index):
             output = self._free(layer)

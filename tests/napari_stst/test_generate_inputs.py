@@ -135,7 +135,7 @@ def test_shared_noise_is_warned_of_where_several_clips_have_it(viewer, tmp_path,
     widget.set_tree(StpsConfig(noise="shared").model_dump())
     widget.make_selected()
     (line,) = told
-    assert "the stimuli of these 2 clips will correlate" in line
+    assert "the stimuli of these 2 clips are not independent" in line
     viewer.layers.selection = {viewer.layers["a"]}
     widget.make_selected()
     assert len(told) == 1

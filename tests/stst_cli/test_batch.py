@@ -273,11 +273,11 @@ def test_shared_noise_is_warned_of_before_anything_is_made(here, words):
     assert shown.exit_code == 0, shown.stderr
     warning = (
         'Warning: noise is "shared", and 2 clips have the same seed 3 (clips/a.npz, clips/b.npz): '
-        "their stimuli will correlate."
+        "their stimuli will not be independent."
     )
     assert warning in shown.stderr
     assert shown.stderr.index(warning) < shown.stderr.index("to do")
-    assert "stimuli will correlate" not in batch(*asked, "--overwrite").stderr
+    assert "will not be independent" not in batch(*asked, "--overwrite").stderr
 
 
 class TestRefused:

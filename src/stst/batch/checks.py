@@ -43,7 +43,7 @@ class Cost:
 
 
 def shared_noise(jobs: Sequence[BatchJob]) -> list[str]:
-    """Warn of clips that share a seed and its noise, so that their stimuli correlate.
+    """Warn of clips that share a seed and its noise, so that stimuli are not independent.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ def shared_noise(jobs: Sequence[BatchJob]) -> list[str]:
     return [
         f'noise is "shared", and {len(names)} clips have the same '
         f"{'seed' if len(found) == 1 else 'seeds'} {_some(list(map(str, found)))} "
-        f"({_some(names)}): their stimuli will correlate. Give each clip a seed of its own, or "
-        'leave noise at "per_clip".'
+        f"({_some(names)}): their stimuli will not be independent. Give each clip a seed of its "
+        'own, or leave noise at "per_clip".'
         for (_, names), found in seeds.items()
     ]
 

@@ -239,7 +239,8 @@ class RunConfig(_Frozen):
     noise
         ``"per_clip"``: one seed means other noise for every natural clip (of an inversion without
         a stimulus, for every class), so stimuli of one seed are no more alike than those of
-        several. ``"shared"``: the same noise for all clips, which makes their stimuli correlate.
+        several. ``"shared"``: the same noise for all clips, so that stimuli of one seed are not
+        independent; pixels of metamers then correlate.
     device
         ``"auto"`` takes CUDA, else Apple's GPU, else the CPU.
     precision

@@ -89,7 +89,7 @@ class TestSharedNoise:
         (line,) = shared_noise(jobs("a", "b", "c", noise="shared"))
         assert line.startswith(
             'noise is "shared", and 3 clips have the same seeds 1, 2 (a.npz, b.npz, c.npz): their '
-            "stimuli will correlate."
+            "stimuli will not be independent."
         )
         first, second = jobs("a", noise="shared"), jobs("b", noise="shared")
         assert shared_noise([first[0], second[1]]) == []
