@@ -173,7 +173,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if not 2 <= len(clips) <= asked.seeds or len(set(lengths.values())) > 1:
         parser.error(f"2 to --seeds clips of one length are needed; there are {lengths}.")
     asked.folder.mkdir(parents=True, exist_ok=True)
-    rows = [["preset", "noise", "mean abs. r, one seed", "mean abs. r, different seeds", "95 % of these",
+    rows = [["preset", "noise", "mean abs. r, one seed", "different seeds", "95 % of these",
              "one seed lies inside"]]  # fmt: skip
     found: dict[str, Any] = {}
     for preset in asked.presets:
