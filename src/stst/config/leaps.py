@@ -33,6 +33,8 @@ OPTIONAL_MODELS = {
     "transformers": ("timesformer_b", "timesformer_hr", "videomae_s", "videomae_b", "videomae_l"),
 }
 
+# one is a sum over hundreds of channels, the other a mean of similarities from 0 to 1
+_PRIMING_WEIGHTS = {"difference": 0.01, "jaccard": 1.0}
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 
 
@@ -74,24 +76,29 @@ class LeapsConfig(RunConfig):
     learning_rate
         At its highest, in units of the model's normalised input.
     warm_up
-        Iterations in which the learning rate rises from 0; then it falls along a cosine.
+        Iterations in which the learning rate rises in equal steps to its highest, half of
+        ``iterations`` at most; then it falls along a cosine.
     final_rate
-        The learning rate falls no lower.
+        The learning rate falls no lower; one above ``learning_rate`` counts as that.
     betas
         Decay rates of Adam's two moments.
     priming
-        How features are compared with the stimulus': ``"difference"``, as the released code does,
-        or ``"jaccard"``, the vector similarity as published.
+        How features are compared with the stimulus': ``"difference"``, absolute differences
+        summed over channels and weighted layers, as the released code does, or ``"jaccard"``,
+        the vector similarity averaged over weighted layers, as published.
     priming_weight
-        Of the distance to the stimulus' mean features.
+        Of the distance to the stimulus' mean features; None for what belongs to ``priming``: 0.01
+        to ``"difference"``, 1 to ``"jaccard"``.
     coherence_weight
-        Of the change of features from frame to frame.
+        Of the change of features from frame to frame, a sum over all features of the last
+        normalisation layer that has more than one time step.
     diversity_weight
-        Of the distance to the verifier's running statistics.
+        Of the distance to the verifier's running statistics, a sum over weighted layers.
     l2_weight
-        Of the norm of the clip.
+        Of the Euclidean norm of the clip in the model's normalised input.
     tv_weight
-        Of the total variation of its frames.
+        Of the total variation of its frames, a mean over pixels and channels. Not in the
+        publication, so 0.
     roll
         Every step sees the clip rolled by up to this many pixels both ways.
     flip
@@ -121,7 +128,7 @@ class LeapsConfig(RunConfig):
     final_rate: NonNegative = 5e-3
     betas: tuple[Share, Share] = (0.5, 0.9)
     priming: Literal["difference", "jaccard"] = "difference"
-    priming_weight: NonNegative = 0.01
+    priming_weight: NonNegative | None = None
     coherence_weight: NonNegative = 1e-4
     diversity_weight: NonNegative = 0.1
     l2_weight: NonNegative = 0.005
@@ -139,6 +146,13 @@ class LeapsConfig(RunConfig):
         if ":" in self.model or self.weights == "none":
             return "none"
         return "r3d_18" if self.model == "mc3_18" else "mc3_18"
+
+    @property
+    def effective_priming_weight(self) -> float:
+        """What the weight's None stands for here; else the weight as it is."""
+        if self.priming_weight is not None:
+            return self.priming_weight
+        return _PRIMING_WEIGHTS[self.priming]
 
     @field_validator("model", "verifier")
     @classmethod

@@ -41,7 +41,10 @@ _FINISHING = 0.001
 
 @dataclass(frozen=True)
 class Schedule:
-    """The learning rate: up in a line, then down along a cosine, no lower than its floor."""
+    """The learning rate: up in a line, then down along a cosine, no lower than its floor.
+
+    A floor above the highest rate counts as that: nothing is above the highest.
+    """
 
     highest: float
     lowest: float
@@ -53,7 +56,9 @@ class Schedule:
         if iteration < self.warm_up:
             return self.highest * (iteration + 1) / self.warm_up
         turn = (iteration - self.warm_up) / max(1, self.iterations - self.warm_up)
-        return max(self.lowest, self.highest * (1 + math.cos(math.pi * turn)) / 2)
+        return max(
+            min(self.lowest, self.highest), self.highest * (1 + math.cos(math.pi * turn)) / 2
+        )
 
 
 class Inversion:

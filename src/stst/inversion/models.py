@@ -188,8 +188,20 @@ def check_verifier(verifier: VideoModel, length: int, size: tuple[int, int]) -> 
     verifier.classes(length, size, "--verifier")
 
 
-def check_normalization(model: VideoModel, length: int, size: tuple[int, int]) -> None:
+def check_normalization(model: VideoModel, length: int, size: tuple[int, int]) -> bool:
     """Refuse a model that has nothing to prime.
+
+    Parameters
+    ----------
+    model
+        The classifier.
+    length, size
+        Frames, height and width of the clip.
+
+    Returns
+    -------
+    bool
+        Whether there is a layer with more than one time step, whose frames coherence compares.
 
     Raises
     ------
@@ -204,6 +216,7 @@ def check_normalization(model: VideoModel, length: int, size: tuple[int, int]) -
             f"--model {model.name}: has no normalisation layers, which priming and coherence "
             "compare. Turn both off: --set priming_weight=0 --set coherence_weight=0."
         )
+    return any(layer.by_frame() is not None for layer in seen)
 
 
 def video_model_names() -> list[str]:

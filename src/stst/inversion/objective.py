@@ -14,7 +14,7 @@ from stst.config import LeapsConfig
 from stst.inversion.layers import LayerInput, watched, with_statistics
 from stst.inversion.models import VideoModel
 from stst.inversion.terms import (
-    coherence_of_layers,
+    coherence_of_last,
     diversity,
     priming_difference,
     priming_jaccard,
@@ -75,13 +75,13 @@ class LeapsObjective:
         self.verifier = verifier
         self.verified = verified
         self.primed: list[Tensor] | None = None
-        if stimulus is not None and config.priming_weight > 0:
+        if stimulus is not None and config.effective_priming_weight > 0:
             with torch.no_grad():
                 _, layers = self._seen(stimulus)
             self.primed = [layer.means() for layer in layers]
         weights = {
             "class": 1.0,
-            "priming": config.priming_weight if self.primed is not None else 0.0,
+            "priming": config.effective_priming_weight if self.primed is not None else 0.0,
             "coherence": config.coherence_weight,
             "diversity": config.diversity_weight if verifier is not None else 0.0,
             "l2": config.l2_weight,
@@ -99,7 +99,7 @@ class LeapsObjective:
         if "priming" in self.weights:
             columns["priming"] = self._priming(layers)
         if "coherence" in self.weights:
-            columns["coherence"] = coherence_of_layers(layers)
+            columns["coherence"] = coherence_of_last(layers)
         if "diversity" in self.weights:
             columns["diversity"], others = self._diversity(clips)
             if self.verified is not None:

@@ -60,8 +60,9 @@ def prepare(clips: Mapping[str, Clip], config: LeapsConfig) -> Prepared:
         target = class_index(
             config.target, model.categories, model.classes(length, size), config.model
         )
-        if config.coherence_weight or (stimulus is not None and config.priming_weight):
-            check_normalization(model, length, size)
+        timed = True
+        if config.coherence_weight or (stimulus is not None and config.effective_priming_weight):
+            timed = check_normalization(model, length, size)
         rate = _rate(config, model, stimulus)
         verifier = _verifier(config, model)
         if verifier is not None:
@@ -72,6 +73,11 @@ def prepare(clips: Mapping[str, Clip], config: LeapsConfig) -> Prepared:
             values, note = _shown(stimulus, model, length, size, rate)
             primed = values.to(device)
             notes.append(note)
+        if config.coherence_weight and not timed:
+            notes.append(
+                f"no normalisation layer of {model.name} has more than one time step for "
+                f"{length} frames, so coherence compares nothing"
+            )
         objective = LeapsObjective(config, model, target, primed, verifier, verified)
         resolved = config.model_copy(
             update={
@@ -80,6 +86,7 @@ def prepare(clips: Mapping[str, Clip], config: LeapsConfig) -> Prepared:
                 "length": length,
                 "size": f"{size[0]}x{size[1]}" if config.size else None,
                 "rate": float(rate),
+                "priming_weight": config.effective_priming_weight,
             }
         )
         process = Inversion(

@@ -14,6 +14,8 @@ from stst.inversion.layers import LayerInput
 from stst.losses import total_variation
 
 _FIRST = 10.0
+# what the features of distant frames are to differ by, at least
+_MARGIN = 1.0
 
 
 def layer_weight(index: int) -> float:
@@ -54,7 +56,9 @@ def priming_difference(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> Ten
 
 
 def priming_jaccard(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
-    """Average 1 - J over layers, J = a·b / (‖a‖² + ‖b‖² - a·b), the Jaccard vector similarity.
+    """Average 1 - J over weighted layers, J = a·b / (‖a‖² + ‖b‖² - a·b), the Jaccard similarity.
+
+    The weighted sum is divided by the number of layers, not by the sum of the weights.
 
     Parameters
     ----------
@@ -67,20 +71,20 @@ def priming_jaccard(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor
         (B,), 0 where all mean features are the same.
     """
     out = []
-    for have, want in zip(means, wanted, strict=True):
+    for index, (have, want) in enumerate(zip(means, wanted, strict=True)):
         product = (have * want).sum(1)
         union = have.square().sum(1) + want.square().sum(1) - product
         # of two vectors of zeros, which are the same, J is 1
-        out.append(1 - (product + 1e-12) / (union + 1e-12))
+        out.append(layer_weight(index) * (1 - (product + 1e-12) / (union + 1e-12)))
     return torch.stack(out).mean(0)
 
 
 def coherence(features: Tensor) -> Tensor:
     """Measure how features change from frame to frame, and how alike distant frames are.
 
-    With d_ij = ‖z_i - z_j‖₁ over channels, averaged over positions: the mean of d_ij over
-    neighbouring frames, and the mean of max(0, 1 - d_ij) over all others. The norm is taken per
-    position, so that large maps do not outweigh small ones.
+    With d_ij = ‖z_i - z_j‖₁, summed over channels and positions: the sum of d_ij over
+    neighbouring frames, plus the sum of max(0, 1 - d_ij) over all other pairs. Nothing is divided
+    by a number of features or of pairs, because the published coefficient belongs to the sums.
 
     Parameters
     ----------
@@ -92,35 +96,34 @@ def coherence(features: Tensor) -> Tensor:
     Tensor
         (B,).
     """
-    frames, positions = features.shape[1], features.shape[3]
+    frames = features.shape[1]
     flat = features.flatten(2)
-    near = (flat[:, 1:] - flat[:, :-1]).abs().sum(2).mean(1) / positions
+    near = (flat[:, 1:] - flat[:, :-1]).abs().sum((1, 2))
     if frames == 2:
         return near
-    apart = torch.cdist(flat, flat, p=1) / positions
+    apart = torch.cdist(flat, flat, p=1)
     rows, columns = torch.triu_indices(frames, frames, 2, device=flat.device)
-    return near + (1 - apart[:, rows, columns]).clamp(min=0).mean(1)
+    return near + (_MARGIN - apart[:, rows, columns]).clamp(min=0).sum(1)
 
 
-def coherence_of_layers(layers: Sequence[LayerInput]) -> Tensor:
-    """Sum `coherence` over all layers that have time; (B,).
+def coherence_of_last(layers: Sequence[LayerInput]) -> Tensor:
+    """Compute `coherence` of the last layer that has more than one time step.
 
     Parameters
     ----------
     layers
-        Inputs of normalisation layers.
+        Inputs of normalisation layers, in the order of the model's arithmetic.
 
     Returns
     -------
     Tensor
-        (B,).
+        (B,); 0 where no layer has time.
     """
-    found = [
-        features for features in (layer.by_frame() for layer in layers) if features is not None
-    ]
-    if not found:
-        return layers[0].values.new_zeros(layers[0].batch)
-    return torch.stack([coherence(features) for features in found]).sum(0)
+    for layer in reversed(layers):
+        features = layer.by_frame()
+        if features is not None:
+            return coherence(features)
+    return layers[0].values.new_zeros(layers[0].batch)
 
 
 def diversity(layers: Sequence[LayerInput]) -> Tensor:
@@ -129,7 +132,8 @@ def diversity(layers: Sequence[LayerInput]) -> Tensor:
     Parameters
     ----------
     layers
-        Inputs of batch normalisations that hold running statistics.
+        Inputs of batch normalisations that hold running statistics, in the order of the
+        arithmetic; others between them do not count for the weights.
 
     Returns
     -------
@@ -150,12 +154,15 @@ def diversity(layers: Sequence[LayerInput]) -> Tensor:
 
 
 def total_variation_of_clip(clips: Tensor) -> Tensor:
-    """Average the total variation (as of Greco & Siegel 2024, equation 8) over frames.
+    """Sum the absolute differences of neighbouring pixels along both axes, divided by T·H·W·C.
+
+    As in equation 8 of Greco & Siegel (2024), averaged over frames. LEAPS as published has no
+    such term.
 
     Parameters
     ----------
     clips
-        (B, C, T, H, W).
+        (B, C, T, H, W), in the model's normalisation.
 
     Returns
     -------

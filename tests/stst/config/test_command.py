@@ -102,6 +102,7 @@ def test_scrambling(patch, coherence, mode, colors):
             "rate": st.floats(0.01, 1000),
             "flip": st.booleans(),
             "priming": st.just("jaccard"),
+            "priming_weight": st.floats(0, 1e9),
             "coherence_weight": st.floats(0, 1e9),
             "samples": st.integers(1, 3),
         },

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import moving_shapes
 import stst
 from small_inversions import config
 from small_runs import frames
@@ -18,7 +19,7 @@ from stst.inversion.layers import watched, with_statistics
 from stst.inversion.leaps import Schedule
 from stst.inversion.models import load_video_model
 from stst.inversion.prepare import prepare
-from stst.inversion.terms import diversity
+from stst.inversion.terms import diversity, priming_jaccard
 from stst.synthesis.events import (
     ClipIterationDone,
     ClipPreview,
@@ -232,6 +233,13 @@ def test_schedule():
     assert rates[500] == pytest.approx(0.3 * (1 + math.cos(math.pi * 400 / 1900)))
 
 
+def test_nothing_is_above_the_highest_rate():
+    rates = [Schedule(1e-3, 5e-3, 10, 100)(it) for it in range(100)]
+    assert max(rates) == rates[9] == pytest.approx(1e-3)
+    assert rates[0] == pytest.approx(1e-4)
+    assert min(rates[10:]) == pytest.approx(1e-3)
+
+
 class TestEveryTermDoesWhatItPromises:
     """With the term and without, everything else the same."""
 
@@ -246,7 +254,7 @@ class TestEveryTermDoesWhatItPromises:
         (made,) = stst.leaps(clip, config(**{**CALM, **changes}))
         return made
 
-    @pytest.mark.parametrize(("priming", "weight"), [("difference", 1.0), ("jaccard", 50.0)])
+    @pytest.mark.parametrize(("priming", "weight"), [("difference", 1.0), ("jaccard", 5.0)])
     def test_priming_brings_mean_features_closer(self, priming, weight):
         clip = stimulus()
         shown = Video(clip.frames[[0, 2, 4, 6, 8, 10]], Fraction(10))
@@ -260,14 +268,43 @@ class TestEveryTermDoesWhatItPromises:
         without, primed = distances(0.0), distances(weight)
         assert all(b < 0.5 * a for a, b in zip(without, primed, strict=True))
 
-    def test_coherence_lowers_the_change_of_features(self):
-        def changes(weight):
-            layers = self.features(self.made(coherence_weight=weight))
-            return [float(one.by_frame().diff(dim=1).abs().mean()) for one in layers]
+    def test_coherence_lowers_the_change_of_features_at_its_published_weight(self):
+        """With all terms as they are by default, primed with a clip in which something moves."""
+        model = load_video_model("moving_shapes:inverted", "none")
+        generator = torch.Generator().manual_seed(1)
+        (shown,) = moving_shapes.clips(torch.tensor([1]), generator)
+        clip = Video((shown.permute(1, 2, 3, 0) * 255).byte().numpy(), Fraction(25))
 
-        without, coherent = changes(0.0), changes(1.0)
-        # 0.47 to 0.51 over eight draws of noise
-        assert all(b < 0.55 * a for a, b in zip(without, coherent, strict=True))
+        def change(**weights):
+            wanted = LeapsConfig(
+                model="moving_shapes:inverted", weights="none", target="discs left",
+                iterations=25, learning_rate=0.1, roll=0, flip=False, device="cpu", **weights,
+            )  # fmt: skip
+            (made,) = stst.leaps(clip, wanted)
+            values = model.prepare(made.frames).transpose(0, 1)[None]
+            with torch.no_grad(), watched(model.module, 1, len(made.frames)) as layers:
+                model.module(values)
+            return float(layers[-1].by_frame().diff(dim=1).abs().mean())
+
+        assert change() < 0.85 * change(coherence_weight=0)
+
+    def test_coherence_lowers_the_change_of_features(self):
+        def change(weight):
+            layers = self.features(self.made(coherence_weight=weight))
+            return float(layers[-1].by_frame().diff(dim=1).abs().mean())
+
+        assert change(0.01) < 0.5 * change(0.0)
+
+    def test_jaccard_brings_mean_features_closer_at_its_published_weight(self):
+        clip = stimulus()
+        shown = Video(clip.frames[[0, 2, 4, 6, 8, 10]], Fraction(10))
+        wanted = [layer.means() for layer in self.features(shown)]
+
+        def distance(**weights):
+            layers = self.features(self.made(clip, priming="jaccard", **weights))
+            return float(priming_jaccard([layer.means() for layer in layers], wanted))
+
+        assert distance() < 0.5 * distance(priming_weight=0)
 
     def test_diversity_brings_statistics_closer_to_the_verifiers(self):
         verifier = load_video_model("tiny_video:verifier", "none")
@@ -343,6 +380,26 @@ class TestPrepared:
         resolved = prepared(target="ri", verifier="auto").config
         assert (resolved.target, resolved.verifier) == ("right", "none")
         assert (resolved.length, resolved.size, resolved.rate) == (6, None, 10)
+
+    @pytest.mark.parametrize(("priming", "weight"), [("difference", 0.01), ("jaccard", 1.0)])
+    def test_the_weight_of_priming_goes_with_its_kind(self, priming, weight):
+        made = prepared(stimulus(), priming=priming)
+        assert made.config.priming_weight == weight
+        assert made.process.objective.weights["priming"] == weight
+        own = prepared(stimulus(), priming=priming, priming_weight=0.3)
+        assert own.config.priming_weight == own.process.objective.weights["priming"] == 0.3
+        none = prepared(stimulus(), priming=priming, priming_weight=0)
+        assert none.config.priming_weight == 0
+        assert "priming" not in none.process.objective.weights
+
+    def test_no_layer_with_time_is_told(self):
+        said = "has more than one time step for 2 frames, so coherence compares nothing"
+        changes = {"model": "tiny_video:tokens", "target": "b", "verifier": "none", "length": 2}
+        assert any(said in note for note in prepared(**changes).process.notes)
+        assert not any(
+            said in note for note in prepared(**changes, coherence_weight=0).process.notes
+        )
+        assert not any("compares nothing" in note for note in prepared().process.notes)
 
     def test_mirroring_is_told(self):
         assert any("--no-flip" in note for note in prepared().process.notes)

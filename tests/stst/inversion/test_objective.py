@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
+import moving_shapes
 import tiny_video
 from stst.config import LeapsConfig
 from stst.inversion.layers import watched
 from stst.inversion.models import load_video_model
 from stst.inversion.objective import Jittered, LeapsObjective, jittered
+from stst.synthesis.engine import Adam, minimized
 
 ALL = {"priming_weight": 0.3, "coherence_weight": 0.2, "diversity_weight": 0.5, "tv_weight": 2.0}
 
@@ -18,9 +22,9 @@ def drawn(count=2, seed=0):
     return torch.randn(count, 3, 6, 12, 14, generator=generator)
 
 
-def objective(stimulus=True, verifier=True, **changes):
+def objective(stimulus=True, verifier=True, weights=ALL, **changes):
     return LeapsObjective(
-        LeapsConfig(**{**ALL, **changes}),
+        LeapsConfig(**{**weights, **changes}),
         load_video_model("tiny_video:clips", "none"),
         1,
         drawn(1, seed=9) if stimulus else None,
@@ -28,42 +32,121 @@ def objective(stimulus=True, verifier=True, **changes):
     )
 
 
-def test_every_term_against_its_own_computation():
-    made, clips = objective(), drawn()
+@pytest.mark.parametrize("priming", ["difference", "jaccard"])
+def test_every_term_against_its_own_computation(priming):
+    """The equations of the page on this method, literally, with the weights of its table."""
+    made, clips = objective(priming=priming, weights={}), drawn()
     losses = dict(zip(made.terms, made.judged(clips).losses.T.tolist(), strict=True))
-    assert list(losses) == ["class", "priming", "coherence", "diversity", "l2", "tv"]
+    assert list(losses) == ["class", "priming", "coherence", "diversity", "l2"]
     module, verifier = made.model.module, made.verifier.module
     with torch.no_grad():
         scores = module(clips)
-        inputs = [[module.body[:end](one) for one in (clips, drawn(1, seed=9))] for end in (1, 4)]
-    expected = torch.logsumexp(scores, 1) - scores[:, 1]
-    assert losses["class"] == pytest.approx(expected.tolist(), rel=1e-5)
-    for sample in range(2):
-        primed = near = 0.0
-        for weight, (own, stimulus) in zip((10, 11), inputs, strict=True):
-            difference = own[sample].mean((1, 2, 3)) - stimulus[0].mean((1, 2, 3))
-            primed += weight * float(difference.abs().sum())
-            values = own[sample].numpy()
-            for i in range(values.shape[1]):
-                for j in range(i):
-                    distance = np.abs(values[:, i] - values[:, j]).sum(0).mean()
-                    count = values.shape[1]
-                    near += distance / (count - 1) if i == j + 1 else 0
-                    others = (count - 1) * (count - 2) / 2
-                    near += max(0, 1 - distance) / others if i > j + 1 else 0
-        assert losses["priming"][sample] == pytest.approx(0.3 * primed, rel=1e-4)
-        assert losses["coherence"][sample] == pytest.approx(0.2 * near, rel=1e-4)
+        z = [module.body[:end](clips).double() for end in (1, 4)]
+        z_v = [module.body[:end](drawn(1, seed=9)).double() for end in (1, 4)]
         # the verifier sees the pixels in a normalisation of its own
         mean, std = (
-            torch.tensor(one)[:, None, None, None] for one in (made.model.mean, made.model.std)
+            torch.tensor(x)[:, None, None, None] for x in (made.model.mean, made.model.std)
         )
-        with torch.no_grad():
-            values = verifier[0]((clips[sample] * std + mean)[None])[0].flatten(1).numpy()
-        distance = np.linalg.norm(values.mean(1) - verifier[1].running_mean.numpy())
-        distance += np.linalg.norm(values.var(1) - verifier[1].running_var.numpy())
-        assert losses["diversity"][sample] == pytest.approx(0.5 * 10 * distance, rel=1e-4)
-        norm = np.linalg.norm(clips[sample].numpy().ravel())
-        assert losses["l2"][sample] == pytest.approx(0.005 * norm, rel=1e-5)
+        z_s = verifier[0](clips * std + mean).double()
+    weights = (10, 1 + 10 / 1)
+    for b in range(len(clips)):
+        assert losses["class"][b] == pytest.approx(
+            -math.log(float(scores[b].softmax(0)[made.target])), rel=1e-5
+        )
+        mu = [layer[b].mean((1, 2, 3)).numpy() for layer in z]
+        mu_v = [layer[0].mean((1, 2, 3)).numpy() for layer in z_v]
+        if priming == "difference":
+            primed = 0.01 * sum(
+                w * np.abs(x - v).sum() for w, x, v in zip(weights, mu, mu_v, strict=True)
+            )
+        else:
+            jaccard = [x @ v / (x @ x + v @ v - x @ v) for x, v in zip(mu, mu_v, strict=True)]
+            primed = 1 / 2 * sum(w * (1 - j) for w, j in zip(weights, jaccard, strict=True))
+        assert losses["priming"][b] == pytest.approx(primed, rel=1e-4)
+        last = z[-1][b].numpy()
+        frames = range(last.shape[1])
+        d = {(i, j): np.abs(last[:, i] - last[:, j]).sum() for i in frames for j in frames}
+        coherent = sum(d[i, i + 1] for i in frames[:-1])
+        coherent += sum(max(0, 1 - d[i, j]) for i in frames for j in frames if j > i + 1)
+        assert losses["coherence"][b] == pytest.approx(1e-4 * coherent, rel=1e-4)
+        values, norm = z_s[b].flatten(1).numpy(), verifier[1]
+        distance = np.linalg.norm(values.mean(1) - norm.running_mean.numpy())
+        distance += np.linalg.norm(values.var(1) - norm.running_var.numpy())
+        assert losses["diversity"][b] == pytest.approx(0.1 * 10 * distance, rel=1e-4)
+        assert losses["l2"][b] == pytest.approx(
+            0.005 * np.sqrt(np.square(clips[b].numpy()).sum()), rel=1e-5
+        )
+
+
+def test_total_variation_against_its_own_computation():
+    made, clips = objective(tv_weight=2.0), drawn()
+    losses = made.judged(clips).losses[:, made.terms.index("tv")]
+    for clip, found in zip(clips.numpy(), losses.tolist(), strict=True):
+        total = np.abs(np.diff(clip, axis=2)).sum() + np.abs(np.diff(clip, axis=3)).sum()
+        assert found == pytest.approx(2.0 * total / clip.size, rel=1e-5)
+
+
+class TestSizes:
+    """At the published weights no term is nothing beside the others, and none is everything."""
+
+    def sizes(self, made, clips):
+        """Give weighted values and norms of their gradients, by term."""
+        clips = clips.detach().clone().requires_grad_()
+        losses = made.judged(clips).losses
+        gradients = [
+            torch.autograd.grad(losses[:, column].sum(), clips, retain_graph=True)[0]
+            for column in range(losses.shape[1])
+        ]
+        norms = [float(gradient.norm()) for gradient in gradients]
+        values = losses.sum(0).tolist()
+        return dict(zip(made.terms, values, strict=True)), dict(zip(made.terms, norms, strict=True))
+
+    def made(self, priming, name, verifier, stimulus):
+        # every weight as it is by default
+        settings = LeapsConfig(priming=priming, roll=0, flip=False)
+        model = load_video_model(name, "none")
+        judge = verifier and load_video_model(verifier, "none")
+        return LeapsObjective(settings, model, 3, stimulus, judge)
+
+    @pytest.mark.parametrize("steps", [0, 15])
+    def test_of_a_small_network(self, steps):
+        generator = torch.Generator().manual_seed(1)
+        stimulus = moving_shapes.normalized(moving_shapes.clips(torch.tensor([1]), generator))
+        norms = {}
+        for priming in ("difference", "jaccard"):
+            made = self.made(priming, "moving_shapes:inverted", "moving_shapes:judge", stimulus)
+            clips = torch.randn(stimulus.shape, generator=torch.Generator().manual_seed(0))
+            bounds = (torch.full((3, 1, 1, 1), -2.0), torch.full((3, 1, 1, 1), 2.0))
+            for _ in minimized(
+                clips, Jittered(made), rule=Adam((0.5, 0.9)), iterations=steps,
+                learning_rate=lambda _: 0.1, bounds=bounds,
+            ):  # fmt: skip
+                pass
+            values, norms[priming] = self.sizes(made, clips)
+            assert set(values) == {"class", "priming", "coherence", "diversity", "l2"}
+            assert min(values.values()) > max(values.values()) / 300
+        by_difference, by_jaccard = norms["difference"], norms["jaccard"]
+        assert max(by_difference.values()) < 40 * min(by_difference.values())
+        assert 0.1 < by_difference["coherence"] / by_difference["class"] < 10
+        assert 0.1 < by_difference["coherence"] / by_difference["priming"] < 10
+        assert 0.05 < by_jaccard["priming"] / by_difference["priming"] < 20
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("priming", ["difference", "jaccard"])
+    def test_of_the_default_classifier(self, priming):
+        """At its own size, for the sums grow with the number of features."""
+        down, across = torch.meshgrid(torch.arange(112), torch.arange(112), indexing="ij")
+        pictures = [
+            torch.sin((across + 2 * time) / 7) * torch.cos((down + 3 * channel) / 9)
+            for channel in range(3) for time in range(16)
+        ]  # fmt: skip
+        stimulus = torch.stack(pictures).view(1, 3, 16, 112, 112)
+        clips = torch.randn(stimulus.shape, generator=torch.Generator().manual_seed(0))
+        values, norms = self.sizes(self.made(priming, "r3d_18", None, stimulus), clips.clamp(-2, 2))
+        assert set(values) == {"class", "priming", "coherence", "l2"}
+        assert max(values.values()) < 20 * min(values.values())
+        assert max(norms.values()) < 40 * min(norms.values())
+        assert 0.3 < norms["coherence"] / norms["class"] < 3
 
 
 def test_terms_without_a_use_are_left_out():

@@ -9,7 +9,7 @@ import tiny_video
 from stst.inversion.layers import LayerInput, watched
 from stst.inversion.terms import (
     coherence,
-    coherence_of_layers,
+    coherence_of_last,
     diversity,
     layer_weight,
     priming_difference,
@@ -39,27 +39,65 @@ def test_priming():
         for weight, one, other in zip((10, 11), have, want, strict=True):
             a, b = one[sample].numpy(), other[0].numpy()
             total += weight * np.abs(a - b).sum()
-            shares.append(a @ b / (a @ a + b @ b - a @ b))
+            shares.append(weight * (1 - a @ b / (a @ a + b @ b - a @ b)))
         assert float(priming_difference(have, want)[sample]) == pytest.approx(total)
-        assert float(priming_jaccard(have, want)[sample]) == pytest.approx(1 - np.mean(shares))
+        assert float(priming_jaccard(have, want)[sample]) == pytest.approx(np.mean(shares))
     for priming in (priming_difference, priming_jaccard):
         assert priming(want, want).abs().max() < 1e-12
     zeros = [torch.zeros(1, 4)]
     assert float(priming_jaccard(zeros, zeros)) == 0
 
 
+def test_jaccard_of_three_layers_that_have_nothing_in_common():
+    """Their weights are 10, 11 and 6, of which the mean is 9."""
+    one, other = torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([[0.0, 3.0, 0.0]])
+    assert float(priming_jaccard([one] * 3, [other] * 3)) == pytest.approx(9)
+    # the last layer as it should be: 10 and 11 are left
+    assert float(priming_jaccard([one] * 3, [other, other, one])) == pytest.approx(7)
+    # opposite vectors have J = -1/3
+    assert float(priming_jaccard([one] * 3, [-one] * 3)) == pytest.approx(9 * 4 / 3)
+    generator = torch.Generator().manual_seed(0)
+    layers = [torch.randn(2, 1, 4096, generator=generator).unbind() for _ in range(3)]
+    # random ones of any size have next to nothing in common
+    assert float(priming_jaccard(*zip(*layers, strict=True))) == pytest.approx(9, rel=0.02)
+
+
 @pytest.mark.parametrize("frames", [2, 3, 5])
-def test_coherence(frames):
-    features = drawn(2, frames, 4, 6) / 3
+@pytest.mark.parametrize("size", [1 / 3, 1 / 40])
+def test_coherence(frames, size):
+    features = drawn(2, frames, 4, 6) * size
     for sample, values in enumerate(features.numpy()):
         near, far = [], []
         for i in range(frames):
             for j in range(i):
-                distance = np.abs(values[i] - values[j]).sum(0).mean()
+                distance = np.abs(values[i] - values[j]).sum()
                 near.append(distance) if i == j + 1 else far.append(max(0, 1 - distance))
-        expected = np.mean(near) + (np.mean(far) if far else 0)
-        assert float(coherence(features)[sample]) == pytest.approx(expected)
-    assert float(coherence(torch.zeros(1, frames, 4, 6))) == (0 if frames == 2 else 1)
+        assert any(far) == (frames > 2 and size < 0.1)
+        assert float(coherence(features)[sample]) == pytest.approx(sum(near) + sum(far))
+    still = float(coherence(torch.zeros(1, frames, 4, 6)))
+    assert still == (frames - 1) * (frames - 2) / 2  # of all pairs but neighbours: 1
+
+
+def test_coherence_grows_with_features_and_frames():
+    """It is a sum: everything twice is twice as much, and so is twice as long."""
+    features = 10 * drawn(1, 5, 4, 6)  # too far apart for the margin
+    once = float(coherence(features))
+    assert float(coherence(features.repeat(1, 1, 1, 2))) == pytest.approx(2 * once)
+    assert float(coherence(features.repeat(1, 1, 3, 1))) == pytest.approx(3 * once)
+    there_and_back = torch.cat([features, features.flip(1)[:, 1:]], 1)
+    margins = sum(1 for i in range(9) for j in range(i - 1) if i + j == 8)  # frames seen twice
+    assert float(coherence(there_and_back)) == pytest.approx(2 * once + margins)
+
+
+def test_coherence_is_of_the_last_layer_with_time():
+    timed, last, still = (
+        LayerInput(nn.BatchNorm3d(6), drawn(2, 6, steps, 3, 5, seed=steps).float(), 2, steps)
+        for steps in (4, 3, 1)
+    )
+    pooled = LayerInput(nn.LayerNorm(6), drawn(2, 6).float(), 2, 4)
+    for layers in ([timed, last], [timed, last, still, pooled], [last, pooled]):
+        assert torch.equal(coherence_of_last(layers), coherence(last.by_frame()))
+    assert torch.equal(coherence_of_last([last, timed]), coherence(timed.by_frame()))
 
 
 def test_diversity():
@@ -132,7 +170,7 @@ class TestLayers:
         layer = LayerInput(module, drawn(*shape).float(), 2, steps)
         assert layer.by_frame() is None
         assert layer.means().shape == (2, 6)
-        assert torch.equal(coherence_of_layers([layer]), torch.zeros(2))
+        assert torch.equal(coherence_of_last([layer]), torch.zeros(2))
 
     def test_in_the_order_of_the_arithmetic_with_times_of_convolutions(self):
         model = tiny_video.tokens()
