@@ -13,6 +13,7 @@ from stst.inversion.layers import watched
 from stst.inversion.models import load_video_model
 from stst.inversion.objective import Jittered, LeapsObjective, jittered
 from stst.synthesis.engine import Adam, minimized
+from stst.synthesis.noise import unkeyed
 
 ALL = {"priming_weight": 0.3, "coherence_weight": 0.2, "diversity_weight": 0.5, "tv_weight": 2.0}
 
@@ -118,7 +119,7 @@ class TestSizes:
             clips = torch.randn(stimulus.shape, generator=torch.Generator().manual_seed(0))
             bounds = (torch.full((3, 1, 1, 1), -2.0), torch.full((3, 1, 1, 1), 2.0))
             for _ in minimized(
-                clips, Jittered(made), rule=Adam((0.5, 0.9)), iterations=steps,
+                clips, Jittered(made, unkeyed), rule=Adam((0.5, 0.9)), iterations=steps,
                 learning_rate=lambda _: 0.1, bounds=bounds,
             ):  # fmt: skip
                 pass
