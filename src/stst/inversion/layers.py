@@ -31,6 +31,8 @@ class LayerInput:
         Number of time steps, where the input does not show it.
     time_runs_first
         Whether tokens go through time first, then through space.
+    name
+        Of the layer in its model.
     """
 
     module: nn.Module
@@ -38,6 +40,7 @@ class LayerInput:
     batch: int
     steps: int
     time_runs_first: bool = False
+    name: str = ""
 
     def by_channel(self) -> Tensor:
         """Give (B, C, positions), all positions in space and time alike."""
@@ -121,11 +124,13 @@ def watched(module: nn.Module, batch: int, steps: int) -> Iterator[list[LayerInp
     def convolved(_: nn.Module, __: object, output: Tensor) -> None:
         now[0] = output.shape[2]
 
+    names = {layer: name for name, layer in module.named_modules()}
+
     def given(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        seen.append(LayerInput(layer, inputs[0], batch, now[0], time_first))
+        seen.append(LayerInput(layer, inputs[0], batch, now[0], time_first, names[layer]))
 
     handles = []
-    for layer in module.modules():
+    for layer in names:
         if isinstance(layer, nn.Conv3d):
             handles.append(layer.register_forward_hook(convolved))
         elif is_normalization(layer):

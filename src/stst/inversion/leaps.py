@@ -301,9 +301,17 @@ class Inversion:
         """Give every sample's losses, and the probability of the target class."""
         with torch.no_grad():
             judged = self.objective.judged(clips)
+        weights = self.objective.weights
         out: list[dict[str, Any]] = [
-            {"losses": dict(zip(self.objective.terms, row, strict=True))}
-            for row in judged.losses.tolist()
+            {
+                "losses": dict(zip(self.objective.terms, row, strict=True)),
+                "unweighted": {
+                    term: {layer: float(values[sample]) for layer, values in by_layer.items()}
+                    for term, by_layer in judged.unweighted.items()
+                },
+                "weights": dict(weights),
+            }
+            for sample, row in enumerate(judged.losses.tolist())
         ]
         keys = {"model": "probability", "verifier": "verifier_probability"}
         for name, values in judged.probability.items():

@@ -14,14 +14,19 @@ from stst.config import LeapsConfig
 from stst.inversion.layers import LayerInput, watched, with_statistics
 from stst.inversion.models import VideoModel
 from stst.inversion.terms import (
+    ByLayer,
     coherence_of_last,
     diversity,
+    last_with_time,
     priming_difference,
     priming_jaccard,
     total_variation_of_clip,
 )
 from stst.models.activations import wide
 from stst.synthesis.noise import ClipKey, uniform_noise
+
+#: What stands for a layer where a term is of the scores, or of the clip itself.
+SCORES, PIXELS = "scores", "pixels"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +37,16 @@ class Judged:
     ----------
     losses
         Weighted terms, (B, terms).
+    unweighted
+        By term and layer, (B,) each: without the weight of the term or of the layer. What is of
+        no layer is listed under `SCORES` or `PIXELS`.
     probability
         Of the target class, (B,), by who looked: ``"model"``, and ``"verifier"`` where there is
         one that knows the class.
     """
 
     losses: Tensor
+    unweighted: dict[str, dict[str, Tensor]]
     probability: dict[str, Tensor]
 
 
@@ -96,20 +105,24 @@ class LeapsObjective:
         probability = {"model": _probability(scores, self.target)}
         wanted = scores.new_full((len(clips),), self.target, dtype=torch.long)
         columns = {"class": F.cross_entropy(scores, wanted, reduction="none")}
+        found: dict[str, dict[str, Tensor]] = {"class": {SCORES: columns["class"]}}
         if "priming" in self.weights:
-            columns["priming"] = self._priming(layers)
+            columns["priming"], found["priming"] = _named(self._priming(layers), layers)
         if "coherence" in self.weights:
-            columns["coherence"] = coherence_of_last(layers)
+            columns["coherence"], last = coherence_of_last(layers), last_with_time(layers)
+            found["coherence"] = {} if last is None else {last.name: columns["coherence"]}
         if "diversity" in self.weights:
-            columns["diversity"], others = self._diversity(clips)
+            columns["diversity"], found["diversity"], others = self._diversity(clips)
             if self.verified is not None:
                 probability["verifier"] = _probability(others, self.verified)
         if "l2" in self.weights:
             columns["l2"] = clips.flatten(1).norm(dim=1)
+            found["l2"] = {PIXELS: columns["l2"]}
         if "tv" in self.weights:
             columns["tv"] = total_variation_of_clip(clips)
+            found["tv"] = {PIXELS: columns["tv"]}
         losses = torch.stack([self.weights[term] * columns[term] for term in self.terms], dim=1)
-        return Judged(losses, probability)
+        return Judged(losses, found, probability)
 
     def _seen(self, clips: Tensor) -> tuple[Tensor, list[LayerInput]]:
         """Show the classifier clips: its scores, and the inputs of its normalisation layers."""
@@ -120,21 +133,21 @@ class LeapsObjective:
             scores = self.model.module(clips)
         return wide(scores), layers
 
-    def _priming(self, layers: Sequence[LayerInput]) -> Tensor:
+    def _priming(self, layers: Sequence[LayerInput]) -> ByLayer:
         assert self.primed is not None
         distance = priming_jaccard if self.config.priming == "jaccard" else priming_difference
         return distance([layer.means() for layer in layers], self.primed)
 
-    def _diversity(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the distance to the verifier's statistics, and its scores."""
+    def _diversity(self, clips: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Compute the distance to the verifier's statistics, that of each layer, and its scores."""
         assert self.verifier is not None
         own, other = _channels(self.model, clips), _channels(self.verifier, clips)
         seen_so = (clips * own[1] + own[0] - other[0]) / other[1]
         module = self.verifier.module
         with watched(module, len(clips), clips.shape[2]) as layers, self._autocast(clips):
             scores = module(seen_so)
-        distance = diversity([layer for layer in layers if with_statistics(layer.module)])
-        return distance, wide(scores)
+        normalised = [layer for layer in layers if with_statistics(layer.module)]
+        return *_named(diversity(normalised), normalised), wide(scores)
 
     def _autocast(self, clips: Tensor) -> AbstractContextManager[object]:
         if self.config.precision != "bf16":
@@ -206,6 +219,16 @@ def jittered(
 
 def _probability(scores: Tensor, number: int) -> Tensor:
     return scores.detach().softmax(1)[:, number]
+
+
+def _named(term: ByLayer, layers: Sequence[LayerInput]) -> tuple[Tensor, dict[str, Tensor]]:
+    """Give a term, and what it is made of by the names of the layers."""
+    named: dict[str, Tensor] = {}
+    for layer, loss in zip(layers, term.each, strict=True):
+        # a layer that is used several times counts as often
+        count = sum(name.partition("#")[0] == layer.name for name in named)
+        named[f"{layer.name}#{count}" if count else layer.name] = loss
+    return term.total, named
 
 
 def _channels(model: VideoModel, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ Every function works per sample, so that a sample does not depend on what it is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +17,21 @@ from stst.losses import total_variation
 _FIRST = 10.0
 # what the features of distant frames are to differ by, at least
 _MARGIN = 1.0
+
+
+class ByLayer(NamedTuple):
+    """A term and what it is made of.
+
+    Attributes
+    ----------
+    total
+        (B,).
+    each
+        (B,) for every layer, without its weight.
+    """
+
+    total: Tensor
+    each: list[Tensor]
 
 
 def layer_weight(index: int) -> float:
@@ -34,7 +50,11 @@ def layer_weight(index: int) -> float:
     return _FIRST if index == 0 else 1 + _FIRST / index
 
 
-def priming_difference(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+def _weighted(each: Sequence[Tensor]) -> Tensor:
+    return torch.stack([layer_weight(index) * loss for index, loss in enumerate(each)])
+
+
+def priming_difference(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> ByLayer:
     """Sum the absolute differences of mean features over channels and weighted layers.
 
     Parameters
@@ -44,18 +64,14 @@ def priming_difference(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> Ten
 
     Returns
     -------
-    Tensor
-        (B,).
+    ByLayer
+        The sum, and what it is of.
     """
-    return torch.stack(
-        [
-            layer_weight(index) * (have - want).abs().sum(1)
-            for index, (have, want) in enumerate(zip(means, wanted, strict=True))
-        ]
-    ).sum(0)
+    each = [(have - want).abs().sum(1) for have, want in zip(means, wanted, strict=True)]
+    return ByLayer(_weighted(each).sum(0), each)
 
 
-def priming_jaccard(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+def priming_jaccard(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> ByLayer:
     """Average 1 - J over weighted layers, J = a·b / (‖a‖² + ‖b‖² - a·b), the Jaccard similarity.
 
     The weighted sum is divided by the number of layers, not by the sum of the weights.
@@ -67,16 +83,16 @@ def priming_jaccard(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor
 
     Returns
     -------
-    Tensor
-        (B,), 0 where all mean features are the same.
+    ByLayer
+        The average, 0 where all mean features are the same, and what it is of.
     """
-    out = []
-    for index, (have, want) in enumerate(zip(means, wanted, strict=True)):
+    each = []
+    for have, want in zip(means, wanted, strict=True):
         product = (have * want).sum(1)
         union = have.square().sum(1) + want.square().sum(1) - product
         # of two vectors of zeros, which are the same, J is 1
-        out.append(layer_weight(index) * (1 - (product + 1e-12) / (union + 1e-12)))
-    return torch.stack(out).mean(0)
+        each.append(1 - (product + 1e-12) / (union + 1e-12))
+    return ByLayer(_weighted(each).mean(0), each)
 
 
 def coherence(features: Tensor) -> Tensor:
@@ -119,14 +135,17 @@ def coherence_of_last(layers: Sequence[LayerInput]) -> Tensor:
     Tensor
         (B,); 0 where no layer has time.
     """
-    for layer in reversed(layers):
-        features = layer.by_frame()
-        if features is not None:
-            return coherence(features)
-    return layers[0].values.new_zeros(layers[0].batch)
+    last = last_with_time(layers)
+    features = None if last is None else last.by_frame()
+    return layers[0].values.new_zeros(layers[0].batch) if features is None else coherence(features)
 
 
-def diversity(layers: Sequence[LayerInput]) -> Tensor:
+def last_with_time(layers: Sequence[LayerInput]) -> LayerInput | None:
+    """Find the last layer that has more than one time step; None if none has."""
+    return next((one for one in reversed(layers) if one.by_frame() is not None), None)
+
+
+def diversity(layers: Sequence[LayerInput]) -> ByLayer:
     """Sum ‖μ - μ̂‖₂ + ‖σ² - σ̂²‖₂ over weighted layers, μ̂ and σ̂² the running statistics.
 
     Parameters
@@ -137,20 +156,19 @@ def diversity(layers: Sequence[LayerInput]) -> Tensor:
 
     Returns
     -------
-    Tensor
-        (B,).
+    ByLayer
+        The sum, and what it is of.
     """
-    out = []
-    for index, layer in enumerate(layers):
+    each = []
+    for layer in layers:
         values = layer.by_channel()
         mean, variance = values.mean(2), values.var(2, correction=0)
         running = layer.module.running_mean, layer.module.running_var
         assert isinstance(running[0], Tensor)
         assert isinstance(running[1], Tensor)
         distance = torch.linalg.vector_norm(mean - running[0], dim=1)
-        distance = distance + torch.linalg.vector_norm(variance - running[1], dim=1)
-        out.append(layer_weight(index) * distance)
-    return torch.stack(out).sum(0)
+        each.append(distance + torch.linalg.vector_norm(variance - running[1], dim=1))
+    return ByLayer(_weighted(each).sum(0), each)
 
 
 def total_variation_of_clip(clips: Tensor) -> Tensor:

@@ -67,9 +67,11 @@ def test_events():
     assert [event.frame for event in done] == [0, 1, 2, 3, 4, 5]
     assert done[0].images.shape == done[0].others["last"].shape == (2, 12, 14, 3)
     assert set(done[0].statistics[1]) == {
-        "losses", "probability", "verifier_probability", "probability_of_last", "luminance",
-        "contrast", "clipped", "iterations", "best_iteration",
+        "losses", "unweighted", "weights", "probability", "verifier_probability",
+        "probability_of_last", "luminance", "contrast", "clipped", "iterations", "best_iteration",
     }  # fmt: skip
+    for one in done[0].statistics:
+        check_record(one)
     progress = [event.progress for event in (*steps, *done)]
     assert progress == sorted(progress)
     assert progress[-1] == 1
@@ -240,6 +242,19 @@ def test_nothing_is_above_the_highest_rate():
     assert min(rates[10:]) == pytest.approx(1e-3)
 
 
+def check_record(one) -> None:
+    """Losses are what is listed by layer, times the weights of layers and terms."""
+    depth = {"priming": lambda index: 1 + 10 / index if index else 10}
+    depth["diversity"] = depth["priming"]
+    assert set(one["losses"]) == set(one["unweighted"]) == set(one["weights"])
+    assert {"class", "priming", "coherence", "diversity", "l2"} <= set(one["losses"])
+    for term, by_layer in one["unweighted"].items():
+        factor = depth.get(term, lambda index: 1)
+        total = sum(factor(index) * loss for index, loss in enumerate(by_layer.values()))
+        assert one["losses"][term] == pytest.approx(one["weights"][term] * total, rel=1e-4), term
+        assert (len(by_layer) > 1) == (term == "priming"), "the verifier has one such layer"
+
+
 class TestEveryTermDoesWhatItPromises:
     """With the term and without, everything else the same."""
 
@@ -302,7 +317,7 @@ class TestEveryTermDoesWhatItPromises:
 
         def distance(**weights):
             layers = self.features(self.made(clip, priming="jaccard", **weights))
-            return float(priming_jaccard([layer.means() for layer in layers], wanted))
+            return float(priming_jaccard([layer.means() for layer in layers], wanted).total)
 
         assert distance() < 0.5 * distance(priming_weight=0)
 
@@ -314,7 +329,7 @@ class TestEveryTermDoesWhatItPromises:
             values = verifier.prepare(made.frames).transpose(0, 1)[None]
             with torch.no_grad(), watched(verifier.module, 1, 6) as layers:
                 verifier.module(values)
-            return float(diversity([one for one in layers if with_statistics(one.module)]))
+            return float(diversity([one for one in layers if with_statistics(one.module)]).total)
 
         assert distance(1.0) < 0.8 * distance(0.0)
 

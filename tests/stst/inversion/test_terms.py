@@ -40,26 +40,26 @@ def test_priming():
             a, b = one[sample].numpy(), other[0].numpy()
             total += weight * np.abs(a - b).sum()
             shares.append(weight * (1 - a @ b / (a @ a + b @ b - a @ b)))
-        assert float(priming_difference(have, want)[sample]) == pytest.approx(total)
-        assert float(priming_jaccard(have, want)[sample]) == pytest.approx(np.mean(shares))
+        assert float(priming_difference(have, want).total[sample]) == pytest.approx(total)
+        assert float(priming_jaccard(have, want).total[sample]) == pytest.approx(np.mean(shares))
     for priming in (priming_difference, priming_jaccard):
-        assert priming(want, want).abs().max() < 1e-12
+        assert priming(want, want).total.abs().max() < 1e-12
     zeros = [torch.zeros(1, 4)]
-    assert float(priming_jaccard(zeros, zeros)) == 0
+    assert float(priming_jaccard(zeros, zeros).total) == 0
 
 
 def test_jaccard_of_three_layers_that_have_nothing_in_common():
     """Their weights are 10, 11 and 6, of which the mean is 9."""
     one, other = torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([[0.0, 3.0, 0.0]])
-    assert float(priming_jaccard([one] * 3, [other] * 3)) == pytest.approx(9)
+    assert float(priming_jaccard([one] * 3, [other] * 3).total) == pytest.approx(9)
     # the last layer as it should be: 10 and 11 are left
-    assert float(priming_jaccard([one] * 3, [other, other, one])) == pytest.approx(7)
+    assert float(priming_jaccard([one] * 3, [other, other, one]).total) == pytest.approx(7)
     # opposite vectors have J = -1/3
-    assert float(priming_jaccard([one] * 3, [-one] * 3)) == pytest.approx(9 * 4 / 3)
+    assert float(priming_jaccard([one] * 3, [-one] * 3).total) == pytest.approx(9 * 4 / 3)
     generator = torch.Generator().manual_seed(0)
     layers = [torch.randn(2, 1, 4096, generator=generator).unbind() for _ in range(3)]
     # random ones of any size have next to nothing in common
-    assert float(priming_jaccard(*zip(*layers, strict=True))) == pytest.approx(9, rel=0.02)
+    assert float(priming_jaccard(*zip(*layers, strict=True)).total) == pytest.approx(9, rel=0.02)
 
 
 @pytest.mark.parametrize("frames", [2, 3, 5])
@@ -111,7 +111,7 @@ def test_diversity():
         expected = 10 * (
             np.linalg.norm(flat.mean(1) - mean) + np.linalg.norm(flat.var(1) - var)
         )  # fmt: skip
-        assert float(diversity(layers)[sample]) == pytest.approx(expected, rel=1e-5)
+        assert float(diversity(layers).total[sample]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_total_variation():
