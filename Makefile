@@ -57,6 +57,7 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/color.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/quality.py sample_data/cat.mkv --frames 0:2 --max-side 192 --name quality_cat
 
 .venv/docs: .venv/core

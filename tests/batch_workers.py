@@ -11,6 +11,7 @@ from pathlib import Path
 from stst.analysis.batch import Measured, Settings, measure_pair
 from stst.analysis.manifest import NamedPair
 from stst.errors import InputError
+from stst.threads import default_threads
 
 
 def obey(word: str) -> str:
@@ -22,7 +23,7 @@ def obey(word: str) -> str:
     if word == "exit":
         os._exit(3)
     if word == "wait":
-        time.sleep(60)
+        time.sleep(3600)
     if word == "odd":
         raise ZeroDivisionError("one\ntwo")
     if word == "empty":
@@ -54,3 +55,8 @@ def counted(pair: NamedPair, settings: Settings) -> Measured:
     (Path(os.environ["STST_TEST_CALLS"]) / f"{pair.label}.{time.time_ns()}").touch()
     obey(pair.label)
     return measure_pair(pair, settings)
+
+
+def environment_of(names: tuple[str, ...]) -> list[str | int | None]:
+    """Give variables of the process, and the number of threads that it would compute on."""
+    return [default_threads() if name == "threads" else os.environ.get(name) for name in names]

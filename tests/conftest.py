@@ -12,6 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+# before torch, whose threads then sleep while they wait
+import stst  # noqa: F401
+
+# isort: split
 import torch
 from hypothesis import HealthCheck, settings
 
@@ -48,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(getattr(signal, name), signal.SIG_DFL)
     # one process a core: several threads each would only get in each other's way
     if hasattr(config, "workerinput"):
+        os.environ["OMP_NUM_THREADS"] = "1"
         torch.set_num_threads(1)
 
 

@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from patience import patience
+
 _TESTS = Path(__file__).parent
 _POLL = 0.0005
 
@@ -36,7 +38,7 @@ class Forks:
 
     def __exit__(self, *_: object) -> None:
         self._server.stdin.close()
-        self._server.wait(timeout=60)
+        self._server.wait(timeout=patience(60))
         self._server.stdout.close()
 
     def run(
@@ -76,8 +78,6 @@ class Forks:
 
 def _serve() -> None:
     import av  # noqa: F401
-    import torch
-    import torch._dynamo  # by torchvision, which inversions load
     import torchvision.models.video  # noqa: F401
 
     import stst.inversion.prepare
@@ -91,7 +91,6 @@ def _serve() -> None:
     import stst_cli.job
     import stst_cli.main
 
-    torch.set_num_threads(1)
     # checkpoints as often as is asked for, at any cost
     stst.running.CHECKPOINT_SHARE = math.inf
     often = partial(stst.training.job.TrainingJob, save_seconds=0.0)

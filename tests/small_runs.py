@@ -12,6 +12,7 @@ import numpy as np
 from click import Group
 from click.testing import CliRunner, Result
 
+from patience import patience
 from stst.config import StstConfig, build, merged
 from stst.video import write_video
 from stst_cli.analyze import main as analyze_main
@@ -93,5 +94,6 @@ def process(*words: object, folder: Path, **variables: str) -> subprocess.Comple
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1", **variables}
     return subprocess.run(
         [sys.executable, "-m", "stst_cli", *map(str, words)],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=patience(120),
+        check=False,
     )  # fmt: skip

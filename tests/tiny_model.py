@@ -7,8 +7,10 @@ an interruption comes at the same step every time. The check of a model makes th
 from __future__ import annotations
 
 import os
+import random
 import signal
 
+import numpy as np
 import torch
 
 
@@ -67,6 +69,27 @@ def spatial() -> Filters:
 
 def temporal() -> Filters:
     return Filters(6)
+
+
+class _Drawn(Filters):
+    def __init__(self) -> None:
+        super().__init__(3)
+        # of all generators that there are for everyone
+        factor = 1 + random.random() + np.random.random()  # noqa: NPY002
+        self.kernel = factor * torch.randn(4, 3, 3, 3)
+
+
+def unseeded() -> Filters:
+    return _Drawn()
+
+
+def careless() -> Filters:
+    """Changes settings of torch and leaves them so."""
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(3)
+    torch.manual_seed(4)
+    return Filters(3).float()
 
 
 def large() -> Filters:

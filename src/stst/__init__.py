@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from stst.threads import sleep_while_waiting
+
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
         write_preview,
         write_video,
     )
+
+sleep_while_waiting()
 
 _PLACES = {
     "stst.config": (

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from stst.config import METHODS, LeapsConfig, RunConfig, StpsConfig, StstConfig
-from stst.devices import environment, numerics
+from stst.devices import environment, numerics, outside
 from stst.errors import InputError
 from stst.files import check_output, remove_leftovers, sha256_of
 from stst.made import changed, check_continuable, check_made
@@ -47,7 +47,8 @@ class Job:
         Continue the unfinished run beside the output; begin where there is none; do nothing where
         the outputs are whole and were made from the same clips and config.
     threads
-        Of the CPU; None for torch's own choice, or for what the run that is continued had.
+        Of the CPU; None for what the run that is continued had, or for
+        `stst.threads.default_threads`.
     only
         Seeds whose files are written; None for all. The others still run: bytes can depend on
         what was batched together.
@@ -108,8 +109,7 @@ class Job:
         check_output(self.outputs[0].master, overwrite=True)
         self.folder.check_idle()
         self.folder.check_free(self.overwrite or self.resume)
-        if self.resume and self.folder.begun():
-            self._begun()
+        self._begun()
         inputs = {path.resolve() for path in self.paths().values()}
         for output in self.outputs:
             for path in output.files().values():
@@ -140,19 +140,33 @@ class Job:
     @cached_property
     def prepared(self) -> Prepared:
         """Inputs opened and checked, and models loaded where there are any."""
-        if isinstance(self.config, StstConfig):
-            from stst.synthesis.prepare import prepare
+        # on as many threads as the run: what an inversion is primed with is computed here
+        with numerics(threads=self._chosen_threads()):
+            if isinstance(self.config, StstConfig):
+                from stst.synthesis.prepare import prepare
 
-            return prepare(self.clips(), self.config)
-        if isinstance(self.config, StpsConfig):
-            from stst.scrambling.prepare import prepare as prepare_scrambling
+                return prepare(self.clips(), self.config)
+            if isinstance(self.config, StpsConfig):
+                from stst.scrambling.prepare import prepare as prepare_scrambling
 
-            return prepare_scrambling(self.clips(), self.config)
-        if isinstance(self.config, LeapsConfig):
-            from stst.inversion.prepare import prepare as prepare_inversion
+                return prepare_scrambling(self.clips(), self.config)
+            if isinstance(self.config, LeapsConfig):
+                from stst.inversion.prepare import prepare as prepare_inversion
 
-            return prepare_inversion(self.clips(), self.config)
+                return prepare_inversion(self.clips(), self.config)
         raise InputError(f"method: {self.config.method!r} is none of {', '.join(METHODS)}.")
+
+    def _begun(self) -> dict[str, Any] | None:
+        """Read what the run that is to be continued is made of; None where there is none."""
+        if not (self.resume and self.folder.begun()):
+            return None
+        begun = self.folder.job()
+        check_continuable(self.folder.path, begun)
+        return begun
+
+    def _chosen_threads(self) -> int | None:
+        begun = self._begun() if self.threads is None else None
+        return self.threads if begun is None else int(begun["environment"]["threads"])
 
     def estimate(self, prepared: Prepared) -> Estimate:
         """Measure a little and scale it up to the whole run.
@@ -167,7 +181,7 @@ class Job:
         Estimate
             Seconds and bytes.
         """
-        with numerics(prepared.device, prepared.config.precision, self.threads):
+        with numerics(prepared.device, prepared.config.precision, self._chosen_threads()):
             return prepared.estimate()
 
     def inputs(self) -> list[Input]:
@@ -238,23 +252,31 @@ class Job:
         with self.folder.held() as alone:
             for path in self._paths() if alone else ():
                 remove_leftovers(path)
-            begun = self._begun() if self.resume and self.folder.begun() else None
-            threads = self.threads
-            if begun is not None and threads is None:
-                threads = begun["environment"]["threads"]
-            with numerics(prepared.device, prepared.config.precision, threads):
-                record = self._record(prepared)
-                if self.resume and begun is None and self._is_made(record):
-                    self.folder.remove()
-                    end: Event = RunFinished(tuple(self.files()), 0.0, made=False)
-                else:
-                    self.check_inputs(record)
-                    self._open(record, begun)
-                    groups = (begun or {}).get("groups") or [list(prepared.config.seeds)]
-                    notes = self._notes_of_run(prepared, begun, alone)
-                    run = Run(self, prepared, record, groups, notes, began, preview_seconds, stop)
-                    end = yield from run.made()
+            guard = numerics(prepared.device, prepared.config.precision, self._chosen_threads())
+            made = self._made(prepared, alone, began, preview_seconds, outside(stop))
+            end = yield from guard.steps(made)
         yield end  # now another process may have the folder
+
+    def _made(
+        self,
+        prepared: Prepared,
+        alone: bool,
+        began: float,
+        preview_seconds: float | None,
+        stop: Callable[[], bool],
+    ) -> Generator[Event, None, Event]:
+        """Make what is not there yet, in a folder that is this job's own; give the last event."""
+        begun = self._begun()
+        record = self._record(prepared)
+        if self.resume and begun is None and self._is_made(record):
+            self.folder.remove()
+            return RunFinished(tuple(self.files()), 0.0, made=False)
+        self.check_inputs(record)
+        self._open(record, begun)
+        groups = (begun or {}).get("groups") or [list(prepared.config.seeds)]
+        notes = self._notes_of_run(prepared, begun, alone)
+        run = Run(self, prepared, record, groups, notes, began, preview_seconds, stop)
+        return (yield from run.made())
 
     def _notes_of_run(
         self, prepared: Prepared, begun: Mapping[str, Any] | None, alone: bool
@@ -333,12 +355,6 @@ class Job:
             # of other methods it is that of the natural clip
             **({"fps": str(prepared.fps)} if isinstance(config_of, LeapsConfig) else {}),
         }
-
-    def _begun(self) -> dict[str, Any]:
-        """Read what the run that is to be continued was begun with."""
-        begun = self.folder.job()
-        check_continuable(self.folder.path, begun)
-        return begun
 
     def _open(self, record: Mapping[str, Any], begun: Mapping[str, Any] | None) -> None:
         """Begin the run folder, or refuse to continue one that was begun otherwise."""

@@ -13,6 +13,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
 from stst.errors import in_words
+from stst.threads import children_sleep
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
@@ -47,18 +48,12 @@ class Said:
     what: Any
 
 
-def calm() -> None:
-    """Have OpenCV compute on one thread: the other cores have their own work."""
+def compute_alone() -> None:
+    """Have this process compute on one thread: the other cores have their own work."""
     import cv2
 
     cv2.setNumThreads(1)
-
-
-def available_cores() -> int:
-    """Count the processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    os.environ["OMP_NUM_THREADS"] = "1"  # see `stst.threads.default_threads`
 
 
 def in_processes(
@@ -170,7 +165,7 @@ class _Lane(Generic[Work, Result]):
         process = context.Process(
             target=_serve, args=(theirs, self._do, self._prepare), daemon=True
         )
-        with _uninterrupted():
+        with _uninterrupted(), children_sleep():
             process.start()
             self._process = process
         theirs.close()

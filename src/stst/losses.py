@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from stst.devices import guarded
 from stst.models.activations import Activation, Multiscale, wide
 from stst.models.products import correlated
 
 
+@guarded(gradients=False)
 def gram(activation: Activation, by_channels: bool = True) -> Tensor:
     """Correlate the channels of a layer over all positions: ``A Aᵀ / (N M)`` (equation 2).
 
@@ -44,6 +46,7 @@ def gram(activation: Activation, by_channels: bool = True) -> Tensor:
     return product / (positions * (product.shape[1] if by_channels else 1))
 
 
+@guarded(gradients=False)
 def weighted(activation: Activation, weights: Tensor) -> Tensor:
     """Weight the positions of a layer, so that every mean over them becomes a weighted one.
 
@@ -68,6 +71,7 @@ def weighted(activation: Activation, weights: Tensor) -> Tensor:
     return wide(joined) * (weights / weights.mean()).sqrt()
 
 
+@guarded(gradients=False)
 def texture_loss(generated: Tensor, target: Tensor) -> Tensor:
     """Give the mean squared difference of two Gram matrices (equation 3).
 
@@ -84,6 +88,7 @@ def texture_loss(generated: Tensor, target: Tensor) -> Tensor:
     return (generated - target).square().mean(dim=(1, 2))
 
 
+@guarded(gradients=False)
 def content_loss(generated: Tensor, target: Tensor, half: bool = True) -> Tensor:
     """Give the squared difference of two activations (equation 1).
 
@@ -103,6 +108,7 @@ def content_loss(generated: Tensor, target: Tensor, half: bool = True) -> Tensor
     return mean / 2 if half else mean
 
 
+@guarded(gradients=False)
 def total_variation(
     frames: Tensor, by_channels: bool = True, inside: Tensor | None = None
 ) -> Tensor:

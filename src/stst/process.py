@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol, Self, runtime_checkable
@@ -168,7 +169,7 @@ def run_in_memory(prepared: Prepared, on_event: Callable[[Event], None]) -> list
     prepared
         Ready to start.
     on_event
-        Called with every event of the run.
+        Called with every event of the run, with torch's settings as the caller has them.
 
     Returns
     -------
@@ -176,14 +177,17 @@ def run_in_memory(prepared: Prepared, on_event: Callable[[Event], None]) -> list
         One for each sample, without padding frames.
     """
     made = []
-    with numerics(prepared.device, prepared.config.precision):
-        process = prepared.process
-        events = process.run_clip() if isinstance(process, ClipProcess) else process.run()
+    guard = numerics(prepared.device, prepared.config.precision)
+    with closing(guard.steps(_events(prepared.process))) as events:
         for event in events:
             on_event(event)
             if isinstance(event, FrameDone) and event.frame >= 0:
                 made.append(event.images)
     return [Video(frames, prepared.fps) for frames in np.stack(made, axis=1)]
+
+
+def _events(process: Process | ClipProcess) -> Generator[Event, None, None]:
+    yield from process.run_clip() if isinstance(process, ClipProcess) else process.run()
 
 
 def refuse_input(config: RunConfig) -> None:

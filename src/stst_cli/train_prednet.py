@@ -57,7 +57,7 @@ _OPTIONS = [
     click.option("--seed", type=int, default=0, show_default=True, help="Of weights and draws."),
     click.option("--device", metavar="auto|cpu|cuda|mps", default="auto", show_default=True,
                  help="Where to compute."),
-    click.option("--threads", type=int, help="Of the CPU.  [default: torch's choice]"),
+    click.option("--threads", type=int, help="Of the CPU.  [default: one a core]"),
     click.option("--dry-run", is_flag=True,
                  help="Print the plan with estimated time and memory; make nothing."),
     click.option("--overwrite", is_flag=True, help="Replace existing outputs."),

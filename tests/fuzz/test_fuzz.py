@@ -15,6 +15,7 @@ import pytest
 from fuzz import pool
 from fuzz.mutate import damaged
 from fuzz.texts import as_json, as_table, as_toml, changed
+from patience import patience
 from stst.errors import InputError, StstError
 
 if sys.platform != "linux":
@@ -194,7 +195,7 @@ def fuzz(*words: object) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(tests), str(tests.parent / "src")])
     return subprocess.run(
         [sys.executable, "-m", "fuzz", *map(str, words)], capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": path}, timeout=900, check=False,
+        env={**os.environ, "PYTHONPATH": path}, timeout=patience(900), check=False,
     )  # fmt: skip
 
 

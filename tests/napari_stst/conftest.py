@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from patience import patience
+
 with suppress(ImportError):
     # torchvision brings an LLVM along, as Mesa does; the process crashes when Mesa's comes first
     import triton._C.libtriton  # noqa: F401
@@ -48,7 +50,7 @@ def until(qtbot) -> Callable[[Callable[[], bool]], None]:
     """Wait for something, as long as a slow machine may take."""
 
     def wait(condition: Callable[[], bool]) -> None:
-        qtbot.waitUntil(condition, timeout=60_000)
+        qtbot.waitUntil(condition, timeout=round(1000 * patience(60)))
 
     return wait
 

@@ -16,14 +16,14 @@ class Window(QWidget):
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_once_when_a_window_is_closed(qtbot, shown):
+def test_once_when_a_window_is_closed(qtbot, until, shown):
     window, calls = Window(True), []
     OnClose(window, lambda: calls.append(1))
     window.setVisible(shown)
     window.close()
     if shown:
         assert calls == [1]
-    qtbot.waitUntil(lambda: calls == [1])
+    until(lambda: calls == [1])
     window.show()
     window.close()
     qtbot.wait(20)

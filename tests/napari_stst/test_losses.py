@@ -13,12 +13,12 @@ def curves(plot) -> dict[str, np.ndarray]:
     return {name: np.stack(curve.getOriginalDataset()) for name, curve in plot._curves.items()}
 
 
-def test_every_term_is_a_curve_over_the_work_that_is_done(qtbot):
+def test_every_term_is_a_curve_over_the_work_that_is_done(qtbot, until):
     plot = LossPlot(DARK)
     qtbot.addWidget(plot)
     plot.add({"spatial_texture": 100.0, "total_variation": 0.0}, 0.1)
     plot.add({"spatial_texture": 10.0, "total_variation": 5.0}, 0.2)
-    qtbot.waitUntil(lambda: bool(plot._curves))
+    until(lambda: bool(plot._curves))
     drawn = curves(plot)
     assert np.allclose(drawn["spatial_texture"], [[10, 20], [100, 10]])
     # 0 has no place on a logarithmic axis
@@ -28,12 +28,12 @@ def test_every_term_is_a_curve_over_the_work_that_is_done(qtbot):
     assert not plot._legend.items
 
 
-def test_probabilities_have_a_linear_axis_with_0_and_1(qtbot):
+def test_probabilities_have_a_linear_axis_with_0_and_1(qtbot, until):
     plot = LossPlot(DARK, "probability", (0.0, 1.0))
     qtbot.addWidget(plot)
     plot.add({"model": 0.0}, 0.1)
     plot.add({"model": 1.0}, 0.2)
-    qtbot.waitUntil(lambda: bool(plot._curves))
+    until(lambda: bool(plot._curves))
     assert np.allclose(curves(plot)["model"], [[10, 20], [0, 1]])
 
 
@@ -47,10 +47,10 @@ def test_a_long_run_does_not_fill_the_memory(qtbot):
     assert values[-1] == (99.99, 10_000.0)
 
 
-def test_words_go_with_the_theme(qtbot):
+def test_words_go_with_the_theme(qtbot, until):
     plot = LossPlot(DARK)
     qtbot.addWidget(plot)
     plot.add({"a": 1.0}, 0.5)
-    qtbot.waitUntil(lambda: bool(plot._curves))
+    until(lambda: bool(plot._curves))
     plot.set_colors(LIGHT)
     assert [label.opts["color"] for _, label in plot._legend.items] == ["#111111"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from patience import patience
 from small_runs import clip
 
 SCRIPT = Path(__file__).with_name("open_and_close.py")
@@ -26,7 +27,7 @@ def opened(count, how, tmp_path):
         [sys.executable, str(SCRIPT), str(count), how, str(path)],
         capture_output=True,
         text=True,
-        timeout=540,
+        timeout=patience(540),
         check=False,
     )
     assert done.returncode == 0, done.stderr

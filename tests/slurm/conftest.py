@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from patience import patience
+
 SANDBOX = Path(__file__).parent / "slurm-sandbox"
 PROGRAMS = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch")
 
@@ -26,7 +28,7 @@ def slurm() -> Iterator[Path]:
     run = Path(tempfile.mkdtemp(prefix="slurm-"))  # short enough for the names of sockets
     before = dict(os.environ)
     watched = {**os.environ, "WATCH_PID": str(os.getpid())}
-    subprocess.run([SANDBOX, "start", run], check=True, env=watched, timeout=120)
+    subprocess.run([SANDBOX, "start", run], check=True, env=watched, timeout=patience(120))
     for name in [one for one in os.environ if one.startswith(("SLURM_", "SBATCH_", "SRUN_"))]:
         del os.environ[name]
     os.environ.update(SLURM_CONF=str(run / "slurm.conf"), PATH=path)
@@ -35,5 +37,5 @@ def slurm() -> Iterator[Path]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-        subprocess.run([SANDBOX, "stop", run], timeout=120, check=False)
+        subprocess.run([SANDBOX, "stop", run], timeout=patience(120), check=False)
         shutil.rmtree(run, ignore_errors=True)

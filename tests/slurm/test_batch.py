@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from patience import patience, wait_for
 from small_runs import SMALL, TESTS, clip, stst
 from stst.provenance import read_sidecar
 
@@ -48,14 +49,6 @@ def states(folder="out") -> list[str]:
 
 def masters(folder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in Path(folder).glob("*.mkv")}
-
-
-def wait_for(what, seconds=120):
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, "not in time"
-        time.sleep(0.05)
-    return found
 
 
 def record(label) -> dict:
@@ -113,11 +106,11 @@ def test_twelve_jobs_survive_what_happens_to_them(here):
 
     def trouble() -> None:
         # one that waits, of which nobody hears again
-        last = wait_for(lambda: record("c_paper_seed4").get("slurm"))
+        last = wait_for(lambda: record("c_paper_seed4").get("slurm"), 120)
         subprocess.run(["scancel", last], check=True)
-        os.kill(process_of(wait_for(lambda: at_work("a_paper_seed1"))), signal.SIGKILL)
+        os.kill(process_of(wait_for(lambda: at_work("a_paper_seed1"), 120)), signal.SIGKILL)
         # what comes before a time limit; scancel would try again where the job has left already
-        second = wait_for(lambda: at_work("a_paper_seed2"))
+        second = wait_for(lambda: at_work("a_paper_seed2"), 120)
         with subprocess.Popen(["scancel", "--signal", "USR2", second]) as signalling:
             time.sleep(3)
             signalling.kill()
@@ -174,10 +167,10 @@ def test_a_job_that_makes_room_goes_on(here):
     assert stst("batch", *words, "-o", "here").exit_code == 0
 
     def trouble() -> None:
-        wait_for(lambda: at_work("a_paper_seed0"))
+        wait_for(lambda: at_work("a_paper_seed0"), 120)
         # of a partition whose jobs put others back into the queue
         urgent = ["sbatch", "--wait", "-p", "urgent", "-c", "4", "-t", "1", "--wrap", "sleep 1"]
-        subprocess.run([*urgent, "-o", "/dev/null"], check=True, timeout=100)
+        subprocess.run([*urgent, "-o", "/dev/null"], check=True, timeout=patience(100))
 
     troubled = Trouble(trouble)
     troubled.start()
@@ -198,7 +191,7 @@ def test_one_that_is_killed_again_and_again_fails_alone(here):
     def trouble() -> None:
         for attempt in (1, 2):
             wait_for(lambda attempt=attempt: record("a_paper_seed0").get("attempts") == attempt)
-            wait_for(lambda: record("a_paper_seed0").get("state") == "running")
+            wait_for(lambda: record("a_paper_seed0").get("state") == "running", 120)
             os.kill(process_of(record("a_paper_seed0")["slurm"]), signal.SIGKILL)
 
     troubled = Trouble(trouble)

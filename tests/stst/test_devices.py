@@ -5,7 +5,7 @@ import platform
 import pytest
 import torch
 
-from stst.devices import environment, numerics, pick_device, pick_precision
+from stst.devices import environment, guarded, numerics, outside, pick_device, pick_precision
 from stst.errors import InputError
 
 CPU = torch.device("cpu")
@@ -110,3 +110,120 @@ class TestPickPrecision:
     def test_what_is_named_stays(self):
         assert [pick_precision(one, CPU) for one in ("fp32", "bf16")] == ["fp32", "bf16"]
         assert pick_precision("auto", torch.device("mps")) == "fp32"
+
+
+class TestNumerics:
+    def test_the_inner_one_keeps_what_it_does_not_name(self):
+        with numerics(CPU, "fp32", 3):
+            with numerics():
+                assert torch.get_num_threads() == 3
+            with numerics(CPU, "bf16"):
+                assert torch.get_num_threads() == 3
+            with numerics(threads=1):
+                assert torch.get_num_threads() == 1
+            assert torch.get_num_threads() == 3
+        with numerics(torch.device("cuda:0"), "tf32"):
+            with numerics(threads=1):
+                assert settings()[:2] == (False, True)
+            with numerics(CPU, "fp32"):
+                assert settings()[:2] == (False, False)
+            assert settings()[:2] == (False, True)
+
+    def test_autocast_of_one_s_own_stays(self):
+        """What runs in bfloat16 calls functions that have a block of their own."""
+        values = torch.ones(2, 2)
+        with numerics(), torch.autocast("cpu", dtype=torch.bfloat16), numerics():
+            assert (values @ values).dtype == torch.bfloat16
+        with torch.autocast("cpu", dtype=torch.bfloat16), numerics():
+            assert (values @ values).dtype == torch.float32
+
+    def test_it_can_be_entered_again(self):
+        block = numerics(CPU, "fp32", 3)
+        before = settings()
+        for _ in range(2):
+            with block:
+                assert torch.get_num_threads() == 3
+            assert settings() == before
+
+    def test_threads_of_the_environment(self, monkeypatch):
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        with numerics():
+            assert torch.get_num_threads() == 3
+
+
+def counting():
+    """Say what is set, and take what is sent and raised."""
+    heard = []
+    try:
+        while len(heard) < 3:
+            try:
+                heard.append((yield torch.get_num_threads()))
+            except KeyError as error:
+                heard.append(error)
+    finally:
+        heard.append(torch.get_num_threads())
+        ENDS.append(heard)
+    return heard
+
+
+ENDS: list[list[object]] = []
+
+
+class TestSteps:
+    def test_what_goes_in_and_comes_out(self):
+        before = settings()
+        steps = numerics(CPU, "fp32", 3).steps(counting())
+        assert next(steps) == 3
+        assert settings() == before
+        assert steps.send("one") == 3
+        error = KeyError()
+        assert steps.throw(error) == 3
+        assert settings() == before
+        with pytest.raises(StopIteration) as end:
+            steps.send("two")
+        assert end.value.value == ["one", error, "two", 3]
+        assert settings() == before
+
+    def test_closed_half_way_it_ends_inside(self):
+        before = settings()
+        steps = numerics(CPU, "fp32", 3).steps(counting())
+        next(steps)
+        steps.close()
+        assert ENDS[-1] == [3]
+        assert settings() == before
+        assert list(steps) == []
+
+    def test_what_it_does_not_catch(self):
+        before = settings()
+        steps = numerics(CPU, "fp32", 3).steps(counting())
+        next(steps)
+        with pytest.raises(ZeroDivisionError):
+            steps.throw(ZeroDivisionError)
+        assert ENDS[-1] == [3]
+        assert settings() == before
+
+    def test_of_a_decorated_generator(self):
+        before = settings()
+        with numerics(CPU, "fp32", 3):
+            steps = guarded()(counting)()
+            assert next(steps) == 3
+        assert settings() == before
+        assert steps.send(None) != 3  # outside it is by itself
+        steps.close()
+
+
+def test_a_caller_s_function_is_outside_of_all():
+    before = settings()
+
+    def fail():
+        assert settings() == before
+        raise ZeroDivisionError
+
+    with numerics(CPU, "fp32", 3):
+        with numerics(CPU, "fp32", 1):
+            assert outside(settings)() == before
+            with pytest.raises(ZeroDivisionError):
+                outside(fail)()
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+    assert settings() == before

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import stst
 from old_versions import REMEDY, copied
@@ -36,11 +35,8 @@ ONE_FRAME = ["IterationDone"] * 3 + ["FrameDone", "Checkpointed"]
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
@@ -305,11 +301,7 @@ def test_octaves_left_out_are_noted(natural, tmp_path):
 def whole(tmp_path_factory):
     """The files of a run that nobody stopped."""
     natural = clip(tmp_path_factory.mktemp("whole") / "natural.npz")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    outputs = done(job(natural, "whole.mkv", samples=2)).outputs
-    torch.set_num_threads(before)
-    return outputs
+    return done(job(natural, "whole.mkv", samples=2, threads=1)).outputs
 
 
 class TestResume:
@@ -531,7 +523,6 @@ class TestResume:
             next(job(natural, threads=3, resume=True).run())
         done(job(natural, resume=True))
         assert sidecar(tmp_path / "out.json")["environment"]["threads"] == 2
-        assert torch.get_num_threads() == 1
 
     def test_a_run_that_was_cut_off_while_its_outputs_were_put_in_place(
         self, natural, tmp_path, whole, monkeypatch

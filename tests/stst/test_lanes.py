@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from contextlib import closing
 
 import pytest
 
 from batch_workers import obey, refuse_to_start, spell
-from stst.lanes import Failure, Said, available_cores, in_processes
+from patience import patience
+from stst.lanes import Failure, Said, in_processes
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 
@@ -61,7 +60,8 @@ def test_the_core_s_own_errors_are_given_as_they_are():
 def test_results_that_cannot_be_sent():
     found = dict(in_processes(obey, ["unsendable", "a"], 1))
     assert found["a"] == "A"
-    assert "pickle local object" in found["unsendable"].message
+    # every version of Python says it in other words, but names what it is
+    assert "obey.<locals>.<lambda>" in found["unsendable"].message
 
 
 def test_what_work_says_before_it_is_done():
@@ -90,16 +90,5 @@ def test_closing_ends_the_processes():
     with closing(in_processes(obey, ["process", "wait", "process"], 2)) as results:
         _, process = next(results)
         start = time.monotonic()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < patience(5)
     assert gone(int(process))
-
-
-def test_cores():
-    assert 1 <= available_cores() <= (os.cpu_count() or 1)
-    if hasattr(os, "sched_getaffinity"):
-        code = (
-            "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
-            "from stst.lanes import available_cores; print(available_cores())"
-        )
-        found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-        assert found.stdout.strip() == b"1"

@@ -33,13 +33,11 @@ from stst.synthesis.objective import StstObjective
 
 @pytest.fixture(autouse=True)
 def here(tmp_path):
-    """The current folder, on one thread; not by monkeypatch, which tests undo."""
+    """The current folder, on one thread; not by the tests' own monkeypatch, which they undo."""
     clip(tmp_path / "natural.npz")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with chdir(tmp_path):
+    with chdir(tmp_path), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
         yield tmp_path
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from patience import patience, wait_for
 from stst import weights
 from stst.errors import InputError, StstError
 from stst.weights import download, registry
@@ -327,7 +327,7 @@ def test_two_processes_at_once(server, cache):
         subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    said = [process.communicate(timeout=120)[1] for process in running]
+    said = [process.communicate(timeout=patience(120))[1] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], said
     assert [path.name for path in cache.iterdir()] == ["tiny.npz"]
     assert (cache / "tiny.npz").read_bytes() == BODY
@@ -338,10 +338,7 @@ def test_a_process_that_is_killed_leaves_nothing_that_counts(server, cache):
     words = [sys.executable, "-c", FETCH, server.url, hashlib.sha256(BODY).hexdigest()]
     environment = {**os.environ, "NO_PROXY": "*", "STST_CACHE_DIR": str(cache)}
     process = subprocess.Popen(words, env=environment)
-    for _ in range(400):
-        if cache.is_dir() and any(path.stat().st_size for path in cache.iterdir()):
-            break
-        time.sleep(0.05)
+    wait_for(lambda: cache.is_dir() and any(path.stat().st_size for path in cache.iterdir()))
     process.kill()
     process.wait()
     server.gone.set()

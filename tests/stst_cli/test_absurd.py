@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from patience import patience
 from stst.video import write_video
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux does")
@@ -32,7 +33,7 @@ def measured(*words: object, folder: Path, program: str = "stst_cli") -> tuple[i
     # a process keeps the peak of the one that it was forked from, and this one's is high
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, sys.executable, "-m", program, *map(str, words)],
-        capture_output=True, text=True, cwd=folder, timeout=300, check=True,
+        capture_output=True, text=True, cwd=folder, timeout=patience(300), check=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     code, peak = map(int, done.stdout.splitlines()[-1].split())

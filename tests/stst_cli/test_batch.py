@@ -7,11 +7,11 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from patience import patience, wait_for
 from small_runs import SMALL, TESTS, clip, refused, stst
 from stst.provenance import read_sidecar
 
@@ -54,14 +54,6 @@ def started(*words: object, **more) -> subprocess.Popen:
         [sys.executable, "-m", "stst_cli", "batch", *map(str, words)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more,
     )  # fmt: skip
-
-
-def wait_for(what, seconds=60):
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, "not in time"
-        time.sleep(0.05)
-    return found
 
 
 def descendants(process: int, word: str) -> list[int]:
@@ -195,7 +187,7 @@ class TestInterrupted:
         running = started(*words, "-o", "out")
         wait_for(lambda: list(Path("out").glob("*.run/frames/*.npz")))
         running.send_signal(number)
-        _, said = running.communicate(timeout=120)
+        _, said = running.communicate(timeout=patience(120))
         assert running.returncode == 130, said
         assert "Traceback" not in said
         *_, before, last = said.splitlines()
@@ -216,7 +208,7 @@ class TestInterrupted:
         wait_for(lambda: list(Path("out").glob("*.run/frames/*.npz")))
         (worker,) = descendants(running.pid, "spawn_main")
         os.kill(worker, signal.SIGKILL)
-        _, said = running.communicate(timeout=300)
+        _, said = running.communicate(timeout=patience(300))
         assert running.returncode == 1
         assert "killed (SIGKILL)" in said
         assert sorted(states().values()) == ["done", "done", "done", "failed"]
@@ -236,7 +228,7 @@ class TestShards:
         words = ("clips/*.npz", "--preset", "stps", "--device", "cpu", "--seed", "1:6", "-o", "out")
         parts = [started(*words, "--jobs", 1, "--shard", f"{part}/3") for part in (1, 2, 3)]
         for one in parts:
-            _, said = one.communicate(timeout=300)
+            _, said = one.communicate(timeout=patience(300))
             assert one.returncode == 0, said
         assert states() == {f"{n}_stps_seed{seed}": "done" for n in "ab" for seed in range(1, 6)}
         assert [row["label"] for row in rows("out/summary.csv")] == list(states())

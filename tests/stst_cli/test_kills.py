@@ -70,7 +70,8 @@ def contents(folder: Path) -> dict[str, object]:
     out: dict[str, object] = {}
     for path in sorted(folder.iterdir()):
         out[path.name] = path.read_bytes() if path.is_file() else "a folder"
-        if path.suffix == ".json":
+        # a hidden one may be half written
+        if path.suffix == ".json" and not path.name.startswith("."):
             out[path.name] = json.loads(path.read_text("utf-8")) | {"seconds": 0}
     return out
 

@@ -6,12 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
 import stst as package
+from patience import patience, wait_for
 from small_inversions import SMALL, TRUST, config
 from small_runs import TESTS, clip, refused, stst
 from stst.jobs import Job
@@ -225,11 +225,9 @@ def test_interrupted(here):
         env={**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     folder = RunFolder(here / "out.run")
-    until = time.monotonic() + 60
-    while not (folder.path / "interim.npz").exists() and time.monotonic() < until:
-        time.sleep(0.02)
+    wait_for(lambda: (folder.path / "interim.npz").exists() or running.poll() is not None)
     running.send_signal(signal.SIGINT)
-    _, shown = running.communicate(timeout=60)
+    _, shown = running.communicate(timeout=patience(60))
     assert running.returncode == 130, shown
     assert "--resume" in shown.splitlines()[-1]
     assert 0 < folder.interim()[0].iteration < 3000

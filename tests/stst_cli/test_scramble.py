@@ -5,12 +5,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
 import stst as package
+from patience import patience, wait_for
 from small_runs import clip, process, refused, stst
 from stst.config import StpsConfig
 from stst.run_folder import RunFolder
@@ -173,11 +173,9 @@ def test_interrupted_and_continued(here):
     command = [sys.executable, "-m", "stst_cli", *words]
     running = subprocess.Popen(command, cwd=here, stderr=subprocess.PIPE, text=True)
     folder = RunFolder(here / "out.run")
-    until = time.monotonic() + 60
-    while not (folder.path / "state.npz").exists() and time.monotonic() < until:
-        time.sleep(0.02)
+    wait_for(lambda: (folder.path / "state.npz").exists() or running.poll() is not None)
     running.send_signal(signal.SIGINT)
-    _, shown = running.communicate(timeout=60)
+    _, shown = running.communicate(timeout=patience(60))
     assert running.returncode == 130, shown
     assert "--resume" in shown.splitlines()[-1]
     assert 0 < folder.finished() < 40

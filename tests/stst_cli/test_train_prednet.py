@@ -12,6 +12,7 @@ import click
 import pytest
 import torch
 
+from patience import patience, wait_for
 from small_runs import clip, process, refused, stst
 from stst.errors import DivergedError
 from stst.locks import locked
@@ -213,12 +214,10 @@ def test_interrupted_and_continued(here):
     words[words.index("--steps") + 1] = "200"
     command = [sys.executable, "-m", "stst_cli", *words]
     running = subprocess.Popen(command, cwd=here, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 60
-    while not (here / "w.run" / "job.json").exists() and time.monotonic() < until:
-        time.sleep(0.02)
+    wait_for(lambda: (here / "w.run" / "job.json").exists() or running.poll() is not None)
     time.sleep(0.1)
     running.send_signal(signal.SIGINT)
-    _, shown = running.communicate(timeout=60)
+    _, shown = running.communicate(timeout=patience(60))
     assert running.returncode == 130, shown
     last = shown.splitlines()[-1]
     assert last.startswith("  python -m stst_cli train-prednet a.mkv b.mkv")

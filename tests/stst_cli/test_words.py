@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from patience import patience
 from small_runs import clip, refused, stst, stst_analyze
 from stst.plain import UNPRINTABLE
 
@@ -70,20 +71,20 @@ def test_what_is_made_of_it(evil, tmp_path):
 
 def test_tables_are_exact_in_files_and_harmless_on_a_terminal(evil):
     words = [sys.executable, "-m", "stst_cli.analyze", "features", str(evil)]
-    piped = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+    piped = subprocess.run(words, capture_output=True, text=True, timeout=patience(120), check=True)
     assert str(evil) in piped.stdout
     for more in ([], ["--json"]):
         main, side = pty.openpty()
         process = subprocess.Popen([*words, *more], stdout=side, stderr=subprocess.DEVNULL)
         os.close(side)
         shown = b""
-        while select.select([main], [], [], 60)[0]:
+        while select.select([main], [], [], patience(60))[0]:
             try:
                 block = os.read(main, 65536)
             except OSError:
                 break
             shown += block
         os.close(main)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=patience(60)) == 0
         assert quiet(shown.decode().replace("\r\n", "\n"))
         assert b"u202e" in shown

@@ -7,7 +7,7 @@ import pickle
 import sys
 from typing import Any
 
-from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, Signal
+from qtpy.QtCore import QObject, QProcess, Signal
 
 from napari_stst.background.messages import ENDS, Failed, Message, Stopped
 from napari_stst.background.worker import HEADER
@@ -41,11 +41,6 @@ class Task(QObject):
         self._process.readyReadStandardError.connect(self._read_errors)
         self._process.finished.connect(self._finished)
         self._process.errorOccurred.connect(self._not_started)
-        surroundings = QProcessEnvironment.systemEnvironment()
-        # threads that wait for each other would otherwise keep the viewer's thread from its core
-        if not surroundings.contains("OMP_WAIT_POLICY"):
-            surroundings.insert("OMP_WAIT_POLICY", "PASSIVE")
-        self._process.setProcessEnvironment(surroundings)
         self._process.start(sys.executable, ["-P", "-m", "napari_stst.background.worker"])
         self._say(json.dumps({"task": task, **arguments}))
 

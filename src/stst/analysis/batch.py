@@ -21,7 +21,7 @@ from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
 from stst.files import as_text, check_output, sha256_of, sha256_of_file, written_whole
 from stst.labels import label_key
-from stst.lanes import Failure, calm, in_processes
+from stst.lanes import Failure, compute_alone, in_processes
 from stst.rows import rows_as_text
 from stst.video import sidecar_path
 from stst.video.ranges import parse_range
@@ -235,7 +235,9 @@ def _outcomes(
             yield Outcome(pair, "failed", error)
         else:
             todo.append(pair)
-    with closing(in_processes(partial(_measured, settings, measure), todo, jobs, calm)) as results:
+    with closing(
+        in_processes(partial(_measured, settings, measure), todo, jobs, compute_alone)
+    ) as results:
         for pair, result in results:
             if isinstance(result, Failure):
                 errors[pair.label] = result.message

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from stst.analysis.model_cka import cka_rows
 from stst.analysis.prediction import (
     LoadedPredictor,
@@ -45,7 +43,6 @@ def model_rows(
     """
     from stst.analysis.batch import CKA, PREDICTION
 
-    torch.set_num_threads(1)  # the other cores have their own pairs
     rows: dict[str, Iterable[Mapping[str, Any]]] = {}
     if settings.models:
         rows[CKA] = [

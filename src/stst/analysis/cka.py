@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stst.config.choice import Examples
+from stst.devices import guarded
 from stst.errors import InputError
 
 # numbers that a product may hold at once: 128 MB
@@ -19,6 +20,7 @@ _BLOCK = 2**24
 _ROUNDING = 1e-12
 
 
+@guarded()
 def linear_cka(x: Tensor | NDArray[Any], y: Tensor | NDArray[Any], unbiased: bool = False) -> float:
     """Say how alike two sets of features are, up to rotation and scale.
 
@@ -66,6 +68,7 @@ def linear_cka(x: Tensor | NDArray[Any], y: Tensor | NDArray[Any], unbiased: boo
     return _cka(squares, here.square().sum(1), there.square().sum(1), unbiased)
 
 
+@guarded()
 def gram_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
     """Compute `linear_cka` from what `gram` gives for x and for y.
 
@@ -95,6 +98,7 @@ def gram_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
     return _cka(squares, x.diagonal(), y.diagonal(), unbiased)
 
 
+@guarded()
 def gram(x: Tensor | NDArray[Any]) -> Tensor:
     """Compute XXᵀ of centred columns, up to a factor; a block of columns is held in float64.
 

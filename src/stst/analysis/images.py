@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stst.devices import guarded
 from stst.types import Frames
 
 Fit = Literal["stretch", "crop"]
@@ -41,6 +42,7 @@ def ssim(one: Image, other: Image) -> float:
     return float(value)
 
 
+@guarded()
 def fitted(frame: Frames, size: tuple[int, int], fit: Fit = "stretch") -> Tensor:
     """Bring a frame to a network's size.
 

@@ -11,7 +11,7 @@ import torch
 
 from stst.config import MODEL_PAIRS, StreamConfig, StstConfig, Term, build
 from stst.config.sources import check_trust
-from stst.devices import pick_device
+from stst.devices import guarded, pick_device
 from stst.errors import InputError
 from stst.models import Kind, Stream, load_stream
 from stst.weights import brief
@@ -137,6 +137,7 @@ def _hashes(sidecar: Mapping[str, Any]) -> dict[str, Any]:
     return {str(one.get("role")): one.get("sha256") for one in listed if isinstance(one, dict)}
 
 
+@guarded()
 def load_judges(streams: Streams, device: str = "auto") -> tuple[Judge, ...]:
     """Load the models.
 

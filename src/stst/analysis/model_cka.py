@@ -154,7 +154,10 @@ def _grams(clip: Clip, model: LoadedClassifier, done: Callable[[], None]) -> dic
     for place, found in enumerate(_activations(clip, model, done)):
         if not held:
             _check_memory(count, found, model)
-            held = {layer: torch.empty(count, one.numel()) for layer, one in found.items()}
+            held = {
+                layer: torch.empty(count, one.numel(), dtype=torch.float32, device="cpu")
+                for layer, one in found.items()
+            }
         for layer, one in found.items():
             held[layer][place] = one.flatten()
     return {layer: gram(held.pop(layer)) for layer in model.layers}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stst.analysis.images import SSIM_SIDE, Fit, Image, fitted, ssim
-from stst.devices import numerics, pick_device
+from stst.devices import guarded, numerics, pick_device
 from stst.errors import InputError
 from stst.models.prednet import PredNet, load_prednet
 from stst.video import Clip, first_frame
@@ -206,6 +206,7 @@ class Predictions:
                 }
 
 
+@guarded()
 def load_predictor(settings: PredictionSettings) -> LoadedPredictor:
     """Load PredNet and bring it to its device.
 
@@ -301,7 +302,7 @@ def _predicted(held: list[Tensor], first: int, loaded: LoadedPredictor) -> Itera
     """Predict all frames that have a full window; `first` is the number of the first of them."""
     window = loaded.settings.window
     windows = torch.stack(held).unfold(0, window, 1).movedim(-1, 1).contiguous()
-    with torch.no_grad(), numerics(loaded.device, "fp32"):
+    with numerics(loaded.device, "fp32"), torch.no_grad():
         output = loaded.model.run(windows.to(loaded.device))
         guesses, errors = output.prediction[:, -1].cpu(), output.errors[:, -1].cpu()
     for place, guess in enumerate(guesses):

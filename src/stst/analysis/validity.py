@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stst.analysis.judges import Judge
-from stst.devices import numerics
+from stst.devices import guarded, numerics
 from stst.errors import InputError
 from stst.losses import gram
 from stst.video import Clip, first_frame, spread
@@ -263,7 +263,7 @@ def _grams(clip: Clip, number: int, judges: Sequence[Judge]) -> _Grams:
             continue
         numbers = [number] if judge.kind == "spatial" else [number - 1, number]
         pictures = np.stack([clip.frames[one] for one in numbers])
-        with torch.no_grad(), numerics(judge.device, "fp32"):
+        with numerics(judge.device, "fp32"), torch.no_grad():
             images = torch.from_numpy(pictures).to(judge.device).permute(0, 3, 1, 2).float() / 255
             frames = images if judge.kind == "spatial" else images[None]
             for layer, activation in judge.stream(frames, judge.layers).items():
@@ -271,6 +271,7 @@ def _grams(clip: Clip, number: int, judges: Sequence[Judge]) -> _Grams:
     return found
 
 
+@guarded()
 def _distance(natural: Tensor, other: Tensor) -> float:
     return _ratio(float((natural - other).norm()), float(natural.norm()))
 
@@ -280,6 +281,7 @@ def _ratio(difference: float, size: float) -> float:
     return difference / size if size > _SILENT else float("nan")
 
 
+@guarded()
 def _own_null(known: Sequence[tuple[int, _Grams]]) -> _Null:
     """Compare all natural frames that are far enough apart, either one in the role of natural."""
     null: dict[_Key, list[float]] = {}

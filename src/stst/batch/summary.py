@@ -21,7 +21,7 @@ from stst.batch.plan import HIDDEN, SUMMARY, BatchJob
 from stst.batch.states import States, described
 from stst.errors import InputError
 from stst.files import sha256_of_file, written_whole
-from stst.lanes import Failure, Said, calm, in_processes
+from stst.lanes import Failure, Said, compute_alone, in_processes
 from stst.provenance import read_sidecar
 from stst.rows import rows_as_text
 from stst.video import LazyVideo
@@ -120,7 +120,7 @@ def _rows(
             rows[job.label] = kept
     # a few are measured in less time than another process takes to start
     lanes = min(lanes, 1 + len(todo) // _WORTH)
-    with closing(in_processes(_measured, todo, lanes, calm)) as results:
+    with closing(in_processes(_measured, todo, lanes, compute_alone)) as results:
         for job, result in results:
             if isinstance(result, Failure):
                 on_job(job.label, result.message)

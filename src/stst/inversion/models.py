@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from stst.config.choice import ModelChoice
 from stst.config.leaps import VIDEO_MODELS
+from stst.devices import guarded
 from stst.errors import InputError, first_line
 from stst.inversion.layers import is_normalization, watched, with_statistics
 from stst.inversion.zoo import ZOO, built_of_zoo, zoo_names
@@ -111,6 +112,7 @@ class VideoModel:
         return f"It was made for {self.length} frames of {self.size[0]}x{self.size[1]} px. "
 
 
+@guarded()
 def load_video_model(
     model: str, weights: str, size: str | None = None, option: str = "--model"
 ) -> VideoModel:
@@ -227,6 +229,7 @@ def video_model_names() -> list[str]:
     return [name for name in names if name in VIDEO_MODELS]
 
 
+@guarded()
 def class_names(model: str, weights: str = "default") -> tuple[str, ...]:
     """Name the classes of a model; those known by name without building it.
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from stst.devices import guarded
 from stst.inversion.layers import LayerInput
 from stst.losses import total_variation
 
@@ -54,6 +55,7 @@ def _weighted(each: Sequence[Tensor]) -> Tensor:
     return torch.stack([layer_weight(index) * loss for index, loss in enumerate(each)])
 
 
+@guarded(gradients=False)
 def priming_difference(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> ByLayer:
     """Sum the absolute differences of mean features over channels and weighted layers.
 
@@ -71,6 +73,7 @@ def priming_difference(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> ByL
     return ByLayer(_weighted(each).sum(0), each)
 
 
+@guarded(gradients=False)
 def priming_jaccard(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> ByLayer:
     """Average 1 - J over weighted layers, J = a·b / (‖a‖² + ‖b‖² - a·b), the Jaccard similarity.
 
@@ -95,6 +98,7 @@ def priming_jaccard(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> ByLaye
     return ByLayer(_weighted(each).mean(0), each)
 
 
+@guarded(gradients=False)
 def coherence(features: Tensor) -> Tensor:
     """Measure how features change from frame to frame, and how alike distant frames are.
 
@@ -122,6 +126,7 @@ def coherence(features: Tensor) -> Tensor:
     return near + (_MARGIN - apart[:, rows, columns]).clamp(min=0).sum(1)
 
 
+@guarded(gradients=False)
 def coherence_of_last(layers: Sequence[LayerInput]) -> Tensor:
     """Compute `coherence` of the last layer that has more than one time step.
 
@@ -145,6 +150,7 @@ def last_with_time(layers: Sequence[LayerInput]) -> LayerInput | None:
     return next((one for one in reversed(layers) if one.by_frame() is not None), None)
 
 
+@guarded(gradients=False)
 def diversity(layers: Sequence[LayerInput]) -> ByLayer:
     """Sum ‖μ - μ̂‖₂ + ‖σ² - σ̂²‖₂ over weighted layers, μ̂ and σ̂² the running statistics.
 
@@ -171,6 +177,7 @@ def diversity(layers: Sequence[LayerInput]) -> ByLayer:
     return ByLayer(_weighted(each).sum(0), each)
 
 
+@guarded(gradients=False)
 def total_variation_of_clip(clips: Tensor) -> Tensor:
     """Sum the absolute differences of neighbouring pixels along both axes, divided by T·H·W·C.
 

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from stst.config.choice import ModelChoice
 from stst.errors import InputError
-from stst.models.building import SEED, Built, seeded, weights_label
+from stst.models.building import Built, weights_label
+from stst.models.factory import SEED, seeded
 from stst.models.preprocessing import Channels, Preprocessing
 from stst.models.torchvision_weights import file_weights, fit
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stst.config import TERMS, StreamConfig, StstConfig, Term
+from stst.devices import guarded
 from stst.errors import InputError
 from stst.models.activations import Activation, Multiscale
 from stst.models.factory import made_by_factory
@@ -40,6 +41,7 @@ class LoadedStream:
     weights: Mapping[str, Any] | None
 
 
+@guarded()
 def load_stream(kind: Kind, config: StreamConfig) -> LoadedStream:
     """Build the stream that a config names.
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stst.devices import guarded
 from stst.models.products import by_position, correlated
 
 #: Rows and columns.
@@ -33,6 +34,7 @@ class Multiscale:
 
     maps: tuple[Tensor, ...]
 
+    @guarded(gradients=False)
     def concatenated(self, window: Window = _WHOLE) -> Tensor:
         """Give the maps as one tensor.
 
@@ -55,6 +57,7 @@ class Multiscale:
             out.append(rows @ (one @ columns.mT))
         return torch.cat(out, dim=1)
 
+    @guarded(gradients=False)
     def gram(self) -> Tensor:
         """Multiply the concatenation by its own transpose without building it.
 
@@ -140,12 +143,15 @@ def _overlap(
     source: int, target: int, full: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """Matrix (target, source) of one axis of ``U_tᵀ U_s``; both ``U`` lead to `full` points."""
-    product = _upsampling(target, full).mT @ _upsampling(source, full)
-    return product.to(dtype=dtype, device=device)
+    # kept for whoever comes later, who may need gradients
+    with torch.inference_mode(False):
+        product = _upsampling(target, full).mT @ _upsampling(source, full)
+        return product.to(dtype=dtype, device=device)
 
 
 @lru_cache(maxsize=64)
 def _upsampling(source: int, full: int) -> Tensor:
     """Matrix (full, source) of bilinear resizing along one axis, in float64."""
-    unit = torch.eye(source, dtype=torch.float64)[None, :, :]
-    return F.interpolate(unit, size=full, mode="linear", align_corners=False)[0].mT
+    with torch.inference_mode(False):
+        unit = torch.eye(source, dtype=torch.float64, device="cpu")[None, :, :]
+        return F.interpolate(unit, size=full, mode="linear", align_corners=False)[0].mT

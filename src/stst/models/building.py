@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +12,9 @@ from torch import nn
 
 from stst.config.choice import ModelChoice
 from stst.errors import InputError, first_line
-from stst.models.factory import made_by_factory
+from stst.models.factory import SEED, made_by_factory, seeded
 from stst.models.torchvision_weights import file_weights, fit, member_named, weights_of
 from stst.weights import LoadedWeights, brief
-
-#: Of random weights.
-SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +61,10 @@ def untrained(model: str) -> nn.Module:
     InputError
         If there is none of that name, or its factory fails.
     """
+    if ":" in model:
+        return _factory(model)
     with seeded():
-        return _factory(model) if ":" in model else _build(_known_model(model), None)
+        return _build(_known_model(model), None)
 
 
 def _torchvision(choice: ModelChoice) -> Built:
@@ -89,8 +86,7 @@ def _torchvision(choice: ModelChoice) -> Built:
 
 
 def _own(choice: ModelChoice) -> Built:
-    with seeded():
-        module = _factory(choice.model)
+    module = _factory(choice.model)
     weights, label = None, f"of the factory (seed {SEED})"
     if choice.weights not in ("default", "none"):
         weights = file_weights(Path(choice.weights).expanduser())
@@ -168,14 +164,3 @@ def _takes_windows(module: nn.Module, choice: ModelChoice) -> bool:
         f"{choice.window}, {height}, {width}) ({told}). Say --kind image or video, or --input HxW "
         "if it takes one size only."
     )
-
-
-@contextmanager
-def seeded() -> Iterator[None]:
-    """Let random weights come from a fixed seed, and leave the generator as it was."""
-    before = torch.get_rng_state()
-    torch.default_generator.manual_seed(SEED)
-    try:
-        yield
-    finally:
-        torch.set_rng_state(before)

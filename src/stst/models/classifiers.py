@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stst.config.choice import DEFAULT_LAYERS, ModelChoice
-from stst.devices import numerics
+from stst.devices import guarded, numerics
 from stst.errors import InputError, first_line
 from stst.models.building import Built, built, untrained
 from stst.models.preprocessing import Preprocessing, preprocessing
@@ -83,17 +83,17 @@ class LoadedClassifier:
         InputError
             If the frames do not fit the model, or a layer gives no numbers that can be compared.
         """
-        values = self.prepare(np.ascontiguousarray(frames))
-        # (T, C, H, W) is (1, C, T, H, W) for a video model; an image is a batch of one already
-        values = values.transpose(0, 1)[None] if self.video else values
-        with torch.inference_mode(), numerics(self.device, "fp32"):
+        with numerics(self.device, "fp32"), torch.inference_mode():
+            values = self.prepare(np.ascontiguousarray(frames))
+            # (T, C, H, W) is (1, C, T, H, W) for a video model; an image is a batch of one already
+            values = values.transpose(0, 1)[None] if self.video else values
             try:
                 found = self.extractor(values.to(self.device))
             except (RuntimeError, AssertionError, ValueError, IndexError, TypeError) as error:
                 if "out of memory" in str(error) or "DefaultCPUAllocator" in str(error):
                     raise
                 raise self._misfit(frames, values, error) from error
-        return {layer: self._channels_first(layer, found[layer]) for layer in self.layers}
+            return {layer: self._channels_first(layer, found[layer]) for layer in self.layers}
 
     def _misfit(self, frames: Frames, values: Tensor, error: Exception) -> InputError:
         height, width = frames.shape[1:3]
@@ -119,6 +119,7 @@ class LoadedClassifier:
         return values[0].movedim(-1, 0) if last or values.ndim == 3 else values[0]
 
 
+@guarded()
 def load_classifier(choice: ModelChoice, device: torch.device) -> LoadedClassifier:
     """Build the model that was chosen, on a device.
 
@@ -170,6 +171,7 @@ def _assumed(choice: ModelChoice, model: Built, prepare: Preprocessing) -> tuple
     )
 
 
+@guarded()
 def layer_names(choice: ModelChoice) -> list[str]:
     """List all layers of a model, shallow to deep; its weights are not needed.
 

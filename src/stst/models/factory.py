@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import importlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+import torch
+
+from stst.devices import numerics
 from stst.errors import InputError
+
+#: Of random weights.
+SEED = 0
+
+
+@contextmanager
+def seeded() -> Iterator[None]:
+    """Let random weights come from a fixed seed, and leave all generators as they were."""
+    before = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    torch.default_generator.manual_seed(SEED)
+    np.random.seed(SEED)  # noqa: NPY002
+    random.seed(SEED)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002
+        random.setstate(before[2])
 
 
 def made_by_factory(name: str, origin: str) -> Any:
-    """Import a factory and call it; this runs the user's code.
+    """Import a factory and call it; this runs the user's code, whose random draws are seeded.
 
     Parameters
     ----------
@@ -23,6 +48,12 @@ def made_by_factory(name: str, origin: str) -> Any:
     InputError
         If it cannot be imported, or fails.
     """
+    # what the code makes of torch's settings, ends with it
+    with numerics(torch.device("cpu")), seeded():
+        return _made(name, origin)
+
+
+def _made(name: str, origin: str) -> Any:
     module_name, _, factory_name = name.partition(":")
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)

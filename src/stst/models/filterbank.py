@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from stst.devices import guarded
+
 #: Sides of the filters, in pixels of the layer's own grid.
 _SIDES = {"conv1": 5, "conv2": 3, "conv3": 3}
 
@@ -36,6 +38,7 @@ class FilterBank(nn.Module):
     texture_layers: tuple[str, ...] = layers
     content_layers: tuple[str, ...] = ("conv3",)
 
+    @guarded()
     def __init__(self) -> None:
         super().__init__()
         file = resources.files("stst.models") / "data" / "filterbank.safetensors"
@@ -50,6 +53,7 @@ class FilterBank(nn.Module):
         """Give the smallest side in pixels: mirroring at the border needs 2 or 3 in each layer."""
         return max(3 if name == "conv1" else 1 << self.layers.index(name) + 1 for name in layers)
 
+    @guarded(gradients=False)
     def forward(self, frames: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Compute responses (see `stst.models.Stream`).
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stst.devices import guarded
 from stst.models.activations import Multiscale
 from stst.models.msoe import blurred_half, contrast_normalized, gaussian_kernel, symmetric_pad
 from stst.models.products import channels_last, convolved
@@ -51,6 +52,7 @@ class MotionEnergy(nn.Module):
     texture_layers: tuple[str, ...] = ("energy",)
     content_layers: tuple[str, ...] = ("energy",)
 
+    @guarded()
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("filters", quadrature_filters(), persistent=False)
@@ -66,6 +68,7 @@ class MotionEnergy(nn.Module):
         """
         return 2 * _RADIUS
 
+    @guarded(gradients=False)
     def forward(self, frames: Tensor, layers: Sequence[str] = layers) -> dict[str, Multiscale]:
         """Compute the energies of a pair of frames (see `stst.models.Stream`).
 

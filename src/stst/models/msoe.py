@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stst.devices import guarded
 from stst.errors import InputError
 from stst.models.activations import Multiscale
 from stst.models.products import channels_last, convolved
@@ -42,6 +43,7 @@ class MSOE(nn.Module):
     texture_layers: tuple[str, ...] = ("concat",)
     content_layers: tuple[str, ...] = ("concat",)
 
+    @guarded()
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()
         for name, shape in _SHAPES.items():
@@ -59,6 +61,7 @@ class MSOE(nn.Module):
         """Give 65: the fifth scale must still have the 5 pixels that symmetric padding mirrors."""
         return 4 * (1 << (SCALES - 1)) + 1
 
+    @guarded(gradients=False)
     def forward(self, frames: Tensor, layers: Sequence[str] = layers) -> dict[str, Multiscale]:
         """Compute the energies of a pair of frames (see `stst.models.Stream`)."""
         return {name: Multiscale(self.energies(frames)) for name in layers}
@@ -104,6 +107,7 @@ class MSOE(nn.Module):
         values = F.conv2d(values, self.get_buffer("conv2_weight"), self.get_buffer("conv2_bias"))
         return l1_normalized(values)
 
+    @guarded(gradients=False)
     def flow(self, frames: Tensor) -> Tensor:
         """Decode optical flow.
 

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stst.devices import guarded
 from stst.errors import InputError
 from stst.synthesis.noise import uniform_noise
 from stst.weights.prednet import GATES, Kernels, read_prednet
@@ -99,6 +100,7 @@ class PredNet(nn.Module):
         Of the initial weights: uniform after Glorot & Bengio (2010), biases zero, as in Keras.
     """
 
+    @guarded()
     def __init__(self, stack: Sequence[int] = STACK, seed: int = 0) -> None:
         super().__init__()
         self.stack = tuple(stack)
@@ -145,6 +147,7 @@ class PredNet(nn.Module):
         blank = like.new_zeros(batch, self.stack[0], height, width)
         return PredNetState(zeros(1), zeros(1), zeros(2), blank)
 
+    @guarded(gradients=False)
     def step(self, state: PredNetState, frame: Tensor | None) -> tuple[PredNetStep, PredNetState]:
         """Predict a frame, then see it (algorithm 1 of the paper).
 
@@ -193,6 +196,7 @@ class PredNet(nn.Module):
             r[level] = hard_sigmoid(o) * c[level].tanh()
         return tuple(r), tuple(c)
 
+    @guarded(gradients=False)
     def steps(
         self, frames: Iterable[Tensor], extrapolate_from: int | None = None
     ) -> Iterator[PredNetStep]:
@@ -240,6 +244,7 @@ class PredNet(nn.Module):
         if frame.dtype != like.dtype:
             raise InputError(f"PredNet computes in {like.dtype}, the frames are {frame.dtype}.")
 
+    @guarded(gradients=False)
     def run(
         self,
         frames: Tensor,
@@ -293,6 +298,7 @@ class PredNet(nn.Module):
         return self.run(frames).prediction
 
 
+@guarded()
 def load_prednet(
     source: str | Path,
     *,
@@ -366,7 +372,11 @@ def hard_sigmoid(values: Tensor) -> Tensor:
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
+    # without torch's own random weights, which would be drawn from the generator of everyone
+    made: nn.Conv2d = nn.utils.skip_init(  # type: ignore[no-untyped-call]
+        nn.Conv2d, inputs, outputs, kernel_size=3, padding=1
+    )
+    return made
 
 
 def _over_time(values: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:

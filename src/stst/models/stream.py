@@ -8,6 +8,7 @@ from typing import Literal, Protocol, Self, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from stst.devices import guarded
 from stst.errors import InputError
 from stst.models.activations import Activation, Multiscale
 
@@ -97,6 +98,7 @@ def check_layers(stream: Stream, layers: Sequence[str], field: str) -> None:
             )
 
 
+@guarded()
 def validate_stream(stream: object, kind: Kind, name: str) -> Stream:
     """Check in words that a model can serve as a stream.
 

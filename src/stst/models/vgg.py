@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stst.devices import guarded
 from stst.errors import InputError
 from stst.models.products import channels_last
 
@@ -49,6 +50,7 @@ class VGG19(nn.Module):
     texture_layers: tuple[str, ...] = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
     content_layers: tuple[str, ...] = ("conv5_2",)
 
+    @guarded()
     def __init__(
         self, tensors: Mapping[str, Tensor], convention: Convention, origin: str = "the weights"
     ) -> None:
@@ -100,6 +102,7 @@ class VGG19(nn.Module):
                     "e.g. --set 'spatial.texture_layers=[\"conv1_1\"]'."
                 )
 
+    @guarded(gradients=False)
     def forward(self, frames: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Compute the activations of `layers` and nothing deeper (see `stst.models.Stream`)."""
         self.require(layers)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from stst.devices import guarded
 from stst.synthesis.noise import uniform_noise
 
 
@@ -25,6 +26,7 @@ def partners(shape: Sequence[int]) -> Tensor:
     return index.flatten()
 
 
+@guarded(gradients=False)
 def own_partners(shape: Sequence[int]) -> Tensor:
     """Say which bins of a half plane are their own partners.
 
@@ -49,6 +51,7 @@ def _ends(size: int, bins: int) -> Tensor:
     return (index == 0) | (2 * index == size)
 
 
+@guarded(gradients=False)
 def antisymmetric(noise: Tensor, dims: int) -> Tensor:
     """Make uniform noise on a full plane into a field; bins that are their own partners stay.
 
@@ -71,6 +74,7 @@ def antisymmetric(noise: Tensor, dims: int) -> Tensor:
     return out.view_as(noise)
 
 
+@guarded(gradients=False)
 def half_plane(noise: Tensor, width: int) -> Tensor:
     """Make uniform noise into the field of a picture.
 
@@ -103,6 +107,7 @@ def signs_only(turns: Tensor, own: Tensor) -> Tensor:
     return torch.where(own, (2 * turns).floor() / 2, turns)
 
 
+@guarded(gradients=False)
 def factors(turns: Tensor, own: Tensor, coherence: float) -> Tensor:
     """Turn a field into complex factors of size 1 that scramble a spectrum.
 
@@ -157,11 +162,13 @@ class PhaseFields:
         self._bins = self._width // 2 + 1
         self._channels = channels
 
+    @guarded(gradients=False)
     def spatial(self) -> Tensor:
         """Give the two-dimensional field that all frames share, (C, H, W // 2 + 1)."""
         noise = self._noise(0, "spatial phases", (self._channels, self._height, self._bins))
         return half_plane(noise, self._width)
 
+    @guarded(gradients=False)
     def temporal(self) -> Tensor:
         """Give one number for each temporal frequency of a full transform, (T, C)."""
         noise = self._noise(0, "temporal phases", (self._channels, self._frames)).double()
@@ -169,6 +176,7 @@ class PhaseFields:
         out[:, 0] = 0
         return out.T.contiguous()
 
+    @guarded(gradients=False)
     def spatiotemporal(self, start: int, stop: int) -> Tensor:
         """Give rows `start` to `stop` − 1 of the three-dimensional field.
 

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stst.devices import guarded
 from stst.models.activations import resized
 from stst.synthesis.region import shrunk_inside
 from stst.types import GREY
@@ -58,9 +59,9 @@ REGRAIN_ITERATIONS = (4, 16, 32, 64, 64, 64)
 #: A level is added while both halved sides exceed this many pixels.
 REGRAIN_MIN_SIDE = 20
 _RELAXATION = 0.2
-_LUMINANCE = torch.tensor(GREY)[:, None, None]
 
 
+@guarded(gradients=False)
 def color_transfer(pictures: Tensor, references: Tensor, inside: Tensor | None = None) -> Tensor:
     """Recolour pictures by both parts, distribution transfer and regrain.
 
@@ -115,10 +116,11 @@ def is_grey(pictures: Tensor) -> bool:
 def _grey_values(pictures: Tensor) -> Tensor:
     """Give the grey values (B, 1, H, W) of RGB pictures, exactly where they are grey already."""
     first = pictures[:, :1]
-    values = (pictures * _LUMINANCE.to(pictures)).sum(dim=1, keepdim=True)
+    values = (pictures * pictures.new_tensor(GREY)[:, None, None]).sum(dim=1, keepdim=True)
     return torch.where((pictures == first).all(dim=1, keepdim=True), first, values)
 
 
+@guarded(gradients=False)
 def distribution_transfer(pictures: Tensor, references: Tensor) -> Tensor:
     """Match the three-dimensional colour distribution by six rotations of one-dimensional matches.
 
@@ -151,6 +153,7 @@ def distribution_transfer(pictures: Tensor, references: Tensor) -> Tensor:
     return values.clamp_(0, 1).view(pictures.shape)
 
 
+@guarded(gradients=False)
 def match_distribution(values: Tensor, reference: Tensor) -> Tensor:
     """Give each row of values the distribution of the same row of the reference.
 
@@ -237,6 +240,7 @@ def _interpolate(at: Tensor, positions: Tensor, heights: Tensor) -> Tensor:
     return y0 + share * (y1 - y0)
 
 
+@guarded(gradients=False)
 def regrain(pictures: Tensor, colors: Tensor, inside: Tensor | None = None) -> Tensor:
     """Find pictures with the gradients of `pictures` and the colours of `colors`.
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from stst.config import OptimizerConfig
+from stst.devices import guarded
 from stst.errors import DivergedError
 
 
@@ -239,6 +240,7 @@ def make_rule(config: OptimizerConfig, per_channel: bool, inside: Tensor | None 
     return GradientDescent(per_channel, inside)
 
 
+@guarded()
 def minimized(
     images: Tensor,
     objective: Objective,

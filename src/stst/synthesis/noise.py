@@ -72,7 +72,8 @@ def uniform_noise(
     Tensor
         float32 in [0, 1).
     """
-    return torch.rand(*shape, generator=_generator(seed, frame, purpose, clip))
+    generator = _generator(seed, frame, purpose, clip)
+    return torch.rand(*shape, generator=generator, dtype=torch.float32, device="cpu")
 
 
 def normal_noise(
@@ -98,7 +99,8 @@ def normal_noise(
     Tensor
         float32.
     """
-    return torch.randn(*shape, generator=_generator(seed, place, purpose, clip))
+    generator = _generator(seed, place, purpose, clip)
+    return torch.randn(*shape, generator=generator, dtype=torch.float32, device="cpu")
 
 
 def noise_of_seeds(seeds: Sequence[int], size: tuple[int, int], clip: ClipKey) -> NoiseSource:
@@ -114,4 +116,4 @@ def noise_of_seeds(seeds: Sequence[int], size: tuple[int, int], clip: ClipKey) -
 def _generator(seed: int, place: int, purpose: str, clip: str) -> torch.Generator:
     words = f"{seed}/{place}/{purpose}" + (f"/{clip}" if clip else "")
     key = hashlib.sha256(words.encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(key[:8], "big") >> 1)
+    return torch.Generator("cpu").manual_seed(int.from_bytes(key[:8], "big") >> 1)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import stst
-from stst.devices import environment, memory_in_use, numerics, pick_device
+from stst.devices import environment, memory_in_use, numerics, outside, pick_device
 from stst.errors import InputError, StstError
 from stst.files import check_output, remove_leftovers, written_whole
 from stst.mishaps import ExhaustedError, told
@@ -22,6 +22,7 @@ from stst.process import Estimate
 from stst.run_folder import RunFolder
 from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
 from stst.training.sequences import Sequences, described, load_clip, span
+from stst.types import Frames
 from stst.weights.formats import read_raw, write_safetensors
 
 PRECISION = "fp32"
@@ -94,7 +95,8 @@ class TrainingJob:
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
     threads
-        Of the CPU; None for torch's own choice, or for what the run that is continued had.
+        Of the CPU; None for what the run that is continued had, or for
+        `stst.threads.default_threads`.
     overwrite
         Whether an existing output may be replaced.
     resume
@@ -152,11 +154,12 @@ class TrainingJob:
         settings = self.settings
         shortest = span(settings.sequence, settings.skip)
         device = pick_device(self.device)
-        clips = [load_clip(path, settings.size, settings.fit, shortest) for path in self.clips]
-        sequences = Sequences(
-            clips, settings.sequence, settings.skip, settings.flip, settings.seed
-        )  # fmt: skip
-        return Trainer(settings, sequences, device)
+        with numerics(device, PRECISION, self.threads):
+            clips = [load_clip(path, settings.size, settings.fit, shortest) for path in self.clips]
+            sequences = Sequences(
+                clips, settings.sequence, settings.skip, settings.flip, settings.seed
+            )  # fmt: skip
+            return Trainer(settings, sequences, device)
 
     def estimate(self) -> Estimate:
         """Measure two steps and scale the second up to all."""
@@ -205,33 +208,41 @@ class TrainingJob:
             threads = self.threads
             if begun is not None and threads is None:
                 threads = begun["environment"]["threads"]
-            with numerics(device, PRECISION, threads):
-                record = self._record(device)
-                if self.resume and begun is None and self._is_made(record):
-                    self.folder.remove()
-                    end: TrainingDone | TrainingStopped = TrainingDone(
-                        self.output, self.settings.steps, None, 0.0, None
-                    )
-                else:
-                    loss = self._opened(record, begun, trainer)
-                    try:
-                        with told(device, self.folder.path, lambda: None):
-                            end = yield from self._trained(
-                                trainer, record, loss, held_out, began, stop
-                            )
-                    except ExhaustedError as error:
-                        raise StstError(
-                            f"{error} Train with a smaller --batch, --sequence or --size, or free "
-                            "what other programs hold there and continue with --resume."
-                        ) from error
+            guard = numerics(device, PRECISION, threads)
+            made = self._made(device, begun, trainer, held_out, began, outside(stop))
+            end = yield from guard.steps(made)
         yield end  # now another process may have the folder
+
+    def _made(
+        self,
+        device: torch.device,
+        begun: Mapping[str, Any] | None,
+        trainer: Trainer,
+        held_out: Frames | None,
+        began: float,
+        stop: Callable[[], bool],
+    ) -> Generator[StepTrained, None, TrainingDone | TrainingStopped]:
+        """Make what is not there yet, in a folder that is this job's own; give the last event."""
+        record = self._record(device)
+        if self.resume and begun is None and self._is_made(record):
+            self.folder.remove()
+            return TrainingDone(self.output, self.settings.steps, None, 0.0, None)
+        loss = self._opened(record, begun, trainer)
+        try:
+            with told(device, self.folder.path, lambda: None):
+                return (yield from self._trained(trainer, record, loss, held_out, began, stop))
+        except ExhaustedError as error:
+            raise StstError(
+                f"{error} Train with a smaller --batch, --sequence or --size, or free what other "
+                "programs hold there and continue with --resume."
+            ) from error
 
     def _trained(
         self,
         trainer: Trainer,
         record: Mapping[str, Any],
         loss: float,
-        held_out: np.ndarray[Any, np.dtype[np.uint8]] | None,
+        held_out: Frames | None,
         began: float,
         stop: Callable[[], bool],
     ) -> Generator[StepTrained, None, TrainingDone | TrainingStopped]:
@@ -282,7 +293,7 @@ class TrainingJob:
             )
         return not change
 
-    def _held_out(self) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+    def _held_out(self) -> Frames | None:
         if self.validation is None:
             return None
         settings = self.settings

@@ -217,14 +217,20 @@ def read_as(path: Path, entry: Entry) -> tuple[dict[str, torch.Tensor], Conventi
     InputError
         See `load_tensors`, but for the hash.
     """
-    raw = read_raw(path)
-    return canonical(path, raw.tensors, entry.layout, _stated(path, raw, entry))
+    from stst.devices import numerics
+
+    with numerics():
+        raw = read_raw(path)
+        return canonical(path, raw.tensors, entry.layout, _stated(path, raw, entry))
 
 
 def _load(path: Path, layout: Layout, found: FoundWeights | None) -> LoadedWeights:
-    raw = read_raw(path)
+    from stst.devices import numerics
+
     entry = found.entry if found is not None else None
-    tensors, convention = canonical(path, raw.tensors, layout, _stated(path, raw, entry))
+    with numerics():
+        raw = read_raw(path)
+        tensors, convention = canonical(path, raw.tensors, layout, _stated(path, raw, entry))
     verified = found is not None and found.hash_state == "verified"
     name = entry.name if entry is not None else str(raw.metadata.get("name", ""))
     return LoadedWeights(

@@ -58,7 +58,7 @@ def batch(
     yet, or not any more with these clips and options.
     """
     from stst.analysis.batch import Settings, run_batch
-    from stst.lanes import available_cores
+    from stst.threads import available_cores
 
     pairs, notes = _pairs(sources)
     for note in notes:

@@ -24,6 +24,7 @@ from napari_stst.background.messages import (
 )
 from napari_stst.background.task import Task
 from napari_stst.background.worker import done
+from patience import patience
 from small_runs import clip, config
 from stst.video import read_video
 
@@ -62,8 +63,8 @@ def started(qtbot, qapp):
         task.close()
 
 
-def ended(qtbot, task):
-    qtbot.waitUntil(lambda: task.ended, timeout=60_000)
+def ended(until, task):
+    until(lambda: task.ended)
     assert [isinstance(one, ENDS) for one in task.heard].count(True) == 1
     return task.heard[-1]
 
@@ -74,9 +75,9 @@ def endless(request):
 
 
 class TestAProcess:
-    def test_a_run_tells_everything_in_order(self, qtbot, started, request_):
+    def test_a_run_tells_everything_in_order(self, until, started, request_):
         task = started("make", **request_)
-        end = ended(qtbot, task)
+        end = ended(until, task)
         assert isinstance(end, Result), end
         master = read_video(end.value["outputs"][0]["master"])
         first = task.heard[0]
@@ -90,47 +91,47 @@ class TestAProcess:
         assert shares == sorted(shares)
         assert shares[-1] == 1.0
 
-    def test_pause_stop_and_resume(self, qtbot, started, request_):
+    def test_pause_stop_and_resume(self, qtbot, until, started, request_):
         task = started("make", **endless(request_))
-        qtbot.waitUntil(lambda: any(isinstance(one, Step) for one in task.heard), timeout=60_000)
+        until(lambda: any(isinstance(one, Step) for one in task.heard))
         task.pause()
         qtbot.wait(300)
         count = len(task.heard)
         qtbot.wait(300)
         assert len(task.heard) == count
         task.stop()
-        assert ended(qtbot, task) == Stopped()
+        assert ended(until, task) == Stopped()
 
-    def test_the_user_s_mistake_is_told_in_the_command_s_words(self, qtbot, started, request_):
-        end = ended(qtbot, started("make", **{**request_, "natural": "missing.mkv"}))
+    def test_the_user_s_mistake_is_told_in_the_command_s_words(self, until, started, request_):
+        end = ended(until, started("make", **{**request_, "natural": "missing.mkv"}))
         assert end == Failed("missing.mkv does not exist. Check the name and the folder.")
 
-    def test_a_process_that_is_killed(self, qtbot, started, request_):
+    def test_a_process_that_is_killed(self, until, started, request_):
         task = started("make", **endless(request_))
-        qtbot.waitUntil(lambda: len(task.heard) > 1, timeout=60_000)
+        until(lambda: len(task.heard) > 1)
         task._process.kill()
-        end = ended(qtbot, task)
+        end = ended(until, task)
         assert isinstance(end, Failed)
         assert "was killed or crashed" in end.text
 
-    def test_a_process_that_ends_too_early(self, qtbot, started, monkeypatch, tmp_path):
+    def test_a_process_that_ends_too_early(self, until, started, monkeypatch, tmp_path):
         broken = tmp_path / "broken" / "napari_stst"
         broken.mkdir(parents=True)
         (broken / "__init__.py").write_text("raise SystemExit(7)")
         monkeypatch.setenv("PYTHONPATH", str(broken.parent))
-        end = ended(qtbot, started("weights", names=[]))
+        end = ended(until, started("weights", names=[]))
         assert isinstance(end, Failed)
         assert "ended with exit code 7" in end.text
 
-    def test_python_that_cannot_be_started(self, qtbot, started, monkeypatch):
+    def test_python_that_cannot_be_started(self, until, started, monkeypatch):
         monkeypatch.setattr(sys, "executable", "/nowhere/python")
-        end = ended(qtbot, started("weights", names=[]))
+        end = ended(until, started("weights", names=[]))
         assert isinstance(end, Failed)
         assert "/nowhere/python could not be started" in end.text
 
-    def test_closing_ends_the_process_at_once(self, qtbot, started, request_):
+    def test_closing_ends_the_process_at_once(self, until, started, request_):
         task = started("make", **endless(request_))
-        qtbot.waitUntil(lambda: len(task.heard) > 1, timeout=60_000)
+        until(lambda: len(task.heard) > 1)
         pid = task._process.processId()
         task.close()
         with pytest.raises(ProcessLookupError):
@@ -144,7 +145,7 @@ class TestAProcess:
         worker = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         line = json.dumps({"task": "make", **endless(request_)}) + "\n"
         # stdin ends with the line
-        out, _ = worker.communicate(line.encode(), timeout=60)
+        out, _ = worker.communicate(line.encode(), timeout=patience(60))
         assert worker.returncode == 0
         assert b"Stopped" in out
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
 import stst
 from small_runs import FPS, TRUST, clip, config, frames
@@ -24,11 +23,8 @@ SIZE = (18, 20)
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 def disc(height=18, width=20, column=9.0) -> np.ndarray:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from patience import patience, wait_for
 from small_runs import clip, refused, stst_analyze
 from stst.video import convert
 
@@ -266,6 +267,14 @@ class TestRefusals:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are not sent like this on Windows")
+def group_lives(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 class TestInterruption:
     """Signals are real, and go to all processes as Ctrl-C does."""
 
@@ -281,7 +290,7 @@ class TestInterruption:
         )  # fmt: skip
 
     def ended(self, process: subprocess.Popen[str], first: str) -> None:
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=patience(60))
         lines = (first + stderr).splitlines()
         assert process.returncode == 130, stderr
         assert stdout == ""
@@ -289,14 +298,7 @@ class TestInterruption:
             "Interrupted. Finished pairs are kept in out; the same command continues."
         )
         assert all(": done" in line for line in lines[:-1]), stderr
-        end = time.monotonic() + 10
-        while True:
-            try:
-                os.killpg(process.pid, 0)
-            except ProcessLookupError:
-                break
-            assert time.monotonic() < end, "a process of the batch is still there"
-            time.sleep(0.05)
+        wait_for(lambda: not group_lives(process.pid), 10)
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_between_pairs(self, here, number):

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from patience import patience
 from small_runs import clip, stst_analyze
 
 
@@ -55,7 +56,7 @@ class TestProcess:
         first = running.stderr.readline()
         assert first.startswith("short.npz done (1%), left "), first
         running.send_signal(signal.SIGINT)
-        stdout, stderr = running.communicate(timeout=60)
+        stdout, stderr = running.communicate(timeout=patience(60))
         assert running.returncode == 130, stderr
         assert (stdout, stderr) == ("", "Interrupted.\n")
         assert sorted(os.listdir(here)) == ["long.npz", "short.npz"]
@@ -68,7 +69,7 @@ class TestProcess:
         first = running.stderr.readline()
         assert first.startswith("0.npz done (11%), left "), first
         running.send_signal(signal.SIGINT)
-        stdout, stderr = running.communicate(timeout=60)
+        stdout, stderr = running.communicate(timeout=patience(60))
         assert running.returncode == 130, stderr
         assert stdout == ""
         assert stderr.splitlines()[-1] == "Interrupted."
@@ -80,6 +81,6 @@ class TestProcess:
         running.stdout.close()
         stderr = running.stderr.read()
         running.stderr.close()
-        assert running.wait(60) == 1
+        assert running.wait(patience(60)) == 1
         assert "Traceback" not in stderr
         assert "Error" not in stderr
