@@ -319,12 +319,16 @@ def prednet() -> bytes:
 
 
 def layouts() -> bytes:
-    """CKA with channels as examples ignores where things are, with positions it does not."""
+    """CKA with channels as examples ignores where things are, with positions it does not.
+
+    An unrelated picture stands beside what was made of the frame: without it, no value says much.
+    """
     cat = natural("cat", "12:13").frames[0]
     others = {
         "upside down": cat[::-1].copy(),
         "metamer": stimulus("cat_metamer.mkv").frames[12],
         "scrambled": stimulus("cat_scrambled.mkv").frames[12],
+        "unrelated:\nastronaut": natural("astronaut", "12:13").frames[0],
     }
     bank = FilterBank()
 
@@ -346,7 +350,7 @@ def layouts() -> bytes:
             bars = panel.bar(places, values, 0.36, color=color, label=label)
             panel.bar_label(bars, fmt="%.2f", fontsize=7)
         panel.set_xticks(range(len(others)), list(others))
-        panel.set(ylim=(0, 1.15), ylabel="CKA with the natural frame")
+        panel.set(ylim=(min(0, panel.get_ylim()[0]), 1.15), ylabel="CKA with the natural frame")
         panel.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return saved(figure, "png")
 

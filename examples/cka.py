@@ -1,6 +1,8 @@
 """How alike are a clip and its scrambled versions to the layers of a model?
 
-Here the model is the built-in spatial stream, which needs no weights. For torchvision's models, see
+Here the model is the built-in spatial stream, which needs no weights. A value says nothing without
+those of clips that have nothing to do with each other, so two other clips stand beside those that
+were scrambled. For torchvision's models, and bands of many unrelated clips, see
 ``stst-analyze cka``.
 
 python examples/cka.py [OUTPUT_FOLDER]
@@ -16,18 +18,25 @@ from stst.config import StreamConfig
 from stst.models import load_stream
 from stst.pixels import as_tensor
 
-CLIP = Path(__file__).parents[1] / "sample_data" / "cat.mkv"
+SAMPLES = Path(__file__).parents[1] / "sample_data"
 
 
 def main(folder: Path) -> None:
     """Compare frame by frame, with channels and with positions as CKA's examples."""
-    clip = stst.read_video(CLIP, frames="0:3", max_side=96)
+    clip, *others = (
+        stst.read_video(SAMPLES / f"{name}.mkv", frames="0:3", max_side=96)
+        for name in ("cat", "astronaut", "coffee")
+    )
     model = load_stream("spatial", StreamConfig(model="filterbank")).stream
 
-    rows = []
+    compared = dict(zip(("unrelated: astronaut", "unrelated: coffee"), others, strict=True))
     for coherence in (0.0, 0.5, 0.75, 1.0):
-        (scrambled,) = stst.scramble(clip, stst.StpsConfig(coherence=coherence))
-        for frame, (here, there) in enumerate(zip(clip.frames, scrambled.frames, strict=True)):
+        (compared[f"coherence {coherence:g}"],) = stst.scramble(
+            clip, stst.StpsConfig(coherence=coherence)
+        )
+    rows = []
+    for name, one in compared.items():
+        for frame, (here, there) in enumerate(zip(clip.frames, one.frames, strict=True)):
             natural = model(as_tensor(here, "cpu"), model.layers)
             other = model(as_tensor(there, "cpu"), model.layers)
             for layer in model.layers:
@@ -38,12 +47,12 @@ def main(folder: Path) -> None:
                     )
                     rows.append(
                         {
-                            "clip": f"coherence {coherence:g}",
+                            "clip": name,
                             "reference": "natural",
                             "frame": frame,
                             "model": "filterbank",
                             "layer": layer,
-                            "measure": f"cka, {examples} as examples",
+                            "measure": f"cka_unbiased.{examples}",
                             "value": value,
                         }
                     )

@@ -57,6 +57,7 @@ class CompareWidget(QWidget):
         self._places = Places()
         self._noted: set[str] = set()
         self._cka: list[str] = []
+        self._null: list[str] = []
         self._weights = ""
         self._docked = self._closed = False
         self._place = FirstPlace(viewer, self, "Compare", "bottom", _HEIGHT)
@@ -248,6 +249,7 @@ class CompareWidget(QWidget):
         """Measure CKA; arguments as the task ``cka`` has them."""
         model = arguments["model"]
         self._cka = [*dict.fromkeys([*self._cka, model])]
+        self._null = list(arguments.get("null", self._null))
         self._add_measured("cka", f"CKA {model.split('@')[0]}", arguments)
 
     def measure_prediction(self, arguments: Mapping[str, Any]) -> None:
@@ -320,7 +322,9 @@ class CompareWidget(QWidget):
         dialog.open()
 
     def _ask_cka(self) -> None:
-        self._ask(CkaDialog(self), self.measure_cka)
+        dialog = CkaDialog(self)
+        dialog.null.edit.setText("; ".join(self._null))
+        self._ask(dialog, self.measure_cka)
 
     def _ask_prednet(self) -> None:
         dialog = PredictionDialog(self)
@@ -332,7 +336,8 @@ class CompareWidget(QWidget):
         folder = (
             Path.home() / "report" if found is None else found.with_name(f"{found.stem}_report")
         )
-        self._ask(ReportDialog(folder, self._cka, self._weights, self), self.write_report)
+        dialog = ReportDialog(folder, self._cka, self._weights, self._null, self)
+        self._ask(dialog, self.write_report)
 
     def _ask_table(self) -> None:
         layers = [one for one in (self.natural, *self.choice.others) if one is not None]

@@ -17,7 +17,9 @@ class Actions(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.measure = _button("Measure", "Low-level features, frame by frame")
-        self.cka = _button("CKA…", "How alike layers of a vision model find the clips")
+        self.cka = _button(
+            "CKA…", "How alike layers of a vision model find the clips, beside unrelated ones"
+        )
         self.prednet = _button("PredNet…", "How well a network foresees the frames")
         self.save = _button("Save table…", "Write the numbers of the shown courses")
         self.report = _button("Report…", "Write a page with frames, courses and tables")

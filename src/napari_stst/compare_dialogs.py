@@ -79,13 +79,20 @@ class CkaDialog(_Dialog):
         self.examples = QComboBox()
         self.examples.addItems(["channels", "positions"])
         self.examples.setToolTip("What CKA's examples are; channels explain the paper's figure 3")
-        self.unbiased = QCheckBox("Estimate HSIC without bias (Song et al. 2012)")
+        self.estimator = QComboBox()
+        self.estimator.addItems(["unbiased", "biased"])
+        self.estimator.setToolTip(
+            "Of HSIC. Unbiased (Song et al. 2012), clips that have nothing to do with each other "
+            "come nearer to 0; biased is the paper's way"
+        )
+        self.null = _null_clips(self)
         words = QLabel(f"{_SYNTAX}. Pretrained weights are downloaded when they are first used.")
         words.setWordWrap(True)
         self.form.addRow("Model", self.model)
         self.form.addRow(words)
         self.form.addRow("Examples", self.examples)
-        self.form.addRow(self.unbiased)
+        self.form.addRow("Estimator", self.estimator)
+        self.form.addRow("Unrelated clips", self.null)
 
     def check(self) -> None:
         """Read the model."""
@@ -96,7 +103,8 @@ class CkaDialog(_Dialog):
         return {
             "model": self.model.currentText().strip(),
             "examples": self.examples.currentText(),
-            "unbiased": self.unbiased.isChecked(),
+            "estimator": self.estimator.currentText(),
+            "null": _paths(self.null),
         }
 
 
@@ -133,6 +141,25 @@ def _weights_file(parent: QWidget) -> PathEdit:
     return line
 
 
+def _null_clips(parent: QWidget) -> PathEdit:
+    def browse(start: str) -> str:
+        found = QFileDialog.getOpenFileNames(parent, "Natural clips of other content")[0]
+        return "; ".join([*filter(None, [start]), *map(str, found)]) if found else ""
+
+    line = PathEdit(browse, parent)
+    line.edit.setPlaceholderText("the sample clips, and those that you add")
+    line.setToolTip(
+        "A trained network finds any two clips alike in its early layers. What clips of other "
+        "content get is shown as a band; the more natural clips you add, the firmer it is. Several "
+        "with ; between them"
+    )
+    return line
+
+
+def _paths(line: PathEdit) -> list[str]:
+    return [one.strip() for one in line.text().split(";") if one.strip()]
+
+
 class PredictionDialog(_Dialog):
     """Asks for PredNet's weights."""
 
@@ -161,14 +188,19 @@ class ReportDialog(_Dialog):
     ----------
     folder
         Proposed.
-    cka, weights
-        Models and weights that were measured with before.
+    cka, weights, null
+        Models, weights and unrelated clips that were measured with before.
     parent
         Owns the dialog.
     """
 
     def __init__(
-        self, folder: Path, cka: Sequence[str], weights: str, parent: QWidget | None = None
+        self,
+        folder: Path,
+        cka: Sequence[str],
+        weights: str,
+        null: Sequence[str] = (),
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__("Report of the clips", "Write", parent)
 
@@ -185,12 +217,15 @@ class ReportDialog(_Dialog):
         self.cka = QLineEdit(" ".join(cka))
         self.cka.setPlaceholderText("none, or models such as resnet50 r3d_18=none")
         self.cka.setToolTip(f"{_SYNTAX}. Several with spaces between them")
+        self.null = _null_clips(self)
+        self.null.edit.setText("; ".join(null))
         self.prednet = _weights_file(self)
         self.prednet.edit.setPlaceholderText("not shown, or a file of weights")
         self.prednet.edit.setText(weights)
         self.form.addRow("Folder", self.folder)
         self.form.addRow(self.overwrite)
         self.form.addRow("CKA", self.cka)
+        self.form.addRow("Unrelated clips", self.null)
         self.form.addRow("PredNet", self.prednet)
 
     def check(self) -> None:
@@ -209,6 +244,7 @@ class ReportDialog(_Dialog):
             "output": self.folder.text(),
             "overwrite": self.overwrite.isChecked(),
             "cka": self.cka.text().split(),
+            "null": _paths(self.null),
             "prednet": self.prednet.text() or None,
         }
 

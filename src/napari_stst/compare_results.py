@@ -83,7 +83,7 @@ class Results(QStackedWidget):
             self.tabs.addTab(plot, title)
         plot = self.plots[title]
         plot.set_cursor(frame)
-        plot.show_panels(measured.panels, labels, seconds)
+        plot.show_panels(measured.panels, labels, seconds, measured.verdicts)
         self.tabs.setCurrentWidget(plot)
         self.setCurrentWidget(self.tabs)
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QFont
 from qtpy.QtWidgets import QGraphicsItem, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from stst.figures.style import FEW, THIN, WIDE, dash_of, shortened
+from stst.figures.style import FEW, SHADE, THIN, WIDE, dash_of, shortened
 
 if TYPE_CHECKING:
     from napari_stst.background.measured import Course, Panel
@@ -26,6 +26,7 @@ _DASHES = {
     "-.": Qt.PenStyle.DashDotLine,
 }
 _WIDTH, _HEIGHT = 185, 130  # of a panel in pixels, at least
+_VERDICTS = 90  # pixels of height that they take at most
 _CURSOR = "#E03C31"
 
 
@@ -96,6 +97,17 @@ class CoursePlot(QWidget):
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setWidget(self.graphics)
+        # what the courses say, below them; more than fits is scrolled
+        self.verdicts = QLabel()
+        self.verdicts.setTextFormat(Qt.TextFormat.PlainText)
+        self.verdicts.setWordWrap(True)
+        self.verdicts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.below = QScrollArea()
+        self.below.setWidgetResizable(True)
+        self.below.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.below.setWidget(self.verdicts)
+        self.below.setMaximumHeight(_VERDICTS)
+        self.below.hide()
         above = QHBoxLayout()
         above.addWidget(self.legend, 1)
         above.addWidget(self.readout)
@@ -104,10 +116,15 @@ class CoursePlot(QWidget):
         layout.setSpacing(2)
         layout.addLayout(above)
         layout.addWidget(area, 1)
+        layout.addWidget(self.below)
         self._draw()
 
     def show_panels(
-        self, panels: Sequence[Panel], labels: Sequence[str], seconds: float | None = None
+        self,
+        panels: Sequence[Panel],
+        labels: Sequence[str],
+        seconds: float | None = None,
+        verdicts: Sequence[str] = (),
     ) -> None:
         """Draw other courses.
 
@@ -119,7 +136,11 @@ class CoursePlot(QWidget):
             Of the clips by their place.
         seconds
             From one frame of the natural clip to the next.
+        verdicts
+            What the courses say, a line each.
         """
+        self.verdicts.setText("\n".join(verdicts))
+        self.below.setVisible(bool(verdicts))
         self.panels, self.labels, self._seconds = tuple(panels), tuple(labels), seconds
         self._draw()
 
@@ -200,6 +221,8 @@ class CoursePlot(QWidget):
         axes["bottom"].setHeight(26)
         # the thick course of the natural clip lies below, so that what follows it is seen
         for course in sorted(panel.courses, key=lambda one: one.place):
+            if course.band is not None and np.isfinite(course.band).all():
+                plot.addItem(self._band(course.place, course.band), ignoreBounds=True)
             if not np.isnan(course.values).all():
                 plot.addItem(self._curve(course, panel.circular))
         self._scale(plot, panel)
@@ -208,6 +231,15 @@ class CoursePlot(QWidget):
         plot.addItem(cursor, ignoreBounds=True)
         self.cursors.append(cursor)
         return plot
+
+    def _band(self, place: int, ends: tuple[float, float]) -> Any:
+        color = pg.mkColor(self.colors.clip(place))
+        color.setAlphaF(SHADE)
+        region = pg.LinearRegionItem(
+            ends, orientation="horizontal", brush=color, pen=pg.mkPen(None), movable=False
+        )
+        region.setZValue(-10)
+        return region
 
     def _curve(self, course: Course, circular: bool) -> Any:
         frames, values = course.frames, course.values

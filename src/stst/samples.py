@@ -35,6 +35,15 @@ def sample_path(name: str) -> Path:
     raise StstError(f"the sample clip {name}.mkv is not part of this installation.")
 
 
+def sample_clips() -> list[Path]:
+    """Give the sample clips that this installation has, by name; none where it has none."""
+    for folder in _FOLDERS:
+        found = sorted(folder.glob("*.mkv"))
+        if found:
+            return found
+    return []
+
+
 def sample_files() -> list[Path]:
     """Give all sample clips, and the files that say what moves in them and whose pictures they are.
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 from napari.utils._proxies import PublicOnlyProxy
+from pyqtgraph import LinearRegionItem
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
@@ -207,6 +208,12 @@ class TestResults:
         dialog.accept()
         assert "expected MODEL" in dialog.problem.text()
         dialog.model.setCurrentText(CKA)
+        clip(tmp_path / "u 1.mkv", 4, 20, 20, seed=7)
+        dialog.null.edit.setText(f" {tmp_path / 'u 1.mkv'} ; ")
+        assert dialog.arguments() == {
+            "model": CKA, "examples": "channels", "estimator": "unbiased",
+            "null": [str(tmp_path / "u 1.mkv")],
+        }  # fmt: skip
         dialog.accept()
         title = "CKA tiny_classifier:image=none"
         until(lambda: title in widget.results.measured)
@@ -219,6 +226,17 @@ class TestResults:
         assert (tmp_path / "cka.csv").read_text() == as_csv(
             table(widget.results.measured[title].rows)
         )
+        # beside what unrelated clips get, in words and shaded
+        plot = widget.results.plots[title]
+        assert not plot.below.isHidden()
+        assert "the band of 4 unrelated clips" in plot.verdicts.text()
+        (region,) = (one for one in plot.plots[0].items if isinstance(one, LinearRegionItem))
+        assert region.getRegion() == pytest.approx(plot.panels[0].courses[0].band)
+        # the report is asked for with the same clips
+        widget.actions.report.click()
+        dialog = QApplication.activeModalWidget() or widget.findChild(ReportDialog)
+        assert dialog.arguments()["null"] == [str(tmp_path / "u 1.mkv")]
+        dialog.reject()
         # PredNet's weights are asked for
         asked = []
         monkeypatch.setattr(widget, "measure_prediction", asked.append)

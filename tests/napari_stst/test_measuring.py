@@ -10,6 +10,7 @@ from napari_stst.background.measured import Match
 from napari_stst.background.messages import Failed, Result, Step, Stopped
 from napari_stst.background.worker import done
 from small_runs import clip, refused, stst, stst_analyze
+from stst.analysis.cka_verdicts import is_null
 from stst.analysis.tables import as_csv, table
 
 CKA = "tiny_classifier:image=none@early.0,late"
@@ -122,9 +123,27 @@ class TestModels:
         assert [panel.title for panel in measured.panels] == ["CKA, early.0", "CKA, late"]
         (course,) = measured.panels[0].courses
         assert (course.place, list(course.frames)) == (1, list(range(2, 14)))
-        assert measured.panels[0].limits == (0, 1)
-        values = [row["value"] for row in measured.rows if row["layer"] == "early.0"]
-        np.testing.assert_array_equal(course.values, values)
+        low, high = measured.panels[0].limits
+        assert low <= 0
+        assert high == 1
+        own = [row for row in measured.rows if row["layer"] == "early.0" and not is_null(row)]
+        np.testing.assert_array_equal(course.values, [row["value"] for row in own])
+        # beside what unrelated clips get, with the verdict of the command line
+        assert course.band == (own[0]["null_low"], own[0]["null_high"])
+        lines = [line for line in shown.stderr.splitlines() if "unrelated clips," in line]
+        assert list(measured.verdicts) == lines
+        assert len(lines) == 2
+        assert any("comes from 3 unrelated clips" in note for note in measured.notes)
+
+    def test_unrelated_clips_and_the_estimator(self, here):
+        clip(here / "u.mkv", 7, 30, 30, seed=8)
+        told = {"model": CKA, "null": ["u.mkv"], "estimator": "biased"}
+        measured = value("cka", "part.mkv", **told)
+        layers = ("--model", "tiny_classifier:image", "--layers", "early.0,late")
+        more = ("--weights", "none", "--null", "u.mkv", "--estimator", "biased")
+        shown = stst_analyze("cka", "natural.mkv", "part.mkv", *layers, *more)
+        assert as_csv(table(measured.rows)) == shown.stdout
+        assert "the band of 4 unrelated clips" in measured.verdicts[0]
 
     def test_a_video_model_begins_with_its_first_window(self, here):
         measured = value("cka", "part.mkv", model="tiny_classifier:video=none@0")
@@ -163,9 +182,10 @@ class TestModels:
 
 class TestReport:
     def test_it_is_the_report_of_the_command_on_its_page(self, here):
-        found = value("report", "part.mkv", output="one", cka=[CKA])
+        clip(here / "u.mkv", 7, 30, 30, seed=8)
+        found = value("report", "part.mkv", output="one", cka=[CKA], null=["u.mkv"])
         assert found["page"] == "one/index.html"
-        words = ("natural.mkv", "part.mkv", "-o", "two", "--cka", CKA)
+        words = ("natural.mkv", "part.mkv", "-o", "two", "--cka", CKA, "--null", "u.mkv")
         assert stst_analyze("report", *words).exit_code == 0
         names = {path.name for path in (here / "one").iterdir()}
         assert names == {path.name for path in (here / "two").iterdir()}

@@ -51,11 +51,14 @@ class Course:
         (N,) numbers of frames of the natural clip.
     values
         (N,); NaN where undefined.
+    band
+        Ends of what the values are compared with, e.g. of unrelated clips; NaN where undefined.
     """
 
     place: int
     frames: NDArray[np.float64]
     values: NDArray[np.float64]
+    band: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +95,11 @@ class Measured:
         See `stst.analysis.tables`.
     notes
         What the user should know, one sentence each.
+    verdicts
+        What the courses say, a line each; shown with them.
     """
 
     panels: tuple[Panel, ...]
     rows: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()

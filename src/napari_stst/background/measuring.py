@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from napari_stst.background.tasks import Stop, StopAskedError, Tell
 
 if TYPE_CHECKING:
     from stst.analysis.pairs import NaturalClip, Pair
-    from stst.config.choice import Examples
+    from stst.config.choice import Estimator, Examples
 
 _STEP_SECONDS = 0.1
 #: Where models compute.
@@ -115,7 +116,8 @@ def measure_cka(
     tell: Tell,
     stop: Stop,
     examples: Examples = "channels",
-    unbiased: bool = False,
+    estimator: Estimator = "unbiased",
+    null: Sequence[str] = (),
     frames: str | None = None,
     max_side: int | None = None,
 ) -> Result:
@@ -127,46 +129,68 @@ def measure_cka(
         As in `pair_clips`.
     model
         ``MODEL[=WEIGHTS][@LAYER,LAYER…]``, see `stst.config.choice.parse_choice`.
-    examples, unbiased
+    examples, estimator
         See `stst.config.choice.CkaSettings`; not ``"frames"``, which gives no course.
+    null
+        Paths of natural clips of other content for the null, beside the sample clips.
 
     Returns
     -------
     Result
-        A `Measured` with one panel for each layer.
+        A `Measured` with one panel for each layer, and a verdict for each layer and clip.
     """
     from stst.config.choice import CkaSettings, parse_choice
 
-    settings, choice = CkaSettings(examples, unbiased), parse_choice(model)
+    settings, choice = CkaSettings(examples, estimator), parse_choice(model)
     pairs = _pairs(_natural(natural, frames, max_side), others)
     tell(Step(f"loading {choice.model}", 0.0, {}))
+    from stst.analysis.cka_verdicts import cka_limits, is_null, layers_of, said
     from stst.analysis.model_cka import cka_rows, steps, undefined
+    from stst.analysis.unrelated import UnrelatedClips, null_notes
     from stst.devices import pick_device
     from stst.models.classifiers import load_classifier
 
+    nulls = UnrelatedClips(null)
+    unrelated = {other: nulls.apart_from(pair.natural, pair.other) for other, pair in pairs.items()}
     loaded = load_classifier(choice, pick_device(DEVICE))
     groups: dict[Any, dict[str, Pair]] = {}
     for other, pair in pairs.items():
         groups.setdefault(pair.natural, {})[other] = pair
-    total = sum(steps(len(video), len(group), loaded) for video, group in groups.items())
+    total = sum(steps(video, group, loaded, unrelated, settings) for video, group in groups.items())
     on_frame = Counted(tell, stop, total).begin(choice.model)
     rows: list[dict[str, Any]] = []
     for video, group in groups.items():
         reference = next(iter(group.values())).reference
         videos = {other: pair.other for other, pair in group.items()}
-        rows += cka_rows(video, videos, reference, loaded, settings, on_frame)
+        rows += cka_rows(video, videos, reference, loaded, unrelated, settings, on_frame)
     order = {other: place for place, other in enumerate(pairs, 1)}
     rows.sort(key=lambda row: order[row["clip"]])
     panels = []
     for layer in loaded.layers:
         here = [row for row in rows if row["layer"] == layer]
-        courses = tuple(
-            _course_of_rows(place, pairs[other], [row for row in here if row["clip"] == other])
-            for other, place in order.items()
-        )
-        panels.append(Panel(f"CKA, {layer}", courses, (0.0, 1.0)))
-    notes = (*_notes(pairs.values()), *loaded.notes, *undefined(rows))
-    return Result(Measured(tuple(panels), tuple(rows), notes))
+        found = {one.clip: one for one in layers_of(here)}
+        courses = []
+        for other, place in order.items():
+            own = [row for row in here if row["clip"] == other and not is_null(row)]
+            course = _course_of_rows(place, pairs[other], own)
+            courses.append(replace(course, band=found[other].band))
+        panels.append(Panel(f"CKA, {layer}", tuple(courses), cka_limits(found.values())))
+    names = _names(pairs)
+    notes = (
+        *_notes(pairs.values()),
+        *nulls.notes,
+        *null_notes({names[other]: clips for other, clips in unrelated.items()}),
+        *loaded.notes,
+        *undefined(rows),
+    )
+    verdicts = tuple(said([row | {"clip": names[row["clip"]]} for row in rows]))
+    return Result(Measured(tuple(panels), tuple(rows), notes, verdicts))
+
+
+def _names(others: Iterable[str]) -> dict[str, str]:
+    """Name clips without their folders, where that is enough."""
+    names = {other: Path(other).name for other in others}
+    return names if len(set(names.values())) == len(names) else {other: other for other in names}
 
 
 def measure_prediction(

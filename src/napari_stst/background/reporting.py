@@ -22,6 +22,7 @@ def report_clips(
     stop: Stop,
     cka: Sequence[str] = (),
     prednet: str | None = None,
+    null: Sequence[str] = (),
     overwrite: bool = False,
     frames: str | None = None,
     max_side: int | None = None,
@@ -38,6 +39,8 @@ def report_clips(
         Models, as `napari_stst.background.measuring.measure_cka` has them.
     prednet
         Weights, a file or ``"none"``; None without it.
+    null
+        Natural clips of other content for the null of CKA, beside the sample clips.
     overwrite
         Whether a report that is there may be replaced.
 
@@ -56,11 +59,12 @@ def report_clips(
 
     check_report_output(Path(output), overwrite)
     clips = open_clips(natural, others, frames, max_side)
-    parts, notes = _parts(cka, prednet, tell)
+    parts, notes = _parts(cka, prednet, null, tell)
     total = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
     counted = Counted(tell, stop, total)
     models = [word for model in cka for word in ("--cka", model)]
     models += ["--prednet", prednet] if prednet is not None else []
+    models += [word for path in null if cka for word in ("--null", path)]
     command = report_command(natural, others, frames, max_side, models)
     page, *_ = write_report(
         output, clips, command, overwrite, lambda name, _: counted.begin(name), parts
@@ -68,7 +72,9 @@ def report_clips(
     return Result({"page": str(page), "notes": tuple(notes)})
 
 
-def _parts(cka: Sequence[str], prednet: str | None, tell: Tell) -> tuple[list[Part], list[str]]:
+def _parts(
+    cka: Sequence[str], prednet: str | None, null: Sequence[str], tell: Tell
+) -> tuple[list[Part], list[str]]:
     """Load the models of a report, so that what is wrong is said before any work."""
     if not cka and prednet is None:
         return [], []
@@ -80,4 +86,4 @@ def _parts(cka: Sequence[str], prednet: str | None, tell: Tell) -> tuple[list[Pa
     from stst.report.models import loaded_parts
 
     prediction = None if prednet is None else PredictionSettings(prednet, device=DEVICE)
-    return loaded_parts(choices, CkaSettings(), prediction, DEVICE)
+    return loaded_parts(choices, CkaSettings(), prediction, DEVICE, null)

@@ -23,6 +23,7 @@ from stst.files import as_text, check_output, sha256_of, sha256_of_file, written
 from stst.labels import label_key
 from stst.lanes import Failure, compute_alone, in_processes
 from stst.rows import rows_as_text
+from stst.samples import sample_clips
 from stst.video import sidecar_path
 from stst.video.ranges import parse_range
 from stst.video.resize import fitted_size
@@ -71,6 +72,9 @@ class Settings:
         How next frames are predicted; None to leave that out.
     device
         Of the models, see `stst.devices.pick_device`.
+    null
+        Natural clips of other content for the null of CKA, beside the sample clips; see
+        `stst.analysis.unrelated.UnrelatedClips`.
     """
 
     frames: str | None = None
@@ -79,6 +83,7 @@ class Settings:
     cka: CkaSettings = field(default_factory=CkaSettings)
     prediction: PredictionSettings | None = None
     device: str = "auto"
+    null: tuple[Path, ...] = ()
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -285,6 +290,8 @@ def _described(settings: Settings, hashed: Callable[[Path], str]) -> dict[str, A
     if settings.models:
         described["models"] = [asdict(one) for one in settings.models]
         described["cka"] = asdict(settings.cka)
+        nulls = (*sample_clips(), *settings.null)
+        described["null"] = [hashed(path) for path in nulls if path.exists()]
     if settings.prediction is not None:
         described["prediction"] = asdict(settings.prediction)
         named.append(settings.prediction.weights)

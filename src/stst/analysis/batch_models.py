@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stst.analysis.model_cka import cka_rows
@@ -13,6 +14,7 @@ from stst.analysis.prediction import (
     load_predictor,
     predictions,
 )
+from stst.analysis.unrelated import UnrelatedClips
 from stst.config.choice import ModelChoice
 from stst.devices import pick_device
 from stst.models.classifiers import LoadedClassifier, load_classifier
@@ -45,12 +47,13 @@ def model_rows(
 
     rows: dict[str, Iterable[Mapping[str, Any]]] = {}
     if settings.models:
+        unrelated = {name: _unrelated(settings.null).apart_from(pair.natural, pair.other)}
         rows[CKA] = [
             row
             for choice in settings.models
             for row in cka_rows(
                 pair.natural, {name: pair.other}, reference, _classifier(choice, settings.device),
-                settings.cka,
+                unrelated, settings.cka,
             )
         ]  # fmt: skip
     if settings.prediction is not None:
@@ -65,6 +68,12 @@ def model_rows(
 @lru_cache(maxsize=4)
 def _classifier(choice: ModelChoice, device: str) -> LoadedClassifier:
     return load_classifier(choice, pick_device(device))
+
+
+@lru_cache(maxsize=1)
+def _unrelated(paths: tuple[Path, ...]) -> UnrelatedClips:
+    """Open them once, so that what models make of them is known for the next pair."""
+    return UnrelatedClips(paths)
 
 
 @lru_cache(maxsize=1)

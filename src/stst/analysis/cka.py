@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,44 +11,113 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stst.config.choice import Examples
+from stst.config.choice import Estimator, Examples, check_estimator
 from stst.devices import guarded
 from stst.errors import InputError
 
-# numbers that a product may hold at once: 128 MB
+# numbers that a block may hold at once: 128 MB
 _BLOCK = 2**24
 # an estimate that is smaller, beside what it is the difference of, is rounding
 _ROUNDING = 1e-12
 
 
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """All that CKA needs to know of one set of features, in float64; see `kernel`.
+
+    Attributes
+    ----------
+    values
+        (n, n), the products XXᵀ of centred features; or these features themselves, (n, p), where
+        they are fewer than the examples.
+    products
+        Which of the two.
+    norms
+        (n,), the diagonal of XXᵀ.
+    square
+        ‖XXᵀ‖².
+    """
+
+    values: Tensor
+    products: bool
+    norms: Tensor
+    square: float
+
+    def __len__(self) -> int:
+        return len(self.norms)
+
+    def first(self, count: int) -> Kernel:
+        """Give the kernel of the first examples alone.
+
+        Parameters
+        ----------
+        count
+            How many, at least 1.
+
+        Returns
+        -------
+        Kernel
+            Centred anew.
+        """
+        if not self.products:
+            return _of_features(_shifted(self.values[:count]))
+        part = _shifted(self.values[:count, :count])
+        return _of_products(_shifted(part.T))
+
+    def ordered(self, order: NDArray[np.int64]) -> Kernel:
+        """Give the kernel of the same examples in another order.
+
+        Parameters
+        ----------
+        order
+            (n,), a permutation.
+
+        Returns
+        -------
+        Kernel
+            Of the same size.
+        """
+        there = torch.from_numpy(order).to(self.values.device)
+        values = self.values[there]
+        if self.products:
+            values = values[:, there]
+        return Kernel(values, self.products, self.norms[there], self.square)
+
+
 @guarded()
-def linear_cka(x: Tensor | NDArray[Any], y: Tensor | NDArray[Any], unbiased: bool = False) -> float:
+def linear_cka(
+    x: Tensor | NDArray[Any], y: Tensor | NDArray[Any], estimator: Estimator = "unbiased"
+) -> float:
     """Say how alike two sets of features are, up to rotation and scale.
 
     CKA = HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)) with K = XXᵀ, L = YYᵀ and centred columns
     (Kornblith et al. 2019, eq. 4 and section 3). Biased, HSIC(K, L) is proportional to
-    ⟨K, L⟩ = ‖XᵀY‖²; unbiased (Song et al. 2012, eq. 5), for centred columns, to
-    ‖XᵀY‖² − n/(n−2) Σᵢ Kᵢᵢ Lᵢᵢ + ΣK ΣL / ((n−1)(n−2)), the sums over the diagonals.
+    ⟨K, L⟩ = ‖XᵀY‖²; unbiased (Song et al. 2012, eq. 5; for CKA Nguyen et al. 2021), for centred
+    columns, to ‖XᵀY‖² − n/(n−2) Σᵢ Kᵢᵢ Lᵢᵢ + ΣK ΣL / ((n−1)(n−2)), the sums over the diagonals.
+
+    A value says nothing without those of features that have nothing to do with each other: see
+    `stst.analysis.model_cka.cka_rows`.
 
     Parameters
     ----------
     x, y
         (n, p) and (n, q), finite: a row an example, a column a feature. Computed in float64, on
         their device where it has that.
-    unbiased
-        Whether HSIC is estimated without bias; CKA itself can then be negative.
+    estimator
+        Of HSIC. Biased, independent features with many more columns than rows come near 1;
+        unbiased, near 0, and CKA can be negative.
 
     Returns
     -------
     float
-        In [0, 1], unbiased in [−1, 1]. NaN where it is undefined: a set whose features are all
-        constant; unbiased, fewer than 4 examples, or distances that are all alike.
+        Unbiased in [−1, 1], biased in [0, 1]. NaN where it is undefined: a set whose features are
+        all constant; unbiased, fewer than 4 examples, or distances that are all alike.
 
     Raises
     ------
     InputError
-        If a set is no matrix, has no rows or columns, or holds values that are not finite, or the
-        numbers of rows differ.
+        If a set is no matrix, has no rows or columns, or holds values that are not finite, the
+        numbers of rows differ, or there is no such estimator.
 
     Examples
     --------
@@ -63,20 +133,41 @@ def linear_cka(x: Tensor | NDArray[Any], y: Tensor | NDArray[Any], unbiased: boo
         raise InputError(
             f"CKA compares the same examples: x has {len(here)} rows and y has {len(there)}."
         )
-    here, there = _centred(here), _centred(there)
-    squares = _product(here, there), _product(here, here), _product(there, there)
-    return _cka(squares, here.square().sum(1), there.square().sum(1), unbiased)
+    return kernel_cka(_kernel(here), _kernel(there), estimator)
 
 
 @guarded()
-def gram_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
-    """Compute `linear_cka` from what `gram` gives for x and for y.
+def kernel(x: Tensor | NDArray[Any]) -> Kernel:
+    """Prepare a set of features that is compared with several others.
+
+    Parameters
+    ----------
+    x
+        (n, p), finite: a row an example. Held in its own precision; a block of columns at a time
+        is taken to float64.
+
+    Returns
+    -------
+    Kernel
+        For `kernel_cka`; no larger than `x`, nor than (n, n).
+
+    Raises
+    ------
+    InputError
+        As for `linear_cka`.
+    """
+    return _kernel(_matrix(x, "x"))
+
+
+@guarded()
+def kernel_cka(x: Kernel, y: Kernel, estimator: Estimator = "unbiased") -> float:
+    """Compute `linear_cka` from what `kernel` gives for x and for y.
 
     Parameters
     ----------
     x, y
-        (n, n) float64.
-    unbiased
+        Of the same examples.
+    estimator
         As for `linear_cka`.
 
     Returns
@@ -87,43 +178,33 @@ def gram_cka(x: Tensor, y: Tensor, unbiased: bool = False) -> float:
     Raises
     ------
     InputError
-        If they are not square and of one size.
+        If the numbers of examples differ, or there is no such estimator.
     """
-    if x.ndim != 2 or x.shape != y.shape or x.shape[0] != x.shape[1]:
+    check_estimator(estimator)
+    n = len(x)
+    if n != len(y):
         raise InputError(
-            f"CKA of Gram matrices: found shapes {tuple(x.shape)} and {tuple(y.shape)}; both must "
-            "be (n, n)."
+            f"CKA compares the same examples: one kernel has {n} and the other {len(y)}."
         )
-    squares = (x * y).sum(), x.square().sum(), y.square().sum()
-    return _cka(squares, x.diagonal(), y.diagonal(), unbiased)
-
-
-@guarded()
-def gram(x: Tensor | NDArray[Any]) -> Tensor:
-    """Compute XXᵀ of centred columns, up to a factor; a block of columns is held in float64.
-
-    Parameters
-    ----------
-    x
-        (n, p), finite: a row an example.
-
-    Returns
-    -------
-    Tensor
-        (n, n) float64.
-
-    Raises
-    ------
-    InputError
-        As for `linear_cka`.
-    """
-    values = _matrix(x, "x", torch.float32)
-    scale = _scale(values)
-    out = torch.zeros(len(values), len(values), dtype=torch.float64, device=values.device)
-    for columns in _blocks(values.shape[1], len(values)):
-        block = _shifted(values[:, columns].double() / scale)
-        out += block @ block.T
-    return out
+    unbiased = estimator == "unbiased"
+    if unbiased and n <= 3:
+        return float("nan")
+    hsic = []
+    for square, one, other in (
+        (_product(x, y), x, y),
+        (x.square, x, x),
+        (y.square, y, y),
+    ):
+        value = square
+        if unbiased:
+            value -= n / (n - 2) * float(one.norms @ other.norms)
+            value += float(one.norms.sum() * other.norms.sum()) / ((n - 1) * (n - 2))
+        hsic.append(value)
+    both, *own = hsic
+    for value, one in zip(own, (x, y), strict=True):
+        if value <= _ROUNDING * one.square:
+            return float("nan")
+    return float(np.clip(both / np.sqrt(own[0]) / np.sqrt(own[1]), -1, 1))
 
 
 def as_examples(activation: Tensor, examples: Examples) -> Tensor:
@@ -147,7 +228,7 @@ def as_examples(activation: Tensor, examples: Examples) -> Tensor:
     return rows if examples == "channels" else rows.T
 
 
-def _matrix(x: Tensor | NDArray[Any], name: str, least: torch.dtype = torch.float64) -> Tensor:
+def _matrix(x: Tensor | NDArray[Any], name: str) -> Tensor:
     values = torch.from_numpy(np.ascontiguousarray(x)) if isinstance(x, np.ndarray) else x.detach()
     if values.ndim != 2 or 0 in values.shape:
         raise InputError(
@@ -160,7 +241,28 @@ def _matrix(x: Tensor | NDArray[Any], name: str, least: torch.dtype = torch.floa
         raise InputError(f"CKA: {name} holds values that are not finite.")
     if values.device.type == "mps":
         values = values.cpu()  # which has float64
-    return values.to(torch.promote_types(values.dtype, least))
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def _kernel(values: Tensor) -> Kernel:
+    n, p = values.shape
+    scale = _scale(values)
+    if p < n:
+        return _of_features(_shifted(values.double() / scale))
+    out = torch.zeros(n, n, dtype=torch.float64, device=values.device)
+    for columns in _blocks(p, n):
+        block = _shifted(values[:, columns].double() / scale)
+        out += block @ block.T
+    return _of_products(out)
+
+
+def _of_features(values: Tensor) -> Kernel:
+    square = float((values.T @ values).square().sum())
+    return Kernel(values, False, values.square().sum(1), square)
+
+
+def _of_products(values: Tensor) -> Kernel:
+    return Kernel(values, True, values.diagonal().clone(), float(values.square().sum()))
 
 
 def _scale(values: Tensor) -> Tensor:
@@ -169,53 +271,23 @@ def _scale(values: Tensor) -> Tensor:
     return torch.where(largest > 0, largest, torch.ones_like(largest))
 
 
-def _centred(values: Tensor) -> Tensor:
-    return _shifted(values / _scale(values))
-
-
 def _shifted(values: Tensor) -> Tensor:
     """Centre the columns; those that are constant become exactly 0."""
     values = values - values[:1]
     return values - values.mean(0)
 
 
-def _product(x: Tensor, y: Tensor) -> Tensor:
-    """Compute ‖XᵀY‖² = ⟨XXᵀ, YYᵀ⟩ the cheaper way, block by block."""
-    (n, p), q = x.shape, y.shape[1]
-    total = x.new_zeros(())
-    if p * q <= n * (p + q):
-        for columns in _blocks(p, q):
-            total += (x[:, columns].T @ y).square().sum()
-        return total
-    for rows in _blocks(n, n):
-        similar = x[rows] @ x.T
-        total += (similar * (similar if y is x else y[rows] @ y.T)).sum()
-    return total
+def _product(x: Kernel, y: Kernel) -> float:
+    """Compute ⟨XXᵀ, YYᵀ⟩ = ‖XᵀY‖²."""
+    if x.products and y.products:
+        return float((x.values * y.values).sum())
+    if not x.products and not y.products:
+        return float((x.values.T @ y.values).square().sum())
+    products, features = (x, y) if x.products else (y, x)
+    return float(((products.values @ features.values) * features.values).sum())
 
 
 def _blocks(length: int, width: int) -> Iterator[slice]:
     """Cut a side so that a block of so many times `width` numbers is not too large."""
     step = max(1, _BLOCK // width)
     return (slice(start, start + step) for start in range(0, length, step))
-
-
-def _cka(
-    squares: tuple[Tensor, Tensor, Tensor], x_norms: Tensor, y_norms: Tensor, unbiased: bool
-) -> float:
-    """Normalise HSIC; `squares` are ⟨K, L⟩, ⟨K, K⟩, ⟨L, L⟩, and the norms the diagonals."""
-    n = len(x_norms)
-    pairs = (x_norms, y_norms), (x_norms, x_norms), (y_norms, y_norms)
-    if unbiased and n <= 3:
-        return float("nan")
-    hsic = []
-    for square, (here, there) in zip(squares, pairs, strict=True):
-        value = float(square)
-        if unbiased:
-            value -= n / (n - 2) * float(here @ there)
-            value += float(here.sum() * there.sum()) / ((n - 1) * (n - 2))
-        hsic.append(value)
-    both, *own = hsic
-    for value, square in zip(own, squares[1:], strict=True):
-        if value <= _ROUNDING * float(square):
-            return float("nan")
-    return float(np.clip(both / np.sqrt(own[0]) / np.sqrt(own[1]), -1, 1))

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 #: In this order; those that do not apply to a table are left out.
 COLUMNS = (
     "clip", "reference", "frame", "iteration", "time_s", "model", "layer", "measure", "value",
-    "unit",
+    "unit", "null_low", "null_high", "null_kind", "null_clips", "null_pairs",
 )  # fmt: skip
+# whole numbers, also where some rows have none
+_COUNTS = ("frame", "iteration", "null_clips", "null_pairs")
 SUFFIXES = (".csv", ".parquet", ".json")
 
 
@@ -41,7 +43,9 @@ def table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     listed = [{key: _text(value) for key, value in row.items()} for row in rows]
-    return pd.DataFrame(listed, columns=_columns(listed) or list(COLUMNS))
+    data = pd.DataFrame(listed, columns=_columns(listed) or list(COLUMNS))
+    counts = [name for name in _COUNTS if name in data and data[name].dtype == float]
+    return data.astype(dict.fromkeys(counts, "Int64"))
 
 
 def check_table_output(path: Path, overwrite: bool = False) -> None:
@@ -118,10 +122,14 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def as_json(data: pd.DataFrame) -> str:
     """Give a table as a JSON list of rows."""
-    # pandas would round to 15 digits; JSON has no word for what is infinite
+    import pandas as pd
+
+    # pandas would round to 15 digits; JSON has no word for what is infinite or not there
     rows = [
         {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            key: None
+            if pd.isna(value) or (isinstance(value, float) and math.isinf(value))
+            else value
             for key, value in row.items()
         }
         for row in data.to_dict("records")

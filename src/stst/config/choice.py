@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from stst.errors import InputError
 
 Examples = Literal["channels", "positions", "frames"]
+Estimator = Literal["unbiased", "biased"]
 ModelKind = Literal["auto", "image", "video"]
 
 #: The models and layers of Greco & Siegel (2024), figure 3, and a small one.
@@ -93,23 +94,43 @@ class CkaSettings:
         ``channels``: one value per frame; rows are channels, features positions (in a window: of
         all its times). ``positions``: the other way round. ``frames``: one value per clip; rows
         are frames, features all units.
-    unbiased
-        With the unbiased estimator of HSIC (Song et al. 2012) in place of the biased one.
+    estimator
+        Of HSIC: ``unbiased`` (Song et al. 2012), which gives about 0 for features that have nothing
+        to do with each other; ``biased``, as in the paper, near 1 for those, too, where there are
+        many more features than examples.
+
+    Raises
+    ------
+    InputError
+        If a field cannot be what it is; the message names the option of the command.
     """
 
     examples: Examples = "channels"
-    unbiased: bool = False
+    estimator: Estimator = "unbiased"
 
     def __post_init__(self) -> None:
         if self.examples not in get_args(Examples):
             raise InputError(
                 f"--examples {self.examples}: expected {', '.join(get_args(Examples))}."
             )
+        check_estimator(self.estimator)
 
     @property
     def measure(self) -> str:
-        """Name the measure as tables do, e.g. ``cka_unbiased.channels``."""
-        return f"cka{'_unbiased' if self.unbiased else ''}.{self.examples}"
+        """Name the measure as tables do, e.g. ``cka_unbiased.channels``, or ``cka.channels``."""
+        return f"cka{'_unbiased' if self.estimator == 'unbiased' else ''}.{self.examples}"
+
+
+def check_estimator(estimator: object) -> None:
+    """Refuse what is no `Estimator`.
+
+    Raises
+    ------
+    InputError
+        Naming the option of the command.
+    """
+    if estimator not in get_args(Estimator):
+        raise InputError(f"--estimator {estimator}: expected {', '.join(get_args(Estimator))}.")
 
 
 def parse_choice(text: str, base: ModelChoice | None = None) -> ModelChoice:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from stst.figures.style import (
     FEW,
+    SHADE,
+    SHADED,
     THIN,
     WIDE,
     add_legend,
@@ -39,11 +41,15 @@ class Course:
         (T,) seconds from the first frame of the clip.
     values
         (T,); NaN where undefined.
+    band
+        Ends of what the values are compared with, e.g. of unrelated clips; shaded. None without
+        one, NaN where undefined.
     """
 
     place: int
     time: NDArray[np.float64]
     values: NDArray[np.float64]
+    band: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +66,15 @@ class Panel:
         One for each clip.
     limits
         Of the values, where they have ends.
+    words
+        Stand below the panel; what the bands are.
     """
 
     title: str
     label: str
     courses: Sequence[Course]
     limits: tuple[float, float] | None = None
+    words: str = ""
 
 
 def panel_courses(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2) -> Figure:
@@ -96,9 +105,11 @@ def panel_courses(panels: Sequence[Panel], labels: Sequence[str], columns: int =
                     linewidth=THIN if course.place else WIDE,
                     marker="." if len(course.values) <= FEW else "none",
                 )  # fmt: skip
+                if course.band is not None and np.isfinite(course.band).all():
+                    axis.axhspan(*course.band, color=clip_color(course.place), alpha=SHADE, lw=0)
             axis.set_title(panel.title, fontsize=8, loc="left", weight="bold")
             axis.set_ylabel(panel.label)
-            axis.set_xlabel("Time (s)")
+            axis.set_xlabel(_with_words("Time (s)", panel))
             _limit(axis, panel)
         add_legend(figure, {place: labels[place] for place in shown})
         return figure
@@ -123,9 +134,13 @@ def panel_bars(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2)
         for axis, panel in zip(axes, panels, strict=True):
             for row, course in enumerate(panel.courses):
                 known = course.values[~np.isnan(course.values)]
+                if course.band is not None and np.isfinite(course.band).all():
+                    low, high = course.band
+                    axis.barh(row, high - low, left=low, height=0.95, color=SHADED, zorder=0)
+                height = 0.7 if course.band is None else 0.4
                 if len(known):
                     axis.barh(
-                        row, known.mean(), xerr=known.std(), height=0.7,
+                        row, known.mean(), xerr=known.std(), height=height,
                         color=clip_color(course.place), ecolor="#888888",
                         error_kw={"linewidth": 1.0},
                     )  # fmt: skip
@@ -134,10 +149,15 @@ def panel_bars(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2)
             axis.set_ylim(len(names) - 0.4, -0.6)
             axis.tick_params(axis="y", length=0)
             axis.set_title(panel.title, fontsize=8, loc="left", weight="bold")
-            axis.set_xlabel(f"Mean {panel.label}")
+            axis.set_xlabel(_with_words(f"Mean {panel.label}", panel))
             if panel.limits is not None:
                 axis.set_xlim(*panel.limits)
         return figure
+
+
+def _with_words(label: str, panel: Panel) -> str:
+    """Say below a panel what is shaded in it."""
+    return f"{label}   ({panel.words})" if panel.words else label
 
 
 def _limit(axis: Axes, panel: Panel) -> None:

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stst.analysis.cka_verdicts import counted
 from stst.analysis.features import Features
 from stst.figures.features import SHOWN, axis_label, draw_courses, draw_means
+from stst.figures.models import Course
 from stst.figures.style import (
     COLORS,
     FEW,
+    SHADE,
+    SHADED,
     THIN,
     add_legend,
     clip_color,
@@ -44,12 +48,15 @@ class Similarity:
     window
         Frames that the model sees at once; 1 for a model of images.
     layers
-        Layer to times in seconds and CKA, (T,) each, NaN where undefined; early layers first.
+        Layer to its course, early layers first: CKA over time, and the band of unrelated clips.
+    clips
+        How many unrelated clips.
     """
 
     title: str
     window: int
-    layers: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+    layers: Mapping[str, Course]
+    clips: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +122,8 @@ def figure_3(similarities: Sequence[Similarity]) -> Figure:
     ----------
     similarities
         Those in models of images become panel a, those in models of videos panel b; each with its
-        courses over time and their means, a colour for each layer.
+        courses over time and their means, a colour for each layer, and shaded in it where 95 % of
+        the pairs of unrelated clips lie.
     """
     groups = [[one for one in similarities if (one.window > 1) == video] for video in (False, True)]
     groups = [group for group in groups if group]
@@ -125,12 +133,23 @@ def figure_3(similarities: Sequence[Similarity]) -> Figure:
             _letter(part, letter)
             panels = part.subplots(len(group), 2, width_ratios=[2, 1], squeeze=False)
             for one, (course, mean) in zip(group, panels, strict=True):
-                for row, (time, values) in enumerate(one.layers.values()):
-                    _line(course, time, values, COLORS[row % len(COLORS)])
-                    _bar(mean, row, values, COLORS[row % len(COLORS)])
-                course.set_title(one.title, fontsize=8, loc="left")
-                course.set_ylim(0, 1.02)
-                mean.set_xlim(0, 1.02)
+                lowest = 0.0
+                for row, layer in enumerate(one.layers.values()):
+                    color = COLORS[row % len(COLORS)]
+                    _line(course, layer.time, layer.values, color)
+                    band = layer.band if layer.band is not None else (np.nan, np.nan)
+                    if np.isfinite(band).all():
+                        course.axhspan(*band, color=color, alpha=SHADE, lw=0)
+                        mean.barh(
+                            row, band[1] - band[0], left=band[0], height=0.95, color=SHADED,
+                            zorder=0,
+                        )  # fmt: skip
+                    _bar(mean, row, layer.values, color, 0.4)
+                    lowest = float(np.nanmin([lowest, band[0], *layer.values]))
+                title = f"{one.title}; shaded: {counted(one.clips)}"
+                course.set_title(title, fontsize=8, loc="left")
+                course.set_ylim(lowest, 1.02)
+                mean.set_xlim(lowest, 1.02)
                 _labelled(course, mean, "CKA", list(one.layers))
         return figure
 
@@ -230,12 +249,14 @@ def _line(panel: Axes, time: Any, values: Any, color: str) -> None:
     )  # fmt: skip
 
 
-def _bar(panel: Axes, row: int, values: NDArray[np.float64], color: str) -> None:
+def _bar(
+    panel: Axes, row: int, values: NDArray[np.float64], color: str, height: float = 0.7
+) -> None:
     """Draw the mean over frames, and a standard deviation to either side."""
     known = values[~np.isnan(values)]
     if len(known):
         panel.barh(
-            row, known.mean(), xerr=known.std(), height=0.7, color=color, ecolor="#888888",
+            row, known.mean(), xerr=known.std(), height=height, color=color, ecolor="#888888",
             error_kw={"linewidth": 1.0},
         )  # fmt: skip
 

@@ -25,6 +25,7 @@ Dash: TypeAlias = Literal["-", "--", ":", "-."]
 DASHES: tuple[Dash, ...] = ("-", "--", ":", "-.")  # for more clips than there are colours
 MARKERS = "osD^vP"
 WIDE, THIN = 2.4, 1.2
+SHADE, SHADED = 0.15, "#D9D9D9"  # of a band behind a line, and behind a bar
 FEW = 60  # up to so many frames, each is marked
 _ABREAST = 4  # labels of a legend
 _LONG = 32  # characters of a label in a figure

@@ -6,10 +6,12 @@ Only this module of the report needs torch; it is imported where one of its part
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stst.analysis.cka_verdicts import band_words, cka_limits, is_null, layers_of
 from stst.analysis.model_cka import cka_rows, steps
 from stst.analysis.prediction import (
     MEASURES,
@@ -21,6 +23,7 @@ from stst.analysis.prediction import (
     load_predictor,
     predictions,
 )
+from stst.analysis.unrelated import UnrelatedClips, null_notes
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.devices import pick_device
 from stst.errors import InputError
@@ -44,6 +47,7 @@ def loaded_parts(
     settings: CkaSettings,
     prediction: PredictionSettings | None,
     device: str,
+    null: Sequence[Path | str] = (),
 ) -> tuple[list[Part], list[str]]:
     """Load the models of a report, so that what is wrong is said before any work.
 
@@ -57,6 +61,8 @@ def loaded_parts(
         Of PredNet; None without it.
     device
         Where the models of CKA compute, see `stst.devices.pick_device`.
+    null
+        Natural clips of other content for the null of CKA, beside the sample clips.
 
     Returns
     -------
@@ -68,15 +74,18 @@ def loaded_parts(
     Raises
     ------
     InputError
-        If a model or its weights cannot be had.
+        If a model or its weights cannot be had, or a clip of `null` cannot be read.
     """
     parts: list[Part] = []
     models = [load_classifier(one, pick_device(device)) for one in choices]
+    notes = [note for model in models for note in model.notes]
     if models:
-        parts.append(CkaPart(models, settings))
+        unrelated = UnrelatedClips(null)
+        parts.append(CkaPart(models, settings, unrelated))
+        notes += unrelated.notes
     if prediction is not None:
         parts.append(PredictionPart(load_predictor(prediction)))
-    return parts, list(dict.fromkeys(note for model in models for note in model.notes))
+    return parts, list(dict.fromkeys(notes))
 
 
 class CkaPart:
@@ -88,11 +97,16 @@ class CkaPart:
         Loaded, with their layers.
     settings
         What is compared.
+    nulls
+        Clips to choose those from that have nothing to do with the pairs.
     """
 
-    def __init__(self, models: Sequence[LoadedClassifier], settings: CkaSettings) -> None:
+    def __init__(
+        self, models: Sequence[LoadedClassifier], settings: CkaSettings, nulls: UnrelatedClips
+    ) -> None:
         self.models = models
         self.settings = settings
+        self.nulls = nulls
 
     def steps(self, clips: tuple[Clip, ...]) -> int:
         """Count the frames that go through models.
@@ -107,18 +121,27 @@ class CkaPart:
                 f"--cka: compares other clips with {clips[0].path}, and there is none. Name one, "
                 "or leave --cka out."
             )
-        length = len(clips[0].video)
-        return sum(steps(length, len(clips) - 1, model) for model in self.models)
+        natural, *others = clips
+        videos = {clip.name: clip.video for clip in others}
+        unrelated = self.nulls.apart_from_each(natural.video, videos)
+        return sum(
+            steps(natural.video, videos, model, unrelated, self.settings) for model in self.models
+        )
 
     def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
         """Compare the clips in every model."""
         natural, *others = clips
+        videos = {clip.name: clip.video for clip in others}
+        unrelated = self.nulls.apart_from_each(natural.video, videos)
         rows: list[dict[str, Any]] = []
         for model in self.models:
-            on_frame = begin(model.name, steps(len(natural.video), len(others), model))
-            videos = {clip.name: clip.video for clip in others}
-            rows += cka_rows(natural.video, videos, natural.name, model, self.settings, on_frame)
+            count = steps(natural.video, videos, model, unrelated, self.settings)
+            rows += cka_rows(
+                natural.video, videos, natural.name, model, unrelated, self.settings,
+                begin(model.name, count),
+            )  # fmt: skip
         labels = [clip.label for clip in clips]
+        names = {clip.name: clip.label for clip in others}
         panels = self._panels(rows, clips)
         timed = [one for one in panels if any(len(c.values) > 1 for c in one.courses)]
         figures = {"cka_means": panel_bars(panels, labels)}
@@ -131,7 +154,8 @@ class CkaPart:
             models=[model.name for model in self.models],
             courses=svg_of(figures["cka"]) if timed else None,
             means=svg_of(figures["cka_means"]),
-            rows=_summary(panels, clips),
+            nulls=null_notes({names[name]: found for name, found in unrelated.items()}),
+            rows=self._numbers(rows, clips),
         )
         return Added(Section("CKA in vision models", "cka", body), figures, {"cka.csv": rows})
 
@@ -140,14 +164,41 @@ class CkaPart:
         for model in self.models:
             for layer in model.layers:
                 here = [r for r in rows if (r["model"], r["layer"]) == (model.name, layer)]
+                found = {one.clip: one for one in layers_of(here)}
                 courses = [
-                    Course(place, *timed_values(clip, here))
+                    Course(place, *timed_values(clip, here), found[clip.name].band)
                     for place, clip in enumerate(clips)
                     if place
                 ]
                 title = f"{short_name(model.name)}, {layer}"
-                panels.append(Panel(title, "CKA", courses, (0.0, 1.0)))
+                counts = sorted({one.clips for one in found.values()})
+                words = f"shaded: {band_words(counts)}"
+                panels.append(Panel(title, "CKA", courses, cka_limits(found.values()), words))
         return panels
+
+    def _numbers(
+        self, rows: Sequence[Mapping[str, Any]], clips: tuple[Clip, ...]
+    ) -> list[dict[str, Any]]:
+        """Give, for every layer and clip, the value, its null and what that says."""
+        places = {clip.name: place for place, clip in enumerate(clips)}
+        layers: dict[str, list[dict[str, Any]]] = {}
+        for one in layers_of(rows):
+            known = one.values[~np.isnan(one.values)]
+            low, high = one.band
+            cells = [
+                number(one.mean),
+                f"{number(known.min())} to {number(known.max())}" if len(known) else "–",
+                f"{number(low)} to {number(high)}",
+                str(one.clips),
+                number(one.noise),
+                number(one.timing),
+                one.verdict,
+            ]
+            place = places[one.clip]
+            layers.setdefault(f"{short_name(one.model)}, {one.layer}", []).append(
+                {"label": clips[place].label, "color": clip_color(place), "cells": cells}
+            )
+        return [{"title": title, "clips": found} for title, found in layers.items()]
 
 
 class PredictionPart:
@@ -274,7 +325,7 @@ def times_of(one: Predictions) -> Any:
 def timed_values(clip: Clip, rows: Sequence[Mapping[str, Any]]) -> tuple[Any, Any]:
     """Give the times of a clip's rows in seconds from its first frame, and their values."""
     start, fps = clip.video.start, float(clip.video.fps)
-    own = [row for row in rows if row["clip"] == clip.name]
+    own = [row for row in rows if row["clip"] == clip.name and not is_null(row)]
     times = [(row["frame"] - start) / fps if "frame" in row else 0.0 for row in own]
     return np.array(times), np.array([row["value"] for row in own], float)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from stst.analysis.prediction import LoadedPredictor
+    from stst.analysis.unrelated import UnrelatedClip, UnrelatedClips
     from stst.models.classifiers import LoadedClassifier
 
 #: The vision models of figure 3.
@@ -73,26 +74,52 @@ def drawn_2(clips: tuple[Clip, ...], begin: Begin) -> Drawn:
     return Drawn(figure_2(stills, found), rows)
 
 
-def steps_3(clips: tuple[Clip, ...], models: Sequence[LoadedClassifier]) -> int:
-    """Count the frames that `drawn_3` shows to models.
+def unrelated_clips(
+    clips: tuple[Clip, ...], nulls: UnrelatedClips
+) -> dict[str, tuple[UnrelatedClip, ...]]:
+    """Choose clips that have nothing to do with those of figure 3.
+
+    Parameters
+    ----------
+    clips
+        Of `stst.report.open_clips`.
+    nulls
+        What there is to choose from.
+
+    Returns
+    -------
+    dict
+        By the name of every clip but the natural one.
 
     Raises
     ------
     InputError
-        If there is nothing to compare the natural clip with.
+        If there is nothing to compare the natural clip with, or no clip is unrelated.
     """
+    natural, *others = clips
+    if not others:
+        raise InputError(
+            f"figure 3 compares other clips with {natural.path}, and there is none. Name one."
+        )
+    return nulls.apart_from_each(natural.video, {clip.name: clip.video for clip in others})
+
+
+def steps_3(
+    clips: tuple[Clip, ...],
+    models: Sequence[LoadedClassifier],
+    unrelated: Mapping[str, Sequence[UnrelatedClip]],
+    settings: CkaSettings,
+) -> int:
+    """Count the frames that `drawn_3` shows to models."""
     from stst.analysis.model_cka import steps
 
-    if len(clips) == 1:
-        raise InputError(
-            f"figure 3 compares other clips with {clips[0].path}, and there is none. Name one."
-        )
-    return sum(steps(len(clips[0].video), len(clips) - 1, model) for model in models)
+    return sum(steps(clips[0].video, unrelated, model, unrelated, settings) for model in models)
 
 
 def drawn_3(
     clips: tuple[Clip, ...],
     models: Sequence[LoadedClassifier],
+    unrelated: Mapping[str, Sequence[UnrelatedClip]],
     settings: CkaSettings,
     begin: Begin,
 ) -> Drawn:
@@ -104,12 +131,16 @@ def drawn_3(
         Of `stst.report.open_clips`.
     models
         Loaded, with their layers.
+    unrelated
+        Of `unrelated_clips`.
     settings
         What is compared in them.
     begin
         As in `drawn_2`.
     """
+    from stst.analysis.cka_verdicts import layers_of
     from stst.analysis.model_cka import cka_rows, steps
+    from stst.figures.models import Course
     from stst.report.models import short_name, timed_values
 
     natural, *others = clips
@@ -117,17 +148,18 @@ def drawn_3(
     rows: list[Mapping[str, Any]] = []
     drawn = []
     for model in models:
-        on_frame = begin(model.name, steps(len(natural.video), len(others), model))
-        found = cka_rows(natural.video, videos, natural.name, model, settings, on_frame)
+        on_frame = begin(model.name, steps(natural.video, videos, model, unrelated, settings))
+        found = cka_rows(natural.video, videos, natural.name, model, unrelated, settings, on_frame)
         rows += found
-        for clip in others:
-            layers = {
-                layer: timed_values(clip, [row for row in found if row["layer"] == layer])
-                for layer in model.layers
-            }
-            drawn.append(
-                Similarity(f"{short_name(model.name)}: {clip.label}", model.window, layers)
-            )
+        nulls = {(one.clip, one.layer): one for one in layers_of(found)}
+        for place, clip in enumerate(others, 1):
+            layers = {}
+            for layer in model.layers:
+                time, values = timed_values(clip, [row for row in found if row["layer"] == layer])
+                null = nulls[clip.name, layer]
+                layers[layer] = Course(place, time, values, null.band)
+            title = f"{short_name(model.name)}: {clip.label}"
+            drawn.append(Similarity(title, model.window, layers, null.clips))
     return Drawn(figure_3(drawn), rows)
 
 

@@ -63,7 +63,7 @@ def batch(
     pairs, notes = _pairs(sources)
     for note in notes:
         say(f"Note: {note}", err=True)
-    settings = Settings(frames, max_side, *chosen_models(words), words["device"])
+    settings = Settings(frames, max_side, *chosen_models(words), words["device"], words["null"])
     loaded_parts(words)  # each process loads its own: what is wrong is better said once
     outcomes = run_batch(pairs, folder, settings, jobs or available_cores())
     try:

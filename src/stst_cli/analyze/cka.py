@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
+from stst_cli.analyze.options import (
+    check_table,
+    chosen_estimator,
+    cka_options,
+    clip_options,
+    give_table,
+    table_options,
+)
 from stst_cli.options import PATH
 from stst_cli.words import say
 
 if TYPE_CHECKING:
     from stst.analysis.pairs import NaturalClip
+    from stst.analysis.unrelated import UnrelatedClip
     from stst.config.choice import CkaSettings, ModelChoice
     from stst.models.classifiers import LoadedClassifier
     from stst.video import LazyVideo
@@ -52,7 +60,7 @@ _AT_ONCE = 8
     type=click.Choice(["channels", "positions", "frames"]),
     help="What CKA's examples are; the others are features. Of frames: one value a clip.",
 )
-@click.option("--unbiased", is_flag=True, help="Estimate HSIC without bias (Song et al. 2012).")
+@cka_options
 @click.option(
     "--window",
     type=int,
@@ -90,6 +98,7 @@ def cka(
     natural: Path | None,
     others: tuple[Path, ...],
     list_layers: bool,
+    null: tuple[Path, ...],
     device: str,
     frames: str | None,
     max_side: int | None,
@@ -103,6 +112,11 @@ def cka(
     Linear CKA (Kornblith et al. 2019), for every frame or every window of a video model. The
     table says with which weights, and how frames were brought to the model. Clips are aligned as
     in `stst-analyze compare`.
+
+    A trained network finds any two pictures alike in its early layers, so every value comes with
+    its null: the band that 95 % of unrelated pairs lie in, taken of both clips, the sample clips of
+    this package and the clips of --null, but those that NATURAL or OTHER show or were made of. What
+    is said of each layer goes to stderr.
     """
     choice, settings = _settings(**words)
     if list_layers:
@@ -114,30 +128,38 @@ def cka(
         raise click.UsageError("Missing argument 'NATURAL'.")
     if not others:
         raise click.UsageError("Missing argument 'OTHER...'.")
+    from stst.analysis.cka_verdicts import said
     from stst.analysis.model_cka import undefined
     from stst.analysis.pairs import NaturalClip
+    from stst.analysis.unrelated import UnrelatedClips, null_notes
     from stst.devices import pick_device
     from stst.models.classifiers import load_classifier
 
-    check_table(output, overwrite, (natural, *others))
+    check_table(output, overwrite, (natural, *others, *null))
     clip = NaturalClip(natural, frames, max_side)
     # a bad clip is found before the model is loaded; none stays open, for there may be many
     groups: dict[LazyVideo, list[Path]] = {}
     notes: dict[str, None] = {}
+    nulls = UnrelatedClips(null)
+    unrelated: dict[str, tuple[UnrelatedClip, ...]] = {}
     for other in dict.fromkeys(others):
         pair = clip.pair(other)
         groups.setdefault(pair.natural, []).append(other)
         notes |= dict.fromkeys(pair.notes)
+        unrelated[str(other)] = nulls.apart_from(pair.natural, pair.other)
+    notes |= dict.fromkeys([*nulls.notes, *null_notes(unrelated)])
     for note in notes:
         say(f"Note: {note}", err=True)
     model = load_classifier(choice, pick_device(device))
     for note in model.notes:
         say(f"Note: {note}", err=True)
-    rows = list(_rows(clip, groups, model, settings))
+    rows = list(_rows(clip, groups, model, unrelated, settings))
     order = {str(other): place for place, other in enumerate(dict.fromkeys(others))}
     for note in undefined(rows):
         say(f"Note: {note}", err=True)
     rows.sort(key=lambda row: order[row["clip"]])
+    for line in said(rows):
+        say(line, err=True)
     give_table(rows, output, as_json, overwrite)
 
 
@@ -145,6 +167,7 @@ def _rows(
     clip: NaturalClip,
     groups: Mapping[LazyVideo, Sequence[Path]],
     model: LoadedClassifier,
+    unrelated: Mapping[str, Sequence[UnrelatedClip]],
     settings: CkaSettings,
 ) -> Iterator[dict[str, Any]]:
     """Compare the clips of each alignment with the natural clip, a few at the same time."""
@@ -152,12 +175,15 @@ def _rows(
     from stst_cli.analyze.progress import frames_counted
 
     parts = [
-        (len(natural), paths[start : start + _AT_ONCE])
+        (natural, paths[start : start + _AT_ONCE])
         for natural, paths in groups.items()
         for start in range(0, len(paths), _AT_ONCE)
     ]
-    with frames_counted(sum(steps(length, len(paths), model) for length, paths in parts)) as begin:
-        for length, paths in parts:
+    counts = [
+        steps(natural, map(str, paths), model, unrelated, settings) for natural, paths in parts
+    ]
+    with frames_counted(sum(counts)) as begin:
+        for (_, paths), count in zip(parts, counts, strict=True):
             pairs = {str(path): clip.pair(path) for path in paths}
             first = next(iter(pairs.values()))
             yield from cka_rows(
@@ -165,10 +191,9 @@ def _rows(
                 {name: pair.other for name, pair in pairs.items()},
                 first.reference,
                 model,
+                unrelated,
                 settings,
-                begin(
-                    ", ".join(map(click.format_filename, pairs)), steps(length, len(paths), model)
-                ),
+                begin(", ".join(map(click.format_filename, pairs)), count),
             )
 
 
@@ -182,7 +207,9 @@ def _settings(
         split_layers,
     )
 
-    settings = CkaSettings(words.pop("examples"), words.pop("unbiased"))
+    settings = CkaSettings(
+        words.pop("examples"), chosen_estimator(words.pop("estimator"), words.pop("unbiased"))
+    )
     choice = ModelChoice(
         layers=split_layers(layers),
         mean=None if mean is None else parse_channels(mean, "--mean"),

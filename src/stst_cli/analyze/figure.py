@@ -46,7 +46,8 @@ def figure(
     """Draw figure 2, 3 or 4 of Greco & Siegel (2024) for the clip NATURAL and stimuli of it.
 
     2: frames, and low-level features over time. 3: CKA with NATURAL in early and late layers of
-    vision models; without --cka in the paper's four, ResNet50, ConvNeXt-T, R3D-18 and MC3-18.
+    vision models, beside that of unrelated clips (--null); without --cka in the paper's four,
+    ResNet50, ConvNeXt-T, R3D-18 and MC3-18.
     4: next frames as PredNet predicts them, with the weights of --prednet.
 
       stst-analyze figure 2 clip.mp4 metamer.mkv scrambled.mkv -o figure2.svg
@@ -93,18 +94,25 @@ def _drawn(number: str, clips: tuple[Clip, ...], words: dict[str, Any]) -> Drawn
         with frames_counted(paper.steps_2(clips)) as begin:
             return paper.drawn_2(clips, begin)
     if number == "3":
+        from stst.analysis.cka_verdicts import said
+        from stst.analysis.unrelated import UnrelatedClips, null_notes
         from stst.devices import pick_device
         from stst.models.classifiers import load_classifier
 
         choices, settings, _ = chosen_models({**words, "cka": words["cka"] or paper.MODELS})
         models = [load_classifier(one, pick_device(words["device"])) for one in choices]
-        for note in dict.fromkeys(note for model in models for note in model.notes):
+        unrelated = paper.unrelated_clips(clips, UnrelatedClips(words["null"]))
+        notes = [note for model in models for note in model.notes]
+        for note in dict.fromkeys([*notes, *null_notes(unrelated)]):
             click.echo(f"Note: {note}", err=True)
-        with frames_counted(paper.steps_3(clips, models)) as begin:
-            return paper.drawn_3(clips, models, settings, begin)
+        with frames_counted(paper.steps_3(clips, models, unrelated, settings)) as begin:
+            drawn = paper.drawn_3(clips, models, unrelated, settings, begin)
+        for line in said(drawn.rows):
+            click.echo(line, err=True)
+        return drawn
     from stst.analysis.prediction import load_predictor
 
-    _, _, prediction = chosen_models({**words, "cka": ()})
+    _, _, prediction = chosen_models({**words, "cka": (), "null": ()})
     if prediction is None:
         raise InputError(
             "figure 4 needs the weights of PredNet: --prednet FILE, or --prednet none for random "

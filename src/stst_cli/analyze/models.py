@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from stst_cli.analyze.options import chosen_estimator, cka_options
 from stst_cli.options import size_option
 from stst_cli.words import say
 
@@ -26,7 +27,7 @@ def model_options(function: Function) -> Function:
                      "has it. Repeatable."),
         click.option("--examples", type=click.Choice(["channels", "positions", "frames"]),
                      default="channels", show_default=True, help="What CKA's examples are."),
-        click.option("--unbiased", is_flag=True, help="Estimate CKA's HSIC without bias."),
+        cka_options,
         click.option("--input", default="default", show_default=True,
                      metavar="default|native|HxW", help="Size of frames in the models of --cka."),
         click.option("--mean", metavar="R,G,B",
@@ -74,6 +75,7 @@ def chosen_models(
         If one of them is wrong.
     """
     from stst.config.choice import CkaSettings, ModelChoice, parse_channels, parse_choice
+    from stst.errors import InputError
 
     mean, std = (
         None if words[one] is None else parse_channels(words[one], f"--{one}")
@@ -81,7 +83,11 @@ def chosen_models(
     )
     base = ModelChoice("any", input=words["input"], mean=mean, std=std)
     choices = tuple(dict.fromkeys(parse_choice(text, base) for text in words["cka"]))
-    settings = CkaSettings(words["examples"], words["unbiased"])
+    settings = CkaSettings(
+        words["examples"], chosen_estimator(words["estimator"], words["unbiased"])
+    )
+    if words["null"] and not choices:
+        raise InputError("--null: gives clips for the null of CKA. Name a model with --cka, too.")
     if words["prednet"] is None:
         return choices, settings, None
     from stst.analysis.prediction import PredictionSettings
@@ -108,7 +114,9 @@ def loaded_parts(words: dict[str, Any]) -> list[Part]:
         return []
     from stst.report import models
 
-    parts, notes = models.loaded_parts(choices, settings, prediction, words["device"])
+    parts, notes = models.loaded_parts(
+        choices, settings, prediction, words["device"], words["null"]
+    )
     for note in notes:
         say(f"Note: {note}", err=True)
     if len(choices) > 1 and (words["mean"], words["std"], words["input"]) != (
@@ -121,11 +129,15 @@ def loaded_parts(words: dict[str, Any]) -> list[Part]:
 def command_words(words: dict[str, Any]) -> list[str]:
     """Write the options that were given as words of a command line."""
     out = [part for text in words["cka"] for part in ("--cka", text)]
+    estimator = chosen_estimator(words["estimator"], words["unbiased"])
     height, width = words["size"]
-    given = {**words, "size": f"{height}x{width}"}
-    defaults = {"examples": "channels", "input": "default", "fit": "stretch", "size": "128x160"}
-    for name in ("examples", "input", "mean", "std", "prednet", "fit", "size"):
+    given = {**words, "size": f"{height}x{width}", "estimator": estimator}
+    defaults = {
+        "examples": "channels", "estimator": "unbiased", "input": "default", "fit": "stretch",
+        "size": "128x160",
+    }  # fmt: skip
+    for name in ("examples", "estimator", "input", "mean", "std", "prednet", "fit", "size"):
         value = given[name]
         if value is not None and value != defaults.get(name):
             out += [f"--{name}", str(value)]
-    return [*out, "--unbiased"] if words["unbiased"] else out
+    return [*out, *(part for path in words["null"] for part in ("--null", str(path)))]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from stst_cli.options import PATH
 from stst_cli.words import give, say
+
+if TYPE_CHECKING:
+    from stst.config.choice import Estimator
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -33,6 +36,36 @@ def clip_options(function: Function) -> Function:
                      help="Shrink so that the longer side has at most PX pixels."),
     ]  # fmt: skip
     return _with(options, function)
+
+
+def cka_options(function: Function) -> Function:
+    """Add ``estimator``, ``unbiased`` and ``null`` of every command that takes CKA."""
+    options = [
+        click.option("--estimator", type=click.Choice(["unbiased", "biased"]),
+                     help="Of CKA's HSIC: unbiased (Song et al. 2012), or biased as in the paper, "
+                     "which is near 1 in early layers for any two clips.  [default: unbiased]"),
+        # what the default was asked for with, before it was the default
+        click.option("--unbiased", is_flag=True, hidden=True),
+        click.option("--null", type=PATH, multiple=True, metavar="CLIP",
+                     help="A natural clip of other content, for the band of unrelated pairs that "
+                     "CKA is shown with; the sample clips are among them anyway. Repeatable."),
+    ]  # fmt: skip
+    return _with(options, function)
+
+
+def chosen_estimator(estimator: str | None, unbiased: bool) -> Estimator:
+    """Read which estimator was asked for by the options of `cka_options`.
+
+    Raises
+    ------
+    click.UsageError
+        If they contradict each other.
+    """
+    if estimator != "biased":
+        return "unbiased"
+    if unbiased:
+        raise click.UsageError("--unbiased and --estimator biased exclude each other; name one.")
+    return "biased"
 
 
 #: ``overwrite``

@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 
 from stst import InputError, StstError
 from stst.analysis import tables
-from stst.analysis.tables import COLUMNS, as_csv, as_json, check_table_output, table, write_table
+from stst.analysis.tables import (
+    COLUMNS,
+    as_csv,
+    as_json,
+    check_table_output,
+    rows_as_csv,
+    table,
+    write_table,
+)
 
 NUMBERS = st.floats(allow_infinity=False)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1, max_size=9)
@@ -176,3 +184,15 @@ class TestOutput:
             write_table(table(rows), path)
         assert str(refused.value).startswith(f"{path}: the disk is full; nothing was left there.")
         assert os.listdir(small_disk) == []
+
+
+def test_numbers_of_frames_are_whole_where_some_rows_have_none(tmp_path):
+    rows = [row(frame=3), {key: value for key, value in row().items() if key != "frame"}]
+    data = table(rows)
+    assert as_csv(data) == rows_as_csv(rows)
+    assert as_csv(data).splitlines()[1:] == ["a,3,contrast,0.1,1", "a,,contrast,0.1,1"]
+    assert [one["frame"] for one in json.loads(as_json(data))] == [3, None]
+    write_table(data, tmp_path / "t.parquet")
+    again = pd.read_parquet(tmp_path / "t.parquet")
+    assert again["frame"].tolist()[0] == 3
+    assert again["frame"].isna().tolist() == [False, True]

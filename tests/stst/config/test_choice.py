@@ -29,6 +29,7 @@ class TestChoice:
         refused("--std 1,0,1: every value must be above 0.", ModelChoice, "m", std=(1, 0, 1))
         refused("--kind x: expected auto, image, video.", ModelChoice, "m", kind="x")
         refused("--examples x: expected channels, positions, frames.", CkaSettings, "x")
+        refused("--estimator x: expected unbiased, biased.", CkaSettings, "channels", "x")
 
     @pytest.mark.parametrize("text", ["", "128", "0x3", "3x0", "-3x4", "3X4", "3x4\n", "3x4x5"])
     def test_sizes(self, text):
@@ -41,8 +42,8 @@ class TestChoice:
         assert ModelChoice("m", input="native").input_size is None
 
     def test_measure(self):
-        assert CkaSettings().measure == "cka.channels"
-        assert CkaSettings("frames", unbiased=True).measure == "cka_unbiased.frames"
+        assert CkaSettings().measure == "cka_unbiased.channels"
+        assert CkaSettings("frames", "biased").measure == "cka.frames"
 
 
 class TestSpecs:

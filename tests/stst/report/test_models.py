@@ -1,21 +1,30 @@
 from __future__ import annotations
 
 import csv
+import os
+import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from small_runs import clip
+from stst.analysis.cka_verdicts import is_null, layers_of
 from stst.analysis.model_cka import cka_rows
 from stst.analysis.prediction import PredictionSettings, load_predictor, predictions
 from stst.analysis.tables import as_csv, table
-from stst.config.choice import CkaSettings, parse_choice
+from stst.analysis.unrelated import UnrelatedClips
+from stst.config.choice import CkaSettings, ModelChoice, parse_choice
 from stst.errors import InputError
 from stst.models.classifiers import load_classifier
 from stst.report import frames_to_read, open_clips, write_report
 from stst.report.models import CkaPart, PredictionPart
+from stst.report.words import number
 from stst.report.write import FILES
+from stst.samples import sample_path
+from stst.video import read_video, write_video
 
 CPU = torch.device("cpu")
 
@@ -55,51 +64,117 @@ def counting():
 
 class TestCka:
     def test_one_clip_has_nothing_to_be_compared_with(self, clips):
-        part = CkaPart(models("tiny_classifier:image@late"), CkaSettings())
+        part = CkaPart(models("tiny_classifier:image@late"), CkaSettings(), UnrelatedClips())
         with pytest.raises(InputError, match=r"--cka: compares .*cat\.npz, and there is none"):
             part.steps(clips[:1])
 
     def test_table_figures_and_section(self, clips):
-        part = CkaPart(
-            models("tiny_classifier:image@early.1,late", "tiny_classifier:video@1"), CkaSettings()
-        )
+        chosen = models("tiny_classifier:image@early.1,late", "tiny_classifier:video@1")
+        part = CkaPart(chosen, CkaSettings(), UnrelatedClips())
         begin, begun = counting()
         added = part.added(clips, begin)
         assert sum(frames for _, frames, _ in begun) == part.steps(clips)
         assert all(frames == done for _, frames, done in begun)
         videos = {one.name: one.video for one in clips[1:]}
+        unrelated = UnrelatedClips().apart_from_each(clips[0].video, videos)
         expected = [
             row
             for model in part.models
-            for row in cka_rows(clips[0].video, videos, clips[0].name, model)
+            for row in cka_rows(clips[0].video, videos, clips[0].name, model, unrelated)
         ]
         assert added.tables == {"cka.csv": expected}
         titles = [axis.get_title(loc="left") for axis in added.figures["cka"].axes]
         assert [one.rpartition(", ")[2] for one in titles] == ["early.1", "late", "1"]
         first = added.figures["cka"].axes[0].get_lines()[0]
         here = [
-            row["value"] for row in expected if (row["clip"], row["layer"]) == ("a.npz", "early.1")
+            row
+            for row in expected
+            if (row["clip"], row["layer"]) == ("a.npz", "early.1") and not is_null(row)
         ]
-        assert first.get_ydata().tolist() == here
+        assert first.get_ydata().tolist() == [row["value"] for row in here]
+        # the band of each of the two clips is shaded in its colour, and said to be of three clips
+        spans = [one for one in added.figures["cka"].axes[0].patches if one.get_alpha()]
+        assert len(spans) == 2
+        low, high = here[0]["null_low"], here[0]["null_high"]
+        assert [spans[0].get_y(), spans[0].get_y() + spans[0].get_height()] == [
+            pytest.approx(low), pytest.approx(high),
+        ]  # fmt: skip
+        words = "(shaded: 95 % of pairs with 3 unrelated clips)"
+        for name in ("cka", "cka_means"):
+            assert added.figures[name].axes[0].get_xlabel().endswith(words)
+        bars = added.figures["cka_means"].axes[0].patches
+        band = next(bar for bar in bars if bar.get_height() > 0.9)
+        assert (band.get_x(), band.get_width()) == pytest.approx((low, high - low))
         late = added.figures["cka"].axes[2].get_lines()[0]
         # a window is named by its last frame
         assert late.get_xdata()[0] == pytest.approx(4 / float(clips[0].video.fps))
         assert "channels as examples" in added.section.body
         assert "each window of 5 frames" in added.section.body
+        assert "unbiased estimator (Song et al. 2012)" in added.section.body
+        assert "comes from 3 unrelated clips:" in added.section.body
+        assert "A band of 3 is a rough one" in added.section.body
+        for one in layers_of(expected):
+            cells = [number(value) for value in (one.mean, one.noise, one.timing)]
+            for cell in (*cells, f"{number(one.band[0])} to {number(one.band[1])}", one.verdict):
+                assert f"<td>{cell}</td>" in added.section.body
 
     def test_one_value_for_a_clip_has_no_course(self, clips):
-        part = CkaPart(models("tiny_classifier:image@late"), CkaSettings("frames", True))
+        settings = CkaSettings("frames", "biased")
+        part = CkaPart(models("tiny_classifier:image@late"), settings, UnrelatedClips())
         added = part.added(clips, counting()[0])
         assert set(added.figures) == {"cka_means"}
         assert "frames as examples" in added.section.body
-        assert "unbiased estimator" in added.section.body
+        assert "all units of a layer as features, biased estimator" in added.section.body
 
     def test_random_weights_are_marked(self, clips):
-        part = CkaPart(models("mobilenet_v2=none@features.1"), CkaSettings())
+        part = CkaPart(models("mobilenet_v2=none@features.1"), CkaSettings(), UnrelatedClips())
         added = part.added(clips, counting()[0])
         (panel,) = added.figures["cka"].axes
         assert panel.get_title(loc="left") == "mobilenet_v2 (random weights), features.1"
         assert "weights=none (random, seed 0)" in added.section.body
+
+
+WEIGHTS = "mobilenet_v2_imagenet.safetensors"
+# photographs that come with scikit-image, of other content than the sample clips
+PHOTOGRAPHS = (
+    "camera.png", "clock_motion.png", "coins.png", "hubble_deep_field.jpg", "moon.png",
+    "motorcycle_left.png", "rocket.jpg",
+)  # fmt: skip
+
+
+@pytest.mark.golden
+def test_unrelated_and_related_clips_in_a_trained_network(tmp_path, monkeypatch):
+    """At every layer the astronaut lies among unrelated clips, the cat and a blurred cat above."""
+    if not (Path(os.environ.get("STST_WEIGHTS_DIR", "nowhere")) / WEIGHTS).exists():
+        pytest.skip(f"golden: {WEIGHTS} is not here (set STST_WEIGHTS_DIR)")
+    import skimage
+    from scipy.ndimage import gaussian_filter
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(sample_path("cat"), "same.mkv")
+    cat = read_video("same.mkv")
+    blurred = gaussian_filter(cat.frames.astype(float), (0, 0.5, 0.5, 0))
+    write_video("blurred.mkv", np.rint(blurred).astype(np.uint8), cat.fps)
+    layers = tuple(f"features.{place}" for place in range(19))
+    choice = ModelChoice("mobilenet_v2", WEIGHTS, layers, mean=(0.5,) * 3, std=(0.5,) * 3)
+    data = Path(skimage.__file__).parent / "data"
+    nulls = UnrelatedClips(data / name for name in PHOTOGRAPHS)
+    part = CkaPart([load_classifier(choice, CPU)], CkaSettings(), nulls)
+    shown = open_clips(sample_path("cat"), [sample_path("astronaut"), "same.mkv", "blurred.mkv"])
+    added = part.added(shown, counting()[0])
+    found = layers_of(added.tables["cka.csv"])
+    assert len(found) == 3 * len(layers)
+    expected = {"astronaut": ("inside", 8), "same": ("above", 9), "blurred": ("above", 9)}
+    for one in found:
+        told = one.verdict, one.clips
+        assert told == expected[Path(one.clip).stem], one.sentence()
+    # two pictures that have nothing in common, early and late
+    alike = {one.layer: one.mean for one in found if Path(one.clip).stem == "astronaut"}
+    assert (alike["features.3"], alike["features.18"]) == pytest.approx((0.804, 0.003), abs=0.005)
+    # the page says the same, layer by layer
+    verdicts = re.findall(r"<td>(inside|above|below)</td>", str(added.section.body))
+    assert verdicts == ["inside", "above", "above"] * len(layers)
+    assert "comes from 8 unrelated clips" in added.section.body
 
 
 def test_prediction(clips):
@@ -125,7 +200,7 @@ def test_prediction(clips):
 
 def test_in_a_report(clips):
     parts = [
-        CkaPart(models("tiny_classifier:image@late"), CkaSettings()),
+        CkaPart(models("tiny_classifier:image@late"), CkaSettings(), UnrelatedClips()),
         PredictionPart(predictor()),
     ]
     begin, begun = counting()
@@ -146,7 +221,8 @@ def test_in_a_report(clips):
     ]
     assert places == sorted(places)
     with open("one/cka.csv", newline="") as file:
-        assert len(list(csv.DictReader(file))) == 26
+        # 13 frames of two clips, and three kinds of null of each
+        assert len(list(csv.DictReader(file))) == 32
     expected = as_csv(table(predictions(clips[0].video, parts[1].network).rows("cat.npz")))
     text = Path("one/prediction.csv").read_text()
     assert text.splitlines()[1].split(",")[0] == expected.splitlines()[1].split(",")[0]

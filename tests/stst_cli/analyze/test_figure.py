@@ -46,7 +46,20 @@ def test_similarity_in_models(here):
     assert "mobilenet_v2 (random weights): a" in page
     found = pd.read_csv("three.csv")
     assert set(found["layer"]) == {"features.3", "features.18"}
-    assert len(found) == 2 * 4
+    assert len(found) == 2 * (4 + 3)
+    assert set(found["measure"]) == {"cka_unbiased.channels", "cka_unbiased.channels.null"}
+    # neither does a value stand without its null
+    assert "shaded: 3 unrelated clips" in page
+    lines = [line for line in shown.stderr.splitlines() if "the band of 3 unrelated clips" in line]
+    assert len(lines) == 2
+
+
+def test_more_unrelated_clips(here):
+    words = ("cat.npz", "a.mkv", "-o", "three.svg", *MODEL, "--null", "b.mkv")
+    shown = figure(3, *words, "--estimator", "biased")
+    assert shown.exit_code == 0
+    assert "shaded: 4 unrelated clips" in (here / "three.svg").read_text("utf-8")
+    assert set(pd.read_csv("three.csv")["measure"]) == {"cka.channels", "cka.channels.null"}
 
 
 def test_prediction(here):

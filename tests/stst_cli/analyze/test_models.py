@@ -27,22 +27,26 @@ def manifest(*names):
 
 
 def test_a_report():
-    words = (*MODELS, "--unbiased", "--input", "native", "--mean", "0.5")
+    clip(Path("u.mkv"), 5, seed=9)
+    biased = ("--estimator", "biased", "--null", "u.mkv")
+    words = (*MODELS, *biased, "--input", "native", "--mean", "0.5")
     shown = stst_analyze("report", "cat.npz", "a.npz", "-o", "report", *words)
     assert shown.exit_code == 0, shown.output
     page = Path("report/index.html").read_text("utf-8")
     command = (
-        "--cka tiny_classifier:image@late --input native --mean 0.5 --prednet none --size 16x16 "
-        "--unbiased"
+        "--cka tiny_classifier:image@late --estimator biased --input native --mean 0.5 "
+        "--prednet none --size 16x16 --null u.mkv"
     )
     assert f"stst-analyze report cat.npz a.npz -o DIR {command}" in page
     cka = pd.read_csv("report/cka.csv")
-    assert set(cka["measure"]) == {"cka_unbiased.channels"}
+    assert set(cka["measure"]) == {"cka.channels", "cka.channels.null"}
+    assert set(cka["null_clips"].dropna()) == {4}
+    assert "comes from 4 unrelated clips" in page
     assert cka["model"].str.contains("mean=0.5").all()
     # the same as the command alone
     alone = stst_analyze(
         "cka", "cat.npz", "a.npz", "--model", "tiny_classifier:image", "--layers", "late",
-        "--unbiased", "--input", "native", "--mean", "0.5", "-o", "cka.csv",
+        *biased, "--input", "native", "--mean", "0.5", "-o", "cka.csv",
     )  # fmt: skip
     assert alone.exit_code == 0, alone.output
     assert Path("cka.csv").read_text() == Path("report/cka.csv").read_text()
@@ -64,7 +68,14 @@ def test_a_batch(here):
         parts = [pd.read_csv(f"out/{label}/{name}.csv") for label in "ab"]
         whole = pd.read_csv(f"out/{name}.csv")
         assert set(whole["clip"]) == set(parts[0]["clip"]) | set(parts[1]["clip"])
-    assert len(pd.read_csv("out/cka.csv")) == 26
+    found = pd.read_csv("out/cka.csv")
+    assert len(found) == 2 * (13 + 3)
+    assert set(found["measure"]) == {"cka_unbiased.channels", "cka_unbiased.channels.null"}
+    assert (found["null_high"] >= found["null_low"]).all()
+    alone = stst_analyze(
+        "cka", "cat.npz", "a.npz", "--model", "tiny_classifier:image", "--layers", "late"
+    )
+    assert Path("out/a/cka.csv").read_text() == alone.stdout
     # the natural clip of both pairs is predicted in both, and stands there once
     found = pd.read_csv("out/prediction.csv")
     assert found[found["clip"] == "cat.npz"].duplicated().sum() == 0
@@ -72,7 +83,15 @@ def test_a_batch(here):
     # nothing to do; other models are something to do; without models, their tables go
     again = stst_analyze("batch", "pairs.csv", "-o", "out", *MODELS, "--json")
     assert json.loads(again.stdout)["skipped"] == ["a", "b"]
-    other = stst_analyze("batch", "pairs.csv", "-o", "out", *MODELS, "--unbiased", "--json")
+    again = stst_analyze("batch", "pairs.csv", "-o", "out", *MODELS, "--unbiased", "--json")
+    assert json.loads(again.stdout)["skipped"] == ["a", "b"]
+    clip(Path("u.mkv"), 5, seed=9)
+    for more in (("--estimator", "biased"), ("--null", "u.mkv")):
+        other = stst_analyze("batch", "pairs.csv", "-o", "out", *MODELS, *more, "--json")
+        assert sorted(json.loads(other.stdout)["done"]) == ["a", "b"]
+    Path("u.mkv").unlink()
+    clip(Path("u.mkv"), 5, seed=10)
+    other = stst_analyze("batch", "pairs.csv", "-o", "out", *MODELS, *more, "--json")
     assert sorted(json.loads(other.stdout)["done"]) == ["a", "b"]
     without = stst_analyze("batch", "pairs.csv", "-o", "out", "--json")
     assert sorted(json.loads(without.stdout)["done"]) == ["a", "b"]
@@ -98,6 +117,8 @@ def test_a_pair_that_is_too_short_for_a_model():
         (["--cka", "tiny_classifier:image"], ["tiny_classifier:image", "layers"]),
         (["--cka", "=none"], ["'=none'", "MODEL[=WEIGHTS]"]),
         (["--cka", "tiny_classifier:image@late", "--mean", "x"], ["--mean x", "R,G,B"]),
+        (["--null", "b.npz"], ["--null", "--cka"]),
+        (["--cka", "tiny_classifier:image@late", "--null", "no.mkv"], ["no.mkv"]),
         (["--prednet", "none", "--size", "16"], ["--size", "HEIGHTxWIDTH", "'16'"]),
         (["--prednet", "none", "--size", "17x16"], ["17x16"]),
         (["--prednet", "nothing.hdf5"], ["nothing.hdf5"]),
