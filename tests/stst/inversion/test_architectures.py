@@ -53,7 +53,11 @@ def test_a_few_steps(name):
     assert len(losses) == 2
     wanted = {"class", "priming", "coherence", "diversity", "l2"}
     assert set(losses[0]) == wanted - ({"diversity"} if name == "mc3_18" else set())
-    assert all(np.isfinite(one[0]) and one[0] > 0 for one in losses[0].values())
+    # with random weights, next to nothing of a clip arrives at s3d's last layers
+    vanishing = {"coherence"} if name == "s3d" else set()
+    for term, (value,) in losses[0].items():
+        assert np.isfinite(value)
+        assert value > 0 or (term in vanishing and value == 0)
 
 
 @pytest.mark.slow

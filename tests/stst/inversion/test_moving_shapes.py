@@ -20,8 +20,8 @@ from stst.synthesis.events import FrameDone
 PAIRS = [((number * 3) % 8, number) for number in range(10)]
 SETTINGS = {
     # as published; the released code's difference sums over channels, and would overrule a class
-    # that so small a network tells by few features. So would the published weight of 1, since the
-    # first three layers, all that there are here, count 9 on average
+    # that so small a network tells by few features. Its three layers count 9 on average, which is
+    # taken out again
     "priming": "jaccard",
     "priming_weight": 0.05 / 9,
     "flip": False,
