@@ -21,7 +21,7 @@ from stst.config.choice import CkaSettings, Estimator
 from stst.devices import free_memory
 from stst.errors import InputError
 from stst.types import Frames
-from stst.video import Clip, first_frame, spread
+from stst.video import Clip, as_grey, first_frame, is_grey, spread
 
 if TYPE_CHECKING:
     from stst.models.classifiers import LoadedClassifier
@@ -141,7 +141,11 @@ def cka_rows(
     for name, row in work(natural, others, model, settings, seen, done):
         rows[name].append(row)
     noise = _seen_of(_shuffled_pixels(natural), len(natural.frames), model, settings, done)
-    known = {one: _seen_unrelated(one, natural, model, settings, done) for one in _distinct(usable)}
+    # beside clips without colour, colour would tell unrelated ones apart
+    grey = is_grey(natural.frames)
+    known = {
+        one: _seen_unrelated(one, natural, model, settings, done, grey) for one in _distinct(usable)
+    }
     for name, own in rows.items():
         null = _Null(seen[None], seen[name], [known[one] for one in usable[name]], noise)
         bands = {layer: null.band(layer, settings) for layer in model.layers}
@@ -315,20 +319,26 @@ def _seen_unrelated(
     model: LoadedClassifier,
     settings: CkaSettings,
     done: Callable[[], None],
+    grey: bool,
 ) -> _Seen:
     """Show an unrelated clip to a model, or recall what it made of it."""
     height, width = natural.frames.shape[1:3]
     length = _length(one, natural, settings)
     known = one.seen.setdefault(model, {})
-    key = height, width, settings.examples, length
+    key = height, width, settings.examples, length, grey
     if key in known:
         for _ in range(_count(length, model, settings)):
             done()
     else:
-        frames = _Changed(one.clip, lambda frame, _: brought_to(frame, (height, width)))
+        frames = _Changed(one.clip, lambda frame, _: _brought_to(frame, (height, width), grey))
         known[key] = _seen_of(frames, length, model, settings, done)
     seen: _Seen = known[key]
     return seen
+
+
+def _brought_to(frame: Frames, size: tuple[int, int], grey: bool) -> Frames:
+    sized = brought_to(frame, size)
+    return as_grey(sized) if grey else sized
 
 
 def _seen_of(

@@ -176,13 +176,13 @@ class UnrelatedClips:
     def _hashed(self, one: UnrelatedClip, record: Mapping[str, Any]) -> str | None:
         """Hash the frames of a clip, read as a sidecar has it; None where that cannot be."""
         frames, side = record.get("frames"), record.get("max_side")
-        rate = record.get("resample_fps")
-        key = one, str(frames), str(side), str(rate)
+        rate, grey = record.get("resample_fps"), record.get("grey") is True
+        key = one, str(frames), str(side), str(rate), grey
         if key not in self._frames:
             assert isinstance(one.clip, LazyVideo)
             span = (frames[0], frames[1]) if isinstance(frames, list) and len(frames) == 2 else None
             try:
-                clip = _opened(one.clip.path, span, side, rate)
+                clip = _opened(one.clip.path, span, side, rate, grey)
                 self._frames[key] = clip.sha256()
             except (InputError, TypeError):
                 self._frames[key] = None
@@ -243,11 +243,12 @@ def _opened(
     frames: tuple[int, int] | None = None,
     max_side: int | None = None,
     resample_fps: Rate | None = None,
+    grey: bool = False,
 ) -> LazyVideo:
     """Open a clip whose rate does not matter; a photograph is a clip of one frame."""
     bare = path.is_dir() or path.suffix.lower() in (*ARRAY_SUFFIXES, *PICTURE_SUFFIXES)
     fps = 1 if bare and resample_fps is None else None
-    return LazyVideo(path, frames, max_side, fps, resample_fps, picture=True)
+    return LazyVideo(path, frames, max_side, fps, resample_fps, picture=True, grey=grey)
 
 
 def _content(clip: Clip) -> _Content:

@@ -16,7 +16,7 @@ from stst.analysis.unrelated import UnrelatedClip, brought_to
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
 from stst.models.classifiers import load_classifier
-from stst.video import LazyVideo, Video
+from stst.video import LazyVideo, Video, as_grey, is_grey
 
 CPU = torch.device("cpu")
 HALF = (0.5, 0.5, 0.5)
@@ -191,6 +191,26 @@ class TestNull:
         clip = video_of(0)
         rows = cka_rows(clip, {"same": clip}, "n", image, unrelated(["same"]))
         assert all(row["null_high"] < row["value"] - 1e-6 for row in rows if not is_null(row))
+
+    @pytest.mark.parametrize("grey", [True, False])
+    def test_unrelated_clips_have_colour_where_the_natural_one_has(self, image, monkeypatch, grey):
+        shown = []
+        seen = type(image).activations
+
+        def spied(model, window):
+            shown.append(np.array(window[0]))
+            return seen(model, window)
+
+        monkeypatch.setattr(type(image), "activations", spied)
+        natural, other = video_of(0), video_of(1)
+        if grey:
+            natural, other = (
+                Video(np.stack([as_grey(frame) for frame in one.frames]), FPS)
+                for one in (natural, other)
+            )
+        cka_rows(natural, {"o": other}, "n", image, unrelated(["o"]))
+        assert is_grey(shown) == grey
+        assert len(shown) > 6 + 6, "the pair alone"
 
     def test_noise_has_the_colours_of_the_clip_and_nothing_else(self, image, monkeypatch):
         shown = []
