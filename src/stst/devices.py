@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 import torch
 
+import stst
 from stst.errors import InputError
 from stst.threads import default_threads
 from stst.video.read import available_memory
@@ -26,7 +27,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # how it is read, how it is set, and to what
 _Setting = tuple[Callable[[], Any], Callable[[Any], object], Any]
 
-_DISTRIBUTIONS = ("napari-stst", "torch", "torchvision", "numpy", "av", "opencv-python-headless")
+_DISTRIBUTIONS = ("torch", "torchvision", "numpy", "av", "opencv-python-headless")
 
 
 def pick_device(name: str) -> torch.device:
@@ -406,7 +407,8 @@ def environment(device: torch.device, precision: str, seeds: Sequence[int]) -> d
     name = str(device)
     if device.type == "cuda":
         name = f"{device} ({torch.cuda.get_device_name(device)})"
-    versions = {"python": platform.python_version()}
+    # of the code that runs: what was installed can be older, where it is a checkout
+    versions = {"python": platform.python_version(), "napari-stst": stst.__version__}
     for distribution in _DISTRIBUTIONS:
         try:
             versions[distribution] = metadata.version(distribution)

@@ -169,12 +169,12 @@ def features(
 
     Notes
     -----
-    With the flow of pixel p as a complex number, v_p = right + i·down:
+    With the flow of pixel p as a complex number, ``v_p = right + i·down``:
 
-    * weighted mean, the direction in which the frame moves on the whole: arg Σ v_p, with the
-      resultant length |Σ v_p| / Σ |v_p|;
-    * circular mean: arg Σ v_p / |v_p|, with the resultant length |Σ v_p / |v_p|| / N. Here what
-      stands still counts as much as what moves, with whatever direction it seems to have;
+    * weighted mean, the direction in which the frame moves on the whole: ``arg Σ v_p``, with the
+      resultant length ``|Σ v_p| / Σ |v_p|``;
+    * circular mean: ``arg Σ v_p / |v_p|``, with the resultant length ``|Σ v_p / |v_p|| / N``. Here
+      what stands still counts as much as what moves, with whatever direction it seems to have;
     * plain mean of the angles, which is what the paper's text says, and which depends on where the
       circle is cut.
 
