@@ -232,7 +232,7 @@ def test_the_sidecar(tmp_path):
     assert content["config"]["equalize"] == 1e4
     assert content["config"]["optimizer"]["betas"] == [0.9, 0.999]
     assert content["config"]["targets"] == {"color": "../in/color.mkv"}
-    assert content["config"]["input"] == {"frames": "1:4", "max_side": 20}
+    assert content["config"]["input"] == {"frames": "1:4", "max_side": 20, "grey": False}
     first, second = content["inputs"]
     assert (first["role"], second["role"]) == ("natural", "color")
     assert (first["path"], second["path"]) == ("../in/natural.mkv", "../in/color.mkv")
@@ -734,7 +734,7 @@ def test_a_job_with_other_inputs_reads_them(natural, tmp_path):
 
 def test_each_file_is_read_once(natural, monkeypatch):
     read = []
-    monkeypatch.setattr("stst.jobs.LazyVideo", lambda *w: read.append(w) or LazyVideo(*w))
+    monkeypatch.setattr("stst.jobs.LazyVideo", lambda *w, **k: read.append(w) or LazyVideo(*w, **k))
     made = job(natural, targets={"color": str(natural), "temporal_texture": str(natural)})
     done(made)
     assert len(read) == 1

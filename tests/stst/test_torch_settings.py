@@ -19,12 +19,13 @@ import torch
 import small_inversions
 import stst
 from small_runs import config, frames
-from stst.analysis.cka import gram, gram_cka, linear_cka
+from stst.analysis.cka import kernel, kernel_cka, linear_cka
 from stst.analysis.comparison import compare
 from stst.analysis.features import features
 from stst.analysis.judges import load_judges, streams_of_pair
 from stst.analysis.model_cka import cka_rows
 from stst.analysis.prediction import PredictionSettings, load_predictor, predictions
+from stst.analysis.unrelated import UnrelatedClip
 from stst.analysis.validity import validity
 from stst.config import StreamConfig
 from stst.config.choice import CkaSettings, ModelChoice
@@ -256,8 +257,13 @@ def clip_cka(kind: str, **settings: Any) -> list[Any]:
     }
     model = load_classifier(choices[kind], CPU)
     others = {"b": video(6, seed=1)}
-    rows = cka_rows(video(6), others, "a", model, CkaSettings(**settings))
+    rows = cka_rows(video(6), others, "a", model, unrelated(), CkaSettings(**settings))
     return [row["value"] for row in rows]
+
+
+def unrelated() -> dict[str, list[UnrelatedClip]]:
+    """Give a clip for the null of one that is called b."""
+    return {"b": [UnrelatedClip("u", video(6, seed=2))]}
 
 
 def stream_of(name: str, kind: str) -> Any:
@@ -295,13 +301,16 @@ WORK: dict[str, Callable[[Path], Any]] = {
         for one in compare(features(video()), features(video(seed=1))).values()
     ],
     "cka of numbers": lambda _: [
-        linear_cka(drawn(9, 40), drawn(9, 30, seed=1), unbiased)
-        for unbiased in (False, True)
+        linear_cka(drawn(9, 40), drawn(9, 30, seed=1), estimator)
+        for estimator in ("biased", "unbiased")
     ],
     "cka of many numbers": lambda _: [linear_cka(drawn(40, 2), drawn(40, 3, seed=1))],
-    "cka of gram matrices": lambda _: [gram_cka(gram(drawn(9, 40)), gram(drawn(9, 40, seed=1)))],
+    "cka of kernels": lambda _: [
+        kernel_cka(kernel(drawn(9, 40)), kernel(drawn(9, 40, seed=1))),
+        kernel_cka(kernel(drawn(40, 9)).first(9), kernel(drawn(9, 40, seed=1))),
+    ],
     "cka of images": lambda _: clip_cka("image"),
-    "cka of videos": lambda _: clip_cka("video", unbiased=True),
+    "cka of videos": lambda _: clip_cka("video", estimator="biased"),
     "cka of whole clips": lambda _: clip_cka("image", examples="frames"),
     "layer names": lambda _: [len(layer_names(ModelChoice("tiny_classifier:image")))],
     "prediction": lambda _: [
@@ -480,7 +489,7 @@ def test_what_the_caller_has_called_has_the_caller_s_settings(state, tmp_path):
         model = load_classifier(
             ModelChoice("tiny_classifier:image", layers=("early",), input="16x16"), CPU
         )
-        cka_rows(video(), {"b": video()}, "a", model, on_frame=note)
+        cka_rows(video(), {"b": video()}, "a", model, unrelated(), on_frame=note)
         settings_of = PredictionSettings("none", size=(16, 16), window=2, device="cpu")
         predictions(video(), load_predictor(settings_of), note)
         judges = load_judges(streams_of_pair("builtin"), "cpu")

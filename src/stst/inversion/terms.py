@@ -146,7 +146,18 @@ def coherence_of_last(layers: Sequence[LayerInput]) -> Tensor:
 
 
 def last_with_time(layers: Sequence[LayerInput]) -> LayerInput | None:
-    """Find the last layer that has more than one time step; None if none has."""
+    """Find the last layer that has more than one time step.
+
+    Parameters
+    ----------
+    layers
+        As in `coherence_of_last`.
+
+    Returns
+    -------
+    LayerInput or None
+        None if none has.
+    """
     return next((one for one in reversed(layers) if one.by_frame() is not None), None)
 
 
