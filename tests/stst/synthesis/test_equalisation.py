@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -153,10 +154,10 @@ def test_a_perfect_start_gets_no_infinite_weight():
 
 
 def starts(config, clip):
-    """Run, and give every term's first value in every octave of every frame."""
+    """Run, and give the octave and every term's first value, in every octave of every frame."""
     process = prepare({"natural": clip}, config).process
     found = [
-        event.losses
+        (event.octave, event.losses)
         for event in process.run()
         if isinstance(event, IterationDone) and event.iteration == 0
     ]
@@ -178,16 +179,24 @@ PRESETS = ("paper", "reference", "fast", "quick")
 
 @pytest.mark.golden
 @pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize("side", [100, 196], ids=["small octaves skipped", "all octaves"])
-def test_a_run_of_every_preset(name, side, vgg, msoe):
-    """196 px are 147 on the short side, where the paper's networks have all three octaves."""
-    clip = stst.read_video("sample_data/cat.mkv", frames="0:2", max_side=side)
+@pytest.mark.parametrize(
+    ("size", "octaves"), [((75, 100), {0}), ((147, 196), {-2, -1, 0})],
+    ids=["small octaves skipped", "all octaves"],
+)  # fmt: skip
+def test_a_run_of_every_preset(name, size, octaves, vgg, msoe):
+    """From 147 px on the short side on, the paper's networks have all three octaves."""
+    height, width = size
+    frames = stst.read_video("sample_data/cat.mkv", frames="0:2").frames
+    large = np.stack([cv2.resize(frame, (width, height)) for frame in frames])
     tree = shortened(name, small_octaves="skip")
     if name != "quick":
         tree["spatial"]["texture_layers"] = ("conv1_1", "conv2_1", "conv3_1")
     config = build(tree, stst.StstConfig)
     tv = {octave.tv_weight for octave in config.octaves}
-    for losses in starts(config, clip):
+    found = starts(config, stst.Video(large, Fraction(24)))
+    if name != "quick":  # its streams see smaller octaves
+        assert {octave for octave, _ in found} == octaves
+    for _, losses in found:
         for term, (value,) in losses.items():
             nominal = tv if term == TOTAL_VARIATION else {1.0}
             assert any(value == pytest.approx(EQUALIZE * one, rel=1e-4) for one in nominal), term
@@ -198,5 +207,5 @@ def test_a_still_frame_starts_at_the_nominal_weight_as_well():
     frames = np.full((2, 75, 100, 3), 90, np.uint8)
     frames[:, 20:40, 30:60] = 140
     config = build(shortened("quick", small_octaves="skip"), stst.StstConfig)
-    for losses in starts(config, stst.Video(frames, Fraction(25))):
+    for _, losses in starts(config, stst.Video(frames, Fraction(25))):
         assert losses["temporal_texture"][0] == pytest.approx(EQUALIZE, rel=1e-4)
