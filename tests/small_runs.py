@@ -12,6 +12,7 @@ import numpy as np
 from click import Group
 from click.testing import CliRunner, Result
 
+import stst as library
 from patience import patience
 from stst.config import StstConfig, build, merged
 from stst.video import write_video
@@ -19,6 +20,8 @@ from stst_cli.analyze import main as analyze_main
 from stst_cli.main import main
 
 TESTS = Path(__file__).parent
+#: For processes: the tests' own models, and the very code that is tested.
+PYTHONPATH = os.pathsep.join([str(TESTS), str(Path(library.__file__).parents[1])])
 FPS = Fraction(30000, 1001)
 
 TREE = {
@@ -91,7 +94,7 @@ def refused(result: Result, *parts: str, code: int = 2) -> str:
 
 def process(*words: object, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own, on one thread."""
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1", **variables}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "OMP_NUM_THREADS": "1", **variables}
     return subprocess.run(
         [sys.executable, "-m", "stst_cli", *map(str, words)],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=patience(120),

@@ -7,11 +7,11 @@ import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from patience import patience
+from small_runs import PYTHONPATH
 
 with suppress(ImportError):
     # torchvision brings an LLVM along, as Mesa does; the process crashes when Mesa's comes first
@@ -38,7 +38,7 @@ def viewer(make_napari_viewer, monkeypatch, tmp_path):
     # Mesa 22 (Debian 12) crashes when something is drawn after a program was deleted
     monkeypatch.setattr(GlirProgram, "delete", lambda self: None)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     monkeypatch.chdir(tmp_path)
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1280, 800)

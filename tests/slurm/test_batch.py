@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from patience import patience, wait_for
-from small_runs import SMALL, TESTS, clip, stst
+from small_runs import PYTHONPATH, SMALL, clip, stst
 from stst.provenance import read_sidecar
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -28,7 +28,7 @@ CLUSTER = ("--engine", "slurm", "--memory", "0.9", "--time", "5")
 @pytest.fixture
 def here(tmp_path, monkeypatch, slurm):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr("stst_cli.batch._POLL", 1.0)
     (tmp_path / "clips").mkdir()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from patience import patience, wait_for
-from small_runs import SMALL, TESTS, clip, refused, stst
+from small_runs import PYTHONPATH, SMALL, clip, refused, stst
 from stst.provenance import read_sidecar
 
 QUICK = (*SMALL, "--device", "cpu", "--jobs", "2")
@@ -24,7 +24,7 @@ SLOW = (*QUICK, "--set", "octaves.1.iterations=4000")
 def here(tmp_path, monkeypatch):
     """The current folder, with two clips; processes of a batch find the tests' models."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     (tmp_path / "clips").mkdir()
     for number, name in enumerate("ab"):

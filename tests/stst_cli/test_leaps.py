@@ -13,7 +13,7 @@ import pytest
 import stst as package
 from patience import patience, wait_for
 from small_inversions import SMALL, TRUST, config
-from small_runs import TESTS, clip, refused, stst
+from small_runs import PYTHONPATH, clip, refused, stst
 from stst.jobs import Job
 from stst.run_folder import RunFolder
 from stst.synthesis.events import Checkpointed, ClipIterationDone, RunFinished, RunStopped
@@ -222,7 +222,7 @@ def test_interrupted(here):
     words = ["leaps", "seen.mkv", "-o", "out.mkv", *SMALL, "--iterations", "3000"]
     running = subprocess.Popen(
         [sys.executable, "-m", "stst_cli", *words], cwd=here, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     folder = RunFolder(here / "out.run")
     wait_for(lambda: (folder.path / "interim.npz").exists() or running.poll() is not None)

@@ -25,14 +25,14 @@ from napari_stst.background.messages import (
 from napari_stst.background.task import Task
 from napari_stst.background.worker import done
 from patience import patience
-from small_runs import clip, config
+from small_runs import PYTHONPATH, clip, config
 from stst.video import read_video
 
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch, tmp_path):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     monkeypatch.chdir(tmp_path)
 
 
