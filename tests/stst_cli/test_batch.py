@@ -158,7 +158,8 @@ class TestMade:
 
     def test_bids(self, here):
         words = ("clips/a.npz", "--preset", "stps", "--device", "cpu", "--layout", "bids")
-        assert batch(*words, "-o", "out").exit_code == 0
+        shown = batch(*words, "-o", "out")
+        assert shown.exit_code == 0, shown.stderr
         names = sorted(str(path.relative_to("out")) for path in Path("out").rglob("*.*"))
         assert [name for name in names if ".stst-batch" not in name] == [
             ".bidsignore", "dataset_description.json", "jobs.csv",
