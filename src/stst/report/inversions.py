@@ -64,11 +64,14 @@ def _is_numbers(values: object) -> TypeGuard[list[float]]:
 
 
 def _named_numbers(values: object, count: int) -> dict[str, Any]:
+    """Take the lists of so many numbers; null, which stands for one that is not finite, is NaN."""
     listed = values.items() if isinstance(values, Mapping) else ()
     return {
         text(name)[:_LONGEST_NAME]: np.array(one, float)
         for name, one in listed
-        if _is_numbers(one) and len(one) == count
+        if isinstance(one, list)
+        and len(one) == count
+        and _is_numbers([value for value in one if value is not None])
     }
 
 
