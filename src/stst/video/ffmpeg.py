@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stst.errors import InputError, first_line
 from stst.native import reading
@@ -42,13 +43,62 @@ def open_container(path: Path) -> InputContainer:
     try:
         with reading(path):
             # "file:" because a colon in a name would be taken for a protocol
-            return av.open(
+            container: InputContainer = av.open(
                 f"file:{path}",
                 container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
-                metadata_errors="replace",  # tags may be in any encoding, or damaged
+                **_as_bytes(),
             )
+            return container
     except (av.FFmpegError, OSError) as error:
         raise InputError(_why_unreadable(path, error)) from error
+
+
+class Rational(Protocol):
+    """A fraction as PyAV gives it: Python's own before version 19, FFmpeg's from there on."""
+
+    @property
+    def numerator(self) -> int:
+        """Above the bar."""
+
+    @property
+    def denominator(self) -> int:
+        """Below the bar."""
+
+
+def known_fraction(value: Rational | None) -> Fraction | None:
+    """Give PyAV's fraction as Python's.
+
+    Parameters
+    ----------
+    value
+        A rate, a time base or an aspect.
+
+    Returns
+    -------
+    Fraction or None
+        None where nothing is known: None itself, or 0/1 as PyAV 19 has it.
+    """
+    if value is None or not value.numerator or not value.denominator:
+        return None
+    return Fraction(int(value.numerator), int(value.denominator))
+
+
+def tags_of(container: InputContainer, stream: VideoStream) -> dict[str, str]:
+    """Collect the tags of a file and its stream; what is no text in them is replaced."""
+    tags = {**container.metadata, **stream.metadata}
+    return {_readable(key): _readable(value) for key, value in tags.items()}
+
+
+def _readable(tag: str) -> str:
+    return tag.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _as_bytes() -> dict[str, Any]:
+    """Ask for tags in any encoding, or damaged ones, as what PyAV 19 gives unasked."""
+    import av
+
+    before = int(av.__version__.split(".")[0]) < 19
+    return {"metadata_errors": "surrogateescape"} if before else {}
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

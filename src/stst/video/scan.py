@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 from stst.errors import InputError
 from stst.video.clip import VideoInfo, check_size
 from stst.video.color import ColorReading, reading_of
-from stst.video.ffmpeg import damaged, ffmpeg_failures, open_container, video_stream
+from stst.video.ffmpeg import (
+    damaged,
+    ffmpeg_failures,
+    known_fraction,
+    open_container,
+    tags_of,
+    video_stream,
+)
 from stst.video.orientation import Orientation, orientation_of
 from stst.video.rates import even_rate, parse_rate, snapped
 
@@ -97,9 +104,9 @@ def scan(path: Path) -> Scan:
         with ffmpeg_failures(path, "reading stopped"):
             packets = _packets(container, stream, path)
         _check_promise(container, stream, packets, path)
-        base = stream.time_base or Fraction(1, 1000)
-        metadata = {**container.metadata, **stream.metadata}
-        guessed = stream.guessed_rate
+        base = known_fraction(stream.time_base) or Fraction(1, 1000)
+        metadata = tags_of(container, stream)
+        guessed = known_fraction(stream.guessed_rate)
         format_name = container.format.name
         codec = stream.codec_context.codec.name
         audio = bool(container.streams.audio)
@@ -170,14 +177,15 @@ def _check_promise(
         raise damaged(path, f"its header promises {promised} frames, {packets.total} are there")
     lasting = _DURATION.fullmatch(stream.metadata.get("DURATION", ""))
     known = [stamp for stamp in packets.stamps if stamp is not None]
-    if "matroska" not in name or lasting is None or not known or not stream.time_base:
+    base = known_fraction(stream.time_base)
+    if "matroska" not in name or lasting is None or not known or base is None:
         return
     hours, minutes, seconds = (Fraction(part) for part in lasting.groups())
     promise = hours * 3600 + minutes * 60 + seconds
-    end = max(known) * stream.time_base
-    period = max(packets.last_duration * stream.time_base, end / len(known))
+    end = max(known) * base
+    period = max(packets.last_duration * base, end / len(known))
     # the last frame lasts one period; the rest is for whole ticks
-    if end + period * 3 / 2 + 2 * stream.time_base < promise:
+    if end + period * 3 / 2 + 2 * base < promise:
         raise damaged(
             path, f"its header promises {float(promise):g} s, only {float(end):g} s are there"
         )
