@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stst.errors import InputError
+from stst.video.aspect import SQUARE, aspect_note
 from stst.video.avi import empty_chunks
 from stst.video.clip import VideoInfo, check_size
 from stst.video.color import ColorReading, reading_of
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _INTRA = {"ffv1", "mjpeg", "rawvideo", "huffyuv", "ffvhuff", "prores", "dnxhd", "png", "utvideo"}
 _DURATION = re.compile(r"(\d{1,6}):(\d{1,6}):(\d{1,6}(?:\.\d{1,12})?)", re.ASCII)
 _ONE_TO_ONE = {*_INTRA, "h264", "hevc", "vp9", "av1", "libdav1d", "mpeg4", "gif", "qtrle"}
+#: In AVI, codecs with B-frames have no times of their own. In transport and program streams, two
+#: fields may come in two packets, and after a seek FFmpeg makes other time stamps up.
+_COUNTABLE: dict[str, set[str]] = {"avi": _INTRA, "mpegts": set(), "mpeg": set()}
 
 
 @dataclass(frozen=True)
@@ -124,9 +128,10 @@ def scan(path: Path) -> Scan:
         guesses = stream.average_rate, stream.guessed_rate
         format_name = container.format.name
         codec = stream.codec_context.codec.name
+        aspect = stream.sample_aspect_ratio or SQUARE
         audio = bool(container.streams.audio)
         others = len(container.streams.video) - 1
-        packed = codec in (_INTRA if format_name == "avi" else _ONE_TO_ONE)
+        packed = codec in _COUNTABLE.get(format_name, _ONE_TO_ONE)
     index = _by_packets(packets) if packed else None
     frame, index = _decoded(path, index, packets)
     if format_name == "avi" and len(packets.chunks) == index.count:
@@ -135,10 +140,13 @@ def scan(path: Path) -> Scan:
     reading, orientation = reading_of(frame), orientation_of(frame, path)
     timing = _timing(index, packets, base, Header(path, format_name, metadata, *guesses))
     rate = timing.rate
+    width, height = frame.width, frame.height
+    if orientation.transposed:
+        width, height, aspect = height, width, 1 / aspect
     info = VideoInfo(
         path=str(path),
-        width=frame.height if orientation.transposed else frame.width,
-        height=frame.width if orientation.transposed else frame.height,
+        width=width,
+        height=height,
         frames=index.count,
         fps=rate,
         duration=index.count / rate if rate else index.duration * base,
@@ -152,6 +160,7 @@ def scan(path: Path) -> Scan:
         read_matrix=reading.matrix,
         read_range=reading.range,
         rotation=orientation.degrees,
+        pixel_aspect=aspect,
         audio=audio,
         variable_rate=rate is None,
         interlaced=bool(frame.interlaced_frame),
@@ -159,6 +168,7 @@ def scan(path: Path) -> Scan:
         notes=(
             *timing.notes,
             *_left_out(index.left_out),
+            *filter(None, [aspect_note(aspect, width, height)]),
             *_notes(reading, orientation, bool(frame.interlaced_frame), audio, others),
         ),
     )
@@ -342,8 +352,7 @@ def _notes(
         notes.append("Grey clip; the three channels are equal.")
     if reading.tags[3] == "bt2020":
         notes.append("Primaries are BT.2020; the gamut is not converted.")
-    if orientation.note:
-        notes.append(orientation.note)
+    notes.extend(filter(None, [orientation.note("display matrix")]))
     if interlaced:
         notes.append("Interlaced: each frame mixes two moments in time. Deinterlace it first.")
     if audio:
