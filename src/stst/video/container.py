@@ -25,11 +25,11 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class ContainerReader(VideoReader):
-    """Frames of an mp4, mov, avi, mkv, webm or gif file.
+    """Frames of a video file.
 
     A frame is found by its presentation time: decoding starts at the entry point before it and
-    goes on until that time is reached. Where the file gives none that can be trusted, frames are
-    counted from the start.
+    goes on until that time is reached. Where the file gives none that can be trusted, and of
+    transport and program streams, frames are decoded from the start.
     """
 
     decoder = "FFmpeg through PyAV"

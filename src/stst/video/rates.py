@@ -107,9 +107,9 @@ def exact_rate(known: Sequence[tuple[int, int]], time_base: Fraction) -> Fractio
     (start, first), (stop, last) = known[0], known[-1]
     if last <= first:
         return None
-    step = Fraction(last - first, stop - start)
-    even = all(stamp - first == (place - start) * step for place, stamp in known)
-    rate = 1 / (step * time_base)
+    span, count = last - first, stop - start
+    even = all((stamp - first) * count == (place - start) * span for place, stamp in known)
+    rate = count / (span * time_base)
     return rate if even and max(rate.numerator, rate.denominator) <= MAX_PART else None
 
 
@@ -167,8 +167,9 @@ def even_rate(
     Fraction or None
         The first rate that explains the stamps up to their rounding to whole ticks: a stated one,
         an NTSC rate that was guessed, the rate of stamps that are equally far apart to the tick,
-        a guessed one. Else the first stated, guessed or mean rate that they stray from by no more
-        than a tick and a tenth of a frame. Else None: the rate varies, or nothing is known.
+        a guessed one, the mean. Else the first stated, guessed or mean rate that they stray from
+        by no more than a tick and a tenth of a frame. Else None: the rate varies, or nothing is
+        known.
     """
     known = placed(stamps)
     if known is None:
@@ -176,10 +177,11 @@ def even_rate(
     exact = exact_rate(known, time_base)
     # ticks may be too coarse for an NTSC rate to be told by a few stamps
     ntsc = [rate for rate in guessed if rate in NTSC]
-    for rate in (*stated, *ntsc, exact, *guessed):
+    means = list(_means(known, time_base))
+    for rate in (*stated, *ntsc, exact, *guessed, *means):
         if rate and strays(known, time_base, rate)[1] < 1:
             return rate
-    for rate in (*stated, *guessed, *_means(known, time_base)):
+    for rate in (*stated, *guessed, *means):
         if rate > 0 and _jitters(known, time_base, rate):
             return rate
     return None
@@ -189,18 +191,17 @@ def rate_note(
     stamps: Sequence[int | None],
     time_base: Fraction,
     rate: Fraction,
-    given: Sequence[Fraction],
+    stated: Sequence[Fraction],
+    guessed: Sequence[Fraction] = (),
 ) -> str | None:
     """Say how far a rate that was found is an estimate.
 
     Parameters
     ----------
-    stamps, time_base
+    stamps, time_base, stated, guessed
         As in `even_rate`.
     rate
         Hz, what was found.
-    given
-        Rates in Hz that were stated or guessed.
 
     Returns
     -------
@@ -210,22 +211,28 @@ def rate_note(
     """
     known = placed(stamps)
     if known is None:
-        return f"The time stamps cannot be used; {rate} Hz is what the header says, unchecked."
+        return f"The time stamps cannot be used; {rate} Hz is {_origin(rate, stated, guessed)}."
     if rate * time_base > 1:
         return (
             f"Time stamps in steps of {_milliseconds(time_base)} ms cannot show every frame at "
-            f"{rate} Hz; that rate is the header's."
+            f"{rate} Hz; that rate is {_origin(rate, stated, guessed)}."
         )
     most, span = strays(known, time_base, rate)
-    if span < 1 and (rate in given or rate == exact_rate(known, time_base)):
+    if span < 1 and rate in (*stated, *guessed, exact_rate(known, time_base)):
         return None
-    how = "estimated from the time stamps" if rate not in given else "the header's"
+    origin = _origin(rate, stated, guessed)
     if span < 1:
-        return f"The rate is {how}; no header states one that fits them."
+        return f"The rate of {rate} Hz is {origin}: the file states none that fits them."
     return (
         f"The time stamps stray by up to {_milliseconds(most * time_base)} ms from even ones at "
-        f"{rate} Hz; they are taken as even. The rate is {how}."
+        f"{rate} Hz; they are taken as even. The rate is {origin}."
     )
+
+
+def _origin(rate: Fraction, stated: Sequence[Fraction], guessed: Sequence[Fraction]) -> str:
+    if rate in stated:
+        return "what the header says"
+    return "a guess of FFmpeg's" if rate in guessed else "estimated from the time stamps"
 
 
 def _milliseconds(seconds: Fraction) -> str:

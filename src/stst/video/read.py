@@ -39,8 +39,8 @@ def read_video(
     Parameters
     ----------
     path
-        A video file (mp4, m4v, mov, avi, mkv, webm, gif), a folder of numbered pictures, or a
-        .npy or .npz file of uint8 frames (T, H, W, 3) or (T, H, W).
+        A video file (mp4, m4v, mov, 3gp, avi, mkv, webm, gif, ts, m2ts, mts, mpg, mpeg), a folder
+        of numbered pictures, or a .npy or .npz file of uint8 frames (T, H, W, 3) or (T, H, W).
     frames
         ``"A:B"``, a slice or a pair: half-open, 0-based; all if None.
     max_side

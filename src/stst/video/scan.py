@@ -92,7 +92,7 @@ class _Packets:
     stamps: list[int | None]
     seeks: list[int]
     keys: list[bool]
-    last_duration: int
+    durations: list[int]
     total: int
     #: of AVI: the places of the packets among all chunks, and how many of these are empty, which
     #: stands for a dropped frame
@@ -135,10 +135,12 @@ def scan(path: Path) -> Scan:
     index = _by_packets(packets) if packed else None
     frame, index = _decoded(path, index, packets)
     if format_name == "avi" and len(packets.chunks) == index.count:
-        span = packets.chunks[-1] - packets.chunks[0] + packets.last_duration
+        span = packets.chunks[-1] - packets.chunks[0] + packets.durations[-1]
         index = replace(index, times=packets.chunks, duration=span)
     reading, orientation = reading_of(frame), orientation_of(frame, path)
-    timing = _timing(index, packets, base, Header(path, format_name, metadata, *guesses))
+    timing = _timing(
+        index, packets, base, Header(path, format_name, metadata, *guesses, min(packets.durations))
+    )
     rate = timing.rate
     width, height = frame.width, frame.height
     if orientation.transposed:
@@ -177,7 +179,7 @@ def scan(path: Path) -> Scan:
 
 
 def _packets(container: InputContainer, stream: VideoStream, path: Path) -> _Packets:
-    found = _Packets([], [], [], 0, 0)
+    found = _Packets([], [], [], [], 0)
     entered = False
     for packet in container.demux(stream):
         if packet.dts is None and packet.pts is None and packet.size == 0:
@@ -196,7 +198,7 @@ def _packets(container: InputContainer, stream: VideoStream, path: Path) -> _Pac
             found.chunks.append(packet.dts)
         found.seeks.append(min(times, default=0))
         found.keys.append(packet.is_keyframe)
-        found.last_duration = packet.duration or 0
+        found.durations.append(packet.duration or 0)
     if not found.stamps:
         raise damaged(path, "it holds no frames")
     name = container.format.name
@@ -225,7 +227,7 @@ def _check_promise(
     hours, minutes, seconds = (Fraction(part) for part in lasting.groups())
     promise = hours * 3600 + minutes * 60 + seconds
     end = max(known) * stream.time_base
-    period = max(packets.last_duration * stream.time_base, end / len(known))
+    period = max(packets.durations[-1] * stream.time_base, end / len(known))
     # the last frame lasts one period; the rest is for whole ticks
     if end + period * 3 / 2 + 2 * stream.time_base < promise:
         raise damaged(
@@ -247,7 +249,7 @@ def _by_packets(packets: _Packets) -> FrameIndex | None:
         count=len(shown),
         keys=[at for at, _ in keys],
         key_times=[time for _, time in keys],
-        duration=shown[-1] - shown[0] + packets.last_duration,
+        duration=shown[-1] - shown[0] + packets.durations[-1],
     )
 
 
@@ -287,7 +289,7 @@ def _by_frames(stamps: list[int | None], packets: _Packets) -> FrameIndex:
         count=len(stamps),
         keys=[],
         key_times=[],
-        duration=max(known) - min(known) + packets.last_duration if complete else 0,
+        duration=max(known) - min(known) + packets.durations[-1] if complete else 0,
     )
 
 

@@ -14,6 +14,8 @@ from stst.video.rates import even_rate, exact_rate, parse_rate, placed, rate_not
 RATE_TAG = "STST_FPS"
 #: Higher rates than this are not proposed: of a varying one FFmpeg makes what it likes.
 _USUAL = 240
+#: Matroska's ticks are milliseconds.
+_FINEST = 1000
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,10 @@ class Header:
         Tags of the container and the stream.
     average, guessed
         Rates in Hz as FFmpeg gives them. In Matroska the average one is the track's duration of a
-        frame; elsewhere both are made from the time stamps, with a table of usual rates.
+        frame, where it has one; else both are made from the time stamps, with a table of usual
+        rates.
+    frame_ticks
+        Ticks that a frame lasts, as the file says; 0 where it says nothing, or less than a tick.
     """
 
     path: Path
@@ -57,13 +62,16 @@ class Header:
     metadata: Mapping[str, str]
     average: Fraction | None
     guessed: Fraction | None
+    frame_ticks: int = 0
 
     def stated(self) -> list[Fraction]:
         """Give the rates in Hz that the file itself states, in order of trust."""
         rates = []
         if RATE_TAG in self.metadata:
             rates.append(parse_rate(self.metadata[RATE_TAG], f"{self.path}: {RATE_TAG}"))
-        if "matroska" in self.format_name and self.average:
+        # a track without a duration of a frame gives its frames none either
+        timed = self.average and (self.frame_ticks or self.average > _FINEST)
+        if "matroska" in self.format_name and self.average and timed:
             rates.append(snapped(self.average))
         return rates
 
@@ -106,7 +114,7 @@ def timing_of(times: Sequence[int | None], time_base: Fraction, header: Header) 
             f"time stamps are wrong: {_command(header.path, '--fps', proposed)}."
         )
         return Timing(None, refusal=refusal)
-    note = rate_note(times, time_base, rate, given)
+    note = rate_note(times, time_base, rate, stated, guesses)
     return Timing(rate, (note,) if note else ())
 
 

@@ -13,6 +13,7 @@ from small_clips import encode, moving, opencv_frames
 from stst.errors import InputError
 from stst.video import open_video, probe, read_video
 from stst.video.rates import even_rate, rate_note
+from stst.video.scan import _leading, _Packets
 from stst.video.timing import Header, timing_of
 from stst_cli.info import info
 
@@ -128,6 +129,21 @@ class TestEstimates:
         assert found.notes[0] in read_video(path, "0:2").source.notes
         assert found.notes[0] in said_by_info(path)[0]
 
+    def test_a_track_that_states_nothing(self, tmp_path):
+        """FFmpeg's guess, 359/12 Hz, fits stamps of 29.94 Hz within the jitter of a camera."""
+        path = encode(tmp_path / "a.mkv", moving(60), Fraction(2994, 100), "mjpeg", "yuvj420p")
+        whole = path.read_bytes()
+        place = whole.index(b"\x23\xe3\x83")  # the element DefaultDuration
+        size = whole[place + 3] & 15
+        void = bytes([0xEC, 0x80 | (2 + size)]) + bytes(2 + size)
+        path.write_bytes(whole[:place] + void + whole[place + 4 + size :])
+        (note,) = (note for note in probe(path).notes if "stamps" in note)
+        assert "guess of FFmpeg's" in note or "estimated from the time stamps" in note
+        path.write_bytes(whole)
+        found = probe(path)
+        assert found.fps == Fraction(2994, 100)
+        assert not any("stamps" in note for note in found.notes)
+
     def test_a_rate_that_no_header_has(self, tmp_path):
         stamps = [round(Fraction(1000 * place, 23)) for place in range(60)]
         found = probe(stamped(tmp_path, "a.mkv", stamps))
@@ -138,7 +154,7 @@ class TestEstimates:
         header = Header(tmp_path / "a.mpg", "mpeg", {}, Fraction(25), Fraction(25))
         timing = timing_of([None, None], Fraction(1, 90000), header)
         assert timing.rate == 25
-        assert "the header says, unchecked" in timing.notes[0]
+        assert timing.notes == ("The time stamps cannot be used; 25 Hz is a guess of FFmpeg's.",)
 
     def test_none_where_the_stamps_prove_the_rate(self):
         assert rate_note([0, 33, 67, 100], MS, Fraction(30), [Fraction(30)]) is None
@@ -286,6 +302,16 @@ class TestCutClips:
                 assert (reader[place] == video.frames[place]).all()
             with pytest.raises(InputError, match="not inside"):
                 reader.read((0, len(video) + 1))
+
+    def test_only_what_comes_before_the_first_entry_point_is_left_out(self):
+        """If that does not decode itself, frames are missing, and reading says so."""
+        stamps, keys = [640, 560, 520, 600, 800, 720], [True, *[False] * 5]
+        packets = _Packets(stamps, [], keys, [40] * 6, 6)
+        assert _leading(640, packets) == 3
+        assert _leading(600, packets) == 2
+        assert _leading(520, packets) == 0
+        assert _leading(720, packets) == 0
+        assert _leading(None, packets) == 0
 
     def test_a_hole_in_the_middle_is_damage(self, tmp_path):
         whole = encode(
