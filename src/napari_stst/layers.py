@@ -150,6 +150,7 @@ def opened_layer(viewer: Viewer, path: Path) -> Image:
         if shown is not None and shown.resolve() == path.resolve():
             return layer
     data, options, _ = layer_of(path)
+    tell_notes(data)
     return viewer.add_layer(Image(data, **options))
 
 
@@ -164,8 +165,9 @@ def layer_of(path: Path | str) -> tuple[FrameArray, dict[str, Any], str]:
     Returns
     -------
     tuple
-        The frames (T, H, W, 3) uint8 RGB, the layer's name and metadata, ``"image"``. Metadata:
-        ``fps``, an exact fraction in Hz as text, ``path``, and ``source``, how it is decoded.
+        The frames (T, H, W, 3) uint8 RGB, the layer's name, metadata, and scale where pixels are
+        not square, ``"image"``. Metadata: ``fps``, an exact fraction in Hz as text, ``path``, and
+        ``source``, how it is decoded.
 
     Raises
     ------
@@ -174,5 +176,17 @@ def layer_of(path: Path | str) -> tuple[FrameArray, dict[str, Any], str]:
     """
     video = LazyVideo(path)
     metadata = {"fps": str(video.fps), "path": str(path), "source": video.source.as_dict()}
-    options = {"name": Path(path).stem, "rgb": True, "metadata": metadata}
+    options: dict[str, Any] = {"name": Path(path).stem, "rgb": True, "metadata": metadata}
+    aspect = video.source.pixel_aspect
+    if aspect != 1:
+        options["scale"] = (1.0, 1.0, float(aspect))
     return FrameArray(video), options, "image"
+
+
+def tell_notes(data: FrameArray) -> None:
+    """Show what is worth knowing about how a clip is read."""
+    from napari.utils.notifications import show_info
+
+    notes = data.video.source.notes
+    if notes:
+        show_info(f"{data.video.path.name}: {' '.join(notes)}")

@@ -8,7 +8,10 @@ from typing import Any
 
 LayerData = tuple[Any, dict[str, Any], str]
 
-SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
+SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm",
+    ".ts", ".m2ts", ".mts", ".mpg", ".mpeg",
+)  # fmt: skip
 # formats of anything; a clip among them has a rate inside or beside it
 _ARRAYS = (".npy", ".npz")
 
@@ -49,9 +52,12 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     InputError
         If a clip cannot be read exactly; the message says what to do.
     """
-    from napari_stst.layers import layer_of
+    from napari_stst.layers import layer_of, tell_notes
 
-    return [layer_of(one) for one in ([path] if isinstance(path, str) else path)]
+    layers = [layer_of(one) for one in ([path] if isinstance(path, str) else path)]
+    for frames, _, _ in layers:
+        tell_notes(frames)
+    return [*layers]
 
 
 def _is_clip(path: Path) -> bool:

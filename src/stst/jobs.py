@@ -27,6 +27,7 @@ from stst.synthesis.events import (
 )
 from stst.synthesis.mask import open_mask
 from stst.video import LazyVideo, check_video_output
+from stst.video.orientation import ASKS
 
 
 @dataclass(frozen=True)
@@ -383,8 +384,9 @@ class Job:
         """
         notes = list(prepared.process.notes)
         for role, video in self.clips().items():
-            if role != "mask":  # how its colours were read does not matter
-                notes.extend(f"{role}: {note}" for note in video.source.notes)
+            # how the colours of a mask were read does not matter
+            said = [note for note in video.source.notes if role != "mask" or note.endswith(ASKS)]
+            notes.extend(f"{role}: {note}" for note in said)
         return list(dict.fromkeys(notes))
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from napari.layers import Image, Labels
 
 from napari_stst import layers
+from napari_stst.arrange import lay_over
 from napari_stst.layers import (
     FrameArray,
     file_of,
@@ -23,6 +24,22 @@ from stst.errors import InputError
 from stst.video import LazyVideo, read_video
 
 T, H, W = 5, 6, 7
+
+
+def wide(path, aspect):
+    """Write two frames of 48 x 32 pixels of this aspect."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = aspect
+        for place in range(2):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 48, 3), 90 * place, np.uint8))
+            frame.pts, frame.time_base = place, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +109,25 @@ class TestLayers:
         assert rate_of(layer) == FPS
         assert options["metadata"]["source"]["decoder"]
         assert saved_clip(layer, path.with_name("other.mkv")) == path
+
+    @pytest.mark.parametrize(
+        ("suffix", "aspect"), [(".mp4", Fraction(4, 3)), (".mkv", Fraction(8, 9))]
+    )
+    def test_pixels_that_are_not_square_are_shown_so(self, tmp_path, suffix, aspect):
+        path = wide(tmp_path / f"wide{suffix}", aspect)
+        data, options, _ = layer_of(path)
+        assert data.shape == (2, 32, 48, 3)
+        layer = Image(data, **options)
+        low, high = layer.extent.world
+        _, height, width = high - low + layer.scale
+        assert width / height == pytest.approx(48 / 32 * float(aspect))
+        result = Image(np.zeros((2, 16, 24, 3), np.uint8), rgb=True)
+        lay_over(result, layer, 0)
+        edges = [
+            (one.extent.world + np.outer([-0.5, 0.5], one.scale))[:, 1:] for one in (layer, result)
+        ]
+        assert np.allclose(*edges)
+        assert "scale" not in layer_of(clip(tmp_path / "square.mkv"))[1]
 
     def test_frames_in_memory_are_saved(self, tmp_path, frames):
         layer = Image(frames[1:3], rgb=True, metadata={"fps": "24000/1001"})

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_stst import reader
 from small_runs import clip, frames
@@ -18,6 +19,28 @@ def test_our_clips_open_exactly(tmp_path, name):
     ((data, options, kind),) = read(path)
     assert np.array_equal(np.asarray(data), frames())
     assert (kind, options["rgb"], options["metadata"]["fps"]) == ("image", True, "30000/1001")
+
+
+def test_what_is_worth_knowing_is_told(tmp_path, monkeypatch):
+    from napari.utils import notifications
+
+    told = []
+    monkeypatch.setattr(notifications, "show_info", told.append)
+    for place in range(2):
+        folder = tmp_path / str(place)
+        write_video(f"{folder}/", frames(), 25)
+        if place:
+            for file in folder.glob("*.png"):
+                Image.open(file).save(file, dpi=(72, 96))
+    for place in range(2):
+        path = str(tmp_path / str(place))
+        reader.get_reader(path)(path)
+    assert told == ["1: Pixels are 4:3; shown 27x18; not resized."]
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".m2ts", ".MPG", ".3gp"])
+def test_streams_are_ours(suffix):
+    assert reader.get_reader(f"clip{suffix}") is reader.read
 
 
 def test_several_are_opened_one_by_one(tmp_path):

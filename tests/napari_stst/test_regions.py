@@ -76,6 +76,16 @@ def test_pixels_are_matched_by_where_they_are_seen(natural, rectangle):
     assert whole.all()
 
 
+@pytest.mark.parametrize("aspect", [4 / 3, 8 / 9])
+def test_what_is_drawn_on_wide_pixels_marks_those_below_it(rectangle, aspect):
+    """A clip whose pixels are not square is shown wider than it is stored."""
+    natural = Image(frames(T, H, W), rgb=True, scale=(1, 1, aspect))
+    drawn = Shapes([CORNERS * (1, aspect)], shape_type="rectangle")
+    assert np.array_equal(mask_of(drawn, natural), rectangle)
+    painted = Labels(rectangle.astype(int), scale=(1, aspect))
+    assert np.array_equal(mask_of(painted, natural), rectangle)
+
+
 @pytest.mark.parametrize(
     "layer", [Shapes(name="region"), Labels(np.zeros((H, W), int), name="region"),
               Shapes([CORNERS + 100], shape_type="rectangle", name="region")],

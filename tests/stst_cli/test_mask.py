@@ -47,6 +47,24 @@ def test_a_picture_and_a_clip(here, inside):
     assert (here / "m.png.npy").read_bytes() == (here / "m.mkv.npy").read_bytes()
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+def test_a_picture_that_asks_to_be_turned(here, inside, suffix):
+    """A mask lies as its file asks, like any picture; and that is said."""
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = np.rot90(np.where(inside, 255, 0).astype(np.uint8))
+    Image.fromarray(stored).save(here / f"turned{suffix}", exif=exif, quality=100)
+    shown = synthesize("natural.npz", "-o", "out.npy", "--mask", f"turned{suffix}")
+    assert shown.exit_code == 0, shown.stderr
+    note = "mask: Frames turned by 270 degrees counter-clockwise, as the file's EXIF orientation"
+    assert note in shown.stderr
+    assert any(note in warning for warning in read_sidecar(here / "out.json")["warnings"])
+    assert synthesize("natural.npz", "-o", "flat.npy", "--mask", "m.png").exit_code == 0
+    assert (here / "out.npy").read_bytes() == (here / "flat.npy").read_bytes()
+
+
 def test_the_command_line_and_python_agree(here, inside):
     words = ("--frames", "1:", "--samples", 2)
     assert synthesize("natural.npz", "-o", "out.npy", "--mask", "m.png", *words).exit_code == 0

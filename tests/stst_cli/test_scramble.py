@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -189,3 +190,33 @@ def test_interrupted_and_continued(here):
     assert (here / "out.mkv").read_bytes() == (here / "whole.mkv").read_bytes()
     part = read_video("part.mkv").frames
     assert np.array_equal(part, read_video("whole.mkv").frames[: len(part)])
+
+
+def test_what_is_worth_knowing_of_the_clip_is_said_and_kept(here):
+    """Pixels that are not square, and a rate that its stamps cannot prove."""
+    import av
+
+    with av.open("natural.mkv", "w") as container:
+        stream = container.add_stream("libx264", rate=2000)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        for place in range(4):
+            frame = av.VideoFrame.from_ndarray(
+                np.random.default_rng(place).integers(0, 256, (16, 32, 3), dtype=np.uint8)
+            )
+            frame.pts, frame.time_base = place, Fraction(1, 2000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    shown = scramble("-o", "out.mkv")
+    assert shown.exit_code == 0, shown.output
+    kept = sidecar()
+    for note in (
+        "natural: Pixels are 4:3; shown 43x16; not resized.",
+        "natural: Time stamps in steps of 1 ms cannot show every frame at 2000 Hz; that rate is "
+        "the header's.",
+    ):
+        assert note in " ".join(shown.stderr.split())
+        assert note in kept["warnings"]
+    assert kept["inputs"][0]["pixel_aspect"] == "4/3"
+    assert kept["output"]["fps"] == "2000"
+    assert read_video("out.mkv").frames.shape == (4, 16, 32, 3)

@@ -41,6 +41,8 @@ class SourceInfo:
         Whether the file leaves that untagged, so that the usual value was taken.
     rotation
         Degrees by which the file asks to be turned counter-clockwise; applied to the pixels.
+    pixel_aspect
+        Width of a pixel over its height, after rotation; the frames are not resized for it.
     audio_dropped
         Whether the file has sound, which is not read.
     max_side
@@ -65,6 +67,7 @@ class SourceInfo:
     matrix_assumed: bool = False
     range_assumed: bool = False
     rotation: int = 0
+    pixel_aspect: Fraction = Fraction(1)
     audio_dropped: bool = False
     max_side: int | None = None
     resample_fps: Fraction | None = None
@@ -107,6 +110,8 @@ class VideoInfo:
         How the colours will be read.
     rotation
         Degrees counter-clockwise that will be applied.
+    pixel_aspect
+        Width of a pixel over its height, after rotation; 1 where the file says nothing.
     audio
         Whether there is sound (never read).
     variable_rate
@@ -135,6 +140,7 @@ class VideoInfo:
     read_matrix: str = "rgb"
     read_range: str = "full"
     rotation: int = 0
+    pixel_aspect: Fraction = Fraction(1)
     audio: bool = False
     variable_rate: bool = False
     interlaced: bool = False

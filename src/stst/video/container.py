@@ -25,11 +25,11 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class ContainerReader(VideoReader):
-    """Frames of an mp4, mov, avi, mkv, webm or gif file.
+    """Frames of a video file.
 
     A frame is found by its presentation time: decoding starts at the entry point before it and
-    goes on until that time is reached. Where the file gives none that can be trusted, frames are
-    counted from the start.
+    goes on until that time is reached. Where the file gives none that can be trusted, and of
+    transport and program streams, frames are decoded from the start.
     """
 
     decoder = "FFmpeg through PyAV"
@@ -62,10 +62,16 @@ class ContainerReader(VideoReader):
 
     def times(self) -> tuple[list[Fraction], Fraction]:
         """Give the seconds of every frame from the first, and the clip's duration."""
-        stamps, base = self._index.stamps, self._scan.time_base
-        if self._given_rate or self.info.fps or not stamps:
+        if self._given_rate or self.info.fps:
             return super().times()
-        return [(stamp - stamps[0]) * base for stamp in stamps], self._index.duration * base
+        stamps, base = self._index.times, self._scan.time_base
+        known = [stamp for stamp in stamps if stamp is not None]
+        if len(known) < len(stamps):
+            raise InputError(
+                f"{self._path}: {len(stamps) - len(known)} of {len(stamps)} frames have no time "
+                "stamp, so that it cannot be resampled. Give the rate of the frames too: --fps."
+            )
+        return [(stamp - known[0]) * base for stamp in known], self._index.duration * base
 
     def close(self) -> None:
         """Let go of the file."""
@@ -80,6 +86,7 @@ class ContainerReader(VideoReader):
         #: number of the next frame the decoder gives, and whether it runs from the start
         self._next = 0
         self._whole = True
+        self._skip = self._scan.skipped
         #: after a seek, the time of the entry point
         self._entry: int | None = None
 
@@ -159,6 +166,9 @@ class ContainerReader(VideoReader):
             at_end = packet.dts is None and packet.pts is None
             if packet.size == 0 and not at_end:
                 continue  # a dropped frame; an empty packet would end the decoding
+            if self._whole and self._skip and not at_end:
+                self._skip -= 1  # before the first entry point
+                continue
             if self._entry is not None and not at_end and (packet.pts or 0) < self._entry:
                 continue  # shown before the entry point, and may need frames from before it
             if self._scan.checksummed and not at_end and not _intact(bytes(packet)):

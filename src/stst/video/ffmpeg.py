@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,18 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".gif")
+VIDEO_SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm", ".gif",
+    ".ts", ".m2ts", ".mts", ".mpg", ".mpeg",
+)  # fmt: skip
+#: Other kinds of video, with what FFmpeg makes of them without loss.
+_OTHERS = {
+    **dict.fromkeys((".wmv", ".asf", ".flv", ".f4v", ".ogv", ".mxf", ".vob", ".divx"), "copy"),
+    **dict.fromkeys((".y4m", ".dv", ".rm", ".rmvb"), "ffv1"),
+}
 #: FFmpeg guesses the format from the content. Without this list a playlist under the name of a
 #: clip would make it open other files or the network.
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,gif"
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,gif,mpegts,mpeg"
 #: FFmpeg conceals damage by default; a stimulus with invented pixels must not pass.
 _STRICT = {"err_detect": "crccheck+explode"}
 _QUICKTIME = (".mp4", ".m4v", ".mov")
@@ -132,6 +141,26 @@ def damaged(path: Path, found: str) -> InputError:
     return InputError(
         f"{path}: {found}. The file is damaged or cut short: copy or export it again."
     )
+
+
+def remedy_of(path: Path) -> str | None:
+    """Give the command that makes a readable clip of another kind of video, without loss.
+
+    Parameters
+    ----------
+    path
+        Of any name.
+
+    Returns
+    -------
+    str or None
+        A whole command; None if the name is not that of a video.
+    """
+    codec = _OTHERS.get(path.suffix.lower())
+    if codec is None:
+        return None
+    words = ["ffmpeg", "-i", str(path), "-map", "0:v:0", "-c:v", codec]
+    return shlex.join([*words, str(path.with_suffix(".mkv"))])
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:

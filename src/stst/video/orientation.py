@@ -1,19 +1,24 @@
-"""The display matrix: which way up a camera says its frames are."""
+"""Which way up a camera says its frames are: display matrices of videos, EXIF of pictures."""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from stst.errors import InputError
-from stst.types import Frames
 
 if TYPE_CHECKING:
     from av import VideoFrame
+
+Pixel = TypeVar("Pixel", bound=np.generic)
+
+#: How every note on an orientation ends.
+ASKS = " asks."
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,8 @@ class Orientation:
             return 90 if self.flipped else 270
         return 180 if self.flipped else 0
 
-    @property
-    def note(self) -> str | None:
-        """One sentence, or None if nothing is done."""
+    def note(self, by: str) -> str | None:
+        """Say what is done, as `by` asks: one sentence, or None if nothing is."""
         if self == Orientation():
             return None
         turn = f"turned by {self.degrees} degrees counter-clockwise" if self.degrees else ""
@@ -50,10 +54,10 @@ class Orientation:
         parts = [turn] if turn else []
         if not plain:
             parts.append("mirrored")
-        return f"Frames {' and '.join(parts)}, as the file asks."
+        return f"Frames {' and '.join(parts)}, as the file's {by}{ASKS}"
 
-    def applied(self, frame: Frames) -> Frames:
-        """Turn one frame (H, W, 3)."""
+    def applied(self, frame: npt.NDArray[Pixel]) -> npt.NDArray[Pixel]:
+        """Turn one frame (H, W, 3), or a picture of any channels and depth."""
         if self.transposed:
             frame = frame.swapaxes(0, 1)
         if self.mirrored:
@@ -61,6 +65,23 @@ class Orientation:
         if self.flipped:
             frame = frame[::-1]
         return np.ascontiguousarray(frame)
+
+
+#: EXIF's numbers for how the first row and column of a stored picture lie.
+_OF_EXIF = {
+    2: Orientation(mirrored=True),
+    3: Orientation(mirrored=True, flipped=True),
+    4: Orientation(flipped=True),
+    5: Orientation(transposed=True),
+    6: Orientation(transposed=True, mirrored=True),
+    7: Orientation(transposed=True, mirrored=True, flipped=True),
+    8: Orientation(transposed=True, flipped=True),
+}
+
+
+def exif_orientation(number: object) -> Orientation:
+    """Give what EXIF's tag 274 asks for; nothing for 1 and for numbers that mean nothing."""
+    return _OF_EXIF.get(number, Orientation()) if isinstance(number, int) else Orientation()
 
 
 def orientation_of(frame: VideoFrame, path: Path) -> Orientation:

@@ -17,13 +17,16 @@ import numpy.typing as npt
 from stst.errors import InputError
 from stst.native import reading
 from stst.types import Frames
+from stst.video.aspect import SQUARE, aspect_note
 from stst.video.clip import MAX_PIXELS, VideoInfo, check_size
 from stst.video.color import opaque
+from stst.video.orientation import ASKS, Orientation, exif_orientation
+from stst.video.picture_tags import ORIENTATION, aspect_in, orientation_in
 from stst.video.rates import parse_rate
 from stst.video.reader import VideoReader
 from stst.video.sidecar import sidecar_rate
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 #: Holds the exact rate inside a folder that we wrote.
 RATE_FILE = "video.json"
 #: How files of each kind begin; MPO is what some cameras write for JPEG.
@@ -32,23 +35,47 @@ _SIGNATURES = {
     "JPEG": (b"\xff\xd8\xff",),
     "TIFF": (b"II*\0", b"MM\0*"),
     "BMP": (b"BM",),
+    "WEBP": (b"RIFF",),
 }
 _FORMATS = (*_SIGNATURES, "MPO")
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 
 
 @dataclass(frozen=True)
+class Header:
+    """What a picture says without being decoded; size and aspect of pixels are of it upright."""
+
+    width: int
+    height: int
+    orientation: Orientation
+    aspect: Fraction
+
+    @property
+    def aspect_note(self) -> str | None:
+        """Say that the pixels are not square, where they are not."""
+        return aspect_note(self.aspect, self.width, self.height)
+
+
+@dataclass(frozen=True)
 class Sequence:
-    """The pictures of a folder in order, their common size and their rate in Hz, if known.
+    """The pictures of a folder in order, what they ask for, and their rate in Hz, if known.
 
     A picture by itself is its own folder.
     """
 
     folder: Path
     files: list[Path]
-    width: int
-    height: int
+    headers: list[Header]
     fps: Fraction | None
+
+    def notes(self) -> list[str]:
+        """Say how the pictures are turned, and whether their pixels are square."""
+        first = self.headers[0]
+        turns = {header.orientation for header in self.headers}
+        turned = f"Frames turned or mirrored one by one, as the files' EXIF orientation{ASKS}"
+        if len(turns) == 1:
+            return [*filter(None, [first.orientation.note("EXIF orientation"), first.aspect_note])]
+        return [turned, *filter(None, [first.aspect_note])]
 
 
 def picture_sequence(folder: Path) -> Sequence:
@@ -60,14 +87,15 @@ def picture_sequence(folder: Path) -> Sequence:
         If there is none, a number is missing or double, or sizes differ.
     """
     files = _numbered(folder)
-    sizes = [_header_size(file) for file in files]
-    for file, size in zip(files, sizes, strict=True):
-        if size != sizes[0]:
+    headers = [_header(file) for file in files]
+    first = headers[0]
+    for file, header in zip(files, headers, strict=True):
+        if (header.width, header.height) != (first.width, first.height):
             raise InputError(
-                f"{file} has {size[0]}x{size[1]} pixels, {files[0].name} has "
-                f"{sizes[0][0]}x{sizes[0][1]}. All pictures of a clip must have one size."
+                f"{file} has {header.width}x{header.height} pixels, {files[0].name} has "
+                f"{first.width}x{first.height}. All pictures of a clip must have one size."
             )
-    return Sequence(folder, files, *sizes[0], _folder_rate(folder))
+    return Sequence(folder, files, headers, _folder_rate(folder))
 
 
 def single_picture(file: Path) -> Sequence:
@@ -78,21 +106,20 @@ def single_picture(file: Path) -> Sequence:
     InputError
         If it cannot be read.
     """
-    return Sequence(file, [file], *_header_size(file), None)
+    return Sequence(file, [file], [_header(file)], None)
 
 
 def probe_pictures(sequence: Sequence) -> VideoInfo:
     """Describe a folder of pictures; decodes the first."""
-    first = _decoded(sequence.files[0])
+    header = sequence.headers[0]
+    first = _decoded(sequence.files[0], header)
     layout = {1: "gray", 3: "rgb24", 4: "rgba"}[1 if first.ndim == 2 else first.shape[2]]
     depth = first.dtype.itemsize * 8
-    # the header's size is before the turn that a camera asks for, the picture's after
     height, width = first.shape[:2]
     notes = []
     if layout == "gray":
         notes.append("Grey clip; the three channels are equal.")
-    if (width, height) != (sequence.width, sequence.height):
-        notes.append("Pictures turned as their EXIF orientation asks.")
+    notes.extend(sequence.notes())
     count = len(sequence.files)
     return VideoInfo(
         path=str(sequence.folder),
@@ -105,6 +132,8 @@ def probe_pictures(sequence: Sequence) -> VideoInfo:
         pixel_format=layout,
         bit_depth=depth,
         read_matrix="gray" if layout == "gray" else "rgb",
+        rotation=header.orientation.degrees,
+        pixel_aspect=header.aspect,
         refusal=None if first.dtype == np.uint8 else _too_deep(first),
         notes=tuple(notes),
     )
@@ -127,7 +156,7 @@ class PictureReader(VideoReader):
                 "read_video(…, fps=30), or `stst convert … --fps 30`."
             )
         super().__init__(info, rate, max_side)
-        self._files = sequence.files
+        self._files, self._headers = sequence.files, sequence.headers
 
     @property
     def decoder_version(self) -> str:
@@ -138,7 +167,7 @@ class PictureReader(VideoReader):
 
     def _read(self, index: int) -> Frames:
         file = self._files[index]
-        picture = _decoded(file)
+        picture = _decoded(file, self._headers[index])
         if picture.dtype != np.uint8:
             raise InputError(f"{file} has {_too_deep(picture)}")
         if picture.shape[:2] != (self.info.height, self.info.width):
@@ -199,8 +228,8 @@ def _numbered(folder: Path) -> list[Path]:
     return [numbered[number] for number in order]
 
 
-def _header_size(file: Path) -> tuple[int, int]:
-    """Read width and height without decoding; refuse several pictures in one file."""
+def _header(file: Path) -> Header:
+    """Read what a picture says without decoding it; refuse several pictures in one file."""
     from PIL import Image
 
     if file.stat().st_size == 0:
@@ -211,6 +240,9 @@ def _header_size(file: Path) -> tuple[int, int]:
             warnings.simplefilter("ignore")
             with reading(file), Image.open(file, formats=_FORMATS) as picture:
                 size, pages = picture.size, getattr(picture, "n_frames", 1)
+                orientation, aspect = orientation_in(picture, file), aspect_in(picture, file)
+                # of TIFF, Pillow gives the size of the picture upright
+                turned = orientation.transposed and picture.format != "TIFF"
     except Image.DecompressionBombError as error:
         raise InputError(
             f"{file}: its header says more than 178 million pixels; at most "
@@ -218,14 +250,16 @@ def _header_size(file: Path) -> tuple[int, int]:
         ) from error
     # damaged bytes make it raise almost anything
     except Exception:
-        size, pages = _size_in_tiff(file), 1
+        size, orientation = _size_in_tiff(file)
+        pages, aspect, turned = 1, SQUARE, orientation.transposed
     check_size(file, *size)
     if pages > 1:
         raise InputError(f"{file} holds {pages} pictures; one per file is read. Split it first.")
-    return size
+    width, height = size[::-1] if turned else size
+    return Header(width, height, orientation, 1 / aspect if orientation.transposed else aspect)
 
 
-def _size_in_tiff(file: Path) -> tuple[int, int]:
+def _size_in_tiff(file: Path) -> tuple[tuple[int, int], Orientation]:
     """Fall back for what Pillow does not know, such as TIFF with 16 bits per channel."""
     from PIL import TiffImagePlugin
 
@@ -239,13 +273,14 @@ def _size_in_tiff(file: Path) -> tuple[int, int]:
             stream.seek(tags.next)
             tags.load(stream)
             width, height = int(tags[_TIFF_WIDTH]), int(tags[_TIFF_HEIGHT])
+            orientation = exif_orientation(tags.get(ORIENTATION))
     except Exception as error:
         raise _unreadable(file) from error
-    return width, height
+    return (width, height), orientation
 
 
-def _decoded(file: Path) -> Frames:
-    """Decode one picture as it is stored: grey, BGR or BGRA, any depth."""
+def _decoded(file: Path, header: Header) -> Frames:
+    """Decode one picture and turn it upright: grey, BGR or BGRA, any depth."""
     import cv2
 
     data = file.read_bytes()
@@ -255,16 +290,12 @@ def _decoded(file: Path) -> Frames:
         raise _unreadable(file)
     if kind == "TIFF":
         _check_tiff(file, data)
-    flags = cv2.IMREAD_UNCHANGED
-    if file.suffix.lower() in (".jpg", ".jpeg"):
-        # only without IMREAD_UNCHANGED does OpenCV turn a photograph the way it was held
-        flags = cv2.IMREAD_ANYCOLOR
     # what it would write to the terminal stands in our own words below
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         with reading(file):
             # not imread: it cannot open every name on every system
-            picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise _unreadable(file) from error
     finally:
@@ -276,7 +307,9 @@ def _decoded(file: Path) -> Frames:
             f"{file} has values of type {picture.dtype} and shape {picture.shape}; only 8 bits of "
             "grey, RGB or RGBA are read. Convert it first."
         )
-    return np.asarray(picture)
+    # of TIFF alone, OpenCV has done it
+    upright = picture if kind == "TIFF" else header.orientation.applied(picture)
+    return np.asarray(upright)
 
 
 def _check_tiff(file: Path, data: bytes) -> None:

@@ -10,7 +10,7 @@ from stst.errors import InputError
 from stst.video.arrays import ARRAY_SUFFIXES, open_array, probe_array
 from stst.video.clip import Video, VideoInfo
 from stst.video.container import ContainerReader
-from stst.video.ffmpeg import VIDEO_SUFFIXES
+from stst.video.ffmpeg import VIDEO_SUFFIXES, remedy_of
 from stst.video.pictures import (
     PICTURE_SUFFIXES,
     PictureReader,
@@ -39,8 +39,8 @@ def read_video(
     Parameters
     ----------
     path
-        A video file (mp4, m4v, mov, avi, mkv, webm, gif), a folder of numbered pictures, or a
-        .npy or .npz file of uint8 frames (T, H, W, 3) or (T, H, W).
+        A video file (mp4, m4v, mov, 3gp, avi, mkv, webm, gif, ts, m2ts, mts, mpg, mpeg), a folder
+        of numbered pictures, or a .npy or .npz file of uint8 frames (T, H, W, 3) or (T, H, W).
     frames
         ``"A:B"``, a slice or a pair: half-open, 0-based; all if None.
     max_side
@@ -174,6 +174,11 @@ def _existing(path: Path | str, picture: bool = False) -> Path:
     if os.path.isdir(path):
         return path
     allowed = (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES, *(PICTURE_SUFFIXES if picture else ()))
+    if remedy := remedy_of(path):
+        raise InputError(
+            f"{path}: '{path.suffix}' files are not read. Put the video into one that is, without "
+            f"loss: `{remedy}`."
+        )
     if path.suffix.lower() not in allowed:
         raise InputError(
             f"{path}: '{path.suffix}' is no known kind of clip. Allowed are {', '.join(allowed)} "

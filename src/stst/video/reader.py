@@ -154,6 +154,7 @@ class VideoReader(ABC):
             matrix_assumed=self.matrix_assumed,
             range_assumed=self.range_assumed,
             rotation=info.rotation,
+            pixel_aspect=info.pixel_aspect,
             audio_dropped=info.audio,
             max_side=self.max_side,
             resample_fps=self.resample_fps,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stst.errors import InputError
+from stst.video.aspect import SQUARE, aspect_note
+from stst.video.avi import empty_chunks
 from stst.video.clip import VideoInfo, check_size
 from stst.video.color import ColorReading, reading_of
 from stst.video.ffmpeg import (
@@ -22,19 +25,20 @@ from stst.video.ffmpeg import (
     video_stream,
 )
 from stst.video.orientation import Orientation, orientation_of
-from stst.video.rates import even_rate, parse_rate, snapped
+from stst.video.timing import RATE_TAG, Header, Timing, timing_of, timing_of_avi
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-#: Tag of our masters, because Matroska cannot hold 60000/1001.
-RATE_TAG = "STST_FPS"
 #: Codecs with one shown frame per packet, so that frames can be counted without decoding.
 _INTRA = {"ffv1", "mjpeg", "rawvideo", "huffyuv", "ffvhuff", "prores", "dnxhd", "png", "utvideo"}
 _DURATION = re.compile(r"(\d{1,6}):(\d{1,6}):(\d{1,6}(?:\.\d{1,12})?)", re.ASCII)
 _ONE_TO_ONE = {*_INTRA, "h264", "hevc", "vp9", "av1", "libdav1d", "mpeg4", "gif", "qtrle"}
+#: In AVI, codecs with B-frames have no times of their own. In transport and program streams, two
+#: fields may come in two packets, and after a seek FFmpeg makes other time stamps up.
+_COUNTABLE: dict[str, set[str]] = {"avi": _INTRA, "mpegts": set(), "mpeg": set()}
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class FrameIndex:
     stamps
         Presentation time of every frame in ticks, rising; empty if the file has none that can
         be trusted, and frames can only be counted from the start.
+    times
+        Presentation time of every frame in ticks, as far as known: in the order of the frames,
+        not always rising, and None where the file gives none.
     count
         Number of frames.
     keys
@@ -54,13 +61,17 @@ class FrameIndex:
         Ticks to seek to for each of `keys`.
     duration
         Ticks from the first frame to the end of the last.
+    left_out
+        Number of frames before the first that cannot be decoded.
     """
 
     stamps: list[int]
+    times: Sequence[int | None]
     count: int
     keys: list[int]
     key_times: list[int]
     duration: int
+    left_out: int = 0
 
     def key_before(self, index: int) -> int:
         """Give the position in `keys` of the last entry point at or before a frame; -1 if none."""
@@ -77,6 +88,8 @@ class Scan:
     reading: ColorReading
     orientation: Orientation
     checksummed: bool
+    #: packets before the first entry point, which no decoder can use
+    skipped: int
 
 
 @dataclass
@@ -86,8 +99,21 @@ class _Packets:
     stamps: list[int | None]
     seeks: list[int]
     keys: list[bool]
-    last_duration: int
+    durations: list[int]
     total: int
+    #: of AVI: the places of the packets among all chunks, and how many of these are empty, which
+    #: stands for a dropped frame
+    chunks: list[int] = field(default_factory=list)
+    empty: int = 0
+    #: frames that the header promises, where it does
+    promised: int = 0
+    #: packets before the first entry point
+    skipped: int = 0
+
+    def entry(self) -> int | None:
+        """Give the time stamp of the first entry point, if there is one."""
+        shown = zip(self.stamps, self.keys, strict=True)
+        return next((stamp for stamp, key in shown if key), None)
 
 
 def scan(path: Path) -> Scan:
@@ -106,22 +132,30 @@ def scan(path: Path) -> Scan:
         _check_promise(container, stream, packets, path)
         base = known_fraction(stream.time_base) or Fraction(1, 1000)
         metadata = tags_of(container, stream)
-        guessed = known_fraction(stream.guessed_rate)
+        guesses = known_fraction(stream.average_rate), known_fraction(stream.guessed_rate)
         format_name = container.format.name
         codec = stream.codec_context.codec.name
+        aspect = known_fraction(stream.sample_aspect_ratio) or SQUARE
         audio = bool(container.streams.audio)
         others = len(container.streams.video) - 1
-        packed = codec in (_INTRA if format_name == "avi" else _ONE_TO_ONE)
+        packed = codec in _COUNTABLE.get(format_name, _ONE_TO_ONE)
     index = _by_packets(packets) if packed else None
     frame, index = _decoded(path, index, packets)
-    if "matroska" in format_name and guessed:
-        guessed = snapped(guessed)
+    if format_name == "avi" and len(packets.chunks) == index.count:
+        span = packets.chunks[-1] - packets.chunks[0] + packets.durations[-1]
+        index = replace(index, times=packets.chunks, duration=span)
     reading, orientation = reading_of(frame), orientation_of(frame, path)
-    rate = _rate(index, base, metadata, guessed, path)
+    timing = _timing(
+        index, packets, base, Header(path, format_name, metadata, *guesses, min(packets.durations))
+    )
+    rate = timing.rate
+    width, height = frame.width, frame.height
+    if orientation.transposed:
+        width, height, aspect = height, width, 1 / aspect
     info = VideoInfo(
         path=str(path),
-        width=frame.height if orientation.transposed else frame.width,
-        height=frame.width if orientation.transposed else frame.height,
+        width=width,
+        height=height,
         frames=index.count,
         fps=rate,
         duration=index.count / rate if rate else index.duration * base,
@@ -135,33 +169,53 @@ def scan(path: Path) -> Scan:
         read_matrix=reading.matrix,
         read_range=reading.range,
         rotation=orientation.degrees,
+        pixel_aspect=aspect,
         audio=audio,
         variable_rate=rate is None,
         interlaced=bool(frame.interlaced_frame),
-        refusal=_refusal(reading, metadata, rate),
-        notes=_notes(reading, orientation, bool(frame.interlaced_frame), audio, others),
+        refusal=_refusal(reading, metadata, timing),
+        notes=(
+            *timing.notes,
+            *_left_out(index.left_out),
+            *filter(None, [aspect_note(aspect, width, height)]),
+            *_notes(reading, orientation, bool(frame.interlaced_frame), audio, others),
+        ),
     )
-    return Scan(info, index, base, reading, orientation, codec == "ffv1" and RATE_TAG in metadata)
+    checksummed = codec == "ffv1" and RATE_TAG in metadata
+    return Scan(info, index, base, reading, orientation, checksummed, packets.skipped)
 
 
 def _packets(container: InputContainer, stream: VideoStream, path: Path) -> _Packets:
-    found = _Packets([], [], [], 0, 0)
+    found = _Packets([], [], [], [], 0)
+    entered = False
     for packet in container.demux(stream):
         if packet.dts is None and packet.pts is None and packet.size == 0:
             continue  # the mark of the end
         if packet.is_corrupt:
             raise damaged(path, f"it ends within frame {found.total}")
+        if packet.is_keyframe and not entered:
+            entered, found.skipped = True, found.total
         found.total += 1
         # outside the edit list, or an empty packet that stands for a dropped frame
         if packet.is_discard or packet.size == 0:
             continue
         found.stamps.append(packet.pts)
         times = [time for time in (packet.pts, packet.dts) if time is not None]
+        if packet.dts is not None:
+            found.chunks.append(packet.dts)
         found.seeks.append(min(times, default=0))
         found.keys.append(packet.is_keyframe)
-        found.last_duration = packet.duration or 0
+        found.durations.append(packet.duration or 0)
     if not found.stamps:
         raise damaged(path, "it holds no frames")
+    name = container.format.name
+    if name == "avi":
+        found.skipped = 0  # its index, where it is damaged or gone, names no entry points
+        found.promised = stream.frames
+        if found.total < found.promised:
+            found.empty = empty_chunks(path, stream.index)
+    elif "mov" in name:
+        found.promised = len(stream.index_entries)
     return found
 
 
@@ -169,12 +223,10 @@ def _check_promise(
     container: InputContainer, stream: VideoStream, packets: _Packets, path: Path
 ) -> None:
     """Refuse a file with fewer frames than its header promises."""
+    there = packets.total + packets.empty
+    if there < packets.promised:
+        raise damaged(path, f"its header promises {packets.promised} frames, {there} are there")
     name = container.format.name
-    promised = stream.frames if name == "avi" else 0
-    if "mov" in name:
-        promised = len(stream.index_entries)
-    if packets.total < promised:
-        raise damaged(path, f"its header promises {promised} frames, {packets.total} are there")
     lasting = _DURATION.fullmatch(stream.metadata.get("DURATION", ""))
     known = [stamp for stamp in packets.stamps if stamp is not None]
     base = known_fraction(stream.time_base)
@@ -183,7 +235,7 @@ def _check_promise(
     hours, minutes, seconds = (Fraction(part) for part in lasting.groups())
     promise = hours * 3600 + minutes * 60 + seconds
     end = max(known) * base
-    period = max(packets.last_duration * base, end / len(known))
+    period = max(packets.durations[-1] * base, end / len(known))
     # the last frame lasts one period; the rest is for whole ticks
     if end + period * 3 / 2 + 2 * base < promise:
         raise damaged(
@@ -201,10 +253,11 @@ def _by_packets(packets: _Packets) -> FrameIndex | None:
     keys = [(at, packets.seeks[place]) for at, place in enumerate(order) if packets.keys[place]]
     return FrameIndex(
         stamps=shown,
+        times=shown,
         count=len(shown),
         keys=[at for at, _ in keys],
         key_times=[time for _, time in keys],
-        duration=shown[-1] - shown[0] + packets.last_duration,
+        duration=shown[-1] - shown[0] + packets.durations[-1],
     )
 
 
@@ -215,52 +268,86 @@ def _decoded(
     first: VideoFrame | None = None
     stamps: list[int | None] = []
     with open_container(path) as container, ffmpeg_failures(path, "decoding failed"):
-        for frame in container.decode(video_stream(container, path)):
-            first = first or frame
-            if index is not None:
+        stream = video_stream(container, path)
+        for packet in islice(container.demux(stream), packets.skipped, None):
+            if packet.size == 0 and packet.pts is not None:
+                continue  # a dropped frame; an empty packet would end the decoding
+            for frame in stream.decode(packet):
+                first = first or frame
+                stamps.append(frame.pts)
+            if first is not None and index is not None:
                 break
-            stamps.append(frame.pts)
     if first is None:
         raise damaged(path, "no frame could be decoded")
     if index is None:
-        shown = [stamp for stamp in stamps if stamp is not None]
-        rising = all(one < two for one, two in pairwise(shown))
-        trusted = shown if rising and len(shown) == len(stamps) else []
-        span = trusted[-1] - trusted[0] + packets.last_duration if trusted else 0
-        index = FrameIndex(trusted, len(stamps), [], [], span)
-    return first, index
+        return first, replace(_by_frames(stamps, packets), left_out=_leading(first.pts, packets))
+    return first, _without_leading(index, _leading(first.pts, packets))
 
 
-def _rate(
-    index: FrameIndex,
-    base: Fraction,
-    metadata: dict[str, str],
-    guessed: Fraction | None,
-    path: Path,
-) -> Fraction | None:
-    candidates = (
-        [parse_rate(metadata[RATE_TAG], f"{path}: {RATE_TAG}")] if (RATE_TAG in metadata) else []
+def _by_frames(stamps: list[int | None], packets: _Packets) -> FrameIndex:
+    """Take the decoded frames as they come."""
+    known = [stamp for stamp in stamps if stamp is not None]
+    complete = len(known) == len(stamps)
+    rising = complete and all(one < two for one, two in pairwise(known))
+    # a decoder may hand its packets' stamps on in their order, not in that of the frames
+    times: Sequence[int | None] = sorted(known) if complete else stamps
+    return FrameIndex(
+        stamps=known if rising else [],
+        times=times,
+        count=len(stamps),
+        keys=[],
+        key_times=[],
+        duration=max(known) - min(known) + packets.durations[-1] if complete else 0,
     )
-    if guessed:
-        candidates.append(guessed)
-    if not index.stamps:
-        return candidates[0] if candidates else None
-    return even_rate(index.stamps, base, candidates)
 
 
-def _refusal(reading: ColorReading, metadata: dict[str, str], rate: Fraction | None) -> str | None:
+def _leading(first: int | None, packets: _Packets) -> int:
+    """Count the frames before the first that decodes, where the clip was cut from their past.
+
+    These are shown before the first entry point: in a clip that was cut without encoding it
+    anew, they may refer to frames that are gone. Any other frame that is missing is damage.
+    """
+    entry = packets.entry()
+    if first is None or entry is None or first > entry:
+        return 0
+    return sum(stamp is not None and stamp < first for stamp in packets.stamps)
+
+
+def _without_leading(index: FrameIndex, gone: int) -> FrameIndex:
+    left = [at for at, key in enumerate(index.keys) if key >= gone]
+    return replace(
+        index,
+        stamps=index.stamps[gone:],
+        times=index.stamps[gone:],
+        count=index.count - gone,
+        keys=[index.keys[at] - gone for at in left],
+        key_times=[index.key_times[at] for at in left],
+        duration=index.duration - (index.stamps[gone] - index.stamps[0]),
+        left_out=gone,
+    )
+
+
+def _timing(index: FrameIndex, packets: _Packets, base: Fraction, header: Header) -> Timing:
+    rising = all(one < two for one, two in pairwise(packets.chunks))
+    if header.format_name == "avi" and packets.chunks and rising:
+        # not of the frames: of H.264, FFmpeg makes their time stamps up
+        return timing_of_avi(packets.chunks, base, packets.empty, header)
+    return timing_of(index.times, base, header)
+
+
+def _left_out(count: int) -> list[str]:
+    if not count:
+        return []
+    return [f"Frames left out at the start: {count} (they refer to frames that were cut away)."]
+
+
+def _refusal(reading: ColorReading, metadata: dict[str, str], timing: Timing) -> str | None:
     if reading.refusal:
         return reading.refusal
     # WebM keeps alpha beside the picture, where the decoder does not look
     if any(key.lower() == "alpha_mode" and value == "1" for key, value in metadata.items()):
         return "an alpha channel; only opaque clips are read. Composite it onto a background first."
-    if rate is None:
-        return (
-            "a variable frame rate (the frames are unevenly spaced in time). Give --resample-fps, "
-            "for example 30, to take the frame nearest in time, or --fps if the frames are evenly "
-            "spaced and only their time stamps are wrong."
-        )
-    return None
+    return timing.refusal
 
 
 def _notes(
@@ -275,8 +362,7 @@ def _notes(
         notes.append("Grey clip; the three channels are equal.")
     if reading.tags[3] == "bt2020":
         notes.append("Primaries are BT.2020; the gamut is not converted.")
-    if orientation.note:
-        notes.append(orientation.note)
+    notes.extend(filter(None, [orientation.note("display matrix")]))
     if interlaced:
         notes.append("Interlaced: each frame mixes two moments in time. Deinterlace it first.")
     if audio:
