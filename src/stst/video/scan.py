@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from stst.errors import InputError
 from stst.video.clip import VideoInfo, check_size
-from stst.video.color import ColorReading, reading_of
-from stst.video.ffmpeg import damaged, ffmpeg_failures, open_container, video_stream
+from stst.video.color import ColorReading, level_notes, reading_of
+from stst.video.ffmpeg import chroma_siting, damaged, ffmpeg_failures, open_container, video_stream
+from stst.video.levels import AS_STORED, Levels
 from stst.video.orientation import Orientation, orientation_of
 from stst.video.rates import even_rate, parse_rate, snapped
 
@@ -83,8 +84,15 @@ class _Packets:
     total: int
 
 
-def scan(path: Path) -> Scan:
+def scan(path: Path, levels: Levels = AS_STORED) -> Scan:
     """Look through a video file; decode its first frame, or all where counting needs it.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    levels
+        What is asked of values that are more than 8 bits of standard range.
 
     Raises
     ------
@@ -104,12 +112,13 @@ def scan(path: Path) -> Scan:
         codec = stream.codec_context.codec.name
         audio = bool(container.streams.audio)
         others = len(container.streams.video) - 1
+        siting = None if levels == AS_STORED else chroma_siting(container, stream.index)
         packed = codec in (_INTRA if format_name == "avi" else _ONE_TO_ONE)
     index = _by_packets(packets) if packed else None
     frame, index = _decoded(path, index, packets)
     if "matroska" in format_name and guessed:
         guessed = snapped(guessed)
-    reading, orientation = reading_of(frame), orientation_of(frame, path)
+    reading, orientation = reading_of(frame, levels, siting), orientation_of(frame, path)
     rate = _rate(index, base, metadata, guessed, path)
     info = VideoInfo(
         path=str(path),
@@ -265,7 +274,8 @@ def _notes(
         notes.append(f"The colour range is untagged; read as {reading.range} (assumed).")
     if reading.kind == "gray":
         notes.append("Grey clip; the three channels are equal.")
-    if reading.tags[3] == "bt2020":
+    notes += level_notes(reading)
+    if reading.tags[3] == "bt2020" and reading.levels.tonemap is None:
         notes.append("Primaries are BT.2020; the gamut is not converted.")
     if orientation.note:
         notes.append(orientation.note)
