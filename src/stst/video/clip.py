@@ -124,6 +124,8 @@ class VideoInfo:
         Whether the frames are unevenly spaced in time.
     interlaced
         Whether the frames are made of two fields.
+    peak_nits
+        Peak in cd/m² that a clip of high dynamic range says of itself; None where it does not.
     refusal
         Why `open_video` refuses the file without further options, or None.
     notes
@@ -149,6 +151,7 @@ class VideoInfo:
     audio: bool = False
     variable_rate: bool = False
     interlaced: bool = False
+    peak_nits: float | None = None
     refusal: str | None = None
     notes: tuple[str, ...] = ()
 

@@ -98,8 +98,8 @@ class ColorReading:
     transfer, primaries
         Of high dynamic range: ``pq`` or ``hlg``, and a key of `stst.video.tonemap.PRIMARIES`;
         else empty.
-    peak_assumed
-        Whether the file does not say the peak.
+    peak_from
+        Who says the peak: ``"as the file says"``, ``"as given"`` or ``"assumed"``.
     siting, siting_assumed
         Where chroma samples lie, a key of `stst.video.planes.SITINGS`, and whether the file does
         not say; None where none are enlarged by our own arithmetic.
@@ -118,7 +118,7 @@ class ColorReading:
     levels: Levels = AS_STORED
     transfer: str = ""
     primaries: str = ""
-    peak_assumed: bool = False
+    peak_from: str = ""
     siting: str | None = None
     siting_assumed: bool = False
 
@@ -146,7 +146,7 @@ def reading_of(
     if span not in RANGES and layout.name.startswith("yuvj"):
         span = FULL
     hdr = transfer in HDR
-    applied, peak_assumed = _applied(frame, levels, hdr, depth)
+    applied, peak_from = _applied(frame, levels, hdr, depth)
     places = layout_of(layout.name)
     enlarged = applied != AS_STORED and places is not None and places.shared != (0, 0)
     usual = "bt2020nc" if hdr else "bt601"
@@ -170,21 +170,24 @@ def reading_of(
         levels=applied,
         transfer={16: "pq", 18: "hlg"}.get(transfer, ""),
         primaries=(PRIMARIES.get(primaries, "bt2020") if hdr else ""),
-        peak_assumed=peak_assumed,
+        peak_from=peak_from,
         siting=(siting or "left") if enlarged else None,
         siting_assumed=enlarged and siting is None,
     )
 
 
-def _applied(frame: VideoFrame, levels: Levels, hdr: bool, depth: int) -> tuple[Levels, bool]:
-    """Say what of what is asked for a stream needs, and whether its peak is assumed."""
+def _applied(frame: VideoFrame, levels: Levels, hdr: bool, depth: int) -> tuple[Levels, str]:
+    """Say what of what is asked for a stream needs, and who says its peak."""
     if not hdr:
-        return (Levels(levels.bits) if depth > 8 else AS_STORED), False
+        return (Levels(levels.bits) if depth > 8 else AS_STORED), ""
     if levels.tonemap is None:
-        return AS_STORED, False
-    said = brightest(frame)
-    peak = said or float(levels.peak_nits or USUAL_PEAK)
-    return Levels(tonemap=levels.tonemap, peak_nits=peak), said is None
+        return AS_STORED, ""
+    peak, said_by = brightest(frame), "as the file says"
+    if peak is None:
+        peak, said_by = levels.peak_nits, "as given"
+    if peak is None:
+        peak, said_by = USUAL_PEAK, "assumed"
+    return Levels(tonemap=levels.tonemap, peak_nits=float(peak)), said_by
 
 
 def _kind(frame: VideoFrame) -> str:
@@ -245,10 +248,9 @@ def level_notes(reading: ColorReading) -> list[str]:
         made = f"Rounded from {reading.bit_depth} to {levels.bits} bits per channel, exactly"
     else:
         name = next(name for code, name in HDR.items() if TRANSFERS[code] == reading.tags[2])
-        assumed = " (assumed)" if reading.peak_assumed else ""
         made = (
-            f"Tone-mapped from {name} with a peak of {levels.peak_nits:g} cd/m²{assumed} to BT.709 "
-            f"by {levels.tonemap}, reference white 203 cd/m²"
+            f"Tone-mapped from {name} with a peak of {levels.peak_nits:g} cd/m² ({reading.peak_from}) to "
+            f"BT.709 by {levels.tonemap}, reference white 203 cd/m²"
         )
     if reading.siting is None:
         return [f"{made}."]

@@ -15,6 +15,7 @@ from stst.video.clip import VideoInfo, check_size
 from stst.video.color import ColorReading, level_notes, reading_of
 from stst.video.ffmpeg import chroma_siting, damaged, ffmpeg_failures, open_container, video_stream
 from stst.video.levels import AS_STORED, Levels
+from stst.video.light import brightest
 from stst.video.orientation import Orientation, orientation_of
 from stst.video.rates import even_rate, parse_rate, snapped
 
@@ -140,6 +141,7 @@ def scan(path: Path, levels: Levels = AS_STORED) -> Scan:
         audio=audio,
         variable_rate=rate is None,
         interlaced=bool(frame.interlaced_frame),
+        peak_nits=brightest(frame) if reading.transfer else None,
         refusal=_refusal(reading, metadata, rate),
         notes=_notes(reading, orientation, bool(frame.interlaced_frame), audio, others),
     )
@@ -275,7 +277,7 @@ def _notes(
     if reading.kind == "gray":
         notes.append("Grey clip; the three channels are equal.")
     notes += level_notes(reading)
-    if reading.tags[3] == "bt2020" and reading.levels.tonemap is None:
+    if reading.tags[3] == "bt2020" and not reading.transfer:
         notes.append("Primaries are BT.2020; the gamut is not converted.")
     if orientation.note:
         notes.append(orientation.note)
