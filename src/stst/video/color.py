@@ -249,8 +249,8 @@ def level_notes(reading: ColorReading) -> list[str]:
     else:
         name = next(name for code, name in HDR.items() if TRANSFERS[code] == reading.tags[2])
         made = (
-            f"Tone-mapped from {name} with a peak of {levels.peak_nits:g} cd/m² ({reading.peak_from}) to "
-            f"BT.709 by {levels.tonemap}, reference white 203 cd/m²"
+            f"Tone-mapped from {name} with a peak of {levels.peak_nits:g} cd/m² "
+            f"({reading.peak_from}) to BT.709 by {levels.tonemap}, reference white 203 cd/m²"
         )
     if reading.siting is None:
         return [f"{made}."]

@@ -32,6 +32,23 @@ def encode_planes(path, frames, layout="yuv420p10le", codec="ffv1", options=None
     return path
 
 
+def deep(path, count=4, height=18, width=20, bits=10, transfer=None):
+    """Make a clip of smooth noise of so many bits; of high dynamic range with a `transfer`."""
+    rng = np.random.default_rng(count + bits)
+    unit = 2 ** (bits - 8)
+    sizes = ((height, width), *(((height + 1) // 2, (width + 1) // 2),) * 2)
+    ends = ((40 * unit, 200 * unit), *((110 * unit, 146 * unit),) * 2)
+    frames = [
+        [rng.integers(*span, size, np.uint16) for span, size in zip(ends, sizes, strict=True)]
+        for _ in range(count)
+    ]
+    tags = {"colorspace": 1, "color_range": 1}
+    if transfer is not None:
+        tags = {"colorspace": BT2020, "color_range": 1, "color_trc": transfer}
+        tags["color_primaries"] = BT2020
+    return encode_planes(path, frames, f"yuv420p{bits}le", tags=tags)
+
+
 def put(plane, values):
     """Fill a plane, whose rows can be longer than the picture's."""
     kind = values.dtype
