@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Where a layer keeps what was answered, as arguments of `Levels`.
 KEY = "levels"
 _HDR = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
-_RECORDED = "What is made of it is made the same way again: it is recorded beside each stimulus."
+_RECORDED = "Every stimulus that is made of it records this, and how it is repeated."
 
 
 def needed_levels(info: VideoInfo) -> Levels:
