@@ -67,7 +67,18 @@ def pq_to_light(signal: Values) -> Values:
 
 
 def light_to_pq(light: float) -> float:
-    """Give the PQ signal of a luminance in cd/m²."""
+    """Give the PQ signal of a luminance by the inverse EOTF of SMPTE ST 2084.
+
+    Parameters
+    ----------
+    light
+        In cd/m², 0 to 10,000.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
     power = (light / 10_000) ** _M1
     return float(((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2)
 
@@ -99,7 +110,18 @@ def hlg_to_light(signal: Values, peak: float, weights: Values) -> Values:
 
 
 def system_gamma(peak: float) -> float:
-    """Give HLG's system gamma for a display's peak in cd/m², as BT.2100 does."""
+    """Give HLG's system gamma for a display, as ITU-R BT.2100 does.
+
+    Parameters
+    ----------
+    peak
+        Of the display, in cd/m².
+
+    Returns
+    -------
+    float
+        1.2 at 1000 cd/m².
+    """
     if 400 <= peak <= 2000:
         return 1.2 + 0.42 * math.log10(peak / 1000)
     return float(1.2 * 1.111 ** math.log2(peak / 1000))
