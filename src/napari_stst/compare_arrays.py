@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_stst.layers import FrameArray
 from napari_stst.lazy_frames import LazyFrames
-from stst.video import LazyVideo
+from stst.video import AS_STORED, LazyVideo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,12 +76,16 @@ def composed(
         Makes one frame of two.
     """
     length, height, width = other.data.shape[:3]
-    if match.max_side is None and match.resample_fps is None and not match.grey:
+    shown = natural.data.video.levels if isinstance(natural.data, FrameArray) else AS_STORED
+    same = match.levels == shown and not match.grey
+    if match.max_side is None and match.resample_fps is None and same:
         here = _frames(natural.data, match.start)
     else:
         rate = None if match.resample_fps is None else Fraction(match.resample_fps)
         span = (match.start, match.stop)
-        video = LazyVideo(path, span, match.max_side, resample_fps=rate, grey=match.grey)
+        video = LazyVideo(
+            path, span, match.max_side, resample_fps=rate, grey=match.grey, levels=match.levels
+        )
         here = _frames(FrameArray(video), 0)
     return Composed(here, _frames(other.data, 0), (length, height, width, 3), compose)
 

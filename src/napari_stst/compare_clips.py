@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_stst.compare_views import is_view
 from napari_stst.layers import file_of, is_clip
+from napari_stst.levels import common_levels
 from stst.errors import InputError
 from stst.video import sidecar_of, sidecar_path
 
@@ -124,17 +125,24 @@ class ClipChoice(QWidget):
 
     @property
     def part(self) -> dict[str, Any]:
-        """``frames`` and ``max_side``, as on the command line.
+        """``frames`` and ``max_side``, as on the command line, and how the clips are read.
 
         Raises
         ------
         InputError
-            If the size is no whole number.
+            If the size is no whole number, or clips were opened in ways that do not agree.
         """
         frames, side = (one.text().strip() for one in (self.frames_edit, self.side_edit))
         if side and not (side.isascii() and side.isdigit()):
             raise InputError(f"--max-side {side}: expected a whole number of pixels.")
-        return {"frames": frames or None, "max_side": int(side) if side else None}
+        natural = self.natural
+        clips = [*self.others, *([natural] if natural is not None else [])]
+        levels = common_levels(one for one in clips if file_of(one) is not None)
+        return {
+            "frames": frames or None,
+            "max_side": int(side) if side else None,
+            "levels": levels.as_dict(),
+        }
 
     def tick(self, clip: Image, ticked: bool = True) -> None:
         """Choose a clip as one of the others, or leave it out."""

@@ -32,6 +32,7 @@ from stst.errors import InputError
 Tree = dict[str, Any]
 
 _TALL = 60  # pixels from which on a widget has a row of its own
+_NONE = "none"  # of a choice that need not be made
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -143,7 +144,7 @@ def _field(key: str, help: str, annotation: Any) -> Field:
     if key == "device":
         return _choice(key, help, _DEVICES)
     if get_origin(annotation) is Literal:
-        return _choice(key, help, get_args(annotation))
+        return _choice(key, help, get_args(annotation), optional)
     if annotation is bool:
         return _toggle(key, help)
     if get_origin(annotation) is tuple:
@@ -169,16 +170,20 @@ def _is_number(annotation: Any) -> bool:
     return _without_none(annotation)[0] in (int, float)
 
 
-def _choice(key: str, help: str, choices: Sequence[str]) -> Field:
-    box = ComboBox(choices=list(choices))
+def _choice(key: str, help: str, choices: Sequence[Any], optional: bool = False) -> Field:
+    first = _NONE if optional else choices[0]
+    box = ComboBox(choices=[_NONE, *choices] if optional else list(choices))
+
+    def read() -> Any:
+        return None if optional and box.value == _NONE else box.value
 
     def write(value: Any) -> None:
         # a GPU by its number, or what a later version allows: never silently something else
         if value is not None and value not in box.choices:
             box.choices = [*box.choices, value]
-        box.value = choices[0] if value is None else value
+        box.value = first if value is None else value
 
-    return _wrapped(key, help, box, lambda: box.value, write)
+    return _wrapped(key, help, box, read, write)
 
 
 def _offered(key: str, help: str, words: Sequence[str]) -> Field:

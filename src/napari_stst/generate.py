@@ -14,8 +14,9 @@ from superqt import QCollapsible
 from napari_stst.boxes import fill, narrow
 from napari_stst.forms import Tree
 from napari_stst.layers import is_clip, opened_layer, rate_of
-from napari_stst.maker import MakerWidget
+from napari_stst.maker import ELSEWHERE, MakerWidget
 from napari_stst.regions import Mask, is_region, mask_of, painted
+from napari_stst.settings import levels_in
 from napari_stst.sources import Source, source_of, write_mask
 from napari_stst.weights import WeightsRow
 from stst.config import MODEL_PAIRS, TERMS, StstConfig, merged, model_override
@@ -49,7 +50,7 @@ class GenerateWidget(MakerWidget):
         "samples": "samples",
         "device": "device",
     }
-    elsewhere = ("method", "mask", *(f"targets.{role}" for role in ROLES))
+    elsewhere = (*ELSEWHERE, "mask", *(f"targets.{role}" for role in ROLES))
 
     def add_rows(self, form: QFormLayout) -> None:
         """Add model, weights and region."""
@@ -119,6 +120,11 @@ class GenerateWidget(MakerWidget):
                 "the preset quick (model builtin), which needs none."
             )
 
+    def targets(self) -> list[Image]:
+        """Give the layers of the clips of single terms."""
+        chosen = (chooser.currentData() for chooser in self._targets.values())
+        return [layer for layer in chosen if layer is not None]
+
     def sources(self, natural: Image, stem: Path) -> dict[str, Source]:
         """Give the clips of single terms, and the region."""
         found = {}
@@ -157,7 +163,7 @@ class GenerateWidget(MakerWidget):
         targets = tree.get("targets") or {}
         for role, chooser in self._targets.items():
             path = targets.get(role)
-            layer = opened_layer(self.viewer, Path(path)) if path else None
+            layer = opened_layer(self.viewer, Path(path), levels_in(tree)) if path else None
             chooser.setCurrentIndex(max(0, chooser.findData(layer)))
         region = self._region_of(Path(tree["mask"])) if tree.get("mask") else None
         self._region.setCurrentIndex(max(0, self._region.findData(region)))

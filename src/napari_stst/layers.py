@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_stst.lazy_frames import LazyFrames
+from napari_stst.levels import KEY
 from stst.errors import InputError
-from stst.video import LazyVideo, Video, parse_rate, write_video
+from stst.video import AS_STORED, LazyVideo, Levels, Video, parse_rate, write_video
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -141,41 +142,49 @@ def saved_clip(layer: Image, path: Path, overwrite: bool = False) -> Path:
     return path
 
 
-def opened_layer(viewer: Viewer, path: Path) -> Image:
-    """Give the layer that shows a clip on disk; opens one if there is none."""
+def opened_layer(viewer: Viewer, path: Path, levels: Levels = AS_STORED) -> Image:
+    """Give the layer that shows a clip on disk; opens one, read so, if there is none."""
     from napari.layers import Image
 
     for layer in viewer.layers:
         shown = file_of(layer) if is_clip(layer) else None
         if shown is not None and shown.resolve() == path.resolve():
             return layer
-    data, options, _ = layer_of(path)
+    data, options, _ = layer_of(path, levels)
     tell_notes(data)
     return viewer.add_layer(Image(data, **options))
 
 
-def layer_of(path: Path | str) -> tuple[FrameArray, dict[str, Any], str]:
+def layer_of(
+    path: Path | str, levels: Levels = AS_STORED
+) -> tuple[FrameArray, dict[str, Any], str]:
     """Open a clip as napari's layer tuple; frames are decoded when they are shown.
 
     Parameters
     ----------
     path
         A video file, a folder of numbered pictures, or an array file of frames.
+    levels
+        How values of more than 8 bits, or of high dynamic range, become 8 bits.
 
     Returns
     -------
     tuple
         The frames (T, H, W, 3) uint8 RGB, the layer's name, metadata, and scale where pixels are
-        not square, ``"image"``. Metadata: ``fps``, an exact fraction in Hz as text, ``path``, and
-        ``source``, how it is decoded.
+        not square, ``"image"``. Metadata: ``fps``, an exact fraction in Hz as text, ``path``,
+        ``source``, how it is decoded, and ``levels``, where there are any.
 
     Raises
     ------
     InputError
         If the clip cannot be read exactly.
     """
-    video = LazyVideo(path)
-    metadata = {"fps": str(video.fps), "path": str(path), "source": video.source.as_dict()}
+    video = LazyVideo(path, levels=levels)
+    metadata: dict[str, Any] = {
+        "fps": str(video.fps), "path": str(path), "source": video.source.as_dict(),
+    }  # fmt: skip
+    if levels != AS_STORED:
+        metadata[KEY] = levels.as_dict()
     options: dict[str, Any] = {"name": Path(path).stem, "rgb": True, "metadata": metadata}
     aspect = video.source.pixel_aspect
     if aspect != 1:

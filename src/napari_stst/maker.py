@@ -35,12 +35,14 @@ from napari_stst.boxes import fill, narrow
 from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.forms import FormArea, Tree, fields_of, form_of, read_fields, write_fields
 from napari_stst.layers import file_of, is_clip, known_rate, opened_layer, rate_of
+from napari_stst.levels import common_levels
 from napari_stst.making import Making, Order
 from napari_stst.output_row import OutputRow
 from napari_stst.preset_box import PresetBox
 from napari_stst.queue import queue_of
 from napari_stst.run_panel import RunPanel
 from napari_stst.settings import (
+    levels_in,
     natural_of,
     note_on,
     own_models,
@@ -53,8 +55,10 @@ from stst.config.command import command_words
 from stst.errors import InputError, StstError
 from stst.files import as_text
 from stst.outputs import outputs_for
-from stst.video import parse_rate
+from stst.video import AS_STORED, Levels, parse_rate
 
+#: Keys that have no field: what a layer's clip is read with is asked when it is opened.
+ELSEWHERE = ("method", "input.bits", "input.tonemap", "input.peak_nits")
 _WIDTH = 380  # pixels
 
 
@@ -75,7 +79,7 @@ class MakerWidget(QWidget):
     #: Keys that are seen at once, with their labels.
     basic: ClassVar[Mapping[str, str]]
     #: Keys that have widgets of their own.
-    elsewhere: ClassVar[tuple[str, ...]] = ("method",)
+    elsewhere: ClassVar[tuple[str, ...]] = ELSEWHERE
     #: Words that are offered for keys.
     offers: ClassVar[Mapping[str, Sequence[str]]] = {}
     #: What the clip is called that a run starts from, and what it is for.
@@ -118,6 +122,10 @@ class MakerWidget(QWidget):
     def sources(self, natural: Image, stem: Path) -> dict[str, Source]:
         """Give the other inputs, by role; files that are to be written begin with `stem`."""
         return {}
+
+    def targets(self) -> list[Image]:
+        """Give the layers of further clips."""
+        return []
 
     def check(self) -> None:
         """Refuse what cannot succeed, before anything is written."""
@@ -385,19 +393,19 @@ class MakerWidget(QWidget):
         base = preset_tree(self._presets.currentText())
         self.set_tree(merged(base, tree))
         self._presets.show_nearest(build(self.tree(), self.kind))
-        self._choose_natural(natural_of(path))
+        self._choose_natural(natural_of(path), levels_in(tree))
         if self.without and path.suffix.lower() == ".json" and natural_of(path) is None:
             self._natural.setCurrentIndex(0)
         self.load_inputs(tree)
         if note := note_on(path):
             show_warning(note)
 
-    def _choose_natural(self, path: Path | None) -> None:
+    def _choose_natural(self, path: Path | None, levels: Levels) -> None:
         """Choose the natural clip that a sidecar names, opening it if need be."""
         if path is None:
             return
         try:
-            layer = opened_layer(self.viewer, path)
+            layer = opened_layer(self.viewer, path, levels)
         except InputError as error:
             show_warning(f"The natural clip of the sidecar cannot be opened: {error}")
             return
@@ -445,6 +453,7 @@ class MakerWidget(QWidget):
         output = os.path.abspath(output) + ("/" if output.endswith(("/", os.sep)) else "")
         stem = outputs_for(output, (0,))[0].named("")
         sources: dict[str, Source] = {}
+        levels = AS_STORED
         if natural is not None:
             if rate_of(natural) is None and self._rate.text().strip():
                 rate = parse_rate(self._rate.text().strip(), "frame rate")
@@ -452,6 +461,7 @@ class MakerWidget(QWidget):
             known_rate(natural)
             sources = {"natural": source_of(natural, stem, "natural")}
             sources |= self.sources(natural, stem)
+            levels = common_levels(one for one in (natural, *self.targets()) if file_of(one))
 
         def ready(errors: Sequence[StstError] = ()) -> None:
             for error in errors:
@@ -459,6 +469,7 @@ class MakerWidget(QWidget):
             paths = {role: one.path for role, one in sources.items()}
             plain = config.model_dump(mode="json", exclude_none=True)
             tree = self.with_sources(plain, {k: v for k, v in paths.items() if k != "natural"})
+            tree = merged(tree, {"input": levels.as_dict()})
             complete = build(tree, self.kind).model_dump(mode="json", exclude_none=True)
             then(Order(paths.get("natural"), output, complete), natural)
 

@@ -37,6 +37,8 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | 
 def read(path: str | Sequence[str]) -> list[LayerData]:
     """Read clips into image layers; frames are decoded when they are shown.
 
+    Of a clip of more than 8 bits, or of high dynamic range, the user is asked how it is to be read.
+
     Parameters
     ----------
     path
@@ -45,7 +47,8 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     Returns
     -------
     list of tuple
-        One for each clip, see `napari_stst.layers.layer_of`.
+        One for each clip, see `napari_stst.layers.layer_of`; napari's sign for nothing where the
+        user would rather not open any.
 
     Raises
     ------
@@ -53,11 +56,15 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
         If a clip cannot be read exactly; the message says what to do.
     """
     from napari_stst.layers import layer_of, tell_notes
+    from napari_stst.levels import chosen_levels
 
-    layers = [layer_of(one) for one in ([path] if isinstance(path, str) else path)]
-    for frames, _, _ in layers:
-        tell_notes(frames)
-    return [*layers]
+    layers: list[Any] = []
+    for one in [path] if isinstance(path, str) else path:
+        levels = chosen_levels(Path(one))
+        if levels is not None:
+            layers.append(layer_of(one, levels))
+            tell_notes(layers[-1][0])
+    return layers or [(None,)]
 
 
 def _is_clip(path: Path) -> bool:

@@ -11,6 +11,7 @@ from stst.config.command import command_words
 from stst.config.sources import models_named
 from stst.files import written_whole
 from stst.provenance import other_version, read_sidecar
+from stst.video import AS_STORED, Levels, recorded_levels
 
 Tree = dict[str, Any]
 
@@ -50,6 +51,18 @@ def natural_of(path: Path) -> Path | None:
     inputs = read_sidecar(path)["inputs"]
     named = [one.get("path") for one in inputs if one.get("role") in _MAIN]
     return path.absolute().parent / named[0] if named and isinstance(named[0], str) else None
+
+
+def levels_in(tree: Mapping[str, Any]) -> Levels:
+    """Say how the clips of a config's tree are read.
+
+    Raises
+    ------
+    InputError
+        If it says something that cannot be.
+    """
+    taken = tree.get("input")
+    return recorded_levels(taken, "the config") if isinstance(taken, Mapping) else AS_STORED
 
 
 def note_on(path: Path) -> str:

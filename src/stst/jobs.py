@@ -26,7 +26,7 @@ from stst.synthesis.events import (
     RunFinished,
 )
 from stst.synthesis.mask import open_mask
-from stst.video import LazyVideo, check_video_output
+from stst.video import LazyVideo, Levels, check_video_output
 from stst.video.orientation import ASKS
 
 
@@ -134,7 +134,13 @@ class Job:
                     self._clips[role] = open_mask(path, self._clips["natural"], wanted)
                     continue
                 if path not in opened:
-                    opened[path] = LazyVideo(path, wanted.frames, wanted.max_side, grey=wanted.grey)
+                    opened[path] = LazyVideo(
+                        path,
+                        wanted.frames,
+                        wanted.max_side,
+                        grey=wanted.grey,
+                        levels=Levels(wanted.bits, wanted.tonemap, wanted.peak_nits),
+                    )
                 self._clips[role] = opened[path]
         return self._clips
 

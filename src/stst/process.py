@@ -201,5 +201,5 @@ def refuse_input(config: RunConfig) -> None:
     if config.input != InputConfig():
         raise InputError(
             "config.input applies to files. Read the clip as you want it: "
-            'read_video(path, frames="0:60", max_side=640, grey=True).'
+            'read_video(path, frames="0:60", max_side=640, grey=True, bits=8).'
         )

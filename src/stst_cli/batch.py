@@ -161,7 +161,8 @@ def _common(sources: Sequence[str], words: dict[str, Any]) -> Common:
     options: dict[str, Any] = {
         key: words[key] for key in ("device", "precision") if words[key] is not None
     }
-    taken = {key: words[key] for key in ("frames", "max_side", "grey") if words[key] is not None}
+    inputs = ("frames", "max_side", "grey", "bits", "tonemap", "peak_nits")
+    taken = {key: words[key] for key in inputs if words[key] is not None}
     return Common(
         preset=presets[0] if len(presets) == 1 else None,
         config=words["config_file"],

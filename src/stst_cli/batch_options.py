@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from stst_cli.options import PATH
+from stst_cli.options import PATH, bits_options
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -34,6 +34,7 @@ def batch_options(function: Function) -> Function:
                      help="Shrink so that the longer side has at most PX pixels."),
         click.option("--grey", is_flag=True, default=None,
                      help="Make stimuli of the clips' luminance alone, without colour."),
+        bits_options,
         click.option("--trust-model", "trusted", multiple=True, metavar="PACKAGE.MODULE:FACTORY",
                      help="Allow a manifest or file to name this model. Repeatable."),
         click.option("--jobs", type=click.IntRange(min=1), metavar="N",

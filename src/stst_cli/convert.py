@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from stst_cli.options import PATH
+from stst_cli.options import PATH, levels_options
 from stst_cli.words import say
+
+if TYPE_CHECKING:
+    from stst.video import Levels
 
 
 @click.command(no_args_is_help=True)
@@ -22,6 +26,7 @@ from stst_cli.words import say
               help="Resample in time to this rate; takes the nearest frame.")  # fmt: skip
 @click.option("--grey", is_flag=True,
               help="Take the colour away: 0.299 R + 0.587 G + 0.114 B.")  # fmt: skip
+@levels_options
 @click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def convert(
@@ -32,6 +37,7 @@ def convert(
     max_side: int | None,
     resample_fps: str | None,
     grey: bool,
+    levels: Levels,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -44,7 +50,9 @@ def convert(
 
     from stst.video import convert as convert_clip
 
-    done = convert_clip(source, output, frames, max_side, fps, resample_fps, overwrite, grey)
+    done = convert_clip(
+        source, output, frames, max_side, fps, resample_fps, overwrite, grey, **levels.as_dict()
+    )
     for note in done.notes:
         say(note, err=True)
     if as_json:

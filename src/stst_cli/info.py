@@ -50,6 +50,8 @@ def _clip_lines(found: VideoInfo) -> Iterator[tuple[str, str]]:
     yield "pixels", f"{found.pixel_format}, {found.bit_depth} bits per channel"
     yield "colour tags", _tags(found)
     yield "colour", _reading(found)
+    if found.peak_nits is not None:
+        yield "peak", f"{found.peak_nits:g} cd/m²"
     if found.rotation:
         yield "rotation", f"{found.rotation} degrees counter-clockwise, applied"
     yield "sound", "yes (not read)" if found.audio else "no"

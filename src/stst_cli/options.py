@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,41 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
+
+
+def bits_options(function: Function) -> Function:
+    """Add ``bits``, ``tonemap`` and ``peak_nits`` of every command that reads clips."""
+    options = [
+        click.option("--bits", type=click.Choice(["8"]), callback=_number,
+                     help="Round clips of more bits to 8, exactly; without it, they are refused."),
+        click.option("--tonemap", type=click.Choice(["bt2408"]),
+                     help="Map clips of high dynamic range (PQ, HLG) to 8-bit BT.709 by this tone "
+                     "curve; without it, they are refused."),
+        click.option("--peak-nits", type=float, metavar="N",
+                     help="Peak in cd/m² of clips of high dynamic range whose file does not say "
+                     "it.  [default: 1000]"),
+    ]  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def levels_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of `bits_options`, which the function takes as ``levels``."""
+
+    @wraps(function)
+    def with_levels(
+        bits: int | None, tonemap: str | None, peak_nits: float | None, **words: Any
+    ) -> Any:
+        from stst.video.levels import Levels
+
+        return function(levels=Levels(bits, tonemap, peak_nits), **words)
+
+    return bits_options(with_levels)
+
+
+def _number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def run_options(function: Function) -> Function:
@@ -37,6 +73,7 @@ def run_options(function: Function) -> Function:
                      help="Shrink so that the longer side has at most PX pixels."),
         click.option("--grey", is_flag=True, default=None,
                      help="Make it of the clip's luminance alone, without colour."),
+        bits_options,
         click.option("--trust-model", "trusted", multiple=True, metavar="PACKAGE.MODULE:FACTORY",
                      help="Allow a file to name this model. Repeatable."),
         click.option("--dry-run", is_flag=True,

@@ -27,6 +27,9 @@ def run_config(
     frames: str | None,
     max_side: int | None,
     grey: bool | None,
+    bits: int | None,
+    tonemap: str | None,
+    peak_nits: float | None,
     assignments: Sequence[str],
 ) -> Config:
     """Merge everything the user said into a validated config.
@@ -40,7 +43,7 @@ def run_config(
     own
         What the method's own options say.
     preset, config_file, trusted, seed, samples, device, precision, frames, max_side, grey,
-    assignments
+    bits, tonemap, peak_nits, assignments
         The options that all methods share; None for those not given.
 
     Raises
@@ -55,7 +58,10 @@ def run_config(
     if config_file is not None:
         tree = merged(tree, paths_beside(read_config_file(config_file, trusted), config_file))
     shared = {"seed": seed, "samples": samples, "device": device, "precision": precision}
-    taken = {"frames": frames, "max_side": max_side, "grey": grey}
+    taken = {
+        "frames": frames, "max_side": max_side, "grey": grey,
+        "bits": bits, "tonemap": tonemap, "peak_nits": peak_nits,
+    }  # fmt: skip
     tree = merged(tree, own, _given(shared), {"input": _given(taken)})
     for assignment in assignments:
         tree = set_override(tree, assignment)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.options import PATH, size_option
+from stst_cli.options import PATH, levels_options, size_option
 from stst_cli.words import say
 
 if TYPE_CHECKING:
     from stst.training.job import StepTrained, TrainingDone, TrainingJob, TrainingStopped
+    from stst.video import Levels
 
     Event = StepTrained | TrainingDone | TrainingStopped
 
@@ -77,6 +78,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
 @click.command("train-prednet", no_args_is_help=True)
 @click.argument("clips", type=PATH, nargs=-1, required=True)
 @_options
+@levels_options
 def train_prednet(
     clips: tuple[Path, ...],
     output: Path,
@@ -87,6 +89,7 @@ def train_prednet(
     overwrite: bool,
     resume: bool,
     as_json: bool,
+    levels: Levels,
     **settings: Any,
 ) -> None:
     """Train PredNet, which predicts the next frame, on CLIPS.
@@ -100,6 +103,7 @@ def train_prednet(
     job = TrainingJob(
         clips, output, TrainingSettings(**settings), validation=validation, device=device,
         threads=threads, overwrite=overwrite, resume=resume,
+        levels=levels,
     )  # fmt: skip
     if dry_run:
         _print_plan(job, as_json)

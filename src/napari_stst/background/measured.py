@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stst.video import AS_STORED, Levels
+
 
 @dataclass(frozen=True)
 class Match:
@@ -28,6 +30,8 @@ class Match:
         Whether its colour was taken away.
     notes
         What the user should know, one sentence each.
+    levels
+        How its values became 8 bits.
     """
 
     start: int
@@ -37,6 +41,7 @@ class Match:
     resample_fps: str | None = None
     grey: bool = False
     notes: tuple[str, ...] = ()
+    levels: Levels = AS_STORED
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,6 +32,7 @@ def pair_clips(
     stop: Stop,
     frames: str | None = None,
     max_side: int | None = None,
+    levels: Mapping[str, Any] | None = None,
 ) -> Result:
     """Find out which frames of the natural clip the others show.
 
@@ -43,6 +44,8 @@ def pair_clips(
         As every task has them.
     frames, max_side
         Of the natural clip, for clips without a sidecar that says it.
+    levels
+        Arguments of `stst.video.Levels`: how values of clips become 8 bits.
 
     Returns
     -------
@@ -51,7 +54,7 @@ def pair_clips(
     """
     from stst.errors import InputError
 
-    clip = _natural(natural, frames, max_side)
+    clip = _natural(natural, frames, max_side, levels)
     found: dict[str, Match | str] = {}
     for place, other in enumerate(others):
         if stop():
@@ -71,12 +74,13 @@ def measure_features(
     stop: Stop,
     frames: str | None = None,
     max_side: int | None = None,
+    levels: Mapping[str, Any] | None = None,
 ) -> Result:
     """Measure the low-level features, as ``stst-analyze features`` and ``compare`` do.
 
     Parameters
     ----------
-    natural, others, tell, stop, frames, max_side
+    natural, others, tell, stop, frames, max_side, levels
         As in `pair_clips`.
 
     Returns
@@ -88,7 +92,7 @@ def measure_features(
     from stst.analysis.features import Features, features
     from stst.figures import SHOWN, axis_label
 
-    pairs = _pairs(_natural(natural, frames, max_side), others)
+    pairs = _pairs(_natural(natural, frames, max_side, levels), others)
     naturals = {pair.natural: pair for pair in pairs.values()}
     counted = Counted(tell, stop, sum(len(one.other) for one in pairs.values()))
     counted.total += sum(map(len, naturals))
@@ -120,12 +124,13 @@ def measure_cka(
     null: Sequence[str] = (),
     frames: str | None = None,
     max_side: int | None = None,
+    levels: Mapping[str, Any] | None = None,
 ) -> Result:
     """Compare clips in the layers of a vision model, as ``stst-analyze cka`` does.
 
     Parameters
     ----------
-    natural, others, tell, stop, frames, max_side
+    natural, others, tell, stop, frames, max_side, levels
         As in `pair_clips`.
     model
         ``MODEL[=WEIGHTS][@LAYER,LAYER…]``, see `stst.config.choice.parse_choice`.
@@ -142,15 +147,16 @@ def measure_cka(
     from stst.config.choice import CkaSettings, parse_choice
 
     settings, choice = CkaSettings(examples, estimator), parse_choice(model)
-    pairs = _pairs(_natural(natural, frames, max_side), others)
+    pairs = _pairs(_natural(natural, frames, max_side, levels), others)
     tell(Step(f"loading {choice.model}", 0.0, {}))
     from stst.analysis.cka_verdicts import cka_limits, is_null, layers_of, said
     from stst.analysis.model_cka import cka_rows, steps, undefined
     from stst.analysis.unrelated import UnrelatedClips, null_notes
     from stst.devices import pick_device
     from stst.models.classifiers import load_classifier
+    from stst.video import Levels
 
-    nulls = UnrelatedClips(null)
+    nulls = UnrelatedClips(null, Levels(**(levels or {})))
     unrelated = {other: nulls.apart_from(pair.natural, pair.other) for other, pair in pairs.items()}
     loaded = load_classifier(choice, pick_device(DEVICE))
     groups: dict[Any, dict[str, Pair]] = {}
@@ -203,12 +209,13 @@ def measure_prediction(
     size: Sequence[int] = (128, 160),
     frames: str | None = None,
     max_side: int | None = None,
+    levels: Mapping[str, Any] | None = None,
 ) -> Result:
     """Predict the frames of all clips by PredNet, as ``stst-analyze prednet`` does.
 
     Parameters
     ----------
-    natural, others, tell, stop, frames, max_side
+    natural, others, tell, stop, frames, max_side, levels
         As in `pair_clips`.
     weights
         A file, or ``"none"``.
@@ -220,7 +227,7 @@ def measure_prediction(
     Result
         A `Measured` with one panel for each measure and each level.
     """
-    pairs = _pairs(_natural(natural, frames, max_side), others)
+    pairs = _pairs(_natural(natural, frames, max_side, levels), others)
     tell(Step("loading PredNet", 0.0, {}))
     from stst.analysis.prediction import (
         Predictions,
@@ -292,10 +299,13 @@ class Counted:
         return advance
 
 
-def _natural(path: str, frames: str | None, max_side: int | None) -> NaturalClip:
+def _natural(
+    path: str, frames: str | None, max_side: int | None, levels: Mapping[str, Any] | None
+) -> NaturalClip:
     from stst.analysis.pairs import NaturalClip
+    from stst.video import Levels
 
-    return NaturalClip(Path(path), frames, max_side)
+    return NaturalClip(Path(path), frames, max_side, Levels(**(levels or {})))
 
 
 def _pairs(clip: NaturalClip, others: Sequence[str]) -> dict[str, Pair]:
@@ -313,6 +323,7 @@ def _match(pair: Pair) -> Match:
         None if rate is None else str(rate),
         pair.alignment.grey,
         _notes([pair]),
+        pair.alignment.levels,
     )
 
 
@@ -320,7 +331,11 @@ def _step(pair: Pair) -> float:
     from stst.video import LazyVideo
 
     rate = pair.alignment.resample_fps
-    return 1.0 if rate is None else float(LazyVideo(pair.natural.path).fps / Fraction(rate))
+    return (
+        1.0
+        if rate is None
+        else float(LazyVideo(pair.natural.path, levels=pair.alignment.levels).fps / Fraction(rate))
+    )
 
 
 def _notes(pairs: Iterable[Pair]) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_stst.background.measuring import DEVICE, Counted
 from napari_stst.background.messages import Result, Step
 from napari_stst.background.tasks import Stop, Tell
+from stst.video import Levels
 
 if TYPE_CHECKING:
     from stst.report import Part
@@ -26,12 +27,13 @@ def report_clips(
     overwrite: bool = False,
     frames: str | None = None,
     max_side: int | None = None,
+    levels: Mapping[str, Any] | None = None,
 ) -> Result:
     """Write the HTML report, as ``stst-analyze report`` does.
 
     Parameters
     ----------
-    natural, others, tell, stop, frames, max_side
+    natural, others, tell, stop, frames, max_side, levels
         As in `napari_stst.background.measuring.pair_clips`.
     output
         The folder to make.
@@ -58,14 +60,15 @@ def report_clips(
     )
 
     check_report_output(Path(output), overwrite)
-    clips = open_clips(natural, others, frames, max_side)
-    parts, notes = _parts(cka, prednet, null, tell)
+    asked = Levels(**(levels or {}))
+    clips = open_clips(natural, others, frames, max_side, asked)
+    parts, notes = _parts(cka, prednet, null, asked, tell)
     total = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
     counted = Counted(tell, stop, total)
     models = [word for model in cka for word in ("--cka", model)]
     models += ["--prednet", prednet] if prednet is not None else []
     models += [word for path in null if cka for word in ("--null", path)]
-    command = report_command(natural, others, frames, max_side, models)
+    command = report_command(natural, others, frames, max_side, models, asked)
     page, *_ = write_report(
         output, clips, command, overwrite, lambda name, _: counted.begin(name), parts
     )
@@ -73,7 +76,7 @@ def report_clips(
 
 
 def _parts(
-    cka: Sequence[str], prednet: str | None, null: Sequence[str], tell: Tell
+    cka: Sequence[str], prednet: str | None, null: Sequence[str], levels: Levels, tell: Tell
 ) -> tuple[list[Part], list[str]]:
     """Load the models of a report, so that what is wrong is said before any work."""
     if not cka and prednet is None:
@@ -86,4 +89,4 @@ def _parts(
     from stst.report.models import loaded_parts
 
     prediction = None if prednet is None else PredictionSettings(prednet, device=DEVICE)
-    return loaded_parts(choices, CkaSettings(), prediction, DEVICE, null)
+    return loaded_parts(choices, CkaSettings(), prediction, DEVICE, null, levels)

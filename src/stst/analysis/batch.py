@@ -24,7 +24,7 @@ from stst.labels import label_key
 from stst.lanes import Failure, compute_alone, in_processes
 from stst.rows import rows_as_text
 from stst.samples import sample_clips
-from stst.video import sidecar_path
+from stst.video import AS_STORED, Levels, sidecar_path
 from stst.video.ranges import parse_range
 from stst.video.resize import fitted_size
 
@@ -75,6 +75,8 @@ class Settings:
     null
         Natural clips of other content for the null of CKA, beside the sample clips; see
         `stst.analysis.unrelated.UnrelatedClips`.
+    levels
+        How values of more than 8 bits, or of high dynamic range, become 8 bits.
     """
 
     frames: str | None = None
@@ -84,6 +86,7 @@ class Settings:
     prediction: PredictionSettings | None = None
     device: str = "auto"
     null: tuple[Path, ...] = ()
+    levels: Levels = AS_STORED
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -153,7 +156,7 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
     """
     import cv2
 
-    clip = NaturalClip(pair.natural_path, settings.frames, settings.max_side)
+    clip = NaturalClip(pair.natural_path, settings.frames, settings.max_side, settings.levels)
     opened = clip.pair(pair.other_path)
     identity = _identity(pair, settings, sha256_of)
     sha256 = identity["natural"]["sha256"]
@@ -286,6 +289,7 @@ def _identity(pair: NamedPair, settings: Settings, hashed: Callable[[Path], str]
 def _described(settings: Settings, hashed: Callable[[Path], str]) -> dict[str, Any]:
     """Write settings as JSON has them, with the hashes of files of weights."""
     described: dict[str, Any] = {"frames": settings.frames, "max_side": settings.max_side}
+    described |= settings.levels.as_dict()
     named = [one.weights for one in settings.models]
     if settings.models:
         described["models"] = [asdict(one) for one in settings.models]

@@ -18,6 +18,7 @@ from stst.analysis.unrelated import UnrelatedClips
 from stst.config.choice import ModelChoice
 from stst.devices import pick_device
 from stst.models.classifiers import LoadedClassifier, load_classifier
+from stst.video import Levels
 
 if TYPE_CHECKING:
     from stst.analysis.batch import Settings
@@ -47,7 +48,9 @@ def model_rows(
 
     rows: dict[str, Iterable[Mapping[str, Any]]] = {}
     if settings.models:
-        unrelated = {name: _unrelated(settings.null).apart_from(pair.natural, pair.other)}
+        unrelated = {
+            name: _unrelated(settings.null, settings.levels).apart_from(pair.natural, pair.other)
+        }
         rows[CKA] = [
             row
             for choice in settings.models
@@ -71,9 +74,9 @@ def _classifier(choice: ModelChoice, device: str) -> LoadedClassifier:
 
 
 @lru_cache(maxsize=1)
-def _unrelated(paths: tuple[Path, ...]) -> UnrelatedClips:
+def _unrelated(paths: tuple[Path, ...], levels: Levels) -> UnrelatedClips:
     """Open them once, so that what models make of them is known for the next pair."""
-    return UnrelatedClips(paths)
+    return UnrelatedClips(paths, levels)
 
 
 @lru_cache(maxsize=1)

@@ -12,11 +12,14 @@ from typing import Any
 from stst.errors import InputError
 from stst.files import sha256_of
 from stst.video import (
+    AS_STORED,
     FrameRange,
     LazyVideo,
+    Levels,
     parse_range,
     parse_rate,
     probe,
+    recorded_levels,
     sidecar_of,
     sidecar_path,
 )
@@ -36,12 +39,15 @@ class Alignment:
         Rate in Hz it is resampled to, nearest in time; None for its own.
     grey
         Whether its colour is taken away.
+    levels
+        How its values become 8 bits; nothing where they have these.
     """
 
     frames: tuple[int, int] | None = None
     max_side: int | None = None
     resample_fps: Fraction | None = None
     grey: bool = False
+    levels: Levels = AS_STORED
 
     def open(self, path: Path) -> LazyVideo:
         """Open a clip so.
@@ -57,7 +63,12 @@ class Alignment:
             What is compared of it.
         """
         return LazyVideo(
-            path, self.frames, self.max_side, resample_fps=self.resample_fps, grey=self.grey
+            path,
+            self.frames,
+            self.max_side,
+            resample_fps=self.resample_fps,
+            grey=self.grey,
+            levels=self.levels,
         )
 
     def __str__(self) -> str:
@@ -71,6 +82,8 @@ class Alignment:
             parts.append(f"resample_fps={self.resample_fps}")
         if self.grey:
             parts.append("grey")
+        for name, value in self.levels.as_dict().items():
+            parts.append(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}")
         return f"[{', '.join(parts)}]" if parts else ""
 
 
@@ -122,11 +135,20 @@ class NaturalClip:
         ``"A:B"``, for clips that have no sidecar which says what they show.
     max_side
         Likewise, in pixels.
+    levels
+        How values of more than 8 bits, or of high dynamic range, become 8 bits: likewise, and of
+        the others.
     """
 
-    def __init__(self, path: Path, frames: str | None = None, max_side: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        frames: str | None = None,
+        max_side: int | None = None,
+        levels: Levels = AS_STORED,
+    ) -> None:
         self.path = path
-        self._frames, self._max_side = frames, max_side
+        self._frames, self._max_side, self._levels = frames, max_side, levels
         self._opened: dict[Alignment, LazyVideo] = {}
 
     @cached_property
@@ -157,11 +179,13 @@ class NaturalClip:
             the clips still differ in length, size or rate.
         """
         probe(self.path)
-        video, sidecar, where = LazyVideo(other), sidecar_of(other), str(sidecar_path(other))
+        video, sidecar = LazyVideo(other, levels=self._levels), sidecar_of(other)
+        where = str(sidecar_path(other))
         notes: list[str] = []
         record = None if sidecar is None else self._record(sidecar, other, notes)
         if record is None:
-            alignment, said = self._alignment(self._frames, self._max_side), "asked for"
+            alignment = self._alignment(self._frames, self._max_side, levels=self._levels)
+            said = "asked for"
         else:
             alignment, said = self._recorded(record, where), f"{where} says"
         if sidecar is not None and not _describes(sidecar, other):
@@ -191,11 +215,13 @@ class NaturalClip:
         max_side: int | None,
         rate: Fraction | None = None,
         grey: bool = False,
+        levels: Levels = AS_STORED,
     ) -> Alignment:
-        """Count the frames; all of them are written as None."""
-        length = len(self._open(Alignment(resample_fps=rate)))
-        span = parse_range(frames, length, str(self.path))
-        return Alignment(None if span == (0, length) else span, max_side, rate, grey)
+        """Count the frames; all, and what needs no doing, are written as None."""
+        whole = self._open(Alignment(resample_fps=rate, levels=levels))
+        span = parse_range(frames, len(whole), str(self.path))
+        part = None if span == (0, len(whole)) else span
+        return Alignment(part, max_side, rate, grey, whole.levels)
 
     def _record(
         self, sidecar: Mapping[str, Any], other: Path, notes: list[str]
@@ -230,12 +256,13 @@ class NaturalClip:
         if not isinstance(grey, bool):
             raise InputError(f"{where}: inputs.grey is {grey!r}; it must be true or false.")
         exact = None if rate is None else parse_rate(rate, f"{where}: inputs.resample_fps")
+        levels = recorded_levels(record, where)
         try:
-            recorded = self._alignment(frames, side, exact, grey)
+            recorded = self._alignment(frames, side, exact, grey, levels)
             self._open(recorded)
         except InputError as error:
             raise InputError(f"{where}: what it says of {self.path} cannot be. {error}") from error
-        asked = self._alignment(self._frames, self._max_side, exact)
+        asked = self._alignment(self._frames, self._max_side, exact, levels=levels)
         if self._frames is not None and asked.frames != recorded.frames:
             start, stop = recorded.frames or (0, len(self._open(recorded)))
             raise InputError(
@@ -246,6 +273,12 @@ class NaturalClip:
             raise InputError(
                 f"--max-side {self._max_side}: {where} says that the stimulus was made with "
                 f"{recorded.max_side or 'no such limit'}. Leave --max-side out."
+            )
+        peak, made = self._levels.peak_nits, recorded.levels.peak_nits
+        if peak is not None and made is not None and peak != made:
+            raise InputError(
+                f"--peak-nits {peak:g}: {where} says that the stimulus was made with {made:g}. "
+                "Leave --peak-nits out."
             )
         return recorded
 

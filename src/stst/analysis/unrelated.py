@@ -18,7 +18,17 @@ from stst.errors import InputError
 from stst.files import as_text, sha256_of
 from stst.samples import sample_clips
 from stst.types import Frames
-from stst.video import Clip, LazyVideo, sidecar_of, sidecar_path, spread, to_uint8
+from stst.video import (
+    AS_STORED,
+    Clip,
+    LazyVideo,
+    Levels,
+    recorded_levels,
+    sidecar_of,
+    sidecar_path,
+    spread,
+    to_uint8,
+)
 from stst.video.arrays import ARRAY_SUFFIXES
 from stst.video.pictures import PICTURE_SUFFIXES
 from stst.video.read import Rate
@@ -78,14 +88,14 @@ class UnrelatedClips:
         If one of them cannot be read.
     """
 
-    def __init__(self, paths: Iterable[Path | str] = ()) -> None:
+    def __init__(self, paths: Iterable[Path | str] = (), levels: Levels = AS_STORED) -> None:
         self.clips: list[UnrelatedClip] = []
         self.notes: list[str] = []
         self._known: dict[UnrelatedClip, _Content] = {}
         self._tested: WeakKeyDictionary[Clip, _Content] = WeakKeyDictionary()
         self._frames: dict[tuple[Any, ...], str | None] = {}
         for path in dict.fromkeys([*sample_clips(), *map(Path, paths)]):
-            one = UnrelatedClip(as_text(path), _opened(path))
+            one = UnrelatedClip(as_text(path), _opened(path, levels=levels))
             content = _content(one.clip)
             same = [each.name for each, known in self._known.items() if content.shares(known)]
             if same:
@@ -177,12 +187,13 @@ class UnrelatedClips:
         """Hash the frames of a clip, read as a sidecar has it; None where that cannot be."""
         frames, side = record.get("frames"), record.get("max_side")
         rate, grey = record.get("resample_fps"), record.get("grey") is True
-        key = one, str(frames), str(side), str(rate), grey
+        key = one, str(frames), str(side), str(rate), grey, _levels_as_text(record)
         if key not in self._frames:
             assert isinstance(one.clip, LazyVideo)
             span = (frames[0], frames[1]) if isinstance(frames, list) and len(frames) == 2 else None
             try:
-                clip = _opened(one.clip.path, span, side, rate, grey)
+                levels = recorded_levels(record, "the sidecar")
+                clip = _opened(one.clip.path, span, side, rate, grey, levels)
                 self._frames[key] = clip.sha256()
             except (InputError, TypeError):
                 self._frames[key] = None
@@ -232,7 +243,8 @@ class _Content:
             ):
                 continue
             try:
-                found.append(_content(_opened(self.folder / path)))
+                levels = recorded_levels(record, "the sidecar")
+                found.append(_content(_opened(self.folder / path, levels=levels)))
             except InputError:
                 continue  # it is no clip any more; what its hashes tell is known
         return found
@@ -244,11 +256,16 @@ def _opened(
     max_side: int | None = None,
     resample_fps: Rate | None = None,
     grey: bool = False,
+    levels: Levels = AS_STORED,
 ) -> LazyVideo:
     """Open a clip whose rate does not matter; a photograph is a clip of one frame."""
     bare = path.is_dir() or path.suffix.lower() in (*ARRAY_SUFFIXES, *PICTURE_SUFFIXES)
     fps = 1 if bare and resample_fps is None else None
-    return LazyVideo(path, frames, max_side, fps, resample_fps, picture=True, grey=grey)
+    return LazyVideo(path, frames, max_side, fps, resample_fps, True, grey, levels)
+
+
+def _levels_as_text(record: Mapping[str, Any]) -> str:
+    return " ".join(str(record.get(key)) for key in ("bits", "tonemap", "peak_nits"))
 
 
 def _content(clip: Clip) -> _Content:

@@ -61,16 +61,35 @@ class InputConfig(_Frozen):
     grey
         Take the colour away, after shrinking, so that the stimulus is made of the luminance
         0.299 R + 0.587 G + 0.114 B alone.
+    bits
+        8: clips of more bits are rounded to so many, exactly. None: they are refused.
+    tonemap
+        Tone curve that brings clips of high dynamic range (PQ, HLG) to 8-bit BT.709. None: they
+        are refused.
+    peak_nits
+        Peak in cd/m² that clips of high dynamic range were made for, where their files do not say
+        it; None for 1000.
     """
 
     frames: str | None = None
     max_side: Annotated[int, Field(ge=1)] | None = None
     grey: bool = False
+    bits: Literal[8] | None = None
+    tonemap: Literal["bt2408"] | None = None
+    peak_nits: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] | None = None
 
     @field_validator("frames")
     @classmethod
     def _range(cls, value: str | None) -> str | None:
         return None if value is None else _check_range(value)
+
+    @model_validator(mode="after")
+    def _peak_of_a_curve(self) -> Self:
+        if self.peak_nits is not None and self.tonemap is None:
+            raise ValueError(
+                'peak_nits applies with tonemap alone: set tonemap = "bt2408" (--tonemap bt2408)'
+            )
+        return self
 
 
 class StreamConfig(_Frozen):

@@ -12,7 +12,7 @@ from stst.analysis.pairs import NaturalClip, Pair
 from stst.errors import InputError
 from stst.files import as_text, sha256_of
 from stst.report.words import printable
-from stst.video import LazyVideo, sidecar_of, sidecar_path
+from stst.video import AS_STORED, LazyVideo, Levels, sidecar_of, sidecar_path
 
 #: Of a sidecar's ``method``.
 METHODS = {"stst": "STST", "stps": "STPS", "leaps": "LEAPS"}
@@ -62,6 +62,7 @@ def open_clips(
     others: Sequence[Path | str],
     frames: str | None = None,
     max_side: int | None = None,
+    levels: Levels = AS_STORED,
 ) -> tuple[Clip, ...]:
     """Open the clips of a report.
 
@@ -69,8 +70,8 @@ def open_clips(
     ----------
     natural, others
         Paths of clips; without others the one clip is shown alone.
-    frames, max_side
-        What of the natural clip is shown, where no sidecar says it; see
+    frames, max_side, levels
+        What of the natural clip is shown and how it is read, where no sidecar says it; see
         `stst.analysis.pairs.NaturalClip`.
 
     Returns
@@ -85,8 +86,8 @@ def open_clips(
         natural clip than the first.
     """
     if not others:
-        return (_alone(Path(natural), frames, max_side),)
-    clip = NaturalClip(Path(natural), frames, max_side)
+        return (_alone(Path(natural), frames, max_side, levels),)
+    clip = NaturalClip(Path(natural), frames, max_side, levels)
     pairs = [clip.pair(Path(other)) for other in others]
     _check_distinct([pair.other.path for pair in pairs])
     for pair in pairs[1:]:
@@ -105,8 +106,8 @@ def open_clips(
     )  # fmt: skip
 
 
-def _alone(path: Path, frames: str | None, max_side: int | None) -> Clip:
-    video, sidecar = LazyVideo(path, frames, max_side), sidecar_of(path)
+def _alone(path: Path, frames: str | None, max_side: int | None, levels: Levels) -> Clip:
+    video, sidecar = LazyVideo(path, frames, max_side, levels=levels), sidecar_of(path)
     (label,) = labels_of([(path, sidecar)])
     return Clip(label, as_text(path), video, sha256_of(path), sidecar)
 
@@ -157,7 +158,7 @@ def _check_distinct(paths: Sequence[Path]) -> None:
 def _check_aligned(first: Pair, pair: Pair) -> None:
     """Refuse a clip that is compared with other frames of the natural one."""
     ours, theirs = (
-        (one.start, len(one), one.height, one.width, one.fps, of.alignment.grey)
+        (one.start, len(one), one.height, one.width, one.fps, of.alignment.grey, one.levels)
         for of in (first, pair)
         for one in (of.natural,)
     )

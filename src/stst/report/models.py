@@ -35,7 +35,7 @@ from stst.report.page import Section, data_uri, part
 from stst.report.parts import Added, Part
 from stst.report.sections import picture_size, png_of, svg_of
 from stst.report.words import number
-from stst.video import spread, to_uint8
+from stst.video import AS_STORED, Levels, spread, to_uint8
 
 _LABELS = {"ssim": "SSIM", "cssim": "cSSIM", "mse": "mean squared error"}
 _SHOWN = 3  # predicted frames of a clip, as pictures
@@ -48,6 +48,7 @@ def loaded_parts(
     prediction: PredictionSettings | None,
     device: str,
     null: Sequence[Path | str] = (),
+    levels: Levels = AS_STORED,
 ) -> tuple[list[Part], list[str]]:
     """Load the models of a report, so that what is wrong is said before any work.
 
@@ -63,6 +64,8 @@ def loaded_parts(
         Where the models of CKA compute, see `stst.devices.pick_device`.
     null
         Natural clips of other content for the null of CKA, beside the sample clips.
+    levels
+        How their values become 8 bits.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def loaded_parts(
     models = [load_classifier(one, pick_device(device)) for one in choices]
     notes = [note for model in models for note in model.notes]
     if models:
-        unrelated = UnrelatedClips(null)
+        unrelated = UnrelatedClips(null, levels)
         parts.append(CkaPart(models, settings, unrelated))
         notes += unrelated.notes
     if prediction is not None:

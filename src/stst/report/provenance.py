@@ -81,6 +81,11 @@ def reading_of(clip: Clip) -> Facts:
         ("Decoder", _decoder(source)),
         ("Colour", _colour(source)),
     ]
+    if source.bits is not None:
+        facts.append(("Depth", "rounded to 8 bits per channel, exactly"))
+    if source.tonemap is not None:
+        peak = number(source.peak_nits or 0)
+        facts.append(("Tone mapping", f"{source.tonemap} from a peak of {peak} cd/m² to BT.709"))
     if source.rotation:
         facts.append(("Rotation", f"{source.rotation}° counter-clockwise, as the file asks for"))
     if source.resample_fps is not None:

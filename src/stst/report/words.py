@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from stst.plain import UNPRINTABLE
+from stst.video import AS_STORED, Levels
 
 _LONG = 600  # characters of a value
 
@@ -26,12 +27,13 @@ def report_command(
     frames: str | None = None,
     max_side: int | None = None,
     models: Sequence[str] = (),
+    levels: Levels = AS_STORED,
 ) -> str:
     """Write the command that makes a report, without what does not change the page.
 
     Parameters
     ----------
-    natural, others, frames, max_side
+    natural, others, frames, max_side, levels
         As in `stst.report.open_clips`.
     models
         Words of the options that add models.
@@ -44,7 +46,7 @@ def report_command(
     words = ["stst-analyze", "report", str(natural), *map(str, others), "-o", "DIR"]
     words += ["--frames", frames] if frames is not None else []
     words += ["--max-side", str(max_side)] if max_side is not None else []
-    return shlex.join([*words, *models])
+    return shlex.join([*words, *levels.options(), *models])
 
 
 def text(value: object) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stst.config import InputConfig
 from stst.errors import InputError
 from stst.synthesis.region import Regions
-from stst.video import INSIDE_FROM, Clip, LazyVideo, Video, open_video
+from stst.video import INSIDE_FROM, Clip, LazyVideo, Levels, Video, open_video
 
 #: A mask in memory: bool, or uint8 that is inside from 128 on; (H, W) or (T, H, W).
 MaskArray = NDArray[np.bool_] | NDArray[np.uint8]
@@ -38,7 +38,8 @@ def open_mask(path: Path, natural: LazyVideo, wanted: InputConfig) -> LazyVideo:
     InputError
         If the file cannot be read.
     """
-    with open_video(path, fps=natural.fps, picture=True) as reader:
+    levels = Levels(wanted.bits, wanted.tonemap, wanted.peak_nits)
+    with open_video(path, fps=natural.fps, picture=True, **levels.as_dict()) as reader:
         length, size = len(reader), (reader.width, reader.height)
     file = natural.info
     return LazyVideo(
@@ -47,6 +48,7 @@ def open_mask(path: Path, natural: LazyVideo, wanted: InputConfig) -> LazyVideo:
         max_side=wanted.max_side if size == (file.width, file.height) else None,
         fps=natural.fps,
         picture=True,
+        levels=levels,
     )
 
 

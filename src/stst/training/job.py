@@ -23,6 +23,7 @@ from stst.run_folder import RunFolder
 from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
 from stst.training.sequences import Sequences, described, load_clip, span
 from stst.types import Frames
+from stst.video import AS_STORED, Levels
 from stst.weights.formats import read_raw, write_safetensors
 
 PRECISION = "fp32"
@@ -104,6 +105,8 @@ class TrainingJob:
         the weights are there and were made from the same clips and settings.
     save_seconds
         How often at most the state is put on disk.
+    levels
+        How values of more than 8 bits, or of high dynamic range, become 8 bits.
     """
 
     clips: Sequence[Path]
@@ -115,6 +118,7 @@ class TrainingJob:
     overwrite: bool = False
     resume: bool = False
     save_seconds: float = 60.0
+    levels: Levels = AS_STORED
 
     @cached_property
     def folder(self) -> RunFolder:
@@ -155,7 +159,10 @@ class TrainingJob:
         shortest = span(settings.sequence, settings.skip)
         device = pick_device(self.device)
         with numerics(device, PRECISION, self.threads):
-            clips = [load_clip(path, settings.size, settings.fit, shortest) for path in self.clips]
+            clips = [
+                load_clip(path, settings.size, settings.fit, shortest, self.levels)
+                for path in self.clips
+            ]
             sequences = Sequences(
                 clips, settings.sequence, settings.skip, settings.flip, settings.seed
             )  # fmt: skip
@@ -297,14 +304,16 @@ class TrainingJob:
         if self.validation is None:
             return None
         settings = self.settings
-        return load_clip(self.validation, settings.size, settings.fit, settings.sequence)
+        return load_clip(
+            self.validation, settings.size, settings.fit, settings.sequence, self.levels
+        )
 
     def _record(self, device: torch.device) -> dict[str, Any]:
         """Say all that the bytes of the weights depend on."""
         return {
             "method": "train-prednet",
             "config": asdict(self.settings),
-            "inputs": [described(path) for path in self.clips],
+            "inputs": [described(path, self.levels) for path in self.clips],
             "environment": environment(device, PRECISION, (self.settings.seed,)),
             "output": self.output.name,
         }

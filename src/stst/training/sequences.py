@@ -15,11 +15,13 @@ from stst.errors import InputError
 from stst.files import sha256_of
 from stst.synthesis.noise import uniform_noise
 from stst.types import Frames
-from stst.video import LazyVideo
+from stst.video import AS_STORED, LazyVideo, Levels
 from stst.video.read import available_memory
 
 
-def load_clip(path: Path, size: tuple[int, int], fit: Fit, shortest: int) -> Frames:
+def load_clip(
+    path: Path, size: tuple[int, int], fit: Fit, shortest: int, levels: Levels = AS_STORED
+) -> Frames:
     """Read a clip at the size of training.
 
     Parameters
@@ -32,6 +34,8 @@ def load_clip(path: Path, size: tuple[int, int], fit: Fit, shortest: int) -> Fra
         How frames of another shape come to it, see `stst.analysis.images.fitted`.
     shortest
         The fewest frames that will do.
+    levels
+        How values of more than 8 bits, or of high dynamic range, become 8 bits.
 
     Returns
     -------
@@ -43,7 +47,7 @@ def load_clip(path: Path, size: tuple[int, int], fit: Fit, shortest: int) -> Fra
     InputError
         If the clip cannot be read, is too short or does not fit into memory.
     """
-    video = LazyVideo(path)
+    video = LazyVideo(path, levels=levels)
     if len(video) < shortest:
         raise InputError(
             f"{path}: {len(video)} frames; a sequence takes {shortest}. Give longer clips, or a "
@@ -63,14 +67,15 @@ def load_clip(path: Path, size: tuple[int, int], fit: Fit, shortest: int) -> Fra
     return held
 
 
-def described(path: Path) -> dict[str, Any]:
-    """Say which clip it is: name, hash and number of frames, but not where it lies."""
-    video = LazyVideo(path)
+def described(path: Path, levels: Levels = AS_STORED) -> dict[str, Any]:
+    """Say which clip it is and how it was read, but not where it lies."""
+    video = LazyVideo(path, levels=levels)
     return {
         "name": path.name,
         "sha256": sha256_of(path),
         "frames": len(video),
         "fps": str(video.fps),
+        **video.levels.as_dict(),
     }
 
 

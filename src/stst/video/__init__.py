@@ -19,6 +19,7 @@ from stst.video.clip import (
 from stst.video.conversion import Converted, convert
 from stst.video.grey import GREY_NOTE, as_grey, grey_values, is_grey
 from stst.video.lazy import LazyFrames, LazyVideo
+from stst.video.levels import AS_STORED, Levels, recorded_levels
 from stst.video.masks import INSIDE_FROM, inside_of
 from stst.video.ranges import FrameRange, parse_range, spread
 from stst.video.rates import parse_rate
@@ -29,6 +30,7 @@ from stst.video.sidecar import sidecar_of, sidecar_path
 from stst.video.write import Written, check_video_output, write_preview, write_video
 
 __all__ = [
+    "AS_STORED",
     "GREY_NOTE",
     "INSIDE_FROM",
     "MAX_PIXELS",
@@ -38,6 +40,7 @@ __all__ = [
     "FrameSequence",
     "LazyFrames",
     "LazyVideo",
+    "Levels",
     "SourceInfo",
     "Video",
     "VideoInfo",
@@ -58,6 +61,7 @@ __all__ = [
     "parse_rate",
     "probe",
     "read_video",
+    "recorded_levels",
     "sidecar_of",
     "sidecar_path",
     "spread",

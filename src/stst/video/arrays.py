@@ -7,14 +7,17 @@ import warnings
 import zipfile
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stst.errors import InputError, first_line
 from stst.types import Frames
 from stst.video.clip import VideoInfo, check_size
-from stst.video.color import opaque
+from stst.video.color import opaque, too_deep
+from stst.video.depth import FULL_RANGE, check_full_range, from_16_bits
+from stst.video.levels import AS_STORED, Levels
 from stst.video.rates import parse_rate
 from stst.video.reader import VideoReader
 from stst.video.sidecar import sidecar_rate
@@ -30,16 +33,36 @@ class ArrayReader(VideoReader):
     decoder = "numpy"
 
     def __init__(
-        self, info: VideoInfo, fps: Fraction, max_side: int | None, file: BinaryIO, start: int
+        self,
+        info: VideoInfo,
+        fps: Fraction,
+        max_side: int | None,
+        file: BinaryIO,
+        start: int,
+        dtype: np.dtype[np.generic],
     ) -> None:
         super().__init__(info, fps, max_side)
         self._file = file
-        self._start = start
+        self._start, self._dtype = start, dtype
         self._channels = {"gray": 1, "rgb24": 3, "rgba": 4}[info.pixel_format]
 
+        if dtype.itemsize > 1:
+            self.levels = Levels(bits=8)
+            check_full_range(map(self._stored, range(len(self))), info.path)
+            self.note(FULL_RANGE)
+
     def _read(self, index: int) -> Frames:
+        frame = self._stored(index)
+        if self._channels == 4:
+            self.note("The alpha channel is opaque and was dropped.")
+            frame = opaque(frame, f"{self.info.path}: frame {index}")
+        rgb = frame.copy() if frame.dtype == np.uint8 else from_16_bits(frame)
+        return np.repeat(rgb, 3, axis=2) if self._channels == 1 else rgb
+
+    def _stored(self, index: int) -> NDArray[Any]:
+        """Read frame `index` as it is stored, (H, W, C)."""
         height, width = self.info.height, self.info.width
-        size = height * width * self._channels
+        size = height * width * self._channels * self._dtype.itemsize
         try:
             self._file.seek(self._start + index * size)
             data = self._file.read(size)
@@ -54,30 +77,29 @@ class ArrayReader(VideoReader):
                 f"{self.info.path}: the file ends within frame {index} of {len(self)}. Copy or "
                 "export it again."
             )
-        frame = np.frombuffer(data, np.uint8).reshape(height, width, self._channels)
-        if self._channels == 1:
-            return np.repeat(frame, 3, axis=2)
-        if self._channels == 4:
-            self.note("The alpha channel is opaque and was dropped.")
-            return opaque(frame, f"{self.info.path}: frame {index}")
-        return frame.copy()
+        return np.frombuffer(data, self._dtype).reshape(height, width, self._channels)
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
 
 
-def open_array(path: Path, fps: Fraction | None, max_side: int | None) -> ArrayReader:
+def open_array(
+    path: Path, fps: Fraction | None, max_side: int | None, levels: Levels = AS_STORED
+) -> ArrayReader:
     """Open a .npy or .npz clip.
 
     Raises
     ------
     InputError
-        If the array is not uint8 video, the file is damaged, or no rate is known.
+        If the array is not uint8 video, nor uint16 where that was asked for, the file is damaged,
+        or no rate is known.
     """
     file, stored = _member(path)
     try:
-        info, start = _array_info(path, file, stored)
+        info, start, dtype = _array_info(path, file, stored)
+        if info.refusal and levels.bits is None:
+            raise InputError(f"{path} has {info.refusal}")
         rate = fps or info.fps
         if rate is None:
             raise InputError(
@@ -85,7 +107,7 @@ def open_array(path: Path, fps: Fraction | None, max_side: int | None) -> ArrayR
                 "`stst convert … --fps 30`; or keep the sidecar "
                 f"{path.with_suffix('.json').name} beside it."
             )
-        return ArrayReader(info, rate, max_side, file, start)
+        return ArrayReader(info, rate, max_side, file, start, dtype)
     except BaseException:
         file.close()
         raise
@@ -144,7 +166,9 @@ def _stored_rate(path: Path, archive: zipfile.ZipFile) -> Fraction:
     return parse_rate(parts[0].item(), name)
 
 
-def _array_info(path: Path, file: BinaryIO, stored: Fraction | None) -> tuple[VideoInfo, int]:
+def _array_info(
+    path: Path, file: BinaryIO, stored: Fraction | None
+) -> tuple[VideoInfo, int, np.dtype[np.generic]]:
     shape, fortran, dtype = _header(path, file)
     start = file.tell()
     _check_layout(path, shape, fortran, dtype)
@@ -152,10 +176,10 @@ def _array_info(path: Path, file: BinaryIO, stored: Fraction | None) -> tuple[Vi
     check_size(path, width, height)
     if count <= 0:
         raise InputError(f"{path}: shape {shape} has no frames. {_LAYOUT}")
-    size = path.stat().st_size
-    if path.suffix.lower() == ".npy" and start + math.prod(shape) > size:
+    size, promised = path.stat().st_size, math.prod(shape) * dtype.itemsize
+    if path.suffix.lower() == ".npy" and start + promised > size:
         raise InputError(
-            f"{path}: {math.prod(shape)} bytes of frames are promised, {size - start} are there. "
+            f"{path}: {promised} bytes of frames are promised, {size - start} are there. "
             "The file is cut short: copy or export it again."
         )
     layout = "gray" if len(shape) == 3 else {1: "gray", 3: "rgb24", 4: "rgba"}[shape[3]]
@@ -168,11 +192,12 @@ def _array_info(path: Path, file: BinaryIO, stored: Fraction | None) -> tuple[Vi
         duration=count / stored if stored else None,
         codec=path.suffix.lower()[1:],
         pixel_format=layout,
-        bit_depth=8,
+        bit_depth=dtype.itemsize * 8,
         read_matrix="gray" if layout == "gray" else "rgb",
+        refusal=None if dtype.itemsize == 1 else too_deep(16, "uint16"),
         notes=("Grey clip; the three channels are equal.",) if layout == "gray" else (),
     )
-    return info, start
+    return info, start, dtype
 
 
 def _header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
@@ -215,9 +240,9 @@ def _check_layout(
             f"{path} holds bool values; only uint8 is read. Save them as black and white: "
             "np.where(frames, 255, 0).astype(np.uint8)."
         )
-    if dtype != np.uint8:
+    if dtype not in (np.dtype(np.uint8), np.dtype("<u2"), np.dtype(">u2")):
         raise InputError(
-            f"{path} holds {dtype} values; only uint8 (8 bits per channel) is read. Scale it to "
+            f"{path} holds {dtype} values; uint8, and with --bits 8 uint16, are read. Scale it to "
             "0..255 first."
         )
     if len(shape) == 3 and shape[2] in (3, 4):

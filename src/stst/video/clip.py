@@ -51,6 +51,13 @@ class SourceInfo:
         Rate in Hz that the frames were resampled to (nearest in time), if any.
     grey
         Whether their colour was taken away, after shrinking; see `as_grey`.
+    bits
+        8 where more bits were rounded to so many; else None.
+    tonemap, peak_nits
+        Tone curve that brought high dynamic range to standard range, and the peak in cd/m² that
+        it went out from; else None.
+    chroma_siting
+        Where chroma samples lie, where `bits` or `tonemap` had them enlarged; else None.
     notes
         Anything else worth knowing, one sentence each.
     """
@@ -72,6 +79,10 @@ class SourceInfo:
     max_side: int | None = None
     resample_fps: Fraction | None = None
     grey: bool = False
+    bits: int | None = None
+    tonemap: str | None = None
+    peak_nits: float | None = None
+    chroma_siting: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -118,6 +129,8 @@ class VideoInfo:
         Whether the frames are unevenly spaced in time.
     interlaced
         Whether the frames are made of two fields.
+    peak_nits
+        Peak in cd/m² that a clip of high dynamic range says of itself; None where it does not.
     refusal
         Why `open_video` refuses the file without further options, or None.
     notes
@@ -144,6 +157,7 @@ class VideoInfo:
     audio: bool = False
     variable_rate: bool = False
     interlaced: bool = False
+    peak_nits: float | None = None
     refusal: str | None = None
     notes: tuple[str, ...] = ()
 

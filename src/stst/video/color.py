@@ -1,21 +1,31 @@
 """From a decoded FFmpeg frame to 8-bit RGB, by the colour tags of its stream.
 
-Untagged video is read as BT.601, limited range: what OpenCV and FFmpeg's tools do.
+Untagged video is read as BT.601, limited range: what OpenCV and FFmpeg's tools do. More than 8 bits
+and high dynamic range are read where that is asked for, see `stst.video.levels`; untagged matrices
+and primaries of high dynamic range are those of BT.2020, which BT.2100 has.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stst.errors import InputError
 from stst.types import Frames
+from stst.video.levels import AS_STORED, Levels
+from stst.video.light import brightest, side_data_of
+from stst.video.planes import layout_of
+from stst.video.tonemap import PRIMARIES as TONE_MAPPED
+from stst.video.tonemap import USUAL_PEAK
 
 if TYPE_CHECKING:
     from av import VideoFrame
+
+Stored = TypeVar("Stored", np.uint8, np.uint16)
 
 # Code points of ITU-T H.273, as FFmpeg numbers them.
 UNTAGGED = 2
@@ -83,6 +93,16 @@ class ColorReading:
         The stream's matrix, range, transfer and primaries; None where untagged.
     refusal
         Why the stream cannot be read, or None.
+    levels
+        How its values become 8 bits; nothing where they have these, or that was not asked for.
+    transfer, primaries
+        Of high dynamic range: ``pq`` or ``hlg``, and a key of `stst.video.tonemap.PRIMARIES`;
+        else empty.
+    peak_from
+        Who says the peak: ``"as the file says"``, ``"as given"`` or ``"assumed"``.
+    siting, siting_assumed
+        Where chroma samples lie, a key of `stst.video.planes.SITINGS`, and whether the file does
+        not say; None where none are enlarged by our own arithmetic.
     """
 
     pixel_format: str
@@ -95,10 +115,28 @@ class ColorReading:
     range_assumed: bool
     tags: tuple[str | None, str | None, str | None, str | None]
     refusal: str | None
+    levels: Levels = AS_STORED
+    transfer: str = ""
+    primaries: str = ""
+    peak_from: str = ""
+    siting: str | None = None
+    siting_assumed: bool = False
 
 
-def reading_of(frame: VideoFrame) -> ColorReading:
-    """Work out from a stream's first frame how its colours are to be read."""
+def reading_of(
+    frame: VideoFrame, levels: Levels = AS_STORED, siting: str | None = None
+) -> ColorReading:
+    """Work out from a stream's first frame how its colours are to be read.
+
+    Parameters
+    ----------
+    frame
+        The first.
+    levels
+        What is asked for.
+    siting
+        Where the file says that chroma samples lie; None where it does not.
+    """
     layout = frame.format
     matrix, span = int(frame.colorspace), int(frame.color_range)
     transfer, primaries = int(frame.color_trc), int(frame.color_primaries)
@@ -107,12 +145,17 @@ def reading_of(frame: VideoFrame) -> ColorReading:
     # FFmpeg's "yuvj" formats are full range by name
     if span not in RANGES and layout.name.startswith("yuvj"):
         span = FULL
+    hdr = transfer in HDR
+    applied, peak_from = _applied(frame, levels, hdr, depth)
+    places = layout_of(layout.name)
+    enlarged = applied != AS_STORED and places is not None and places.shared != (0, 0)
+    usual = "bt2020nc" if hdr else "bt601"
     return ColorReading(
         pixel_format=layout.name,
         bit_depth=depth,
         kind=kind,
         alpha=any(part.is_alpha for part in layout.components) or layout.has_palette,
-        matrix=MATRICES.get(matrix, "bt601") if kind == "yuv" else kind,
+        matrix=MATRICES.get(matrix, usual) if kind == "yuv" else kind,
         range=RANGES.get(span, "limited" if kind == "yuv" else "full"),
         matrix_assumed=kind == "yuv" and matrix not in MATRICES,
         range_assumed=kind != "rgb" and span not in RANGES,
@@ -122,8 +165,29 @@ def reading_of(frame: VideoFrame) -> ColorReading:
             TRANSFERS.get(transfer),
             PRIMARIES.get(primaries),
         ),
-        refusal=_refusal(layout.name, depth, kind, matrix, span, transfer),
+        refusal=_refusal(layout.name, depth, kind, matrix, span)
+        or _unread_levels(frame, levels, depth),
+        levels=applied,
+        transfer={16: "pq", 18: "hlg"}.get(transfer, ""),
+        primaries=(PRIMARIES.get(primaries, "bt2020") if hdr else ""),
+        peak_from=peak_from,
+        siting=(siting or "left") if enlarged else None,
+        siting_assumed=enlarged and siting is None,
     )
+
+
+def _applied(frame: VideoFrame, levels: Levels, hdr: bool, depth: int) -> tuple[Levels, str]:
+    """Say what of what is asked for a stream needs, and who says its peak."""
+    if not hdr:
+        return (Levels(levels.bits) if depth > 8 else AS_STORED), ""
+    if levels.tonemap is None:
+        return AS_STORED, ""
+    peak, said_by = brightest(frame), "as the file says"
+    if peak is None:
+        peak, said_by = levels.peak_nits, "as given"
+    if peak is None:
+        peak, said_by = USUAL_PEAK, "assumed"
+    return Levels(tonemap=levels.tonemap, peak_nits=float(peak)), said_by
 
 
 def _kind(frame: VideoFrame) -> str:
@@ -134,17 +198,8 @@ def _kind(frame: VideoFrame) -> str:
     return "gray" if colours == 1 else "yuv"
 
 
-def _refusal(name: str, depth: int, kind: str, matrix: int, span: int, trc: int) -> str | None:
-    if trc in HDR:
-        return (
-            f"high dynamic range, transfer {HDR[trc]}; only standard range is read. Tone-map it "
-            "to 8-bit BT.709 first."
-        )
-    if depth > 8:
-        return (
-            f"{depth} bits per channel ({name}); only 8 bits are read, and rounding them silently "
-            "would change the stimulus. Convert it to 8 bits first (ffmpeg: -pix_fmt yuv420p)."
-        )
+def _refusal(name: str, depth: int, kind: str, matrix: int, span: int) -> str | None:
+    """Say why a stream cannot be read, whatever is asked for."""
     if kind == "yuv" and matrix in UNSUPPORTED_MATRICES:
         return (
             f"colour matrix {UNSUPPORTED_MATRICES[matrix]}; BT.601, BT.709 and BT.2020 "
@@ -152,7 +207,63 @@ def _refusal(name: str, depth: int, kind: str, matrix: int, span: int, trc: int)
         )
     if kind == "rgb" and span == LIMITED:
         return "RGB in limited range; only full-range RGB is read. Convert it to full range first."
+    if depth > 8 and layout_of(name) is None:
+        return (
+            f"the pixel format {name} ({depth} bits per channel), which is not read. Convert it "
+            "first: ffmpeg -i IN -c:v ffv1 -pix_fmt yuv444p16le OUT.mkv"
+        )
     return None
+
+
+def _unread_levels(frame: VideoFrame, levels: Levels, depth: int) -> str | None:
+    """Say what must be asked for so that a stream is read, if anything."""
+    transfer, primaries = int(frame.color_trc), int(frame.color_primaries)
+    if transfer in HDR:
+        if primaries in PRIMARIES and PRIMARIES[primaries] not in TONE_MAPPED:
+            return (
+                f"high dynamic range with primaries {PRIMARIES[primaries]}; "
+                f"{', '.join(TONE_MAPPED)} are read. Convert it to BT.2020 first."
+            )
+        if levels.tonemap is None:
+            return (
+                f"high dynamic range, transfer {HDR[transfer]}; stimuli are of standard range. "
+                'Give --tonemap bt2408 (in Python tonemap="bt2408") to map it to 8-bit BT.709.'
+            )
+        return None
+    if any(name.startswith("DOVI") for name in side_data_of(frame)):
+        return (
+            "colours that only Dolby Vision knows to read. Convert it to HLG, PQ or BT.709 first."
+        )
+    if depth > 8 and levels.bits is None:
+        return too_deep(depth, frame.format.name)
+    return None
+
+
+def level_notes(reading: ColorReading) -> list[str]:
+    """Say in sentences how a stream's values become 8 bits, where they do."""
+    levels = reading.levels
+    if levels == AS_STORED:
+        return []
+    if levels.tonemap is None:
+        made = f"Rounded from {reading.bit_depth} to {levels.bits} bits per channel, exactly"
+    else:
+        name = next(name for code, name in HDR.items() if TRANSFERS[code] == reading.tags[2])
+        made = (
+            f"Tone-mapped from {name} with a peak of {levels.peak_nits:g} cd/m² "
+            f"({reading.peak_from}) to BT.709 by {levels.tonemap}, reference white 203 cd/m²"
+        )
+    if reading.siting is None:
+        return [f"{made}."]
+    assumed = " (assumed)" if reading.siting_assumed else ""
+    return [f"{made}; chroma siting {reading.siting}{assumed}, enlarged linearly."]
+
+
+def too_deep(depth: int, name: str) -> str:
+    """Say that a clip has more than 8 bits, and what to ask for."""
+    return (
+        f"{depth} bits per channel ({name}); stimuli have 8, and rounding to them silently would "
+        "change the stimulus. Give --bits 8 (in Python bits=8) to have it rounded, exactly."
+    )
 
 
 class RgbConverter:
@@ -201,12 +312,12 @@ class RgbConverter:
         return np.asarray(converted.to_ndarray(), dtype=np.uint8)
 
 
-def opaque(picture: Frames, name: str) -> Frames:
+def opaque(picture: NDArray[Stored], name: str) -> NDArray[Stored]:
     """Drop the alpha channel of (H, W, 4), or refuse the picture by name if it is used."""
-    lowest = int(picture[..., 3].min())
-    if lowest < 255:
+    lowest, full = int(picture[..., 3].min()), np.iinfo(picture.dtype).max
+    if lowest < full:
         raise InputError(
-            f"{name} is partly transparent (alpha down to {lowest} of 255). Composite it onto a "
+            f"{name} is partly transparent (alpha down to {lowest} of {full}). Composite it onto a "
             "background first."
         )
     return np.ascontiguousarray(picture[..., :3])

@@ -13,7 +13,9 @@ from stst.errors import InputError
 from stst.types import Frames
 from stst.video.color import RgbConverter
 from stst.video.ffmpeg import damaged, ffmpeg_failures, open_container, video_stream
+from stst.video.levels import AS_STORED, Levels
 from stst.video.reader import VideoReader
+from stst.video.reduce import ReducingConverter
 from stst.video.scan import check_readable, scan
 
 if TYPE_CHECKING:
@@ -35,9 +37,14 @@ class ContainerReader(VideoReader):
     decoder = "FFmpeg through PyAV"
 
     def __init__(
-        self, path: Path, fps: Fraction | None, max_side: int | None, any_rate: bool
+        self,
+        path: Path,
+        fps: Fraction | None,
+        max_side: int | None,
+        any_rate: bool,
+        levels: Levels = AS_STORED,
     ) -> None:
-        self._scan = scan(path)
+        self._scan = scan(path, levels)
         check_readable(self._scan, any_rate or fps is not None)
         info = self._scan.info
         super().__init__(info, fps or info.fps or Fraction(1), max_side)
@@ -46,11 +53,13 @@ class ContainerReader(VideoReader):
             self.note(f"Rate given as {fps} Hz; the file says {says}.")
         self.matrix_assumed = self._scan.reading.matrix_assumed
         self.range_assumed = self._scan.reading.range_assumed
+        self.levels, self.chroma_siting = self._scan.reading.levels, self._scan.reading.siting
         self._given_rate = fps is not None
         self._path = path
         self._index = self._scan.index
         self._place = {stamp: at for at, stamp in enumerate(self._index.stamps)}
-        self._convert = RgbConverter(path, self._scan.reading)
+        converter = RgbConverter if self.levels == AS_STORED else ReducingConverter
+        self._convert = converter(path, self._scan.reading)
         self._open()
 
     @property

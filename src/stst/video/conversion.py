@@ -12,6 +12,7 @@ from typing import Any
 from stst.errors import InputError
 from stst.files import check_output, written_whole
 from stst.video.clip import SourceInfo
+from stst.video.levels import Levels
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.read import open_video
 from stst.video.sidecar import sidecar_of, sidecar_path
@@ -58,6 +59,9 @@ def convert(
     resample_fps: Fraction | str | int | float | None = None,
     overwrite: bool = False,
     grey: bool = False,
+    bits: int | None = None,
+    tonemap: str | None = None,
+    peak_nits: float | None = None,
 ) -> Converted:
     """Convert a clip, holding one frame at a time.
 
@@ -67,7 +71,7 @@ def convert(
 
     Parameters
     ----------
-    src, frames, max_side, fps, resample_fps, grey
+    src, frames, max_side, fps, resample_fps, grey, bits, tonemap, peak_nits
         As in `read_video`.
     dst, overwrite
         As in `write_video`.
@@ -94,10 +98,11 @@ def convert(
     target = check_video_output(dst, overwrite)
     if Path(src).resolve() == target.resolve():
         raise InputError(f"{src} cannot be converted onto itself. Choose another output.")
-    changes = _changes(frames, max_side, fps, resample_fps, grey)
+    levels = Levels(bits, tonemap, peak_nits).as_dict()
+    changes = _changes(frames, max_side, fps, resample_fps, grey) | levels
     content = sidecar_of(src)
     beside = _new_sidecar(Path(src), target, dst, bool(changes), overwrite) if content else None
-    with open_video(src, max_side, fps, resample_fps, grey=grey) as reader:
+    with open_video(src, max_side, fps, resample_fps, grey=grey, **levels) as reader:
         start, stop = parse_range(frames, len(reader), str(src))
         written = write_video(dst, reader.iter_frames(start, stop), reader.fps, overwrite)
         source = reader.source(start, stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import struct
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from stst.errors import InputError, first_line
 from stst.native import reading
 from stst.video.clip import check_size
+from stst.video.planes import SITINGS
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -122,6 +124,39 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
             stream.thread_type = "AUTO"
             return stream
     raise InputError(f"{path} holds no video stream. Choose a file with moving pictures.")
+
+
+def chroma_siting(container: InputContainer, index: int) -> str | None:
+    """Say where a stream says that its chroma samples lie.
+
+    Parameters
+    ----------
+    container
+        Open.
+    index
+        Of the stream.
+
+    Returns
+    -------
+    str or None
+        A key of `stst.video.planes.SITINGS`; None where nothing is said. Decoders of H.264 and
+        HEVC say what these standards assume.
+    """
+    import av.logging as log
+
+    # PyAV has no other access to it, and FFmpeg writes it in its own description only if asked to
+    before = log.get_level()
+    log.set_level(log.VERBOSE)
+    log.set_libav_level(log.VERBOSE)
+    try:
+        described: str = container.dumps_format()  # type: ignore[attr-defined]
+    finally:
+        log.set_libav_level(log.INFO)
+        log.set_level(before)
+    line = re.search(rf"^\s*Stream #0:{index}\b.*: Video: (.*)$", described, re.MULTILINE)
+    said = re.findall(r"\(([^()]*)\)", line[1]) if line else []
+    words = [word for part in said for word in part.split(", ")]
+    return next((word for word in words if word in SITINGS), None)
 
 
 @contextmanager

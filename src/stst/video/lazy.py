@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stst.types import Frames
 from stst.video.clip import SourceInfo, VideoInfo
+from stst.video.levels import AS_STORED, Levels
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.read import Rate, open_video
 from stst.video.reader import VideoReader
@@ -66,6 +67,8 @@ class LazyVideo:
         As in `stst.read_video`.
     picture
         As in `stst.open_video`.
+    levels
+        ``bits``, ``tonemap`` and ``peak_nits`` of `stst.read_video`.
 
     Attributes
     ----------
@@ -91,8 +94,11 @@ class LazyVideo:
         resample_fps: Rate | None = None,
         picture: bool = False,
         grey: bool = False,
+        levels: Levels = AS_STORED,
     ) -> None:
-        self._reader = open_video(path, max_side, fps, resample_fps, picture, grey)
+        self._reader = open_video(
+            path, max_side, fps, resample_fps, picture, grey, **levels.as_dict()
+        )
         try:
             self.start, self._stop = parse_range(frames, len(self._reader), str(path))
         except BaseException:
@@ -122,6 +128,11 @@ class LazyVideo:
     def info(self) -> VideoInfo:
         """What the whole file says about itself."""
         return self._reader.info
+
+    @property
+    def levels(self) -> Levels:
+        """How values become 8 bits; nothing where they have these."""
+        return self._reader.levels
 
     @property
     def source(self) -> SourceInfo:

@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from stst.errors import InputError
 from stst.native import reading
 from stst.types import Frames
 from stst.video.aspect import SQUARE, aspect_note
 from stst.video.clip import MAX_PIXELS, VideoInfo, check_size
-from stst.video.color import opaque
+from stst.video.color import opaque, too_deep
+from stst.video.depth import FULL_RANGE, check_full_range, from_16_bits
+from stst.video.levels import AS_STORED, Levels
 from stst.video.orientation import ASKS, Orientation, exif_orientation
 from stst.video.picture_tags import ORIENTATION, aspect_in, orientation_in
 from stst.video.rates import parse_rate
@@ -134,7 +137,7 @@ def probe_pictures(sequence: Sequence) -> VideoInfo:
         read_matrix="gray" if layout == "gray" else "rgb",
         rotation=header.orientation.degrees,
         pixel_aspect=header.aspect,
-        refusal=None if first.dtype == np.uint8 else _too_deep(first),
+        refusal=None if first.dtype == np.uint8 else too_deep(depth, str(first.dtype)),
         notes=tuple(notes),
     )
 
@@ -144,9 +147,15 @@ class PictureReader(VideoReader):
 
     decoder = "OpenCV"
 
-    def __init__(self, sequence: Sequence, fps: Fraction | None, max_side: int | None) -> None:
+    def __init__(
+        self,
+        sequence: Sequence,
+        fps: Fraction | None,
+        max_side: int | None,
+        levels: Levels = AS_STORED,
+    ) -> None:
         info = probe_pictures(sequence)
-        if info.refusal:
+        if info.refusal and levels.bits is None:
             raise InputError(f"{sequence.files[0]} has {info.refusal}")
         rate = fps or sequence.fps
         if rate is None:
@@ -157,6 +166,11 @@ class PictureReader(VideoReader):
             )
         super().__init__(info, rate, max_side)
         self._files, self._headers = sequence.files, sequence.headers
+        if info.bit_depth > 8:
+            self.levels = Levels(levels.bits)
+            pictures = map(_decoded, self._files, self._headers)
+            check_full_range(pictures, str(sequence.folder))
+            self.note(FULL_RANGE)
 
     @property
     def decoder_version(self) -> str:
@@ -168,18 +182,23 @@ class PictureReader(VideoReader):
     def _read(self, index: int) -> Frames:
         file = self._files[index]
         picture = _decoded(file, self._headers[index])
-        if picture.dtype != np.uint8:
-            raise InputError(f"{file} has {_too_deep(picture)}")
+        if picture.dtype.itemsize * 8 != self.info.bit_depth:
+            raise InputError(
+                f"{file} has {picture.dtype.itemsize * 8} bits per channel, the first picture "
+                f"{self.info.bit_depth}. All must have the same."
+            )
         if picture.shape[:2] != (self.info.height, self.info.width):
             raise InputError(
                 f"{file} has {picture.shape[1]}x{picture.shape[0]} pixels, the first picture "
                 f"{self.info.width}x{self.info.height}. All must have one size."
             )
         if picture.ndim == 2:
-            return np.repeat(picture[..., None], 3, axis=2)
-        if picture.shape[2] == 4:
+            picture = np.repeat(picture[..., None], 3, axis=2)
+        elif picture.shape[2] == 4:
             picture = opaque(picture, str(file))
             self.note("The alpha channel is opaque and was dropped.")
+        if picture.dtype == np.uint16:
+            picture = from_16_bits(picture)
         return np.ascontiguousarray(picture[..., ::-1])
 
     def close(self) -> None:
@@ -279,7 +298,7 @@ def _size_in_tiff(file: Path) -> tuple[tuple[int, int], Orientation]:
     return (width, height), orientation
 
 
-def _decoded(file: Path, header: Header) -> Frames:
+def _decoded(file: Path, header: Header) -> NDArray[Any]:
     """Decode one picture and turn it upright: grey, BGR or BGRA, any depth."""
     import cv2
 
@@ -304,7 +323,7 @@ def _decoded(file: Path, header: Header) -> Frames:
         raise _unreadable(file)
     if picture.dtype.itemsize > 2 or (picture.ndim == 3 and picture.shape[2] not in (1, 3, 4)):
         raise InputError(
-            f"{file} has values of type {picture.dtype} and shape {picture.shape}; only 8 bits of "
+            f"{file} has values of type {picture.dtype} and shape {picture.shape}; 8 or 16 bits of "
             "grey, RGB or RGBA are read. Convert it first."
         )
     # of TIFF alone, OpenCV has done it
@@ -331,13 +350,6 @@ def _unreadable(file: Path) -> InputError:
     return InputError(
         f"{file} is not a readable picture. Copy or export it again; check that it is what its "
         "name says."
-    )
-
-
-def _too_deep(picture: npt.NDArray[np.generic]) -> str:
-    return (
-        f"{picture.dtype.itemsize * 8} bits per channel ({picture.dtype}); only 8 bits are read, "
-        "and rounding them silently would change the stimulus. Convert it to 8 bits first."
     )
 
 

@@ -11,6 +11,7 @@ from stst.video.arrays import ARRAY_SUFFIXES, open_array, probe_array
 from stst.video.clip import Video, VideoInfo
 from stst.video.container import ContainerReader
 from stst.video.ffmpeg import VIDEO_SUFFIXES, remedy_of
+from stst.video.levels import Levels
 from stst.video.pictures import (
     PICTURE_SUFFIXES,
     PictureReader,
@@ -33,6 +34,9 @@ def read_video(
     fps: Rate | None = None,
     resample_fps: Rate | None = None,
     grey: bool = False,
+    bits: int | None = None,
+    tonemap: str | None = None,
+    peak_nits: float | None = None,
 ) -> Video:
     """Read a clip, or a part of it, into memory.
 
@@ -40,7 +44,8 @@ def read_video(
     ----------
     path
         A video file (mp4, m4v, mov, 3gp, avi, mkv, webm, gif, ts, m2ts, mts, mpg, mpeg), a folder
-        of numbered pictures, or a .npy or .npz file of uint8 frames (T, H, W, 3) or (T, H, W).
+        of numbered pictures, or a .npy or .npz file of uint8 frames (T, H, W, 3) or (T, H, W), or
+        uint16 with `bits`.
     frames
         ``"A:B"``, a slice or a pair: half-open, 0-based; all if None.
     max_side
@@ -53,6 +58,15 @@ def read_video(
     grey
         Take the colour away, after shrinking: red, green and blue become the grey value
         0.299 R + 0.587 G + 0.114 B, rounded with halves to even.
+    bits
+        8 to round clips of more bits to so many, exactly, halves to even. Pictures and arrays of
+        16 bits are taken for full range, 0 to 65535. Without it, such clips are refused.
+    tonemap
+        ``"bt2408"`` to bring clips of high dynamic range (PQ, HLG) to 8-bit BT.709, see
+        `stst.video.tonemap`. Without it, such clips are refused.
+    peak_nits
+        Peak in cd/m² that a clip of high dynamic range was made for, where its file does not say
+        it; 1000 if None.
 
     Returns
     -------
@@ -72,7 +86,16 @@ def read_video(
     >>> clip.frames.shape, clip.frames.dtype, clip.fps
     ((4, 72, 96, 3), dtype('uint8'), Fraction(24, 1))
     """
-    with open_video(path, max_side, fps, resample_fps, grey=grey) as reader:
+    with open_video(
+        path,
+        max_side,
+        fps,
+        resample_fps,
+        grey=grey,
+        bits=bits,
+        tonemap=tonemap,
+        peak_nits=peak_nits,
+    ) as reader:
         start, stop = parse_range(frames, len(reader), str(path))
         _check_memory(path, stop - start, reader.width, reader.height)
         pixels = reader.read((start, stop))
@@ -86,12 +109,15 @@ def open_video(
     resample_fps: Rate | None = None,
     picture: bool = False,
     grey: bool = False,
+    bits: int | None = None,
+    tonemap: str | None = None,
+    peak_nits: float | None = None,
 ) -> VideoReader:
     """Open a clip for frame-exact access without reading it into memory.
 
     Parameters
     ----------
-    path, max_side, fps, resample_fps, grey
+    path, max_side, fps, resample_fps, grey, bits, tonemap, peak_nits
         As in `read_video`.
     picture
         Whether the file may also be a single picture, a clip of one frame; it needs `fps`.
@@ -106,13 +132,14 @@ def open_video(
     InputError
         If the file cannot be read exactly; the message says what to do.
     """
+    levels = Levels(bits, tonemap, peak_nits)
     path = _existing(path, picture)
     rate = None if fps is None else parse_rate(fps, "--fps")
     if resample_fps is None:
-        reader = _opened(path, rate, max_side, any_rate=False)
+        reader = _opened(path, rate, max_side, False, levels)
     else:
         target = parse_rate(resample_fps, "--resample-fps")
-        base = _opened(path, rate, None, any_rate=True)
+        base = _opened(path, rate, None, True, levels)
         try:
             reader = ResampledReader(base, target, max_side)
         except BaseException:
@@ -156,14 +183,16 @@ def probe(path: Path | str) -> VideoInfo:
     return scan(path).info
 
 
-def _opened(path: Path, rate: Fraction | None, max_side: int | None, any_rate: bool) -> VideoReader:
+def _opened(
+    path: Path, rate: Fraction | None, max_side: int | None, any_rate: bool, levels: Levels
+) -> VideoReader:
     if path.is_dir():
-        return PictureReader(picture_sequence(path), rate, max_side)
+        return PictureReader(picture_sequence(path), rate, max_side, levels)
     if path.suffix.lower() in ARRAY_SUFFIXES:
-        return open_array(path, rate, max_side)
+        return open_array(path, rate, max_side, levels)
     if path.suffix.lower() in PICTURE_SUFFIXES:
-        return PictureReader(single_picture(path), rate, max_side)
-    return ContainerReader(path, rate, max_side, any_rate)
+        return PictureReader(single_picture(path), rate, max_side, levels)
+    return ContainerReader(path, rate, max_side, any_rate, levels)
 
 
 def _existing(path: Path | str, picture: bool = False) -> Path:

@@ -14,6 +14,7 @@ from stst.errors import InputError
 from stst.types import Frames
 from stst.video.clip import SourceInfo, VideoInfo
 from stst.video.grey import as_grey
+from stst.video.levels import AS_STORED
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.rates import nearest_frames
 from stst.video.resize import fitted_size, shrunk
@@ -38,6 +39,11 @@ class VideoReader(ABC):
         Rate in Hz resampled to, or None.
     grey
         Whether frames have their colour taken away, see `as_grey`.
+    levels
+        How values of more than 8 bits, or of high dynamic range, become 8 bits; nothing where
+        they have these.
+    chroma_siting
+        Where chroma samples lie, if they were enlarged by our own arithmetic; else None.
     notes
         What is worth knowing about how the clip is read; decoding may add to it.
     """
@@ -52,6 +58,8 @@ class VideoReader(ABC):
         self.max_side = max_side
         self.resample_fps: Fraction | None = None
         self.grey = False
+        self.levels = AS_STORED
+        self.chroma_siting: str | None = None
         self.notes = list(info.notes)
         self._size = fitted_size(info.width, info.height, max_side)
 
@@ -159,6 +167,10 @@ class VideoReader(ABC):
             max_side=self.max_side,
             resample_fps=self.resample_fps,
             grey=self.grey,
+            bits=self.levels.bits,
+            tonemap=self.levels.tonemap,
+            peak_nits=self.levels.peak_nits,
+            chroma_siting=self.chroma_siting,
             notes=tuple(self.notes),
         )
 
@@ -229,6 +241,7 @@ class ResampledReader(VideoReader):
         self.decoder = base.decoder
         self.matrix_assumed, self.range_assumed = base.matrix_assumed, base.range_assumed
         self.resample_fps = rate
+        self.levels, self.chroma_siting = base.levels, base.chroma_siting
         self.notes = base.notes
         self.note(
             f"{len(base)} frames resampled to {len(self._picks)} at {rate} Hz, nearest in time."

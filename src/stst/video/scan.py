@@ -15,8 +15,9 @@ from stst.errors import InputError
 from stst.video.aspect import SQUARE, aspect_note
 from stst.video.avi import empty_chunks
 from stst.video.clip import VideoInfo, check_size
-from stst.video.color import ColorReading, reading_of
+from stst.video.color import ColorReading, level_notes, reading_of
 from stst.video.ffmpeg import (
+    chroma_siting,
     damaged,
     ffmpeg_failures,
     known_fraction,
@@ -24,6 +25,8 @@ from stst.video.ffmpeg import (
     tags_of,
     video_stream,
 )
+from stst.video.levels import AS_STORED, Levels
+from stst.video.light import brightest
 from stst.video.orientation import Orientation, orientation_of
 from stst.video.timing import RATE_TAG, Header, Timing, timing_of, timing_of_avi
 
@@ -116,8 +119,15 @@ class _Packets:
         return next((stamp for stamp, key in shown if key), None)
 
 
-def scan(path: Path) -> Scan:
+def scan(path: Path, levels: Levels = AS_STORED) -> Scan:
     """Look through a video file; decode its first frame, or all where counting needs it.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    levels
+        What is asked of values that are more than 8 bits of standard range.
 
     Raises
     ------
@@ -138,13 +148,14 @@ def scan(path: Path) -> Scan:
         aspect = known_fraction(stream.sample_aspect_ratio) or SQUARE
         audio = bool(container.streams.audio)
         others = len(container.streams.video) - 1
+        siting = None if levels == AS_STORED else chroma_siting(container, stream.index)
         packed = codec in _COUNTABLE.get(format_name, _ONE_TO_ONE)
     index = _by_packets(packets) if packed else None
     frame, index = _decoded(path, index, packets)
     if format_name == "avi" and len(packets.chunks) == index.count:
         span = packets.chunks[-1] - packets.chunks[0] + packets.durations[-1]
         index = replace(index, times=packets.chunks, duration=span)
-    reading, orientation = reading_of(frame), orientation_of(frame, path)
+    reading, orientation = reading_of(frame, levels, siting), orientation_of(frame, path)
     timing = _timing(
         index, packets, base, Header(path, format_name, metadata, *guesses, min(packets.durations))
     )
@@ -173,6 +184,7 @@ def scan(path: Path) -> Scan:
         audio=audio,
         variable_rate=rate is None,
         interlaced=bool(frame.interlaced_frame),
+        peak_nits=brightest(frame) if reading.transfer else None,
         refusal=_refusal(reading, metadata, timing),
         notes=(
             *timing.notes,
@@ -360,7 +372,8 @@ def _notes(
         notes.append(f"The colour range is untagged; read as {reading.range} (assumed).")
     if reading.kind == "gray":
         notes.append("Grey clip; the three channels are equal.")
-    if reading.tags[3] == "bt2020":
+    notes += level_notes(reading)
+    if reading.tags[3] == "bt2020" and not reading.transfer:
         notes.append("Primaries are BT.2020; the gamut is not converted.")
     notes.extend(filter(None, [orientation.note("display matrix")]))
     if interlaced:

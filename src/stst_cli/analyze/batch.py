@@ -20,6 +20,7 @@ from stst_cli.words import say
 if TYPE_CHECKING:
     from stst.analysis.batch import Outcome
     from stst.analysis.manifest import NamedPair
+    from stst.video import Levels
 
 
 @click.command(no_args_is_help=True)
@@ -42,6 +43,7 @@ def batch(
     folder: Path,
     frames: str | None,
     max_side: int | None,
+    levels: Levels,
     jobs: int | None,
     as_json: bool,
     **words: Any,
@@ -63,8 +65,10 @@ def batch(
     pairs, notes = _pairs(sources)
     for note in notes:
         say(f"Note: {note}", err=True)
-    settings = Settings(frames, max_side, *chosen_models(words), words["device"], words["null"])
-    loaded_parts(words)  # each process loads its own: what is wrong is better said once
+    settings = Settings(
+        frames, max_side, *chosen_models(words), words["device"], words["null"], levels
+    )
+    loaded_parts(words, levels)  # each process loads its own: what is wrong is better said once
     outcomes = run_batch(pairs, folder, settings, jobs or available_cores())
     try:
         with terminable(), closing(outcomes):

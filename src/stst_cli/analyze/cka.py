@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stst.analysis.unrelated import UnrelatedClip
     from stst.config.choice import CkaSettings, ModelChoice
     from stst.models.classifiers import LoadedClassifier
-    from stst.video import LazyVideo
+    from stst.video import LazyVideo, Levels
 
 # open clips, each with its decoder; the natural clip goes through the model once for so many
 _AT_ONCE = 8
@@ -102,6 +102,7 @@ def cka(
     device: str,
     frames: str | None,
     max_side: int | None,
+    levels: Levels,
     output: Path | None,
     as_json: bool,
     overwrite: bool,
@@ -136,11 +137,11 @@ def cka(
     from stst.models.classifiers import load_classifier
 
     check_table(output, overwrite, (natural, *others, *null))
-    clip = NaturalClip(natural, frames, max_side)
+    clip = NaturalClip(natural, frames, max_side, levels)
     # a bad clip is found before the model is loaded; none stays open, for there may be many
     groups: dict[LazyVideo, list[Path]] = {}
     notes: dict[str, None] = {}
-    nulls = UnrelatedClips(null)
+    nulls = UnrelatedClips(null, levels)
     unrelated: dict[str, tuple[UnrelatedClip, ...]] = {}
     for other in dict.fromkeys(others):
         pair = clip.pair(other)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
 from stst_cli.options import PATH
 from stst_cli.words import say
+
+if TYPE_CHECKING:
+    from stst.video import Levels
 
 
 @click.command(no_args_is_help=True)
@@ -22,6 +25,7 @@ def compare(
     others: tuple[Path, ...],
     frames: str | None,
     max_side: int | None,
+    levels: Levels,
     output: Path | None,
     as_json: bool,
     overwrite: bool,
@@ -39,7 +43,7 @@ def compare(
     from stst_cli.analyze.progress import frames_counted
 
     check_table(output, overwrite, (natural, *others))
-    clip = NaturalClip(natural, frames, max_side)
+    clip = NaturalClip(natural, frames, max_side, levels)
     # a bad clip is found before any is measured; none stays open, for there may be many
     lengths: dict[Path, int] = {}
     naturals: dict[LazyVideo, Features | None] = {}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
 from stst_cli.options import PATH
+
+if TYPE_CHECKING:
+    from stst.video import Levels
 
 
 @click.command(no_args_is_help=True)
@@ -19,6 +22,7 @@ def features(
     clips: tuple[Path, ...],
     frames: str | None,
     max_side: int | None,
+    levels: Levels,
     output: Path | None,
     as_json: bool,
     overwrite: bool,
@@ -35,11 +39,11 @@ def features(
 
     check_table(output, overwrite, clips)
     # a bad clip is found before any is measured; none stays open, for there may be many
-    lengths = {clip: len(LazyVideo(clip, frames, max_side)) for clip in clips}
+    lengths = {clip: len(LazyVideo(clip, frames, max_side, levels=levels)) for clip in clips}
     rows: list[dict[str, Any]] = []
     with frames_counted(sum(lengths.values())) as begin:
         for clip, length in lengths.items():
             name = click.format_filename(clip)
-            video = LazyVideo(clip, frames, max_side)
+            video = LazyVideo(clip, frames, max_side, levels=levels)
             rows += measure(video, on_frame=begin(name, length)).rows(name)
     give_table(rows, output, as_json, overwrite)

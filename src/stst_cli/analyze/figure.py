@@ -16,6 +16,7 @@ from stst_cli.options import PATH
 if TYPE_CHECKING:
     from stst.report.clips import Clip
     from stst.report.paper import Drawn
+    from stst.video import Levels
 
 _KINDS = ("png", "svg", "pdf")
 
@@ -39,6 +40,7 @@ def figure(
     output: Path,
     frames: str | None,
     max_side: int | None,
+    levels: Levels,
     overwrite: bool,
     as_json: bool,
     **words: Any,
@@ -68,10 +70,10 @@ def figure(
     table_path = output.with_suffix(".csv")
     for path in (output, table_path):
         check_output(path, overwrite)
-    clips = open_clips(natural, others, frames, max_side)
+    clips = open_clips(natural, others, frames, max_side, levels)
     for note in dict.fromkeys(note for clip in clips for note in clip.notes):
         click.echo(f"Note: {note}", err=True)
-    drawn = _drawn(number, clips, words)
+    drawn = _drawn(number, clips, words, levels)
     from stst.analysis.tables import table, write_table
 
     with written_whole(output, overwrite) as part:
@@ -85,7 +87,7 @@ def figure(
         click.echo(f"{name + ':':8} {shown}")
 
 
-def _drawn(number: str, clips: tuple[Clip, ...], words: dict[str, Any]) -> Drawn:
+def _drawn(number: str, clips: tuple[Clip, ...], words: dict[str, Any], levels: Levels) -> Drawn:
     """Measure what the figure shows; only the last two need models."""
     from stst.errors import InputError
     from stst.report import paper
@@ -101,7 +103,7 @@ def _drawn(number: str, clips: tuple[Clip, ...], words: dict[str, Any]) -> Drawn
 
         choices, settings, _ = chosen_models({**words, "cka": words["cka"] or paper.MODELS})
         models = [load_classifier(one, pick_device(words["device"])) for one in choices]
-        unrelated = paper.unrelated_clips(clips, UnrelatedClips(words["null"]))
+        unrelated = paper.unrelated_clips(clips, UnrelatedClips(words["null"], levels))
         notes = [note for model in models for note in model.notes]
         for note in dict.fromkeys([*notes, *null_notes(unrelated)]):
             click.echo(f"Note: {note}", err=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stst.analysis.prediction import PredictionSettings
     from stst.config.choice import CkaSettings, ModelChoice
     from stst.report import Part
+    from stst.video import Levels
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -96,13 +97,15 @@ def chosen_models(
     return choices, settings, prediction
 
 
-def loaded_parts(words: dict[str, Any]) -> list[Part]:
+def loaded_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
     """Load the models that were asked for, so that what is wrong is said before any work.
 
     Parameters
     ----------
     words
         Option by name.
+    levels
+        How values of clips for the null become 8 bits.
 
     Raises
     ------
@@ -115,7 +118,7 @@ def loaded_parts(words: dict[str, Any]) -> list[Part]:
     from stst.report import models
 
     parts, notes = models.loaded_parts(
-        choices, settings, prediction, words["device"], words["null"]
+        choices, settings, prediction, words["device"], words["null"], levels
     )
     for note in notes:
         say(f"Note: {note}", err=True)

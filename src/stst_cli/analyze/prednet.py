@@ -17,7 +17,7 @@ from stst_cli.options import PATH, size_option
 from stst_cli.words import say
 
 if TYPE_CHECKING:
-    from stst.video import LazyVideo
+    from stst.video import LazyVideo, Levels
 
 
 @click.command(no_args_is_help=True)
@@ -69,6 +69,7 @@ def prednet(
     device: str,
     frames: str | None,
     max_side: int | None,
+    levels: Levels,
     output: Path | None,
     as_json: bool,
     overwrite: bool,
@@ -86,7 +87,7 @@ def prednet(
 
     check_table(output, overwrite, (natural, *others))
     settings = PredictionSettings(weights, fit, size, device, kernels=kernels)
-    clip = NaturalClip(natural, frames, max_side)
+    clip = NaturalClip(natural, frames, max_side, levels)
     # a bad clip is found before any is measured; none stays open, for there may be many
     counts: dict[Path, int] = {}
     naturals: set[LazyVideo] = set()

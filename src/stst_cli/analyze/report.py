@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from stst_cli.analyze.models import command_words, loaded_parts, model_options
 from stst_cli.analyze.options import clip_options, overwrite_option
 from stst_cli.options import PATH
 from stst_cli.words import say
+
+if TYPE_CHECKING:
+    from stst.video import Levels
 
 
 @click.command(no_args_is_help=True)
@@ -27,6 +30,7 @@ def report(
     output: Path,
     frames: str | None,
     max_side: int | None,
+    levels: Levels,
     overwrite: bool,
     as_json: bool,
     **words: Any,
@@ -53,11 +57,11 @@ def report(
     from stst_cli.analyze.progress import frames_counted
 
     check_report_output(output, overwrite)
-    clips = open_clips(natural, others, frames, max_side)
-    parts = loaded_parts(words)
+    clips = open_clips(natural, others, frames, max_side, levels)
+    parts = loaded_parts(words, levels)
     for note in dict.fromkeys(note for clip in clips for note in clip.notes):
         say(f"Note: {note}", err=True)
-    command = report_command(natural, others, frames, max_side, command_words(words))
+    command = report_command(natural, others, frames, max_side, command_words(words), levels)
     steps = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
     with frames_counted(steps) as begin:
         paths = write_report(output, clips, command, overwrite, begin, parts)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stst.analysis.judges import Judge, Streams
     from stst.analysis.pairs import Alignment, NaturalClip, Pair
     from stst.analysis.validity import Validity
-    from stst.video import LazyVideo
+    from stst.video import LazyVideo, Levels
 
 
 def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -78,6 +78,7 @@ def validity(
     device: str,
     frames: str | None,
     max_side: int | None,
+    levels: Levels,
     output: Path | None,
     as_json: bool,
     overwrite: bool,
@@ -94,7 +95,7 @@ def validity(
     if model is None and (spatial_layers is not None or temporal_layers is not None):
         raise click.UsageError("--spatial-layers and --temporal-layers belong to --model.")
     check_table(output, overwrite, (natural, *metamers, *natural_clips))
-    clip = NaturalClip(natural, frames, max_side)
+    clip = NaturalClip(natural, frames, max_side, levels)
     notes: dict[str, None] = {}
     streams = None
     if model is not None:
@@ -104,7 +105,7 @@ def validity(
     # a bad clip is found before any is measured
     groups = _grouped(clip, metamers, streams, trusted, notes)
     for group in groups:
-        group.load(clip, natural_clips, device, notes)
+        group.load(clip, natural_clips, device, levels, notes)
     for note in notes:
         say(f"Note: {note}", err=True)
     rows: list[dict[str, Any]] = []
@@ -151,7 +152,12 @@ class _Group:
         return next(iter(self.pairs.values())).reference
 
     def load(
-        self, clip: NaturalClip, paths: tuple[Path, ...], device: str, notes: dict[str, None]
+        self,
+        clip: NaturalClip,
+        paths: tuple[Path, ...],
+        device: str,
+        levels: Levels,
+        notes: dict[str, None],
     ) -> None:
         from stst.analysis.judges import load_judges, other_weights
         from stst.analysis.validity import check_clips
@@ -160,7 +166,7 @@ class _Group:
         for path, pair in self.pairs.items():
             if not self.chosen and pair.sidecar is not None:
                 notes |= dict.fromkeys(other_weights(pair.sidecar, _beside(path), self.judges))
-        self.others = _opened(clip, paths, next(iter(self.pairs.values())).alignment)
+        self.others = _opened(clip, paths, next(iter(self.pairs.values())).alignment, levels)
         check_clips(self.natural, self._stimuli(), self.judges, self.others)
 
     def steps(self) -> int:
@@ -215,7 +221,9 @@ def _matched(
     return streams
 
 
-def _opened(clip: NaturalClip, paths: tuple[Path, ...], alignment: Alignment) -> list[LazyVideo]:
+def _opened(
+    clip: NaturalClip, paths: tuple[Path, ...], alignment: Alignment, levels: Levels
+) -> list[LazyVideo]:
     """Open other natural clips at the size of this one, and without colour where it has none."""
     from stst.errors import InputError
     from stst.files import sha256_of
@@ -225,7 +233,7 @@ def _opened(clip: NaturalClip, paths: tuple[Path, ...], alignment: Alignment) ->
         if path.exists() and sha256_of(path) == clip.sha256:
             raise InputError(f"--natural-clip {path}: it is the natural clip itself. Name another.")
     return [
-        LazyVideo(path, max_side=alignment.max_side, grey=alignment.grey)
+        LazyVideo(path, max_side=alignment.max_side, grey=alignment.grey, levels=levels)
         for path in dict.fromkeys(paths)
     ]
 

@@ -26,7 +26,7 @@ def made(**given) -> StstConfig:
     words = {
         "preset": None, "config_file": None, "trusted": (), "seed": None, "samples": None,
         "device": None, "precision": None, "frames": None, "max_side": None, "grey": None,
-            "assignments": (),
+        "bits": None, "tonemap": None, "peak_nits": None, "assignments": (),
     }  # fmt: skip
     model, targets = given.pop("model", None), given.pop("targets", {})
     own = {**(model_override(model) if model else {}), "targets": targets}
