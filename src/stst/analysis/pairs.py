@@ -17,7 +17,7 @@ from stst.video import (
     parse_range,
     parse_rate,
     probe,
-    sidecar_of,
+    provenance_of,
     sidecar_path,
 )
 
@@ -157,7 +157,7 @@ class NaturalClip:
             the clips still differ in length, size or rate.
         """
         probe(self.path)
-        video, sidecar, where = LazyVideo(other), sidecar_of(other), str(sidecar_path(other))
+        video, sidecar, where = LazyVideo(other), provenance_of(other), str(sidecar_path(other))
         notes: list[str] = []
         record = None if sidecar is None else self._record(sidecar, other, notes)
         if record is None:

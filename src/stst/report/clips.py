@@ -12,7 +12,7 @@ from stst.analysis.pairs import NaturalClip, Pair
 from stst.errors import InputError
 from stst.files import as_text, sha256_of
 from stst.report.words import printable
-from stst.video import LazyVideo, sidecar_of, sidecar_path
+from stst.video import LazyVideo, provenance_of, sidecar_path
 
 #: Of a sidecar's ``method``.
 METHODS = {"stst": "STST", "stps": "STPS", "leaps": "LEAPS"}
@@ -93,7 +93,7 @@ def open_clips(
         _check_aligned(pairs[0], pair)
     first = pairs[0]
     reference = Clip(
-        first.role, as_text(first.reference), first.natural, clip.sha256, sidecar_of(clip.path)
+        first.role, as_text(first.reference), first.natural, clip.sha256, provenance_of(clip.path)
     )
     labels = labels_of([(pair.other.path, pair.sidecar) for pair in pairs])
     return reference, *(
@@ -106,7 +106,7 @@ def open_clips(
 
 
 def _alone(path: Path, frames: str | None, max_side: int | None) -> Clip:
-    video, sidecar = LazyVideo(path, frames, max_side), sidecar_of(path)
+    video, sidecar = LazyVideo(path, frames, max_side), provenance_of(path)
     (label,) = labels_of([(path, sidecar)])
     return Clip(label, as_text(path), video, sha256_of(path), sidecar)
 

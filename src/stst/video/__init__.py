@@ -25,8 +25,15 @@ from stst.video.rates import parse_rate
 from stst.video.read import open_video, probe, read_video
 from stst.video.reader import VideoReader
 from stst.video.resize import fitted_size
-from stst.video.sidecar import sidecar_of, sidecar_path
-from stst.video.write import Written, check_video_output, write_preview, write_video
+from stst.video.sidecar import provenance_of, sidecar_of, sidecar_path, write_content
+from stst.video.write import (
+    Written,
+    check_video_output,
+    needs_sidecar,
+    write_frames,
+    write_preview,
+    write_video,
+)
 
 __all__ = [
     "GREY_NOTE",
@@ -53,15 +60,19 @@ __all__ = [
     "grey_values",
     "inside_of",
     "is_grey",
+    "needs_sidecar",
     "open_video",
     "parse_range",
     "parse_rate",
     "probe",
+    "provenance_of",
     "read_video",
     "sidecar_of",
     "sidecar_path",
     "spread",
     "to_uint8",
+    "write_content",
+    "write_frames",
     "write_preview",
     "write_video",
 ]

@@ -17,6 +17,7 @@ from stst.video.clip import VideoInfo, check_size
 from stst.video.color import opaque
 from stst.video.rates import parse_rate
 from stst.video.reader import VideoReader
+from stst.video.remedies import without_rate
 from stst.video.sidecar import sidecar_rate
 
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -80,11 +81,7 @@ def open_array(path: Path, fps: Fraction | None, max_side: int | None) -> ArrayR
         info, start = _array_info(path, file, stored)
         rate = fps or info.fps
         if rate is None:
-            raise InputError(
-                f"{path} holds no frame rate. Say it: read_video(…, fps=30) or "
-                "`stst convert … --fps 30`; or keep the sidecar "
-                f"{path.with_suffix('.json').name} beside it."
-            )
+            raise without_rate(path, f"nor is there its sidecar {path.with_suffix('.json').name}")
         return ArrayReader(info, rate, max_side, file, start)
     except BaseException:
         file.close()

@@ -21,6 +21,7 @@ from stst.video.clip import MAX_PIXELS, VideoInfo, check_size
 from stst.video.color import opaque
 from stst.video.rates import parse_rate
 from stst.video.reader import VideoReader
+from stst.video.remedies import without_rate
 from stst.video.sidecar import sidecar_rate
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -121,11 +122,8 @@ class PictureReader(VideoReader):
             raise InputError(f"{sequence.files[0]} has {info.refusal}")
         rate = fps or sequence.fps
         if rate is None:
-            raise InputError(
-                f"{sequence.folder} holds no frame rate (no {RATE_FILE}, no sidecar "
-                f"{sequence.folder.name}.json). Say it: "
-                "read_video(…, fps=30), or `stst convert … --fps 30`."
-            )
+            name = sequence.folder.resolve().name
+            raise without_rate(sequence.folder, f"no {RATE_FILE}, no sidecar {name}.json")
         super().__init__(info, rate, max_side)
         self._files = sequence.files
 

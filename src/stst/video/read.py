@@ -107,11 +107,11 @@ def open_video(
         If the file cannot be read exactly; the message says what to do.
     """
     path = _existing(path, picture)
-    rate = None if fps is None else parse_rate(fps, "--fps")
+    rate = None if fps is None else parse_rate(fps, "fps")
     if resample_fps is None:
         reader = _opened(path, rate, max_side, any_rate=False)
     else:
-        target = parse_rate(resample_fps, "--resample-fps")
+        target = parse_rate(resample_fps, "resample_fps")
         base = _opened(path, rate, None, any_rate=True)
         try:
             reader = ResampledReader(base, target, max_side)
@@ -192,8 +192,8 @@ def _check_memory(path: Path | str, count: int, width: int, height: int) -> None
     if available is not None and needed > available:
         raise InputError(
             f"{path}: {count} frames of {width}x{height} need {needed / 2**30:.1f} GiB, "
-            f"{available / 2**30:.1f} GiB of memory are available. Give --frames A:B or "
-            "--max-side PX."
+            f"{available / 2**30:.1f} GiB of memory are available. Take a part of "
+            "it (frames) or smaller frames (max_side)."
         )
 
 

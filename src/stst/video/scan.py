@@ -16,6 +16,7 @@ from stst.video.color import ColorReading, reading_of
 from stst.video.ffmpeg import damaged, ffmpeg_failures, open_container, video_stream
 from stst.video.orientation import Orientation, orientation_of
 from stst.video.rates import even_rate, parse_rate, snapped
+from stst.video.remedies import convert_command
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -131,7 +132,7 @@ def scan(path: Path) -> Scan:
         audio=audio,
         variable_rate=rate is None,
         interlaced=bool(frame.interlaced_frame),
-        refusal=_refusal(reading, metadata, rate),
+        refusal=_refusal(reading, metadata, rate, path),
         notes=_notes(reading, orientation, bool(frame.interlaced_frame), audio, others),
     )
     return Scan(info, index, base, reading, orientation, codec == "ffv1" and RATE_TAG in metadata)
@@ -240,7 +241,9 @@ def _rate(
     return even_rate(index.stamps, base, candidates)
 
 
-def _refusal(reading: ColorReading, metadata: dict[str, str], rate: Fraction | None) -> str | None:
+def _refusal(
+    reading: ColorReading, metadata: dict[str, str], rate: Fraction | None, path: Path
+) -> str | None:
     if reading.refusal:
         return reading.refusal
     # WebM keeps alpha beside the picture, where the decoder does not look
@@ -248,9 +251,11 @@ def _refusal(reading: ColorReading, metadata: dict[str, str], rate: Fraction | N
         return "an alpha channel; only opaque clips are read. Composite it onto a background first."
     if rate is None:
         return (
-            "a variable frame rate (the frames are unevenly spaced in time). Give --resample-fps, "
-            "for example 30, to take the frame nearest in time, or --fps if the frames are evenly "
-            "spaced and only their time stamps are wrong."
+            "a variable frame rate (the frames are unevenly spaced in time). Make a clip of the "
+            "frames nearest in time, e.g. at 30 Hz: "
+            f"{convert_command(path, '--resample-fps', '30', mark='_30')}, and use that; or with "
+            "--fps in place of --resample-fps, if only the time stamps are wrong. In Python: "
+            "resample_fps=30 or fps=30."
         )
     return None
 

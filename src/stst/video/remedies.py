@@ -1,0 +1,54 @@
+"""Whole commands that make of a file what can be read, for messages."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from stst.errors import InputError
+from stst.files import as_text
+
+
+def convert_command(path: Path | str, *options: str, mark: str = "") -> str:
+    """Write out a ``stst convert`` that makes a master of a clip.
+
+    Parameters
+    ----------
+    path
+        Of the clip.
+    options
+        Words of the command after the output.
+    mark
+        What the new clip's stem has at its end.
+
+    Returns
+    -------
+    str
+        Quoted for a shell, in backticks.
+    """
+    new = named_beside(path, f"{mark}.mkv")
+    return f"`{shlex.join(['stst', 'convert', as_word(path), as_word(new), *options])}`"
+
+
+def without_rate(path: Path | str, found: str) -> InputError:
+    """Refuse a clip whose rate is not known; `found` says where it was looked for."""
+    command = convert_command(path, "--fps", "30", mark="_30")
+    return InputError(
+        f"{path} holds no frame rate ({found}). Make a clip of it at the rate that it has, e.g. "
+        f"{command}, and use that; in Python: fps=30."
+    )
+
+
+def named_beside(path: Path | str, ending: str) -> Path:
+    """Name a file beside another file or folder, with an ending in place of its suffix."""
+    path = Path(path)
+    if path.name in ("", ".."):
+        path = path.resolve()
+    stem = path.name if path.is_dir() else path.stem
+    return path.with_name(stem + ending) if stem else path / f"clip{ending}"
+
+
+def as_word(path: Path | str) -> str:
+    """Write a path so that no command takes it for an option."""
+    text = as_text(path)
+    return f"./{text}" if text.startswith("-") else text
