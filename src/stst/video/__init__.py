@@ -19,7 +19,7 @@ from stst.video.clip import (
 from stst.video.conversion import Converted, convert
 from stst.video.grey import GREY_NOTE, as_grey, grey_values, is_grey
 from stst.video.lazy import LazyFrames, LazyVideo
-from stst.video.masks import INSIDE_FROM, inside_of
+from stst.video.masks import INSIDE_FROM, check_mask, inside_of
 from stst.video.ranges import FrameRange, parse_range, spread
 from stst.video.rates import parse_rate
 from stst.video.read import open_video, probe, read_video
@@ -52,6 +52,7 @@ __all__ = [
     "Written",
     "as_grey",
     "check_frames",
+    "check_mask",
     "check_video_output",
     "convert",
     "first_frame",

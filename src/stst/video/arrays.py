@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -25,24 +27,59 @@ FRAMES_KEY, RATE_KEY = "frames", "fps"
 _LAYOUT = "Save uint8 frames of shape (T, H, W, 3), or (T, H, W) for grey."
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Where the values begin, in bytes; whether the first axis varies fastest; whether bool."""
+
+    start: int
+    fortran: bool
+    is_bool: bool
+
+
 class ArrayReader(VideoReader):
     """Frames of a .npy or .npz file, read one at a time."""
 
     decoder = "numpy"
 
     def __init__(
-        self, info: VideoInfo, fps: Fraction, max_side: int | None, file: BinaryIO, start: int
+        self, info: VideoInfo, fps: Fraction, max_side: int | None, file: BinaryIO, layout: _Layout
     ) -> None:
         super().__init__(info, fps, max_side)
         self._file = file
-        self._start = start
+        self._layout = layout
         self._channels = {"gray": 1, "rgb24": 3, "rgba": 4}[info.pixel_format]
+        self._whole: Frames | None = None
 
     def _read(self, index: int) -> Frames:
         height, width = self.info.height, self.info.width
-        size = height * width * self._channels
+        if self._layout.fortran:
+            stored = self._transposed()[index]
+        else:
+            size = height * width * self._channels
+            data = self._bytes(index, self._layout.start + index * size, size)
+            stored = np.frombuffer(data, np.uint8).reshape(height, width, self._channels)
+        frame = np.where(stored, np.uint8(255), np.uint8(0)) if self._layout.is_bool else stored
+        if self._channels == 1:
+            return np.repeat(frame, 3, axis=2)
+        if self._channels == 4:
+            self.note("The alpha channel is opaque and was dropped.")
+            return opaque(frame, f"{self.info.path}: frame {index}")
+        return frame.copy()
+
+    def _transposed(self) -> Frames:
+        """Read all, (T, H, W, C): in Fortran order a frame is spread over the whole file."""
+        if self._whole is None:
+            shape = (len(self), self.info.height, self.info.width, self._channels)
+            data = self._bytes(0, self._layout.start, math.prod(shape))
+            self._whole = np.ascontiguousarray(
+                np.frombuffer(data, np.uint8).reshape(shape, order="F")
+            )
+            self.note("Stored in Fortran order, so held in memory as a whole.")
+        return self._whole
+
+    def _bytes(self, index: int, start: int, size: int) -> bytes:
         try:
-            self._file.seek(self._start + index * size)
+            self._file.seek(start)
             data = self._file.read(size)
         # the decompressors raise almost anything on damaged bytes
         except Exception as error:
@@ -55,21 +92,18 @@ class ArrayReader(VideoReader):
                 f"{self.info.path}: the file ends within frame {index} of {len(self)}. Copy or "
                 "export it again."
             )
-        frame = np.frombuffer(data, np.uint8).reshape(height, width, self._channels)
-        if self._channels == 1:
-            return np.repeat(frame, 3, axis=2)
-        if self._channels == 4:
-            self.note("The alpha channel is opaque and was dropped.")
-            return opaque(frame, f"{self.info.path}: frame {index}")
-        return frame.copy()
+        return data
 
     def close(self) -> None:
         """Let go of the file."""
+        self._whole = None
         self._file.close()
 
 
-def open_array(path: Path, fps: Fraction | None, max_side: int | None) -> ArrayReader:
-    """Open a .npy or .npz clip.
+def open_array(
+    path: Path, fps: Fraction | None, max_side: int | None, picture: bool = False
+) -> ArrayReader:
+    """Open a .npy or .npz clip; with `picture` also an array (H, W), a clip of one frame.
 
     Raises
     ------
@@ -78,11 +112,11 @@ def open_array(path: Path, fps: Fraction | None, max_side: int | None) -> ArrayR
     """
     file, stored = _member(path)
     try:
-        info, start = _array_info(path, file, stored)
+        info, layout = _array_info(path, file, stored, picture)
         rate = fps or info.fps
         if rate is None:
             raise without_rate(path, f"nor is there its sidecar {path.with_suffix('.json').name}")
-        return ArrayReader(info, rate, max_side, file, start)
+        return ArrayReader(info, rate, max_side, file, layout)
     except BaseException:
         file.close()
         raise
@@ -141,9 +175,13 @@ def _stored_rate(path: Path, archive: zipfile.ZipFile) -> Fraction:
     return parse_rate(parts[0].item(), name)
 
 
-def _array_info(path: Path, file: BinaryIO, stored: Fraction | None) -> tuple[VideoInfo, int]:
+def _array_info(
+    path: Path, file: BinaryIO, stored: Fraction | None, picture: bool = False
+) -> tuple[VideoInfo, _Layout]:
     shape, fortran, dtype = _header(path, file)
     start = file.tell()
+    if picture and len(shape) == 2:
+        shape = (1, *shape)
     _check_layout(path, shape, fortran, dtype)
     count, height, width = shape[:3]
     check_size(path, width, height)
@@ -167,9 +205,16 @@ def _array_info(path: Path, file: BinaryIO, stored: Fraction | None) -> tuple[Vi
         pixel_format=layout,
         bit_depth=8,
         read_matrix="gray" if layout == "gray" else "rgb",
-        notes=("Grey clip; the three channels are equal.",) if layout == "gray" else (),
+        notes=tuple(_notes(layout, dtype)),
     )
-    return info, start
+    return info, _Layout(start, fortran, dtype == np.bool_)
+
+
+def _notes(layout: str, dtype: np.dtype[np.generic]) -> Iterator[str]:
+    if layout == "gray":
+        yield "Grey clip; the three channels are equal."
+    if dtype == np.bool_:
+        yield "Of truth values: true is white, false is black."
 
 
 def _header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
@@ -205,17 +250,27 @@ def _check_layout(
     if dtype.kind == "f":
         raise InputError(
             f"{path} holds {dtype} values; only uint8 is read. Convert it first: "
-            "np.rint(255 * frames).astype(np.uint8) for values in [0, 1]."
+            "np.rint(255 * frames).astype(np.uint8) for values in [0, 1]; in MATLAB, "
+            "uint8(255 * frames)."
         )
-    if dtype == np.bool_:
-        raise InputError(
-            f"{path} holds bool values; only uint8 is read. Save them as black and white: "
-            "np.where(frames, 255, 0).astype(np.uint8)."
-        )
-    if dtype != np.uint8:
+    if dtype not in (np.uint8, np.bool_):
         raise InputError(
             f"{path} holds {dtype} values; only uint8 (8 bits per channel) is read. Scale it to "
             "0..255 first."
+        )
+    # as MATLAB has them, whose arrays are the usual ones in Fortran order
+    if len(shape) == 4 and shape[2] in (1, 3) and (fortran or shape[3] not in (1, 3, 4)):
+        raise InputError(
+            f"{path}: shape {shape} looks like (H, W, channels, T). {_LAYOUT} In MATLAB: "
+            f"writeNPY(permute(frames, [4 1 2 3]), '{path.name}'); in Python: "
+            "np.moveaxis(frames, 3, 0)."
+        )
+    if len(shape) == 3 and fortran and min(shape) > 1:
+        raise InputError(
+            f"{path}: shape {shape} in Fortran order can be (T, H, W), or (H, W, T) as MATLAB has "
+            "it. Save three channels, (T, H, W, 3). In MATLAB, of frames (H, W, T): "
+            f"writeNPY(repmat(permute(frames, [3 1 2]), 1, 1, 1, 3), '{path.name}'); in Python, of "
+            "frames (T, H, W): np.ascontiguousarray(frames)."
         )
     if len(shape) == 3 and shape[2] in (3, 4):
         raise InputError(
@@ -224,7 +279,3 @@ def _check_layout(
         )
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3, 4)):
         raise InputError(f"{path}: shape {shape} is no clip. {_LAYOUT}")
-    if fortran and math.prod(shape) > 1:
-        raise InputError(
-            f"{path} is stored in Fortran order. Save np.ascontiguousarray(frames) instead."
-        )

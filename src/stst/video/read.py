@@ -40,7 +40,8 @@ def read_video(
     ----------
     path
         A video file (mp4, m4v, mov, avi, mkv, webm, gif), a folder of numbered pictures, or a
-        .npy or .npz file of uint8 frames (T, H, W, 3) or (T, H, W).
+        .npy or .npz file of uint8 frames (T, H, W, 3) or (T, H, W), or bool ones, where true is
+        white.
     frames
         ``"A:B"``, a slice or a pair: half-open, 0-based; all if None.
     max_side
@@ -94,7 +95,8 @@ def open_video(
     path, max_side, fps, resample_fps, grey
         As in `read_video`.
     picture
-        Whether the file may also be a single picture, a clip of one frame; it needs `fps`.
+        Whether the file may also be a single picture, or an array (H, W), as a clip of one frame;
+        it needs `fps`.
 
     Returns
     -------
@@ -109,7 +111,7 @@ def open_video(
     path = _existing(path, picture)
     rate = None if fps is None else parse_rate(fps, "fps")
     if resample_fps is None:
-        reader = _opened(path, rate, max_side, any_rate=False)
+        reader = _opened(path, rate, max_side, any_rate=False, picture=picture)
     else:
         target = parse_rate(resample_fps, "resample_fps")
         base = _opened(path, rate, None, any_rate=True)
@@ -156,11 +158,13 @@ def probe(path: Path | str) -> VideoInfo:
     return scan(path).info
 
 
-def _opened(path: Path, rate: Fraction | None, max_side: int | None, any_rate: bool) -> VideoReader:
+def _opened(
+    path: Path, rate: Fraction | None, max_side: int | None, any_rate: bool, picture: bool = False
+) -> VideoReader:
     if path.is_dir():
         return PictureReader(picture_sequence(path), rate, max_side)
     if path.suffix.lower() in ARRAY_SUFFIXES:
-        return open_array(path, rate, max_side)
+        return open_array(path, rate, max_side, picture)
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return PictureReader(single_picture(path), rate, max_side)
     return ContainerReader(path, rate, max_side, any_rate)

@@ -30,6 +30,43 @@ def convert_command(path: Path | str, *options: str, mark: str = "") -> str:
     return f"`{shlex.join(['stst', 'convert', as_word(path), as_word(new), *options])}`"
 
 
+def mask_command(path: Path | str, deep: bool = False) -> str:
+    """Write out a command that makes a mask of the regions that a file numbers or colours.
+
+    Parameters
+    ----------
+    path
+        A picture or a clip.
+    deep
+        Whether it holds more than 8 bits, which are no clip's.
+
+    Returns
+    -------
+    str
+        For a shell, in backticks; it makes ``X_mask.npy``.
+    """
+    is_array = Path(path).suffix.lower() == ".npy"
+    new, name = as_text(named_beside(path, "_mask.npy")), as_text(path)
+    if not deep:
+        takes = f"stst; m = stst.open_video({name!r}, fps=1, picture=True).read().max(3)"
+    elif is_array:
+        takes = f"numpy; m = numpy.load({name!r})"
+    else:
+        takes = f"numpy, PIL.Image; m = numpy.asarray(PIL.Image.open({name!r}))"
+    code = f"import numpy, {takes}; numpy.save({new!r}, m > 0)".replace("numpy, numpy", "numpy")
+    plain = not set('"$`\\!') & set(code)
+    return f'`python -c "{code}"`' if plain else f"`{shlex.join(['python', '-c', code])}`"
+
+
+def mask_remedy(path: Path | str, deep: bool = False) -> str:
+    """Say how a mask is made of an image of labels, or of soft edges."""
+    new = named_beside(path, "_mask.npy").name
+    return (
+        f"If they number regions, take all of these: {mask_command(path, deep)}, and then {new}; "
+        "== 3 in place of > 0 takes region 3 alone, and >= 128 cuts a soft mask in the middle."
+    )
+
+
 def without_rate(path: Path | str, found: str) -> InputError:
     """Refuse a clip whose rate is not known; `found` says where it was looked for."""
     command = convert_command(path, "--fps", "30", mark="_30")

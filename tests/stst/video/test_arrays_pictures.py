@@ -30,8 +30,6 @@ def test_arrays(tmp_path, suffix):
         assert (reader[0] == CLIP[0]).all()
         assert (reader.read("1:3") == CLIP[1:3]).all()
     with pytest.raises(InputError, match=r"no frame rate \(nor is there its sidecar a\.json\)"):
-        InputError, match=r"holds no frame rate \(nor is there its sidecar a\.json\)"
-    ):
         read_video(path)
     assert probe(path).fps is None
     sidecar_path(path).write_text(json.dumps({"output": {"fps": "24000/1001"}}))
@@ -68,14 +66,15 @@ def test_alpha_in_arrays(tmp_path):
     [
         (CLIP / 255, "float64 values; only uint8.*np.rint"),
         (CLIP.astype(np.uint16), "uint16 values.*8 bits per channel"),
-        (CLIP > 9, "bool values"),
         (np.array([{}, None]), "pickled objects, which are never loaded"),
         (CLIP[0], r"\(5, 7, 3\) looks like one colour picture.*\(1, 5, 7, 3\)"),
         (CLIP[..., :2], "is no clip"),
         (CLIP[0, 0], "is no clip"),
         (CLIP[:0], "has no frames"),
         (CLIP[:, :0], "7x0 pixels"),
-        (np.asfortranarray(CLIP), "Fortran order"),
+        (np.moveaxis(noise(5, 6, 7), 0, 3), r"looks like \(H, W, channels, T\).*permute.*moveaxis"),
+        (np.asfortranarray(CLIP[..., 0]), r"or \(H, W, T\) as MATLAB.*repmat.*ascontiguous"),
+        (np.asfortranarray(np.moveaxis(CLIP[:3], 0, 3)), r"looks like \(H, W, channels, T\)"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
@@ -84,6 +83,44 @@ def test_arrays_refused(tmp_path, array, words, suffix):
     with pytest.raises(InputError, match=words) as caught:
         read_video(path, fps=25)
     assert path.name in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_fortran_order(tmp_path, suffix, channels):
+    alpha = np.full((*CLIP.shape[:3], 1), 255, np.uint8)
+    array = np.concatenate([CLIP, alpha], axis=3)[..., :channels]
+    path = saved(tmp_path / f"a{suffix}", np.asfortranarray(array))
+    assert np.load(path)["frames" if suffix == ".npz" else ...].flags.f_contiguous
+    expected = np.repeat(CLIP[..., :1], 3, axis=3) if channels == 1 else CLIP
+    with open_video(path, fps=25) as reader:
+        for index in (3, 0, 2):
+            assert (reader[index] == expected[index]).all()
+        assert (reader.read("1:3") == expected[1:3]).all()
+        assert any("held in memory" in note for note in reader.source(0, 4).notes)
+    assert probe(path).frames == 4
+
+
+def test_a_fortran_file_that_is_cut_short(tmp_path):
+    path = saved(tmp_path / "a.npy", np.asfortranarray(CLIP))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(InputError, match="420 bytes of frames are promised, 419 are there"):
+        read_video(path, fps=25)
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("frames.npy", whole[:-9])
+    with pytest.raises(InputError, match="the file ends within frame 0 of 4"):
+        read_video(tmp_path / "b.npz", fps=25)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_truth_values(tmp_path, suffix):
+    truth = CLIP > 9
+    video = read_video(saved(tmp_path / f"a{suffix}", truth), fps=25)
+    assert (video.frames == np.where(truth, 255, 0)).all()
+    assert "true is white" in video.source.notes[0]
+    grey = read_video(saved(tmp_path / f"b{suffix}", np.asfortranarray(truth[..., :1])), fps=25)
+    assert (grey.frames == np.where(truth[..., :1], 255, 0)).all()
 
 
 def test_damaged_arrays(tmp_path):
