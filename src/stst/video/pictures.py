@@ -21,10 +21,13 @@ from stst.video.clip import MAX_PIXELS, VideoInfo, check_size
 from stst.video.color import opaque
 from stst.video.rates import parse_rate
 from stst.video.reader import VideoReader
-from stst.video.remedies import without_rate
+from stst.video.remedies import rgb_command, without_rate
 from stst.video.sidecar import sidecar_rate
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+PICTURE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
 #: Holds the exact rate inside a folder that we wrote.
 RATE_FILE = "video.json"
 #: How files of each kind begin; MPO is what some cameras write for JPEG.
@@ -33,9 +36,14 @@ _SIGNATURES = {
     "JPEG": (b"\xff\xd8\xff",),
     "TIFF": (b"II*\0", b"MM\0*"),
     "BMP": (b"BM",),
+    "PPM": (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
 }
 _FORMATS = (*_SIGNATURES, "MPO")
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+#: Largest value in the header of a PNM file, after its width and height; bitmaps have none.
+_LARGEST = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+(\d{1,9})){3}\s")
+#: What Pillow calls colours that OpenCV would take for others, or convert by a rough rule.
+_OTHER_COLORS = {"CMYK": "CMYK, the inks of a printer", "LAB": "CIELAB", "HSV": "HSV"}
 
 
 @dataclass(frozen=True)
@@ -209,6 +217,7 @@ def _header_size(file: Path) -> tuple[int, int]:
             warnings.simplefilter("ignore")
             with reading(file), Image.open(file, formats=_FORMATS) as picture:
                 size, pages = picture.size, getattr(picture, "n_frames", 1)
+                mode = picture.mode
     except Image.DecompressionBombError as error:
         raise InputError(
             f"{file}: its header says more than 178 million pixels; at most "
@@ -216,7 +225,12 @@ def _header_size(file: Path) -> tuple[int, int]:
         ) from error
     # damaged bytes make it raise almost anything
     except Exception:
-        size, pages = _size_in_tiff(file), 1
+        size, pages, mode = _size_in_tiff(file), 1, ""
+    if mode in _OTHER_COLORS:
+        raise InputError(
+            f"{file} has colours in {_OTHER_COLORS[mode]}; grey and RGB are read. Convert it first "
+            f"with a program that knows its colour profile, or roughly: {rgb_command(file)}."
+        )
     check_size(file, *size)
     if pages > 1:
         raise InputError(f"{file} holds {pages} pictures; one per file is read. Split it first.")
@@ -253,6 +267,12 @@ def _decoded(file: Path) -> Frames:
         raise _unreadable(file)
     if kind == "TIFF":
         _check_tiff(file, data)
+    largest = _LARGEST.match(data) if kind == "PPM" else None
+    if largest is not None and int(largest[1]) not in (255, 65535):
+        raise InputError(
+            f"{file} has values of 0 to {int(largest[1])}; of PNM files those of 0 to 255 are "
+            "read, and rescaling them silently would change the stimulus. Convert it first."
+        )
     flags = cv2.IMREAD_UNCHANGED
     if file.suffix.lower() in (".jpg", ".jpeg"):
         # only without IMREAD_UNCHANGED does OpenCV turn a photograph the way it was held

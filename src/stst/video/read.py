@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from stst.errors import InputError
+from stst.files import check_local
 from stst.video.arrays import ARRAY_SUFFIXES, open_array, probe_array
 from stst.video.clip import Video, VideoInfo
 from stst.video.container import ContainerReader
@@ -171,6 +172,7 @@ def _opened(
 
 
 def _existing(path: Path | str, picture: bool = False) -> Path:
+    check_local(path)
     path = Path(path)
     # of names that no file can have, Path.exists raises
     if not os.path.exists(path):

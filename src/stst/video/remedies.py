@@ -54,6 +54,16 @@ def mask_command(path: Path | str, deep: bool = False) -> str:
     else:
         takes = f"numpy, PIL.Image; m = numpy.asarray(PIL.Image.open({name!r}))"
     code = f"import numpy, {takes}; numpy.save({new!r}, m > 0)".replace("numpy, numpy", "numpy")
+    return _python(code)
+
+
+def rgb_command(path: Path | str) -> str:
+    """Write out a command that makes ``X_rgb.png`` of a picture in other colours."""
+    new, name = as_text(named_beside(path, "_rgb.png")), as_text(path)
+    return _python(f"import PIL.Image; PIL.Image.open({name!r}).convert('RGB').save({new!r})")
+
+
+def _python(code: str) -> str:
     plain = not set('"$`\\!') & set(code)
     return f'`python -c "{code}"`' if plain else f"`{shlex.join(['python', '-c', code])}`"
 

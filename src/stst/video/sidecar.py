@@ -26,8 +26,11 @@ def sidecar_path(path: Path | str) -> Path:
         Where its sidecar is, or would be.
     """
     path = Path(path)
+    if path.name in ("", ".."):
+        # the current folder and those above it have names of their own
+        path = path.resolve()
     if path.is_dir() or not path.suffix:
-        return path.with_name(path.name + ".json")
+        return path.parent / f"{path.name}.json"
     return path.with_suffix(".json")
 
 

@@ -1,4 +1,6 @@
 import json
+import re
+import shlex
 import zipfile
 from fractions import Fraction
 
@@ -261,3 +263,69 @@ def test_broken_sidecar_is_named(tmp_path):
     (tmp_path / "a.json").write_text('{"output": {"fps": "quick"}}')
     with pytest.raises(InputError, match=r"a\.json: output\.fps is 'quick'"):
         read_video(path)
+
+
+class TestPnm:
+    @pytest.mark.parametrize("suffix", [".ppm", ".pnm"])
+    def test_colour(self, tmp_path, suffix):
+        folder = save_pictures(tmp_path / "clip", CLIP, "f_{}" + suffix)
+        assert (folder / f"f_0{suffix}").read_bytes() == b"P6\n7 5\n255\n" + CLIP[0].tobytes()
+        video = read_video(folder, fps=25)
+        assert (video.frames == CLIP).all()
+
+    def test_grey_and_as_text(self, tmp_path):
+        folder = save_pictures(tmp_path / "a", CLIP[..., 0], "{}.pgm")
+        assert (read_video(folder, fps=25).frames == CLIP[..., :1]).all()
+        (tmp_path / "b").mkdir()
+        (tmp_path / "b/1.pgm").write_text("P2\n# a comment\n3 2\n255\n0 1 2\n3 4 255\n")
+        frames = read_video(tmp_path / "b", fps=25).frames
+        assert frames[0, ..., 1].tolist() == [[0, 1, 2], [3, 4, 255]]
+
+    def test_bitmaps(self, tmp_path):
+        (tmp_path / "m.pbm").write_bytes(b"P4\n3 2\n" + bytes([0b10100000, 0b01000000]))
+        with open_video(tmp_path / "m.pbm", fps=1, picture=True) as reader:
+            assert reader[0][..., 0].tolist() == [[0, 255, 0], [255, 0, 255]]
+
+    @pytest.mark.parametrize("largest", [15, 100, 1023])
+    def test_other_ranges_are_never_rescaled(self, tmp_path, largest):
+        (tmp_path / "a").mkdir()
+        values = np.array([0, 1, 2, 3, 4, largest], np.uint8 if largest < 256 else ">u2")
+        (tmp_path / "a/1.pgm").write_bytes(b"P5\n# x\n3 2\n%d\n" % largest + values.tobytes())
+        with pytest.raises(InputError, match=rf"1\.pgm has values of 0 to {largest}; of PNM"):
+            read_video(tmp_path / "a", fps=25)
+
+    def test_cut_short(self, tmp_path):
+        folder = save_pictures(tmp_path / "a", CLIP, "{}.ppm")
+        whole = (folder / "2.ppm").read_bytes()
+        (folder / "2.ppm").write_bytes(whole[:-1])
+        with pytest.raises(InputError, match=r"2\.ppm is not a readable picture"):
+            read_video(folder, fps=25)
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "words"),
+    [
+        ("CMYK", "a.tif", "CMYK, the inks of a printer"),
+        ("CMYK", "a.jpg", "CMYK, the inks of a printer"),
+        ("LAB", "a.tiff", "CIELAB"),
+    ],
+)
+def test_colours_of_other_kinds(tmp_path, monkeypatch, mode, name, words):
+    """OpenCV takes four inks for colour and alpha."""
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    picture = Image.new(mode, (8, 6), (10, 20, 30, 255)[: len(mode)])
+    picture.save(name)
+    with pytest.raises(InputError, match=rf"{name} has colours in {words}; grey and RGB") as caught:
+        open_video(name, fps=1, picture=True)
+    assert "alpha" not in str(caught.value)
+    (tmp_path / "clip").mkdir()
+    picture.save(f"clip/{name}")
+    with pytest.raises(InputError, match=f"{name} has colours in"):
+        probe("clip")
+    if mode == "CMYK":
+        (command,) = re.findall("`(.*?)`", str(caught.value))
+        exec(shlex.split(command)[2])
+        with open_video("a_rgb.png", fps=1, picture=True) as reader:
+            assert (reader[0] == np.asarray(picture.convert("RGB"))).all() or name == "a.jpg"
