@@ -13,7 +13,7 @@ import torch
 from stst.config import LeapsConfig, RunConfig, StstConfig
 from stst.errors import StstError
 from stst.groups import in_groups
-from stst.mishaps import ExhaustedError, halved, released, told, what_fits
+from stst.mishaps import TO_RESUME, ExhaustedError, halved, released, told, what_fits
 from stst.process import ClipProcess, Groupable, Prepared
 from stst.provenance import write_sidecar
 from stst.remarks import remarks_on
@@ -80,7 +80,7 @@ class Run:
             if self._has_begun():
                 raise StstError(
                     f"{said} It was enough before, so other programs may have taken it. What is "
-                    f"finished is kept in {self.job.folder.path}; --resume continues it."
+                    f"finished is kept in {self.job.folder.path}. To go on: {TO_RESUME}."
                 )
             if max(map(len, self.groups)) == 1 or not isinstance(prepared.process, Groupable):
                 raise StstError(what_fits(prepared, lambda one: self.job.estimate(one).memory))
