@@ -69,8 +69,8 @@ class ClipChoice(QWidget):
         self.frames_edit, self.side_edit = QLineEdit(), QLineEdit()
         self.frames_edit.setPlaceholderText("all, or A:B")
         self.frames_edit.setToolTip(
-            "--frames: frames A to B-1 of the natural clip, for clips whose sidecar does not say "
-            "which they show"
+            "--frames: frames A to B-1 of the natural clip, and the same part of clips that show "
+            "more of it or are as long"
         )
         self.side_edit.setPlaceholderText("max. px")
         self.side_edit.setToolTip(

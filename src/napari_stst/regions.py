@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stst.errors import InputError
-from stst.video import LazyVideo, inside_of
+from stst.video import LazyVideo, check_mask, inside_of
+from stst.video.remedies import mask_remedy
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -28,7 +29,8 @@ def mask_of(layer: Any, natural: Image) -> Mask:
     """Turn a Shapes or Labels layer into a mask.
 
     Shapes hold for all frames, and so do labels that were painted on a single one; labels on
-    several frames hold for these.
+    several frames hold for these. Of several labels all are inside, or the selected one alone
+    where the layer shows no other ("show selected").
 
     Parameters
     ----------
@@ -51,9 +53,12 @@ def mask_of(layer: Any, natural: Image) -> Mask:
 
     mask = _of_shapes(layer, natural) if isinstance(layer, Shapes) else _of_labels(layer, natural)
     if not mask.any():
+        shown = ""
+        if getattr(layer, "show_selected_label", False):
+            shown = f" with label {layer.selected_label}, which is all that it shows"
         raise InputError(
-            f"the layer {layer.name!r} marks no pixel of the clip {natural.name!r}. Draw the "
-            "region on the clip, or choose none."
+            f"the layer {layer.name!r} marks no pixel of the clip {natural.name!r}{shown}. Draw "
+            "the region on the clip, or choose none."
         )
     return mask
 
@@ -64,10 +69,11 @@ def painted(path: Path) -> npt.NDArray[np.uint8]:
     Raises
     ------
     InputError
-        If it cannot be read.
+        If it cannot be read, or is not of black and white; see `check_mask`.
     """
     # a picture has no rate, and none is needed
     frames = LazyVideo(path, fps=1, picture=True).frames
+    check_mask(frames, str(path), mask_remedy(path))
     labels = np.stack([inside_of(frame) for frame in frames]).astype(np.uint8)
     return labels[0] if len(labels) == 1 else labels
 
@@ -91,7 +97,9 @@ def _of_shapes(layer: Any, natural: Image) -> Mask:
 
 def _of_labels(layer: Any, natural: Image) -> Mask:
     rows, columns = _places(layer, natural)
-    marked = np.asarray(layer.data) != 0
+    labels = np.asarray(layer.data)
+    # what is seen is what is replaced
+    marked = labels == layer.selected_label if layer.show_selected_label else labels != 0
     if marked.ndim == 2:
         return _sampled(marked, rows, columns)
     painted = [frame for frame in range(len(marked)) if marked[frame].any()]

@@ -7,7 +7,14 @@ from typing import Any
 
 from napari_stst.layers import FrameArray, frames_of
 from stst.errors import InputError
-from stst.video import convert, parse_rate, write_preview, write_video
+from stst.video import (
+    convert,
+    needs_sidecar,
+    parse_rate,
+    sidecar_path,
+    write_preview,
+    write_video,
+)
 
 
 def write_clip(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -50,4 +57,4 @@ def write_clip(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
             "Hz first: layer.metadata['fps'] = '25'."
         )
     write_video(Path(path), frames_of(data), parse_rate(rate, "metadata['fps']"), overwrite=True)
-    return [path]
+    return [path, *([str(sidecar_path(path))] if needs_sidecar(Path(path)) else [])]

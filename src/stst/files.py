@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from stst.errors import InputError, StstError
 
+_ADDRESS = re.compile(r"(https?|ftps?|sftp|s3|gs|rtsp|rtmp|file):/+(.*)", re.IGNORECASE)
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # what a file system says whose folders cannot be synchronised
 _UNSYNCED = {errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -46,6 +48,38 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def check_local(path: Path | str, output: bool = False) -> None:
+    """Refuse what is no name of a file: an address on the web, or nothing.
+
+    Parameters
+    ----------
+    path
+        As a user gave it. A `Path` has lost the second slash of an address.
+    output
+        Whether it is to be written.
+
+    Raises
+    ------
+    InputError
+        Saying what to do.
+    """
+    if path == "":
+        raise InputError("the name of a file is empty. Give one, or . for the current folder.")
+    address = _ADDRESS.fullmatch(str(path))
+    if address is None or os.path.exists(path):
+        return
+    scheme, rest = address[1].lower(), address[2]
+    if scheme == "file":
+        raise InputError(f"file:///{rest}: addresses are not read. Give the path alone: /{rest}.")
+    whole = f"{scheme}://{rest}"
+    if output:
+        raise InputError(f"{whole}: outputs are files. Give a path, and copy the file there then.")
+    how = "Download it first and give the file"
+    if scheme in ("http", "https", "ftp", "ftps"):
+        how += f", e.g. by `{shlex.join(['curl', '-LO', whole])}`"
+    raise InputError(f"{whole}: addresses are not read. {how}.")
+
+
 def check_output(path: Path, overwrite: bool) -> None:
     """Refuse an output that could not be written, before any work is done.
 
@@ -62,6 +96,7 @@ def check_output(path: Path, overwrite: bool) -> None:
         If the parent folder is missing, not a folder or not writable, if the name is too long, or
         if `path` exists and `overwrite` is false.
     """
+    check_local(path, output=True)
     parent = path.parent
     if not os.path.exists(parent):
         raise InputError(f"{path}: the folder {parent} does not exist. Create it first.")

@@ -26,7 +26,7 @@ from stst.synthesis.events import (
     RunFinished,
 )
 from stst.synthesis.mask import open_mask
-from stst.video import LazyVideo, Levels, check_video_output
+from stst.video import LazyVideo, Levels, check_video_output, needs_sidecar
 from stst.video.orientation import ASKS
 
 
@@ -121,7 +121,10 @@ class Job:
                 else:
                     check_video_output(output.target, replace)
             for name in self.others():
-                check_video_output(output.beside(name).target, replace)
+                other = output.beside(name)
+                check_video_output(other.target, replace)
+                if needs_sidecar(other.master):
+                    check_output(other.sidecar, replace)
 
     def clips(self) -> dict[str, LazyVideo]:
         """Open the inputs, each file once; frames are decoded when they are needed."""

@@ -18,6 +18,8 @@ from stst.process import ClipProcess, Groupable, Prepared
 
 # of what is free, the rest being for what other programs take and for what lies idle between blocks
 _USABLE = 0.9
+#: How a run that stopped goes on.
+TO_RESUME = "the command again with --resume, or that of a batch as it was"
 _DEVICE_FAILURES = ("CUDA error", "HIP error", "cuDNN error", "CUBLAS_STATUS", "CUDNN_STATUS")
 
 
@@ -64,7 +66,7 @@ def told(device: torch.device, folder: Path, check: Callable[[], None]) -> Itera
             raise
         raise StstError(
             f"{device} failed ({first_line(error)}). The run is kept in {folder}: continue it "
-            "with --resume, in a new process. If that fails as well, reset the device, or restart "
+            f"in a new process: {TO_RESUME}. If that fails as well, reset the device, or restart "
             "the machine."
         ) from error
 
@@ -112,15 +114,15 @@ def what_fits(prepared: Prepared, estimate: Callable[[Prepared], int]) -> str:
             raise
         takes = 0
     if free is None or takes <= 0:
-        return start + "does not fit. Take smaller frames (--max-side), or --device cpu."
+        return start + "does not fit. Take smaller frames (max_side), or the device cpu."
     start += f"takes about {_gib(takes)}, and {_gib(free)} are free. "
     share = _USABLE * free / takes
     if share >= 1:
-        return start + "Free what other programs hold there, and try again with --resume."
+        return start + f"Free what other programs hold there, and go on: {TO_RESUME}."
     side = int(max(height, width) * math.sqrt(share))
     if isinstance(process, ClipProcess):
-        return start + "Take fewer frames (--length), smaller ones (--size), or --device cpu."
-    return start + f"--max-side {side} would fit; or take --device cpu."
+        return start + "Take fewer frames (length), smaller ones (size), or the device cpu."
+    return start + f"A max_side of {side} would fit; or take the device cpu."
 
 
 class Inputs:
@@ -159,8 +161,8 @@ class Inputs:
 
 def _unlike(path: Path, what: str) -> str:
     return (
-        f"{path} {what} while the run was reading it. Bring it back as it was, and continue with "
-        "--resume."
+        f"{path} {what} while the run was reading it. Bring it back as it was, and go "
+        f"on: {TO_RESUME}."
     )
 
 

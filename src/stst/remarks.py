@@ -41,7 +41,7 @@ def _unrecognised(config: LeapsConfig, per_frame: Sequence[Mapping[str, Any]]) -
         return []
     return [
         f"the model gives the class {config.target!r} a probability of {probability:.2g} only. "
-        "Try more --iterations, or lower weights of the other terms."
+        "Try more iterations, or lower weights of the other terms."
     ]
 
 

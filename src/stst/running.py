@@ -13,7 +13,7 @@ import torch
 from stst.config import LeapsConfig, RunConfig, StstConfig
 from stst.errors import StstError
 from stst.groups import in_groups
-from stst.mishaps import ExhaustedError, halved, released, told, what_fits
+from stst.mishaps import TO_RESUME, ExhaustedError, halved, released, told, what_fits
 from stst.process import ClipProcess, Groupable, Prepared
 from stst.provenance import write_sidecar
 from stst.remarks import remarks_on
@@ -27,7 +27,7 @@ from stst.synthesis.events import (
     RunStarted,
     RunStopped,
 )
-from stst.video import write_preview, write_video
+from stst.video import needs_sidecar, write_content, write_frames, write_preview
 
 if TYPE_CHECKING:
     from stst.jobs import Job
@@ -80,7 +80,7 @@ class Run:
             if self._has_begun():
                 raise StstError(
                     f"{said} It was enough before, so other programs may have taken it. What is "
-                    f"finished is kept in {self.job.folder.path}; --resume continues it."
+                    f"finished is kept in {self.job.folder.path}. To go on: {TO_RESUME}."
                 )
             if max(map(len, self.groups)) == 1 or not isinstance(prepared.process, Groupable):
                 raise StstError(what_fits(prepared, lambda one: self.job.estimate(one).memory))
@@ -167,13 +167,16 @@ class Run:
         for output, seed in zip(job.outputs, chosen, strict=True):
             sample = seeds.index(seed)
             frames, fps = job.folder.frames, prepared.fps
-            master = write_video(output.target, frames(sample), fps, overwrite=overwrite)
+            master = write_frames(output.target, frames(sample), fps, overwrite=overwrite)
             write_preview(output.preview, frames(sample), fps, overwrite=overwrite)
             others = {name: output.beside(name) for name in job.others()}
             beside = {
-                name: write_video(other.target, frames(sample, name), fps, overwrite=overwrite)
+                name: write_frames(other.target, frames(sample, name), fps, overwrite=overwrite)
                 for name, other in others.items()
             }
+            for name, other in others.items():
+                if needs_sidecar(other.master):
+                    write_content(other.sidecar, {"output": beside[name].as_dict()})
             per_frame = job.folder.statistics(sample)
             warnings = remarks_on(prepared.config, per_frame)
             found.extend(f"{output.master}: {line}" for line in warnings)

@@ -65,8 +65,7 @@ class Commands(click.Group):
             if not _is_out_of_memory(error):
                 raise
             click.echo(
-                "Error: out of memory. Take fewer frames, smaller ones (--max-side), or fewer "
-                "samples at once; --dry-run, where a command has it, estimates what is needed.",
+                "Error: out of memory. Take fewer frames, smaller ones, or fewer samples at once.",
                 err=True,
             )
             ctx.exit(1)

@@ -44,7 +44,8 @@ def convert(
     """Convert the clip IN to OUT, frame by frame and without loss.
 
     IN: a video file, a folder of numbered pictures, X.npy or X.npz. OUT: X.mkv (FFV1), X/ (PNG
-    sequence), X.npy, X.npz, or X.mp4 for a lossy preview. A sidecar X.json goes along.
+    sequence), X.npy, X.npz, or X.mp4 for a lossy preview. The sidecar of IN, if it has one, goes
+    along as X.json; an X.npy always has one, which holds its rate.
     """
     import json
 

@@ -62,10 +62,12 @@ def _clip_lines(found: VideoInfo) -> Iterator[tuple[str, str]]:
 
 
 def _rate(found: VideoInfo) -> str:
+    from stst.video.remedies import convert_command
+
     if found.variable_rate:
         return "variable"
     if found.fps is None:
-        return "unknown; give --fps when reading it"
+        return "unknown; give it one: " + convert_command(found.path, "--fps", "30", mark="_30")
     return (
         f"{found.fps} Hz ({float(found.fps):.6g})"
         if found.fps.denominator > 1

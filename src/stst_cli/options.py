@@ -12,7 +12,18 @@ import click
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-PATH = click.Path(path_type=Path)
+
+class _Local(click.Path):
+    """A file or folder; click would take an empty name for the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from stst.files import check_local
+
+        check_local(value)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Local(path_type=Path)
 
 
 def bits_options(function: Function) -> Function:

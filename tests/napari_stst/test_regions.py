@@ -5,7 +5,7 @@ import pytest
 from napari.layers import Image, Labels, Shapes
 
 from napari_stst.arrange import lay_over
-from napari_stst.regions import is_region, mask_of
+from napari_stst.regions import is_region, mask_of, painted
 from small_runs import frames
 from stst.errors import InputError
 
@@ -49,6 +49,27 @@ def test_what_is_drawn_beyond_the_clip_is_cut_off(natural):
 
 def test_labels(natural, rectangle):
     assert np.array_equal(mask_of(Labels(rectangle.astype(int) * 7), natural), rectangle)
+
+
+def test_of_several_labels_what_is_seen_is_inside(natural, rectangle):
+    other = np.roll(rectangle, 6, axis=0) & ~rectangle
+    layer = Labels(rectangle.astype(int) * 3 + other * 5, name="cells")
+    assert np.array_equal(mask_of(layer, natural), rectangle | other)
+    layer.selected_label = 5
+    assert np.array_equal(mask_of(layer, natural), rectangle | other)
+    layer.show_selected_label = True
+    assert np.array_equal(mask_of(layer, natural), other)
+    layer.selected_label = 4
+    with pytest.raises(InputError, match="'clip' with label 4, which is all that it shows"):
+        mask_of(layer, natural)
+
+
+def test_a_file_of_labels_is_no_mask(tmp_path, rectangle):
+    np.save(tmp_path / "m.npy", rectangle * np.uint8(120))
+    with pytest.raises(InputError, match=r"m\.npy\) is not black and white.*values 120"):
+        painted(tmp_path / "m.npy")
+    np.save(tmp_path / "m.npy", rectangle)
+    assert np.array_equal(painted(tmp_path / "m.npy"), rectangle)
 
 
 def test_labels_painted_on_one_frame_hold_for_all(natural, rectangle):

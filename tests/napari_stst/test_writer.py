@@ -15,8 +15,11 @@ from stst.video import read_video
 @pytest.mark.parametrize("name", ["a.mkv", "a.npz", "a.npy"])
 def test_a_master_has_the_very_frames(tmp_path, name):
     path = str(tmp_path / name)
-    assert write_clip(path, frames(), {"metadata": {"fps": "25"}}) == [path]
-    assert np.array_equal(read_video(path, fps=25).frames, frames())
+    beside = [str(tmp_path / "a.json")] if name == "a.npy" else []
+    assert write_clip(path, frames(), {"metadata": {"fps": "25"}}) == [path, *beside]
+    again = read_video(path)
+    assert again.fps == 25
+    assert np.array_equal(again.frames, frames())
 
 
 def test_a_preview_is_made_for_looking(tmp_path):

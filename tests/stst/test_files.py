@@ -12,6 +12,7 @@ import pytest
 
 from stst.errors import InputError, StstError
 from stst.files import (
+    check_local,
     check_output,
     remove_leftovers,
     sha256_of,
@@ -251,3 +252,35 @@ def test_leftovers_of_a_killed_process(tmp_path):
     old.mkdir()
     remove_leftovers(tmp_path / "a.v1")
     assert names(tmp_path) == [alive.name, "a.v1"]
+
+
+class TestNamesThatAreNone:
+    @pytest.mark.parametrize("scheme", ["http", "https", "ftp", "HTTPS"])
+    @pytest.mark.parametrize("kind", [str, Path])
+    def test_addresses(self, scheme, kind):
+        with pytest.raises(InputError) as caught:
+            check_local(kind(f"{scheme}://a.b/c d.mp4"))
+        address = f"{scheme.lower()}://a.b/c d.mp4"
+        assert str(caught.value) == (
+            f"{address}: addresses are not read. Download it first and give the file, e.g. by "
+            f"`curl -LO '{address}'`."
+        )
+
+    def test_other_places(self):
+        with pytest.raises(InputError, match="s3://a/b: addresses are not read.*give the file\\."):
+            check_local(Path("s3://a/b"))
+        with pytest.raises(InputError, match="Give the path alone: /tmp/a\\.mkv"):
+            check_local(Path("file:///tmp/a.mkv"))
+        with pytest.raises(InputError, match="http://a/b: outputs are files"):
+            check_output(Path("http://a/b"), overwrite=False)
+
+    def test_files_may_be_called_anything(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "http:").mkdir()
+        (tmp_path / "http:/a.mp4").touch()
+        for name in (Path("http://a.mp4"), "http/a.mp4", "ahttp://b", "C:/a.mp4", ".", Path()):
+            check_local(name)
+
+    def test_nothing(self):
+        with pytest.raises(InputError, match="the name of a file is empty"):
+            check_local("")

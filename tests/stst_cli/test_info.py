@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from small_runs import refused, stst
 from stst.errors import InputError
 from stst.video import write_video
 from stst_cli.info import info
@@ -65,8 +66,10 @@ def test_json_of_a_sidecar_that_is_none(tmp_path):
 
 
 def test_sidecar_summary(tmp_path):
-    write_video(tmp_path / "a.npy", FRAMES, 25)
-    assert dict(lines(tmp_path / "a.npy"))["rate"].startswith("unknown")
+    np.save(tmp_path / "a.npy", FRAMES)
+    assert dict(lines(tmp_path / "a.npy"))["rate"] == (
+        f"unknown; give it one: `stst convert {tmp_path}/a.npy {tmp_path}/a_30.mkv --fps 30`"
+    )
     sidecar = {
         "method": "stst",
         "seed": 7,
@@ -97,3 +100,32 @@ def test_errors_are_for_the_group_to_say(tmp_path):
     assert isinstance(shown.exception, InputError)
     with pytest.raises(InputError, match="does not exist"):
         raise shown.exception
+
+
+@pytest.mark.parametrize("command", ["info", "convert", "scramble", "synthesize", "export"])
+def test_no_name_is_not_the_current_folder(tmp_path, monkeypatch, command):
+    write_video(f"{tmp_path}/clip/", FRAMES, 25)
+    monkeypatch.chdir(tmp_path / "clip")
+    words = {"info": (), "convert": ("a.npz",)}.get(command, ("-o", "a.npz"))
+    refused(stst(command, "", *words), "the name of a file is empty", "current folder")
+    # which is read when it is named
+    assert stst("info", ".").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("info", "{}"),
+        ("convert", "{}", "a.npz"),
+        ("scramble", "{}", "-o", "a.npz"),
+        ("synthesize", "f_000.npz", "-o", "a.npz", "--preset", "quick", "--mask", "{}"),
+        ("synthesize", "f_000.npz", "-o", "a.npz", "--preset", "quick", "--target", "color={}"),
+        ("batch", "{}", "--preset", "stps", "-o", "out"),
+    ],
+)
+def test_addresses_keep_both_slashes(tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    write_video("f_000.npz", FRAMES, 25)
+    address = "https://www.a.org/clip.mp4"
+    shown = stst(*(one.format(address) for one in words))
+    refused(shown, f"{address}: addresses are not read", f"curl -LO {address}")

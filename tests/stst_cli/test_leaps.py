@@ -13,7 +13,7 @@ import pytest
 import stst as package
 from patience import patience, wait_for
 from small_inversions import SMALL, TRUST, config
-from small_runs import PYTHONPATH, clip, refused, stst
+from small_runs import PYTHONPATH, clip, refused, stst, stst_analyze
 from stst.jobs import Job
 from stst.run_folder import RunFolder
 from stst.synthesis.events import Checkpointed, ClipIterationDone, RunFinished, RunStopped
@@ -70,6 +70,23 @@ def test_master_preview_sidecar_and_the_other_clip(here):
     assert content["course"]["iteration"] == [0, 1, 2, 3, 4]
     assert list(content["course"]["probability"]) == ["model", "verifier"]
     assert any("class 1 (right) of tiny_video:clips" in note for note in content["warnings"])
+
+
+def test_all_clips_that_are_made_as_arrays_are_read_by_other_commands():
+    assert leaps("seen.mkv", "-o", "out.npy").exit_code == 0
+    for name in ("out", "out.last", "out.stimulus"):
+        assert read_video(f"{name}.npy").fps == 10
+    shown = stst_analyze("compare", "seen.mkv", "out.npy")
+    assert "compare with out.stimulus.npy" in shown.stderr
+    assert stst_analyze("compare", "out.stimulus.npy", "out.npy").exit_code == 0
+    refused(leaps("seen.mkv", "-o", "out.npy"), "exists")
+    os.remove("out.npy")
+    os.remove("out.json")
+    os.remove("out.preview.mp4")
+    for name in ("out.last.npy", "out.stimulus.npy"):
+        os.remove(name)
+    # what would be replaced at the end is found out before
+    refused(leaps("seen.mkv", "-o", "out.npy"), "out.last.json exists")
 
 
 def test_without_a_stimulus():

@@ -109,7 +109,8 @@ def test_frames_that_stay_natural_are_not_optimised(here, inside):
     [
         (["--mask", "nothing.png"], ["nothing.png does not exist"]),
         (["--mask", ""], ["mask: string should have at least 1 character", "found ''"]),
-        (["--mask", "black.png"], ["mask (black.png) is empty", "128 of 255"]),
+        (["--mask", "black.png"], ["mask (black.png) is empty", "128 of 255", "brightest has 16"]),
+        (["--mask", "grey.png"], ["(grey.png) is not black and white: in frame 0, 100.0 % of"]),
         (["--mask", "small.png"], ["mask (small.png) has 9x10 px", "made have 18x20 px"]),
         (
             ["--mask", "m.mkv", "--frames", "1:2", "--set", "mask=short.npy"],
@@ -119,7 +120,8 @@ def test_frames_that_stay_natural_are_not_optimised(here, inside):
     ],
 )
 def test_what_is_refused(here, inside, words, parts):
-    cv2.imwrite("black.png", np.full((18, 20), 127, np.uint8))
+    cv2.imwrite("black.png", np.full((18, 20), 16, np.uint8))
+    cv2.imwrite("grey.png", np.full((18, 20), 127, np.uint8))
     cv2.imwrite("small.png", np.full((9, 10), 255, np.uint8))
     np.save("short.npy", np.full((2, 18, 20), 255, np.uint8))
     before = entries(here)

@@ -244,8 +244,8 @@ def _check_lengths(natural: Clip, others: Mapping[str, Clip], reference: str, wi
             )
     if length < window:
         raise InputError(
-            f"{reference}: {length} frames are fewer than the model sees at once, {window}. Give a "
-            "smaller --window N, or more frames."
+            f"{reference}: {length} frames are fewer than the model sees at once, {window}. Give "
+            "more frames, or, with stst-analyze cka, a smaller --window N."
         )
 
 
@@ -483,7 +483,7 @@ def _check_memory(count: int, found: Mapping[str, Tensor], model: LoadedClassifi
     if free is not None and needed > free:
         raise InputError(
             f"{model.name}: with frames as examples all {units} units of {count} frames are held, "
-            f"{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free. Choose fewer --layers or "
+            f"{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free. Choose fewer layers or "
             "deeper ones, fewer frames, or a smaller --max-side."
         )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +19,11 @@ from stst.video import (
     parse_range,
     parse_rate,
     probe,
+    provenance_of,
     recorded_levels,
-    sidecar_of,
     sidecar_path,
 )
+from stst.video.remedies import convert_command
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Pair:
     Attributes
     ----------
     natural, other
-        The clips, the natural one aligned.
+        The clips, the natural one aligned; of the other one the part that was asked for.
     alignment
         What was done to the natural clip.
     sidecar
@@ -102,7 +103,7 @@ class Pair:
     notes
         What a reader of the result should know, one sentence each.
     alignment_note
-        The one of them that says what was done to the natural clip; empty where nothing was.
+        The one of them that says what was done to the clips; empty where nothing was.
     """
 
     natural: LazyVideo
@@ -132,12 +133,14 @@ class NaturalClip:
     path
         Of the clip.
     frames
-        ``"A:B"``, for clips that have no sidecar which says what they show.
+        ``"A:B"``, the part of this clip that is compared. Of another clip that shows more of this
+        one than that, by its sidecar or by being as long, the same part is taken.
     max_side
-        Likewise, in pixels.
+        In pixels, for clips that have no sidecar which says it; holds for both, if they are of the
+        same size.
     levels
-        How values of more than 8 bits, or of high dynamic range, become 8 bits: likewise, and of
-        the others.
+        How values of more than 8 bits, or of high dynamic range, become 8 bits, for clips that
+        have no sidecar which says it, and for the others.
     """
 
     def __init__(
@@ -161,6 +164,7 @@ class NaturalClip:
 
         Where the other clip has a sidecar that names this very file as an input, the frame
         range and the size that it records are applied to this clip; else those that were given.
+        Frames that were given are a part of those that a sidecar records.
 
         Parameters
         ----------
@@ -179,25 +183,37 @@ class NaturalClip:
             the clips still differ in length, size or rate.
         """
         probe(self.path)
-        video, sidecar = LazyVideo(other, levels=self._levels), sidecar_of(other)
+        video, sidecar = LazyVideo(other, levels=self._levels), provenance_of(other)
         where = str(sidecar_path(other))
         notes: list[str] = []
         record = None if sidecar is None else self._record(sidecar, other, notes)
         if record is None:
-            alignment = self._alignment(self._frames, self._max_side, levels=self._levels)
-            said = "asked for"
+            whole = alignment = self._alignment(self._frames, self._max_side, levels=self._levels)
+            part, said = self._shared(alignment, video), "asked for"
         else:
-            alignment, said = self._recorded(record, where), f"{where} says"
+            whole = self._recorded(record, where)
+            alignment, part = self._narrowed(whole, where)
+            said = f"{where} says" + (", and asked for" if part else "")
+        if part is not None:
+            video = replace(part, levels=self._levels).open(other)
         if sidecar is not None and not _describes(sidecar, other):
             notes.append(
                 f"{other} is not the file that {where} describes: it was changed, or the sidecar "
                 "belongs to another one."
             )
         natural = self._open(alignment)
-        _check_same(natural, video, _hint(sidecar, record, other), notes)
+        if not _agree(natural, video):
+            known = "".join(f" {note}" for note in notes)
+            hint = _hint(sidecar, record, other) or self._advice(natural, video)
+            raise InputError(
+                f"{_shape(natural)} and {_shape(video)} cannot be compared.{known} {hint}"
+            )
         aligned = f"{self.path} was aligned as {said}: {alignment}." if str(alignment) else ""
+        if part is not None:
+            aligned += f" Of {other} the same part was taken: {part}."
         notes += [aligned] if aligned else []
-        if record and record.get("frames_sha256", natural.sha256()) != natural.sha256():
+        decoded = self._open(whole).sha256() if record and "frames_sha256" in record else None
+        if record and record.get("frames_sha256") != decoded:
             notes.append(
                 f"The frames of {self.path} are decoded differently here than when {other} was "
                 "made."
@@ -262,14 +278,7 @@ class NaturalClip:
             self._open(recorded)
         except InputError as error:
             raise InputError(f"{where}: what it says of {self.path} cannot be. {error}") from error
-        asked = self._alignment(self._frames, self._max_side, exact, levels=levels)
-        if self._frames is not None and asked.frames != recorded.frames:
-            start, stop = recorded.frames or (0, len(self._open(recorded)))
-            raise InputError(
-                f"--frames {self._frames}: {where} says that the stimulus shows frames "
-                f"{start}:{stop} of {self.path}. Leave --frames out."
-            )
-        if self._max_side is not None and asked.max_side != recorded.max_side:
+        if self._max_side is not None and self._max_side != recorded.max_side:
             raise InputError(
                 f"--max-side {self._max_side}: {where} says that the stimulus was made with "
                 f"{recorded.max_side or 'no such limit'}. Leave --max-side out."
@@ -281,6 +290,86 @@ class NaturalClip:
                 "Leave --peak-nits out."
             )
         return recorded
+
+    def _narrowed(self, recorded: Alignment, where: str) -> tuple[Alignment, Alignment | None]:
+        """Apply the frames that were asked for to what a sidecar records, and to the other clip."""
+        if self._frames is None:
+            return recorded, None
+        levels = recorded.levels
+        asked = self._alignment(self._frames, None, recorded.resample_fps, levels=levels).frames
+        whole = 0, len(self._open(replace(recorded, frames=None)))
+        start, stop = recorded.frames or whole
+        first, end = asked or whole
+        if (first, end) == (start, stop):
+            return recorded, None
+        if not start <= first < end <= stop:
+            raise InputError(
+                f"--frames {self._frames}: {where} says that the stimulus shows frames "
+                f"{start}:{stop} of {self.path}. Ask for a part of these, or leave --frames out."
+            )
+        return replace(recorded, frames=(first, end)), Alignment((first - start, end - start))
+
+    def _shared(self, alignment: Alignment, other: LazyVideo) -> Alignment | None:
+        """Say what of that which was asked for is taken of the other clip as well, as of a mask.
+
+        That is all that this clip and the other one have in common before: length, or size.
+        """
+        whole = self._open(Alignment(levels=self._levels))
+        same_size = (other.height, other.width) == (whole.height, whole.width)
+        shared = Alignment(
+            alignment.frames if len(other) == len(whole) else None,
+            alignment.max_side if same_size else None,
+        )
+        return shared if str(shared) else None
+
+    def _advice(self, natural: LazyVideo, other: LazyVideo) -> str:
+        """Say what brings two clips together, one sentence for each way in which they differ."""
+        whole = self._open(Alignment(levels=self._levels))
+        here, there = self.path, other.path
+        out = []
+        if natural.fps != other.fps:
+            rate = str(other.fps)
+            command = convert_command(here, "--resample-fps", rate, mark="_resampled")
+            out.append(f"Bring the first to the rate of the second: {command}.")
+        if len(natural) != len(other):
+            if len(other) > len(whole):
+                command = convert_command(there, "--frames", f"0:{len(natural)}", mark="_part")
+                out.append(f"Cut the second, e.g. {command}.")
+            elif self._frames is None:
+                out.append(
+                    f"Say which {len(other)} frames of the first the second shows: --frames A:B "
+                    "(--frames cuts the first alone, unless both are of the same length)."
+                )
+            else:
+                out.append(
+                    f"The frames {self._frames} of the first are {len(natural)}; ask for the "
+                    f"{len(other)} that the second shows, or cut the second, too, e.g. "
+                    f"{convert_command(there, '--frames', f'0:{len(natural)}', mark='_part')}."
+                )
+        if (natural.height, natural.width) != (other.height, other.width):
+            out.append(_size_advice(whole, other))
+        return " ".join(out)
+
+
+def _size_advice(whole: LazyVideo, other: LazyVideo) -> str:
+    """Say how two clips come to one size, if shrinking by the longer side does it."""
+    if _shrinks(whole, other):
+        return f"Shrink the first: --max-side {max(other.width, other.height)}."
+    if _shrinks(other, whole):
+        side = str(max(whole.width, whole.height))
+        command = convert_command(other.path, "--max-side", side, mark="_small")
+        return f"Shrink the second: {command}."
+    return (
+        "Their sizes are of another shape: cut or scale one with another program to the pixels of "
+        "the other."
+    )
+
+
+def _shrinks(large: LazyVideo, small: LazyVideo) -> bool:
+    """Say whether a limit to the longer side gives one clip the size of another."""
+    side, longest = max(small.width, small.height), max(large.width, large.height)
+    fitted = large.width * side // longest, large.height * side // longest
+    return side < longest and fitted == (small.width, small.height)
 
 
 def _whole_numbers(values: object, count: int) -> bool:
@@ -302,7 +391,7 @@ def _primed(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _hint(sidecar: Mapping[str, Any] | None, record: Mapping[str, Any] | None, other: Path) -> str:
-    """Say what to do about clips that do not agree."""
+    """Say what a sidecar tells of clips that do not agree; empty where it tells nothing."""
     seen = _primed(sidecar or {}).get("path")
     if isinstance(seen, str):
         return (
@@ -314,16 +403,13 @@ def _hint(sidecar: Mapping[str, Any] | None, record: Mapping[str, Any] | None, o
             "The sidecar's frame range and size have been applied already, so the clip is not what "
             "its sidecar describes."
         )
-    return "Give --frames A:B and --max-side PX so that the natural clip agrees with the other."
+    return ""
 
 
-def _check_same(natural: LazyVideo, other: LazyVideo, hint: str, notes: Sequence[str]) -> None:
-    if (len(natural), natural.height, natural.width, natural.fps) == (
+def _agree(natural: LazyVideo, other: LazyVideo) -> bool:
+    return (len(natural), natural.height, natural.width, natural.fps) == (
         len(other), other.height, other.width, other.fps,
-    ):  # fmt: skip
-        return
-    known = "".join(f" {note}" for note in notes)
-    raise InputError(f"{_shape(natural)} and {_shape(other)} cannot be compared.{known} {hint}")
+    )  # fmt: skip
 
 
 def _shape(video: LazyVideo) -> str:

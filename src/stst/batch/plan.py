@@ -343,7 +343,8 @@ def _claim(job: BatchJob, taken: dict[str, tuple[str, str]]) -> None:
     """Refuse a name that another job's files have, on any system."""
     files = job.files
     names = {job.label, *(path.name for path in files.files().values()), job.run_folder.name}
-    names |= {files.beside(name).master.name for name in _BESIDE}
+    others = [files.beside(name) for name in _BESIDE]
+    names |= {path.name for other in others for path in (other.master, other.sidecar)}
     owners = dict.fromkeys(sorted(names), job.label)
     if job.group is not None:
         # of seeds that are made side by side

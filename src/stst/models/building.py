@@ -109,7 +109,7 @@ def _known_model(name: str) -> str:
     near = difflib.get_close_matches(name, known, n=3)
     hint = f" Did you mean {', '.join(near)}?" if near else ""
     raise InputError(
-        f"--model {name}: torchvision has no image or video classifier of that name.{hint} "
+        f"model {name}: torchvision has no image or video classifier of that name.{hint} "
         "Your own is given as package.module:factory."
     )
 
@@ -136,10 +136,10 @@ def _build(model: str, member: Any) -> nn.Module:
 
 
 def _factory(name: str) -> nn.Module:
-    module = made_by_factory(name, "--model")
+    module = made_by_factory(name, "model")
     if not isinstance(module, nn.Module):
         raise InputError(
-            f"--model {name}: expected a torch.nn.Module, found {type(module).__name__}. "
+            f"model {name}: expected a torch.nn.Module, found {type(module).__name__}. "
             "The factory must return the module itself."
         )
     return module
@@ -160,7 +160,7 @@ def _takes_windows(module: nn.Module, choice: ModelChoice) -> bool:
         else:
             return video
     raise InputError(
-        f"--model {choice.model}: takes neither (1, 3, {height}, {width}) nor (1, 3, "
-        f"{choice.window}, {height}, {width}) ({told}). Say --kind image or video, or --input HxW "
-        "if it takes one size only."
+        f"model {choice.model}: takes neither (1, 3, {height}, {width}) nor (1, 3, "
+        f"{choice.window}, {height}, {width}) ({told}). Say --input HxW if it takes one size "
+        "only, or, with stst-analyze cka, --kind image or video."
     )

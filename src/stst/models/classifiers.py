@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -99,7 +100,7 @@ class LoadedClassifier:
         height, width = frames.shape[1:3]
         shape = "x".join(map(str, values.shape[-2:]))
         what = f"a window of {len(frames)} frames" if self.video else "a frame"
-        hint = "--input HxW, or --window N" if self.video else "--input HxW"
+        hint = "--input HxW" + (", or stst-analyze cka with --window N" if self.video else "")
         return InputError(
             f"{self.name}: cannot take {what} of {height}x{width} px, as {shape} px "
             f"({first_line(error)}). Give a size that it takes with {hint}."
@@ -110,7 +111,7 @@ class LoadedClassifier:
             found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
             raise InputError(
                 f"{self.name}: the layer {layer} gives {found}; expected a tensor (1, channels, "
-                "...). Name another layer; --list-layers lists them."
+                f"...). Name another layer. {_how_to_list(self.name)}"
             )
         if not bool(values.isfinite().all()):
             raise InputError(f"{self.name}: the layer {layer} gives values that are not finite.")
@@ -196,7 +197,7 @@ def _nodes(model: str, module: nn.Module) -> list[str]:
         _, nodes = get_graph_node_names(module, suppress_diff_warning=True)
     except Exception as error:  # what cannot be traced fails in any way
         raise InputError(
-            f"--model {model}: its layers cannot be found, because torch.fx cannot trace it "
+            f"model {model}: its layers cannot be found, because torch.fx cannot trace it "
             f"({type(error).__name__}: {first_line(error)})."
         ) from error
     names: dict[str, None] = {}
@@ -206,17 +207,24 @@ def _nodes(model: str, module: nn.Module) -> list[str]:
     return list(names)
 
 
+def _how_to_list(model: str) -> str:
+    return f"List all: `{shlex.join(['stst-analyze', 'cka', '--model', model, '--list-layers'])}`"
+
+
 def _checked_layers(choice: ModelChoice, module: nn.Module) -> tuple[str, ...]:
     layers = choice.layers or DEFAULT_LAYERS.get(choice.model, ())
-    how = f"List all: stst-analyze cka --model {choice.model} --list-layers"
+    how = _how_to_list(choice.model)
     if not layers:
-        raise InputError(f"--model {choice.model}: name its layers with --layers. {how}")
+        raise InputError(
+            f"model {choice.model}: name its layers, with --layers A,B of stst-analyze cka, or as "
+            f"--cka {choice.model}@A,B of stst-analyze report. {how}"
+        )
     known = _nodes(choice.model, module)
     for layer in layers:
         if layer not in known:
             near = difflib.get_close_matches(layer, known, n=3)
             hint = f" The nearest are {', '.join(near)}." if near else ""
-            raise InputError(f"--layers {layer}: {choice.model} has no such layer.{hint} {how}")
+            raise InputError(f"layer {layer}: {choice.model} has no such layer.{hint} {how}")
     return layers
 
 

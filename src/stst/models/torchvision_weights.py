@@ -66,7 +66,7 @@ def weights_of(model: str, name: str) -> LoadedWeights:
         return _published(model, member)
     path = Path(name).expanduser()
     if not path.suffix and not path.is_file():
-        raise InputError(f"--weights {name}: {model} has {_known(model, name)}.")
+        raise InputError(f"weights {name}: {model} has {_known(model, name)}.")
     return file_weights(path)
 
 
@@ -146,8 +146,8 @@ def _published(model: str, member: Any) -> LoadedWeights:
         raise InputError(
             f"The weights {title} ({file}) are not on this machine; looked in "
             f"{' and '.join(map(str, folders))}. Fetch {member.url} and put it into "
-            f"{cache_dir()}, or set STST_WEIGHTS_DIR to its folder. Without them: --weights none "
-            "(random), or --weights FILE."
+            f"{cache_dir()}, or set STST_WEIGHTS_DIR to its folder. Without them: give a file "
+            "of your own in place of their name, or none for random ones."
         )
     # file names of torchvision end in the first digits of the hash
     digits = path.stem.replace("_", "-").rpartition("-")[2]

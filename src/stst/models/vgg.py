@@ -99,7 +99,7 @@ class VGG19(nn.Module):
                     f"spatial.weights: {self.origin} has no weights for the layer {name}, which "
                     f"{self.layers[last]} needs. It serves {', '.join(usable) or 'no layer'}. "
                     "Fetch the full file with `stst weights fetch vgg19-keras`, or choose layers, "
-                    "e.g. --set 'spatial.texture_layers=[\"conv1_1\"]'."
+                    'e.g. spatial.texture_layers = ["conv1_1"].'
                 )
 
     @guarded(gradients=False)

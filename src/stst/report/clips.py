@@ -12,7 +12,7 @@ from stst.analysis.pairs import NaturalClip, Pair
 from stst.errors import InputError
 from stst.files import as_text, sha256_of
 from stst.report.words import printable
-from stst.video import AS_STORED, LazyVideo, Levels, sidecar_of, sidecar_path
+from stst.video import AS_STORED, LazyVideo, Levels, provenance_of, sidecar_path
 
 #: Of a sidecar's ``method``.
 METHODS = {"stst": "STST", "stps": "STPS", "leaps": "LEAPS"}
@@ -94,7 +94,7 @@ def open_clips(
         _check_aligned(pairs[0], pair)
     first = pairs[0]
     reference = Clip(
-        first.role, as_text(first.reference), first.natural, clip.sha256, sidecar_of(clip.path)
+        first.role, as_text(first.reference), first.natural, clip.sha256, provenance_of(clip.path)
     )
     labels = labels_of([(pair.other.path, pair.sidecar) for pair in pairs])
     return reference, *(
@@ -107,7 +107,7 @@ def open_clips(
 
 
 def _alone(path: Path, frames: str | None, max_side: int | None, levels: Levels) -> Clip:
-    video, sidecar = LazyVideo(path, frames, max_side, levels=levels), sidecar_of(path)
+    video, sidecar = LazyVideo(path, frames, max_side, levels=levels), provenance_of(path)
     (label,) = labels_of([(path, sidecar)])
     return Clip(label, as_text(path), video, sha256_of(path), sidecar)
 

@@ -92,14 +92,14 @@ def _check_memory(process: Scrambling, device: torch.device) -> None:
         return
     frames, height, width = process.shape
     config = process.config
-    hints = ["--frames A:B or --max-side PX"]
+    hints = ["fewer frames or a smaller max_side"]
     if config.samples > 1:
-        hints.append("fewer --samples")
+        hints.append("fewer samples")
     if config.precision == "fp64":
-        hints.append("--precision fp32 (half of it)")
+        hints.append("the precision fp32 (half of it)")
     if config.mode != "spatial":
         small = Scrambling(config.model_copy(update={"mode": "spatial"}), process.clip, device)
-        hints.append(f"--mode spatial, which takes {_gib(small.memory())} however long the clip is")
+        hints.append(f"the mode spatial, which takes {_gib(small.memory())} at any length")
     raise InputError(
         f"scrambling {frames} frames of {height}x{width} px"
         + ("" if config.mode == "spatial" else " over time, which holds the whole clip,")

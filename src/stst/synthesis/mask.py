@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from stst.config import InputConfig
 from stst.errors import InputError
 from stst.synthesis.region import Regions
-from stst.video import INSIDE_FROM, Clip, LazyVideo, Levels, Video, open_video
+from stst.video import INSIDE_FROM, Clip, LazyVideo, Levels, Video, check_mask, open_video
+from stst.video.remedies import mask_remedy
 
 #: A mask in memory: bool, or uint8 that is inside from 128 on; (H, W) or (T, H, W).
 MaskArray = NDArray[np.bool_] | NDArray[np.uint8]
 
+_IN_PYTHON = "If they number regions, give labels > 0 for all, or labels == 3 for one."
 COVERS_ALL = "The mask covers all of every frame: the result is the same as without one."
 
 
@@ -36,11 +38,18 @@ def open_mask(path: Path, natural: LazyVideo, wanted: InputConfig) -> LazyVideo:
     Raises
     ------
     InputError
-        If the file cannot be read.
+        If the file cannot be read, or is not of black and white; see `check_mask`.
     """
     levels = Levels(wanted.bits, wanted.tonemap, wanted.peak_nits)
-    with open_video(path, fps=natural.fps, picture=True, **levels.as_dict()) as reader:
-        length, size = len(reader), (reader.width, reader.height)
+    try:
+        with open_video(path, fps=natural.fps, picture=True, **levels.as_dict()) as reader:
+            length, size = len(reader), (reader.width, reader.height)
+            # before it is shrunk, which gives edges of any width
+            check_mask(reader, str(path), mask_remedy(path))
+    except InputError as error:
+        if _holds_deep_numbers(path):
+            raise InputError(f"{error} {mask_remedy(path, deep=True)}") from error
+        raise
     file = natural.info
     return LazyVideo(
         path,
@@ -65,9 +74,10 @@ def mask_video(mask: Video | MaskArray, fps: Fraction) -> Video:
     Raises
     ------
     InputError
-        If it is neither.
+        If it is neither, or not of black and white; see `check_mask`.
     """
     if isinstance(mask, Video):
+        check_mask(mask.frames, _name(mask), _IN_PYTHON)
         return mask
     fine = isinstance(mask, np.ndarray) and mask.dtype in (np.bool_, np.uint8)
     if not fine or mask.ndim not in (2, 3) or 0 in mask.shape:
@@ -79,7 +89,9 @@ def mask_video(mask: Video | MaskArray, fps: Fraction) -> Video:
         )
     values = np.where(mask, 255, 0).astype(np.uint8) if mask.dtype == np.bool_ else mask
     frames = values if values.ndim == 3 else values[None]
-    return Video(np.broadcast_to(frames[..., None], (*frames.shape, 3)), fps)
+    video = Video(np.broadcast_to(frames[..., None], (*frames.shape, 3)), fps)
+    check_mask(video.frames, _name(video), _IN_PYTHON)
+    return video
 
 
 def regions_of(clips: Mapping[str, Clip]) -> tuple[Regions | None, list[str]]:
@@ -123,9 +135,30 @@ def regions_of(clips: Mapping[str, Clip]) -> tuple[Regions | None, list[str]]:
         raise InputError(
             f"the mask ({name}) is empty: no pixel is inside, where the mean of red, green and "
             f"blue is {INSIDE_FROM} of 255 or more; the brightest has {regions.brightest:.4g}. "
-            "Draw what is to be replaced in white."
+            f"Draw what is to be replaced in white.{_numbers_hint(clips['mask'], regions)}"
         )
     return (None, [COVERS_ALL]) if regions.whole else (regions, [])
+
+
+def _numbers_hint(mask: Clip, regions: Regions) -> str:
+    """Say what to do where small numbers, as of labels, are all that there is."""
+    if regions.brightest == 0:
+        return ""
+    return " " + (mask_remedy(mask.source.path) if mask.source else _IN_PYTHON)
+
+
+def _holds_deep_numbers(path: Path) -> bool:
+    """Say whether a file holds whole numbers of more than 8 bits, as images of labels do."""
+    from PIL import Image
+
+    try:
+        if path.suffix.lower() == ".npy":
+            kind = np.load(path, mmap_mode="r", allow_pickle=False).dtype
+            return kind.kind in "iu" and kind.itemsize > 1
+        with Image.open(path) as picture:
+            return picture.mode == "I" or picture.mode.startswith("I;")
+    except (OSError, ValueError):
+        return False  # it is damaged or of another kind, and refused for that
 
 
 def _size(shape: tuple[int, ...]) -> str:

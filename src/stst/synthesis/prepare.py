@@ -78,8 +78,8 @@ def _targets(clips: Mapping[str, Clip], config: StstConfig) -> tuple[Targets, Fr
             if here != there:
                 raise InputError(
                     f"the targets disagree in {what}: {used[0]} ({_name(first)}) has {there}, "
-                    f"{role} ({_name(clips[role])}) has {here}. Bring them to the same first, "
-                    "e.g. with --frames, --max-side or `stst convert`."
+                    f"{role} ({_name(clips[role])}) has {here}. Bring them to the same first: "
+                    "stst convert has --frames, --max-side and --resample-fps for that."
                 )
     targets = Targets(
         {term: clips[role].frames for term, role in by_term.items()},
@@ -93,18 +93,18 @@ def _check_roles(clips: Mapping[str, Clip], config: StstConfig) -> None:
     for role, video in clips.items():
         if role not in ("natural", "color", "mask", *TERMS):
             raise InputError(
-                f"--target {role}: there is no such term. There are: {', '.join(TERMS)}, color."
+                f"target {role}: there is no such term. There are: {', '.join(TERMS)}, color."
             )
         if not isinstance(video, Video | LazyVideo):
             raise InputError(f"{role}: expected a stst.Video, found {type(video).__name__}.")
         if role in TERMS and not config.term_used(role):
             raise InputError(
-                f"--target {role}: that term has weight 0, so its clip would not be used. "
+                f"target {role}: that term has weight 0, so its clip would not be used. "
                 f"Give it a weight: --set {role.replace('_', '.')}_weight=1."
             )
         if role == "color" and not config.color_used:
             raise InputError(
-                "--target color: color_transfer is false, so its clip would not be used. "
+                "target color: color_transfer is false, so its clip would not be used. "
                 "Leave it out, or give --set color_transfer=true."
             )
 

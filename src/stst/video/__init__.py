@@ -20,14 +20,21 @@ from stst.video.conversion import Converted, convert
 from stst.video.grey import GREY_NOTE, as_grey, grey_values, is_grey
 from stst.video.lazy import LazyFrames, LazyVideo
 from stst.video.levels import AS_STORED, Levels, recorded_levels
-from stst.video.masks import INSIDE_FROM, inside_of
+from stst.video.masks import INSIDE_FROM, check_mask, inside_of
 from stst.video.ranges import FrameRange, parse_range, spread
 from stst.video.rates import parse_rate
 from stst.video.read import open_video, probe, read_video
 from stst.video.reader import VideoReader
 from stst.video.resize import fitted_size
-from stst.video.sidecar import sidecar_of, sidecar_path
-from stst.video.write import Written, check_video_output, write_preview, write_video
+from stst.video.sidecar import provenance_of, sidecar_of, sidecar_path, write_content
+from stst.video.write import (
+    Written,
+    check_video_output,
+    needs_sidecar,
+    write_frames,
+    write_preview,
+    write_video,
+)
 
 __all__ = [
     "AS_STORED",
@@ -48,6 +55,7 @@ __all__ = [
     "Written",
     "as_grey",
     "check_frames",
+    "check_mask",
     "check_video_output",
     "convert",
     "first_frame",
@@ -56,16 +64,20 @@ __all__ = [
     "grey_values",
     "inside_of",
     "is_grey",
+    "needs_sidecar",
     "open_video",
     "parse_range",
     "parse_rate",
     "probe",
+    "provenance_of",
     "read_video",
     "recorded_levels",
     "sidecar_of",
     "sidecar_path",
     "spread",
     "to_uint8",
+    "write_content",
+    "write_frames",
     "write_preview",
     "write_video",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -20,11 +22,21 @@ from stst.video.depth import FULL_RANGE, check_full_range, from_16_bits
 from stst.video.levels import AS_STORED, Levels
 from stst.video.rates import parse_rate
 from stst.video.reader import VideoReader
+from stst.video.remedies import without_rate
 from stst.video.sidecar import sidecar_rate
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 FRAMES_KEY, RATE_KEY = "frames", "fps"
 _LAYOUT = "Save uint8 frames of shape (T, H, W, 3), or (T, H, W) for grey."
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the values begin, in bytes; whether the first axis varies fastest; their type."""
+
+    start: int
+    fortran: bool
+    dtype: np.dtype[np.generic]
 
 
 class ArrayReader(VideoReader):
@@ -33,20 +45,14 @@ class ArrayReader(VideoReader):
     decoder = "numpy"
 
     def __init__(
-        self,
-        info: VideoInfo,
-        fps: Fraction,
-        max_side: int | None,
-        file: BinaryIO,
-        start: int,
-        dtype: np.dtype[np.generic],
+        self, info: VideoInfo, fps: Fraction, max_side: int | None, file: BinaryIO, layout: _Layout
     ) -> None:
         super().__init__(info, fps, max_side)
         self._file = file
-        self._start, self._dtype = start, dtype
+        self._layout = layout
         self._channels = {"gray": 1, "rgb24": 3, "rgba": 4}[info.pixel_format]
-
-        if dtype.itemsize > 1:
+        self._whole: NDArray[Any] | None = None
+        if layout.dtype.itemsize > 1:
             self.levels = Levels(bits=8)
             check_full_range(map(self._stored, range(len(self))), info.path)
             self.note(FULL_RANGE)
@@ -62,9 +68,29 @@ class ArrayReader(VideoReader):
     def _stored(self, index: int) -> NDArray[Any]:
         """Read frame `index` as it is stored, (H, W, C)."""
         height, width = self.info.height, self.info.width
-        size = height * width * self._channels * self._dtype.itemsize
+        if self._layout.fortran:
+            whole: NDArray[Any] = self._transposed()[index]
+            return whole
+        dtype = self._layout.dtype
+        size = height * width * self._channels * dtype.itemsize
+        data = self._bytes(index, self._layout.start + index * size, size)
+        stored = np.frombuffer(data, dtype).reshape(height, width, self._channels)
+        return _without_truth(stored)
+
+    def _transposed(self) -> NDArray[Any]:
+        """Read all, (T, H, W, C): in Fortran order a frame is spread over the whole file."""
+        if self._whole is None:
+            shape = (len(self), self.info.height, self.info.width, self._channels)
+            dtype = self._layout.dtype
+            data = self._bytes(0, self._layout.start, math.prod(shape) * dtype.itemsize)
+            stored = np.frombuffer(data, dtype).reshape(shape, order="F")
+            self._whole = _without_truth(np.ascontiguousarray(stored))
+            self.note("Stored in Fortran order, so held in memory as a whole.")
+        return self._whole
+
+    def _bytes(self, index: int, start: int, size: int) -> bytes:
         try:
-            self._file.seek(self._start + index * size)
+            self._file.seek(start)
             data = self._file.read(size)
         # the decompressors raise almost anything on damaged bytes
         except Exception as error:
@@ -77,17 +103,22 @@ class ArrayReader(VideoReader):
                 f"{self.info.path}: the file ends within frame {index} of {len(self)}. Copy or "
                 "export it again."
             )
-        return np.frombuffer(data, self._dtype).reshape(height, width, self._channels)
+        return data
 
     def close(self) -> None:
         """Let go of the file."""
+        self._whole = None
         self._file.close()
 
 
 def open_array(
-    path: Path, fps: Fraction | None, max_side: int | None, levels: Levels = AS_STORED
+    path: Path,
+    fps: Fraction | None,
+    max_side: int | None,
+    levels: Levels = AS_STORED,
+    picture: bool = False,
 ) -> ArrayReader:
-    """Open a .npy or .npz clip.
+    """Open a .npy or .npz clip; with `picture` also an array (H, W), a clip of one frame.
 
     Raises
     ------
@@ -97,17 +128,13 @@ def open_array(
     """
     file, stored = _member(path)
     try:
-        info, start, dtype = _array_info(path, file, stored)
+        info, layout = _array_info(path, file, stored, picture)
         if info.refusal and levels.bits is None:
             raise InputError(f"{path} has {info.refusal}")
         rate = fps or info.fps
         if rate is None:
-            raise InputError(
-                f"{path} holds no frame rate. Say it: read_video(…, fps=30) or "
-                "`stst convert … --fps 30`; or keep the sidecar "
-                f"{path.with_suffix('.json').name} beside it."
-            )
-        return ArrayReader(info, rate, max_side, file, start, dtype)
+            raise without_rate(path, f"nor is there its sidecar {path.with_suffix('.json').name}")
+        return ArrayReader(info, rate, max_side, file, layout)
     except BaseException:
         file.close()
         raise
@@ -167,10 +194,12 @@ def _stored_rate(path: Path, archive: zipfile.ZipFile) -> Fraction:
 
 
 def _array_info(
-    path: Path, file: BinaryIO, stored: Fraction | None
-) -> tuple[VideoInfo, int, np.dtype[np.generic]]:
+    path: Path, file: BinaryIO, stored: Fraction | None, picture: bool = False
+) -> tuple[VideoInfo, _Layout]:
     shape, fortran, dtype = _header(path, file)
     start = file.tell()
+    if picture and len(shape) == 2:
+        shape = (1, *shape)
     _check_layout(path, shape, fortran, dtype)
     count, height, width = shape[:3]
     check_size(path, width, height)
@@ -195,9 +224,21 @@ def _array_info(
         bit_depth=dtype.itemsize * 8,
         read_matrix="gray" if layout == "gray" else "rgb",
         refusal=None if dtype.itemsize == 1 else too_deep(16, "uint16"),
-        notes=("Grey clip; the three channels are equal.",) if layout == "gray" else (),
+        notes=tuple(_notes(layout, dtype)),
     )
-    return info, start, dtype
+    return info, _Layout(start, fortran, dtype)
+
+
+def _without_truth(stored: NDArray[Any]) -> NDArray[Any]:
+    """Make truth values white where true, black where false; leave others alone."""
+    return np.where(stored, np.uint8(255), np.uint8(0)) if stored.dtype == np.bool_ else stored
+
+
+def _notes(layout: str, dtype: np.dtype[np.generic]) -> Iterator[str]:
+    if layout == "gray":
+        yield "Grey clip; the three channels are equal."
+    if dtype == np.bool_:
+        yield "Of truth values: true is white, false is black."
 
 
 def _header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
@@ -233,17 +274,27 @@ def _check_layout(
     if dtype.kind == "f":
         raise InputError(
             f"{path} holds {dtype} values; only uint8 is read. Convert it first: "
-            "np.rint(255 * frames).astype(np.uint8) for values in [0, 1]."
+            "np.rint(255 * frames).astype(np.uint8) for values in [0, 1]; in MATLAB, "
+            "uint8(255 * frames)."
         )
-    if dtype == np.bool_:
-        raise InputError(
-            f"{path} holds bool values; only uint8 is read. Save them as black and white: "
-            "np.where(frames, 255, 0).astype(np.uint8)."
-        )
-    if dtype not in (np.dtype(np.uint8), np.dtype("<u2"), np.dtype(">u2")):
+    if dtype not in (np.dtype(np.uint8), np.dtype(np.bool_), np.dtype("<u2"), np.dtype(">u2")):
         raise InputError(
             f"{path} holds {dtype} values; uint8, and with --bits 8 uint16, are read. Scale it to "
             "0..255 first."
+        )
+    # as MATLAB has them, whose arrays are the usual ones in Fortran order
+    if len(shape) == 4 and shape[2] in (1, 3) and (fortran or shape[3] not in (1, 3, 4)):
+        raise InputError(
+            f"{path}: shape {shape} looks like (H, W, channels, T). {_LAYOUT} In MATLAB: "
+            f"writeNPY(permute(frames, [4 1 2 3]), '{path.name}'); in Python: "
+            "np.moveaxis(frames, 3, 0)."
+        )
+    if len(shape) == 3 and fortran and min(shape) > 1:
+        raise InputError(
+            f"{path}: shape {shape} in Fortran order can be (T, H, W), or (H, W, T) as MATLAB has "
+            "it. Save three channels, (T, H, W, 3). In MATLAB, of frames (H, W, T): "
+            f"writeNPY(repmat(permute(frames, [3 1 2]), 1, 1, 1, 3), '{path.name}'); in Python, of "
+            "frames (T, H, W): np.ascontiguousarray(frames)."
         )
     if len(shape) == 3 and shape[2] in (3, 4):
         raise InputError(
@@ -252,7 +303,3 @@ def _check_layout(
         )
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3, 4)):
         raise InputError(f"{path}: shape {shape} is no clip. {_LAYOUT}")
-    if fortran and math.prod(shape) > 1:
-        raise InputError(
-            f"{path} is stored in Fortran order. Save np.ascontiguousarray(frames) instead."
-        )

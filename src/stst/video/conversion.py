@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
-from stst.files import check_output, written_whole
+from stst.files import check_output
 from stst.video.clip import SourceInfo
 from stst.video.levels import Levels
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.read import open_video
-from stst.video.sidecar import sidecar_of, sidecar_path
-from stst.video.write import Written, check_video_output, write_video
+from stst.video.sidecar import sidecar_of, sidecar_path, sidecar_rate, write_content
+from stst.video.write import Written, check_video_output, needs_sidecar, write_frames
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Converted:
     source
         How the old one was decoded.
     sidecar
-        The new clip's sidecar, or None if the old clip has none.
+        The new clip's sidecar. None if the old clip has none, and the new one holds its rate.
     notes
         What is worth knowing, one sentence each.
     """
@@ -67,7 +66,8 @@ def convert(
 
     A sidecar beside `src` is written anew beside `dst`, with its ``output`` block brought up to
     date and, if frames were left out or changed, with what was done in ``output.converted``.
-    Where both share one sidecar (``X.mkv`` to ``X.npy``), it is left as it is.
+    Where both share one sidecar (``X.mkv`` to ``X.npy``), it is left as it is. An ``X.npy`` always
+    has one, because it cannot hold its rate itself.
 
     Parameters
     ----------
@@ -101,15 +101,22 @@ def convert(
     levels = Levels(bits, tonemap, peak_nits).as_dict()
     changes = _changes(frames, max_side, fps, resample_fps, grey) | levels
     content = sidecar_of(src)
-    beside = _new_sidecar(Path(src), target, dst, bool(changes), overwrite) if content else None
+    beside = None
+    if content or needs_sidecar(target):
+        beside = _new_sidecar(Path(src), target, dst, changes, bool(content), overwrite)
     with open_video(src, max_side, fps, resample_fps, grey=grey, **levels) as reader:
         start, stop = parse_range(frames, len(reader), str(src))
-        written = write_video(dst, reader.iter_frames(start, stop), reader.fps, overwrite)
+        if beside is None and needs_sidecar(target) and sidecar_rate(src) != reader.fps:
+            raise InputError(
+                f"{dst}: its rate belongs into {sidecar_path(src).name}, which is the sidecar of "
+                f"{src} and gives another one, or none. Choose another name for the output."
+            )
+        written = write_frames(dst, reader.iter_frames(start, stop), reader.fps, overwrite)
         source = reader.source(start, stop)
-    if content is not None and beside is not None:
-        _write_sidecar(beside, content, Path(src), written, changes)
+    if beside is not None:
+        _write_sidecar(beside, content or {}, Path(src), written, changes)
     kept = beside or (sidecar_path(src) if content else None)
-    return Converted(written, source, kept, (*source.notes, *_notes(target, written, kept)))
+    return Converted(written, source, kept, (*source.notes, *_notes(written)))
 
 
 def _changes(
@@ -133,19 +140,26 @@ def _changes(
 
 
 def _new_sidecar(
-    src: Path, target: Path, dst: Path | str, changed: bool, overwrite: bool
+    src: Path,
+    target: Path,
+    dst: Path | str,
+    changes: dict[str, Any],
+    is_there: bool,
+    overwrite: bool,
 ) -> Path | None:
-    """Name the sidecar to write; None if the clips share one that stays true."""
+    """Name the sidecar to write; None if the clips share one that is there and stays true."""
     old = sidecar_path(src)
     as_folder = str(dst).endswith(("/", os.sep))
     new = target.with_name(target.name + ".json") if as_folder else sidecar_path(target)
     if new.resolve() == old.resolve():
-        if changed:
+        # a rate that is given holds for both
+        if changes.keys() - (() if is_there else {"fps"}):
             raise InputError(
                 f"{dst}: its sidecar {new.name} would be that of {src.name}, but the frames "
                 "differ. Choose another name for the output."
             )
-        return None
+        if is_there:
+            return None
     check_output(new, overwrite)
     return new
 
@@ -159,10 +173,7 @@ def _write_sidecar(
     moved = {**content, "output": output}
     if isinstance(content.get("inputs"), list):
         moved["inputs"] = [_moved(entry, src.parent, path.parent) for entry in content["inputs"]]
-    text = json.dumps(moved, indent=2) + "\n"
-    # the caller has checked that it may be replaced
-    with written_whole(path, overwrite=True) as beside:
-        beside.write_text(text, encoding="utf-8", newline="\n")
+    write_content(path, moved)
 
 
 def _moved(entry: object, old: Path, new: Path) -> object:
@@ -179,12 +190,10 @@ def _moved(entry: object, old: Path, new: Path) -> object:
     return {**entry, "path": Path(relative).as_posix()}
 
 
-def _notes(target: Path, written: Written, kept: Path | None) -> list[str]:
+def _notes(written: Written) -> list[str]:
     notes = []
     if written.preview:
         notes.append("The mp4 is a lossy preview: reading it back gives other pixel values.")
         if written.width % 2 or written.height % 2:
             notes.append("Padded to even size by repeating the last row or column.")
-    if target.suffix.lower() == ".npy" and kept is None:
-        notes.append(f"A .npy file holds no rate; give --fps {written.fps} when reading it.")
     return notes

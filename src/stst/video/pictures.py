@@ -27,9 +27,13 @@ from stst.video.orientation import ASKS, Orientation, exif_orientation
 from stst.video.picture_tags import ORIENTATION, aspect_in, orientation_in
 from stst.video.rates import parse_rate
 from stst.video.reader import VideoReader
+from stst.video.remedies import rgb_command, without_rate
 from stst.video.sidecar import sidecar_rate
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+PICTURE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
 #: Holds the exact rate inside a folder that we wrote.
 RATE_FILE = "video.json"
 #: How files of each kind begin; MPO is what some cameras write for JPEG.
@@ -39,9 +43,14 @@ _SIGNATURES = {
     "TIFF": (b"II*\0", b"MM\0*"),
     "BMP": (b"BM",),
     "WEBP": (b"RIFF",),
+    "PPM": (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
 }
 _FORMATS = (*_SIGNATURES, "MPO")
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+#: Largest value in the header of a PNM file, after its width and height; bitmaps have none.
+_LARGEST = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+(\d{1,9})){3}\s")
+#: What Pillow calls colours that OpenCV would take for others, or convert by a rough rule.
+_OTHER_COLORS = {"CMYK": "CMYK, the inks of a printer", "LAB": "CIELAB", "HSV": "HSV"}
 
 
 @dataclass(frozen=True)
@@ -159,11 +168,8 @@ class PictureReader(VideoReader):
             raise InputError(f"{sequence.files[0]} has {info.refusal}")
         rate = fps or sequence.fps
         if rate is None:
-            raise InputError(
-                f"{sequence.folder} holds no frame rate (no {RATE_FILE}, no sidecar "
-                f"{sequence.folder.name}.json). Say it: "
-                "read_video(…, fps=30), or `stst convert … --fps 30`."
-            )
+            name = sequence.folder.resolve().name
+            raise without_rate(sequence.folder, f"no {RATE_FILE}, no sidecar {name}.json")
         super().__init__(info, rate, max_side)
         self._files, self._headers = sequence.files, sequence.headers
         if info.bit_depth > 8:
@@ -259,6 +265,7 @@ def _header(file: Path) -> Header:
             warnings.simplefilter("ignore")
             with reading(file), Image.open(file, formats=_FORMATS) as picture:
                 size, pages = picture.size, getattr(picture, "n_frames", 1)
+                mode = picture.mode
                 orientation, aspect = orientation_in(picture, file), aspect_in(picture, file)
                 # of TIFF, Pillow gives the size of the picture upright
                 turned = orientation.transposed and picture.format != "TIFF"
@@ -270,7 +277,12 @@ def _header(file: Path) -> Header:
     # damaged bytes make it raise almost anything
     except Exception:
         size, orientation = _size_in_tiff(file)
-        pages, aspect, turned = 1, SQUARE, orientation.transposed
+        pages, aspect, turned, mode = 1, SQUARE, orientation.transposed, ""
+    if mode in _OTHER_COLORS:
+        raise InputError(
+            f"{file} has colours in {_OTHER_COLORS[mode]}; grey and RGB are read. Convert it first "
+            f"with a program that knows its colour profile, or roughly: {rgb_command(file)}."
+        )
     check_size(file, *size)
     if pages > 1:
         raise InputError(f"{file} holds {pages} pictures; one per file is read. Split it first.")
@@ -309,6 +321,12 @@ def _decoded(file: Path, header: Header) -> NDArray[Any]:
         raise _unreadable(file)
     if kind == "TIFF":
         _check_tiff(file, data)
+    largest = _LARGEST.match(data) if kind == "PPM" else None
+    if largest is not None and int(largest[1]) not in (255, 65535):
+        raise InputError(
+            f"{file} has values of 0 to {int(largest[1])}; of PNM files those of 0 to 255 are "
+            "read, and rescaling them silently would change the stimulus. Convert it first."
+        )
     # what it would write to the terminal stands in our own words below
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from stst.errors import InputError
+from stst.files import check_local
 from stst.video.arrays import ARRAY_SUFFIXES, open_array, probe_array
 from stst.video.clip import Video, VideoInfo
 from stst.video.container import ContainerReader
@@ -44,8 +45,8 @@ def read_video(
     ----------
     path
         A video file (mp4, m4v, mov, 3gp, avi, mkv, webm, gif, ts, m2ts, mts, mpg, mpeg), a folder
-        of numbered pictures, or a .npy or .npz file of uint8 frames (T, H, W, 3) or (T, H, W), or
-        uint16 with `bits`.
+        of numbered pictures, or a .npy or .npz file of frames (T, H, W, 3) or (T, H, W): uint8,
+        bool, where true is white, or uint16 with `bits`.
     frames
         ``"A:B"``, a slice or a pair: half-open, 0-based; all if None.
     max_side
@@ -120,7 +121,8 @@ def open_video(
     path, max_side, fps, resample_fps, grey, bits, tonemap, peak_nits
         As in `read_video`.
     picture
-        Whether the file may also be a single picture, a clip of one frame; it needs `fps`.
+        Whether the file may also be a single picture, or an array (H, W), as a clip of one frame;
+        it needs `fps`.
 
     Returns
     -------
@@ -134,11 +136,11 @@ def open_video(
     """
     levels = Levels(bits, tonemap, peak_nits)
     path = _existing(path, picture)
-    rate = None if fps is None else parse_rate(fps, "--fps")
+    rate = None if fps is None else parse_rate(fps, "fps")
     if resample_fps is None:
-        reader = _opened(path, rate, max_side, False, levels)
+        reader = _opened(path, rate, max_side, False, levels, picture)
     else:
-        target = parse_rate(resample_fps, "--resample-fps")
+        target = parse_rate(resample_fps, "resample_fps")
         base = _opened(path, rate, None, True, levels)
         try:
             reader = ResampledReader(base, target, max_side)
@@ -184,18 +186,24 @@ def probe(path: Path | str) -> VideoInfo:
 
 
 def _opened(
-    path: Path, rate: Fraction | None, max_side: int | None, any_rate: bool, levels: Levels
+    path: Path,
+    rate: Fraction | None,
+    max_side: int | None,
+    any_rate: bool,
+    levels: Levels,
+    picture: bool = False,
 ) -> VideoReader:
     if path.is_dir():
         return PictureReader(picture_sequence(path), rate, max_side, levels)
     if path.suffix.lower() in ARRAY_SUFFIXES:
-        return open_array(path, rate, max_side, levels)
+        return open_array(path, rate, max_side, levels, picture)
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return PictureReader(single_picture(path), rate, max_side, levels)
     return ContainerReader(path, rate, max_side, any_rate, levels)
 
 
 def _existing(path: Path | str, picture: bool = False) -> Path:
+    check_local(path)
     path = Path(path)
     # of names that no file can have, Path.exists raises
     if not os.path.exists(path):
@@ -226,8 +234,8 @@ def _check_memory(path: Path | str, count: int, width: int, height: int) -> None
     if available is not None and needed > available:
         raise InputError(
             f"{path}: {count} frames of {width}x{height} need {needed / 2**30:.1f} GiB, "
-            f"{available / 2**30:.1f} GiB of memory are available. Give --frames A:B or "
-            "--max-side PX."
+            f"{available / 2**30:.1f} GiB of memory are available. Take a part of "
+            "it (frames) or smaller frames (max_side)."
         )
 
 

@@ -234,7 +234,7 @@ class ResampledReader(VideoReader):
         if duration * rate > 1000 * len(base):
             raise InputError(
                 f"{base.info.path}: {len(base)} frames in {float(duration):g} s, resampled to "
-                f"{rate} Hz, would be {int(duration * rate)} frames. Choose a lower --resample-fps."
+                f"{rate} Hz, would be {int(duration * rate)} frames. Choose a lower rate."
             )
         self._picks = nearest_frames(times, duration, rate)
         self._last: tuple[int, Frames] | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
+from stst.files import written_whole
 from stst.video.rates import parse_rate
 
 
@@ -25,8 +26,11 @@ def sidecar_path(path: Path | str) -> Path:
         Where its sidecar is, or would be.
     """
     path = Path(path)
+    if path.name in ("", ".."):
+        # the current folder and those above it have names of their own
+        path = path.resolve()
     if path.is_dir() or not path.suffix:
-        return path.with_name(path.name + ".json")
+        return path.parent / f"{path.name}.json"
     return path.with_suffix(".json")
 
 
@@ -61,6 +65,35 @@ def sidecar_of(path: Path | str) -> dict[str, Any] | None:
     if not isinstance(content, dict):
         raise InputError(f"{beside}: the sidecar of {path} holds no JSON object. Remove it.")
     return content
+
+
+def provenance_of(path: Path | str) -> dict[str, Any] | None:
+    """Read the sidecar of a clip, if it says of what and how the clip was made.
+
+    Parameters
+    ----------
+    path
+        The clip.
+
+    Returns
+    -------
+    dict or None
+        As `sidecar_of`; None for a sidecar that only describes the file, such as its rate.
+
+    Raises
+    ------
+    InputError
+        As `sidecar_of`.
+    """
+    content = sidecar_of(path)
+    return None if content is not None and content.keys() <= {"output"} else content
+
+
+def write_content(path: Path, content: dict[str, Any]) -> None:
+    """Write a sidecar; that it may be replaced has been checked."""
+    text = json.dumps(content, indent=2) + "\n"
+    with written_whole(path, overwrite=True) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def sidecar_rate(path: Path | str) -> Fraction | None:

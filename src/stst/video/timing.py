@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from stst.video.rates import even_rate, exact_rate, parse_rate, placed, rate_note, snapped
+from stst.video.remedies import convert_command
 
 #: Tag of our masters, because Matroska cannot hold 60000/1001.
 RATE_TAG = "STST_FPS"
@@ -155,4 +155,5 @@ def timing_of_avi(stamps: Sequence[int], time_base: Fraction, empty: int, header
 
 
 def _command(path: Path, option: str, rate: Fraction) -> str:
-    return f"`stst convert {shlex.quote(str(path))} OUT.mkv {option} {rate}`"
+    mark = f"_{float(rate):.5g}".replace(".", "_")
+    return convert_command(path, option, str(rate), mark=mark)

@@ -23,6 +23,7 @@ from stst.video.arrays import FRAMES_KEY, RATE_KEY
 from stst.video.clip import Video, check_frames
 from stst.video.pictures import RATE_FILE
 from stst.video.rates import parse_rate
+from stst.video.sidecar import sidecar_of, sidecar_path, sidecar_rate, write_content
 
 OUTPUT_SUFFIXES = (".mkv", ".npy", ".npz", ".mp4")
 _OURS = re.compile(r"frame_\d{6,}\.png|" + re.escape(RATE_FILE))
@@ -83,8 +84,8 @@ def write_video(
     ----------
     path
         ``X.mkv``: lossless FFV1. ``X/`` or ``X``: a folder of PNG files and the rate. ``X.npz``:
-        arrays ``frames`` and ``fps``. ``X.npy``: frames only, no rate. ``X.mp4``: a lossy H.264
-        preview, padded to even size by repeating the edge.
+        arrays ``frames`` and ``fps``. ``X.npy``: the frames, and in the sidecar ``X.json`` their
+        rate. ``X.mp4``: a lossy H.264 preview, padded to even size by repeating the edge.
     frames
         A `Video`, an array (T, H, W, 3) uint8 RGB, or an iterable of frames (H, W, 3), of which
         one is held at a time.
@@ -101,7 +102,8 @@ def write_video(
     Raises
     ------
     InputError
-        If the name, the frames or the rate cannot be used.
+        If the name, the frames or the rate cannot be used, or if the sidecar of an ``X.npy`` would
+        be that of another clip.
     StstError
         If writing fails.
 
@@ -115,11 +117,40 @@ def write_video(
     >>> bool((back.frames == frames).all()), back.fps
     (True, Fraction(24000, 1001))
     """
-    if fps is None:
-        if not isinstance(frames, Video):
-            raise InputError(f"{path}: fps is missing. Give the rate in Hz as an exact fraction.")
-        fps = frames.fps
-    rate = parse_rate(fps)
+    rate = _rate_of(path, frames, fps)
+    sidecar = _sidecar_for(Path(path), rate, overwrite)
+    written = write_frames(path, frames, rate, overwrite)
+    if sidecar is not None:
+        write_content(sidecar, {"output": written.as_dict()})
+    return written
+
+
+def write_frames(
+    path: Path | str,
+    frames: Video | Frames | Iterable[Frames],
+    fps: Fraction | str | int | float | None = None,
+    overwrite: bool = False,
+) -> Written:
+    """Write a clip as `write_video`, but never a sidecar: that is left to the caller.
+
+    Parameters
+    ----------
+    path, frames, fps, overwrite
+        As in `write_video`.
+
+    Returns
+    -------
+    Written
+        What was written.
+
+    Raises
+    ------
+    InputError
+        If the name, the frames or the rate cannot be used.
+    StstError
+        If writing fails.
+    """
+    rate = _rate_of(path, frames, fps)
     target = check_video_output(path, overwrite)
     counted = _Counted(frames.frames if isinstance(frames, Video) else frames, target)
     replace = overwrite or target.is_dir()
@@ -137,6 +168,40 @@ def write_video(
         rate,
         preview=target.suffix.lower() == ".mp4",
     )
+
+
+def _rate_of(
+    path: Path | str, frames: object, fps: Fraction | str | int | float | None
+) -> Fraction:
+    if fps is None:
+        if not isinstance(frames, Video):
+            raise InputError(f"{path}: fps is missing. Give the rate in Hz as an exact fraction.")
+        fps = frames.fps
+    return parse_rate(fps)
+
+
+def needs_sidecar(target: Path) -> bool:
+    """Say whether a kind of clip cannot hold its rate, so that its sidecar has to."""
+    return target.suffix.lower() == ".npy"
+
+
+def _sidecar_for(target: Path, rate: Fraction, overwrite: bool) -> Path | None:
+    """Name the sidecar to write; None where none is needed, or one is there that gives the rate."""
+    if not needs_sidecar(target):
+        return None
+    path = sidecar_path(target)
+    content = sidecar_of(target)
+    output = content.get("output") if content else None
+    if isinstance(output, dict) and output.get("path") == target.name:
+        check_output(path, overwrite)
+    elif content is not None:
+        if sidecar_rate(target) != rate:
+            raise InputError(
+                f"{target}: its rate belongs into {path.name}, and that is there, of something "
+                "else. Choose another name, or X.npz, which holds its rate itself."
+            )
+        return None
+    return path
 
 
 def write_preview(

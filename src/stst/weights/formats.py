@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stst.errors import InputError, first_line
-from stst.files import written_whole
+from stst.files import check_local, written_whole
 from stst.hdf5 import LARGEST_TOTAL
 from stst.native import reading
 
@@ -54,6 +54,7 @@ def read_raw(path: Path) -> RawFile:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path}: not a weights file by its name. Allowed: {', '.join(readers)}.")
+    check_local(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such file.")
     with reading(path):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from stst.errors import InputError
+from stst.files import check_local
 from stst.weights.formats import HDF5_SUFFIXES, RawFile, read_raw
 from stst.weights.layouts import canonical
 from stst.weights.locate import (
@@ -192,6 +193,7 @@ def _is_path(name_or_path: str | Path) -> bool:
 
 
 def _load_file(path: Path, layout: Layout | None) -> LoadedWeights:
+    check_local(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such weights file.")
     found = recognise(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stst.errors import InputError
+from stst.files import check_local
 from stst.weights.formats import HDF5_SUFFIXES, RawFile, read_raw
 from stst.weights.locate import digest
 
@@ -81,6 +82,7 @@ def read_prednet(path: Path, kernels: Kernels = "auto") -> PredNetFile:
         If there is no such file, or it is damaged, incomplete or holds something else; names the
         first array that is wrong.
     """
+    check_local(path)
     if not path.is_file():
         raise InputError(
             f"{path}: there is no such file. PredNet's weights are not fetched by this program: "

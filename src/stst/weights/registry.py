@@ -332,7 +332,12 @@ def how_to_get(entry: Entry) -> str:
     str
         For a message.
     """
-    alone = " Or do without pretrained weights: --model builtin." if entry.layout != "as-is" else ""
+    alone = (
+        " Or do without pretrained weights: --preset quick, or --model builtin, where a command "
+        "has it."
+        if entry.layout != "as-is"
+        else ""
+    )
     return (
         f"Fetch them with `stst weights fetch {entry.name}`. Offline: fetch {entry.url} on another "
         f"machine, then name it {entry.file} and set STST_WEIGHTS_DIR to its folder, or run "

@@ -33,8 +33,10 @@ def compare(
     """Compare the low-level features of every OTHER clip with those of the clip NATURAL.
 
     Where the sidecar of a stimulus names NATURAL, the frames and the size that it was made with
-    are compared; for other clips, --frames and --max-side say what to take of NATURAL. Frames in
-    which either clip lacks a measure are left out; rows that end in .frames say how many are left.
+    are compared, or of these the --frames that you ask for, in NATURAL's numbering; for other
+    clips, --frames and --max-side say what to take of NATURAL, and of an OTHER that is as long, or
+    as large. Frames in which either clip lacks a measure are left out; rows that end in .frames
+    say how many are left.
     """
     from stst.analysis import comparison
     from stst.analysis.features import Features, features

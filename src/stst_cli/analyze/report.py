@@ -42,8 +42,10 @@ def report(
     make of the clips. Figures and tables lie beside it.
 
     Where the sidecar of a stimulus names NATURAL, the frames and the size that it was made with
-    are shown; for other clips, --frames and --max-side say what to take of NATURAL. A clip of
-    `stst leaps` is shown beside what the model saw of its stimulus (X.stimulus.mkv), or alone.
+    are shown, or of these the --frames that you ask for, in NATURAL's numbering; for other clips,
+    --frames and --max-side say what to take of NATURAL, and of an OTHER that is as long, or as
+    large. A clip of `stst leaps` is shown beside what the model saw of its stimulus
+    (X.stimulus.mkv), or alone.
     """
     import json
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from fractions import Fraction
 from pathlib import Path
 
@@ -82,22 +84,42 @@ class TestSidecar:
     def test_options_that_contradict(self, here):
         assert refused(frames="2:6") == (
             "--frames 2:6: part.json says that the stimulus shows frames 2:5 of natural.npz. "
-            "Leave --frames out."
+            "Ask for a part of these, or leave --frames out."
         )
         assert refused(max_side=32) == (
             "--max-side 32: part.json says that the stimulus was made with 33. "
             "Leave --max-side out."
         )
+        for outside in ("0:3", ":", "4:9"):
+            assert refused(frames=outside).endswith("or leave --frames out.")
         synthesize("natural.npz", "-o", "all.npy")
-        assert refused("all.npy", "0:3") == (
-            "--frames 0:3: all.json says that the stimulus shows frames 0:9 of natural.npz. "
-            "Leave --frames out."
-        )
         assert refused("all.npy", None, 33) == (
             "--max-side 33: all.json says that the stimulus was made with no such limit. "
             "Leave --max-side out."
         )
         assert pair("all.npy", "0:9").alignment == Alignment()
+
+    @pytest.mark.parametrize(("start", "stop"), [(3, 5), (2, 4), (4, 5)])
+    def test_a_part_of_what_the_stimulus_shows(self, here, start, stop):
+        found = pair(frames=f"{start}:{stop}")
+        assert found.alignment == Alignment((start, stop), 33)
+        there = start - 2, stop - 2
+        assert np.array_equal(list(found.other.frames), read_video("part.mkv", there).frames)
+        expected = read_video("natural.npz", (start, stop), 33).frames
+        assert np.array_equal(list(found.natural.frames), expected)
+        # tables count in each clip's own numbering
+        assert (found.natural.start, found.other.start) == (start, start - 2)
+        said = (
+            f"natural.npz was aligned as part.json says, and asked for: {found.alignment}. Of "
+            "part.mkv the same part was taken: [frames={}:{}].".format(*there)
+        )
+        assert (found.notes, found.alignment_note) == ((said,), said)
+
+    def test_a_part_of_all_of_the_clip(self, here):
+        synthesize("natural.npz", "-o", "all.npy")
+        found = pair("all.npy", "1:4")
+        assert found.alignment == Alignment((1, 4))
+        assert np.array_equal(list(found.other.frames), read_video("all.npy", "1:4").frames)
 
     def test_another_clip(self, here):
         clip(here / "second.npz", 9, 40, 44, seed=1)
@@ -207,13 +229,72 @@ class TestWithoutSidecar:
         (here / "part.json").unlink()
         assert refused() == (
             "natural.npz (9 frames of 40x44 px at 30000/1001 Hz) and part.mkv (3 frames of 30x33 "
-            "px at 30000/1001 Hz) cannot be compared. Give --frames A:B and --max-side PX so that "
-            "the natural clip agrees with the other."
+            "px at 30000/1001 Hz) cannot be compared. Say which 3 frames of the first the second "
+            "shows: --frames A:B (--frames cuts the first alone, unless both are of the same "
+            "length). Shrink the first: --max-side 33."
+        )
+        assert pair(frames="2:5", max_side=33).notes != ()
+        # what was given is not advised again
+        assert refused(frames="2:7", max_side=33).endswith(
+            "The frames 2:7 of the first are 5; ask for the 3 that the second shows, or cut the "
+            "second, too, e.g. `stst convert part.mkv part_part.mkv --frames 0:5`."
+        )
+        assert refused(frames="2:5").endswith(
+            "cannot be compared. Shrink the first: --max-side 33."
         )
         clip(here / "slow.npz", 9, 40, 44, fps=Fraction(25))
         assert "slow.npz (9 frames of 40x44 px at 25 Hz) cannot be" in refused("slow.npz")
         clip(here / "turned.npz", 9, 44, 40)
         assert "turned.npz (9 frames of 44x40 px at" in refused("turned.npz")
+        assert "Their sizes are of another shape" in refused("turned.npz")
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"count": 12, "height": 40, "width": 44},
+            {"count": 9, "height": 80, "width": 88},
+            {"count": 9, "height": 40, "width": 44, "fps": Fraction(25)},
+            {"count": 12, "height": 80, "width": 88},
+        ],
+    )
+    def test_the_commands_of_the_advice_help(self, here, options):
+        clip(here / "other.npz", **options)
+        natural, other = "natural.npz", "other.npz"
+        while True:
+            try:
+                found = pair(other, natural=natural)
+                break
+            except InputError as error:
+                command, *_ = re.findall("`(.*?)`", str(error))
+                _, _, source, new, *_ = words = shlex.split(command)
+                assert stst(*words[1:], "--overwrite").exit_code == 0
+                natural, other = (new, other) if source == natural else (natural, new)
+        assert found.natural.frames.shape == found.other.frames.shape
+
+    def test_a_part_of_both_clips(self, here):
+        clip(here / "other.npz", 9, 40, 44, seed=1)
+        for second in ("other.npz", "natural.npz"):
+            found = pair(second, "1:4")
+            assert np.array_equal(
+                list(found.natural.frames), read_video("natural.npz", "1:4").frames
+            )
+            assert np.array_equal(list(found.other.frames), read_video(second, "1:4").frames)
+            assert (found.natural.start, found.other.start) == (1, 1)
+            assert found.notes == (
+                "natural.npz was aligned as asked for: [frames=1:4]. Of "
+                f"{second} the same part was taken: [frames=1:4].",
+            )
+
+    def test_both_clips_smaller(self, here):
+        clip(here / "other.npz", 9, 40, 44, seed=1)
+        found = pair("other.npz", None, 33)
+        expected = read_video("other.npz", max_side=33).frames
+        assert np.array_equal(list(found.other.frames), expected)
+        # as large, and of another length
+        clip(here / "short.npz", 3, 40, 44, seed=1)
+        found = pair("short.npz", "2:5", 22)
+        assert found.natural.frames.shape == found.other.frames.shape == (3, 20, 22, 3)
+        assert np.array_equal(list(found.other.frames), read_video("short.npz", max_side=22).frames)
 
     def test_a_clip_that_was_replaced(self, here):
         clip(here / "part.mkv.npz", 3, 30, 33, seed=9)

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,7 +15,7 @@ import numpy as np
 import pytest
 
 import stst
-from small_runs import FPS, TRUST, clip, config, frames
+from small_runs import FPS, PYTHONPATH, TRUST, clip, config, frames
 from stst.errors import InputError
 from stst.files import sha256_of
 from stst.jobs import Job
@@ -93,7 +98,8 @@ class TestKinds:
     def test_pictures(self, natural, tmp_path):
         want = expected(natural, disc())
         color = np.zeros((*SIZE, 3), np.uint8)
-        color[disc()] = (129, 127, 128)
+        color[disc()] = (239, 255, 247)
+        color[~disc()] = (16, 0, 9)
         for name, values in (("a.png", white(disc())), ("b.bmp", color), ("c.tiff", color)):
             assert cv2.imwrite(str(tmp_path / name), values)
             made = result(natural, tmp_path / name, f"{name}.npy")
@@ -204,9 +210,9 @@ class TestFramesAndSizes:
         ("name", "parts"),
         [
             ("nothing.png", ["nothing.png does not exist"]),
-            ("bool.npy", ["bool.npy holds bool values", "np.where(frames, 255, 0)"]),
-            ("flat.npy", ["flat.npy: shape (36, 40) is no clip", "(T, H, W) for grey"]),
-            ("deep.png", ["deep.png has 16 bits per channel"]),
+            ("line.npy", ["line.npy: shape (36,) is no clip", "(T, H, W) for grey"]),
+            ("deep.png", ["deep.png has 16 bits per channel", "PIL.Image.open("]),
+            ("deep.npy", ["deep.npy holds uint16 values", "numpy.load("]),
             ("text.png", ["text.png is not a readable picture"]),
             ("empty.png", ["empty.png is empty (0 bytes)"]),
             ("clear.png", ["clear.png is partly transparent"]),
@@ -214,8 +220,8 @@ class TestFramesAndSizes:
         ],
     )
     def test_files_that_are_none(self, natural, tmp_path, name, parts):
-        np.save(tmp_path / "bool.npy", moving(5, 36, 40))
-        np.save(tmp_path / "flat.npy", white(disc(36, 40)))
+        np.save(tmp_path / "line.npy", white(disc(36, 40))[:, 0])
+        np.save(tmp_path / "deep.npy", moving(5, 36, 40).astype(np.uint16))
         cv2.imwrite(str(tmp_path / "deep.png"), disc(36, 40).astype(np.uint16) * 65535)
         (tmp_path / "text.png").write_text("Lorem ipsum")
         for empty in ("empty.png", "m.svg"):
@@ -225,6 +231,131 @@ class TestFramesAndSizes:
             next(job(natural, tmp_path / name).run())
         for part in parts:
             assert part in str(caught.value)
+
+
+def labels(values=(40, 80, 120, 160, 200)) -> np.ndarray:
+    """Regions of 10x6 px in a row, (36, 40) uint8."""
+    out = np.zeros((36, 40), np.uint8)
+    for place, value in enumerate(values):
+        out[10:20, 2 + 8 * place : 8 + 8 * place] = value
+    return out
+
+
+def told(path: Path, want: InputError) -> np.ndarray:
+    """Do what a refusal says; give what the command in it makes."""
+    (command,) = re.findall("`(.*?)`", str(want))
+    program, *words = shlex.split(command)
+    assert program == "python"
+    env = {**os.environ, "PYTHONPATH": PYTHONPATH}
+    subprocess.run([sys.executable, *words], check=True, cwd=path.parent, env=env)
+    made = path.with_name(f"{path.stem}_mask.npy")
+    assert made.name in str(want)
+    return np.load(made)
+
+
+class TestOtherThanBlackAndWhite:
+    """A threshold in silence would take some regions and leave others."""
+
+    @pytest.fixture
+    def natural(self, tmp_path) -> Path:
+        return clip(tmp_path / "natural.npz", count=2, height=36, width=40)
+
+    def refused(self, natural, path) -> InputError:
+        with pytest.raises(InputError) as caught:
+            next(job(natural, path).run())
+        return caught.value
+
+    def test_an_image_of_labels(self, natural, tmp_path):
+        path = tmp_path / "the labels.png"
+        cv2.imwrite(str(path), labels())
+        said = self.refused(natural, path)
+        # 5 regions of 60 pixels in 1440
+        assert "in frame 0, 20.8 % of the pixels are neither" in str(said)
+        assert "values 40, 80, 120, 160, 200)" in str(said)
+        made = told(path, said)
+        assert np.array_equal(made, labels()[None] > 0)
+        np.save(tmp_path / "m.npy", made)
+        got = result(natural, tmp_path / "m.npy")
+        assert np.array_equal(got, expected(natural, labels() > 0))
+
+    def test_one_white_region_among_others(self, natural, tmp_path):
+        cv2.imwrite(str(tmp_path / "l.png"), labels((0, 255, 0, 0, 120)))
+        assert "4.2 % of the pixels are neither (values 120)" in str(
+            self.refused(natural, tmp_path / "l.png")
+        )
+
+    def test_small_numbers(self, natural, tmp_path):
+        path = tmp_path / "l.npy"
+        np.save(path, labels((1, 2, 3, 4, 5)))
+        said = self.refused(natural, path)
+        assert "is empty" in str(said)
+        assert "the brightest has 5" in str(said)
+        assert np.array_equal(told(path, said), labels()[None] > 0)
+
+    def test_colours(self, natural, tmp_path):
+        color = np.zeros((36, 40, 3), np.uint8)
+        color[labels() == 80] = (0, 0, 255)
+        color[labels() == 200] = 255
+        cv2.imwrite(str(tmp_path / "l.bmp"), color)
+        said = self.refused(natural, tmp_path / "l.bmp")
+        assert "4.2 % of the pixels are neither (values (255, 0, 0))" in str(said)
+        made = told(tmp_path / "l.bmp", said)
+        assert np.array_equal(made[0], color.any(axis=2))
+
+    def test_more_than_8_bits(self, natural, tmp_path):
+        deep = np.where(labels() > 0, labels() + np.uint16(256), np.uint16(0))
+        cv2.imwrite(str(tmp_path / "l.png"), deep)
+        np.save(tmp_path / "n.npy", deep[None])
+        for name in ("l.png", "n.npy"):
+            made = told(tmp_path / name, self.refused(natural, tmp_path / name))
+            assert np.array_equal(made.reshape(36, 40), labels() > 0)
+
+    def test_one_frame_of_a_clip(self, natural, tmp_path):
+        frames_ = np.stack([labels((255, 0, 0, 0, 0)), labels((0, 90, 0, 0, 0))])
+        write_video(tmp_path / "l.mkv", frames_[..., None].repeat(3, -1), FPS)
+        said = self.refused(natural, tmp_path / "l.mkv")
+        assert "in frame 1, 4.2 % of the pixels are neither (values 90)" in str(said)
+
+    def test_a_soft_mask(self, natural, tmp_path):
+        ramp = np.tile(np.linspace(0, 255, 40).astype(np.uint8), (36, 1))
+        cv2.imwrite(str(tmp_path / "l.png"), ramp)
+        said = self.refused(natural, tmp_path / "l.png")
+        assert ">= 128 cuts a soft mask in the middle" in str(said)
+        assert "more), nor at an edge between both" in str(said)
+
+    def test_edges_are_cut_in_the_middle(self, natural, tmp_path):
+        drawn = cv2.GaussianBlur(white(disc(36, 40)), (0, 0), 1)
+        assert ((drawn > 16) & (drawn < 239)).sum() > 50
+        cv2.imwrite(str(tmp_path / "l.png"), drawn)
+        want = expected(natural, drawn >= 128)
+        assert np.array_equal(result(natural, tmp_path / "l.png"), want)
+
+    @pytest.mark.parametrize("quality", [30, 50, 75, 90])
+    def test_jpeg(self, natural, tmp_path, quality):
+        path = tmp_path / "l.jpg"
+        cv2.imwrite(str(path), white(disc(36, 40)), [cv2.IMWRITE_JPEG_QUALITY, quality])
+        read = cv2.imread(str(path))[..., 0]
+        if quality < 90:
+            assert ((read > 16) & (read < 239)).any()
+        assert np.array_equal(result(natural, path), expected(natural, read >= 128))
+
+    @pytest.mark.parametrize("shape", [(36, 40), (1, 36, 40), (2, 36, 40), (2, 36, 40, 1)])
+    def test_truth_values(self, natural, tmp_path, shape):
+        inside = np.broadcast_to(
+            disc(36, 40)[..., None] if len(shape) == 4 else disc(36, 40), shape
+        )
+        np.save(tmp_path / "m.npy", inside)
+        got = result(natural, tmp_path / "m.npy")
+        assert np.array_equal(got, expected(natural, disc(36, 40)))
+
+    def test_in_memory(self, natural):
+        video = read_video(natural)
+        for given in (labels(), labels()[None].repeat(2, 0), labels((1, 2, 3, 4, 5))):
+            with pytest.raises(InputError, match=r"give labels > 0 for all, or labels == 3"):
+                stst.synthesize(video, config(), mask=given)
+        grey = labels()[None, ..., None].repeat(3, -1)
+        with pytest.raises(InputError, match=r"an array\) is not black and white.*labels > 0"):
+            stst.synthesize(video, config(), mask=stst.Video(grey, FPS))
 
 
 @pytest.mark.parametrize("name", ["fixed", "moving"])

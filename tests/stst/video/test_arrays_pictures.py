@@ -1,4 +1,6 @@
 import json
+import re
+import shlex
 import zipfile
 from fractions import Fraction
 
@@ -29,7 +31,7 @@ def test_arrays(tmp_path, suffix):
         assert (reader[3] == CLIP[3]).all()
         assert (reader[0] == CLIP[0]).all()
         assert (reader.read("1:3") == CLIP[1:3]).all()
-    with pytest.raises(InputError, match=r"holds no frame rate. Say it.*a\.json"):
+    with pytest.raises(InputError, match=r"no frame rate \(nor is there its sidecar a\.json\)"):
         read_video(path)
     assert probe(path).fps is None
     sidecar_path(path).write_text(json.dumps({"output": {"fps": "24000/1001"}}))
@@ -67,14 +69,15 @@ def test_alpha_in_arrays(tmp_path):
         (CLIP / 255, "float64 values; only uint8.*np.rint"),
         (CLIP.astype(np.uint16), r"16 bits per channel \(uint16\).*--bits 8.*bits=8"),
         (CLIP.astype(np.int16), "int16 values"),
-        (CLIP > 9, "bool values"),
         (np.array([{}, None]), "pickled objects, which are never loaded"),
         (CLIP[0], r"\(5, 7, 3\) looks like one colour picture.*\(1, 5, 7, 3\)"),
         (CLIP[..., :2], "is no clip"),
         (CLIP[0, 0], "is no clip"),
         (CLIP[:0], "has no frames"),
         (CLIP[:, :0], "7x0 pixels"),
-        (np.asfortranarray(CLIP), "Fortran order"),
+        (np.moveaxis(noise(5, 6, 7), 0, 3), r"looks like \(H, W, channels, T\).*permute.*moveaxis"),
+        (np.asfortranarray(CLIP[..., 0]), r"or \(H, W, T\) as MATLAB.*repmat.*ascontiguous"),
+        (np.asfortranarray(np.moveaxis(CLIP[:3], 0, 3)), r"looks like \(H, W, channels, T\)"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
@@ -83,6 +86,44 @@ def test_arrays_refused(tmp_path, array, words, suffix):
     with pytest.raises(InputError, match=words) as caught:
         read_video(path, fps=25)
     assert path.name in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_fortran_order(tmp_path, suffix, channels):
+    alpha = np.full((*CLIP.shape[:3], 1), 255, np.uint8)
+    array = np.concatenate([CLIP, alpha], axis=3)[..., :channels]
+    path = saved(tmp_path / f"a{suffix}", np.asfortranarray(array))
+    assert np.load(path)["frames" if suffix == ".npz" else ...].flags.f_contiguous
+    expected = np.repeat(CLIP[..., :1], 3, axis=3) if channels == 1 else CLIP
+    with open_video(path, fps=25) as reader:
+        for index in (3, 0, 2):
+            assert (reader[index] == expected[index]).all()
+        assert (reader.read("1:3") == expected[1:3]).all()
+        assert any("held in memory" in note for note in reader.source(0, 4).notes)
+    assert probe(path).frames == 4
+
+
+def test_a_fortran_file_that_is_cut_short(tmp_path):
+    path = saved(tmp_path / "a.npy", np.asfortranarray(CLIP))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(InputError, match="420 bytes of frames are promised, 419 are there"):
+        read_video(path, fps=25)
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("frames.npy", whole[:-9])
+    with pytest.raises(InputError, match="the file ends within frame 0 of 4"):
+        read_video(tmp_path / "b.npz", fps=25)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_truth_values(tmp_path, suffix):
+    truth = CLIP > 9
+    video = read_video(saved(tmp_path / f"a{suffix}", truth), fps=25)
+    assert (video.frames == np.where(truth, 255, 0)).all()
+    assert "true is white" in video.source.notes[0]
+    grey = read_video(saved(tmp_path / f"b{suffix}", np.asfortranarray(truth[..., :1])), fps=25)
+    assert (grey.frames == np.where(truth[..., :1], 255, 0)).all()
 
 
 def test_damaged_arrays(tmp_path):
@@ -223,3 +264,69 @@ def test_broken_sidecar_is_named(tmp_path):
     (tmp_path / "a.json").write_text('{"output": {"fps": "quick"}}')
     with pytest.raises(InputError, match=r"a\.json: output\.fps is 'quick'"):
         read_video(path)
+
+
+class TestPnm:
+    @pytest.mark.parametrize("suffix", [".ppm", ".pnm"])
+    def test_colour(self, tmp_path, suffix):
+        folder = save_pictures(tmp_path / "clip", CLIP, "f_{}" + suffix)
+        assert (folder / f"f_0{suffix}").read_bytes() == b"P6\n7 5\n255\n" + CLIP[0].tobytes()
+        video = read_video(folder, fps=25)
+        assert (video.frames == CLIP).all()
+
+    def test_grey_and_as_text(self, tmp_path):
+        folder = save_pictures(tmp_path / "a", CLIP[..., 0], "{}.pgm")
+        assert (read_video(folder, fps=25).frames == CLIP[..., :1]).all()
+        (tmp_path / "b").mkdir()
+        (tmp_path / "b/1.pgm").write_text("P2\n# a comment\n3 2\n255\n0 1 2\n3 4 255\n")
+        frames = read_video(tmp_path / "b", fps=25).frames
+        assert frames[0, ..., 1].tolist() == [[0, 1, 2], [3, 4, 255]]
+
+    def test_bitmaps(self, tmp_path):
+        (tmp_path / "m.pbm").write_bytes(b"P4\n3 2\n" + bytes([0b10100000, 0b01000000]))
+        with open_video(tmp_path / "m.pbm", fps=1, picture=True) as reader:
+            assert reader[0][..., 0].tolist() == [[0, 255, 0], [255, 0, 255]]
+
+    @pytest.mark.parametrize("largest", [15, 100, 1023])
+    def test_other_ranges_are_never_rescaled(self, tmp_path, largest):
+        (tmp_path / "a").mkdir()
+        values = np.array([0, 1, 2, 3, 4, largest], np.uint8 if largest < 256 else ">u2")
+        (tmp_path / "a/1.pgm").write_bytes(b"P5\n# x\n3 2\n%d\n" % largest + values.tobytes())
+        with pytest.raises(InputError, match=rf"1\.pgm has values of 0 to {largest}; of PNM"):
+            read_video(tmp_path / "a", fps=25)
+
+    def test_cut_short(self, tmp_path):
+        folder = save_pictures(tmp_path / "a", CLIP, "{}.ppm")
+        whole = (folder / "2.ppm").read_bytes()
+        (folder / "2.ppm").write_bytes(whole[:-1])
+        with pytest.raises(InputError, match=r"2\.ppm is not a readable picture"):
+            read_video(folder, fps=25)
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "words"),
+    [
+        ("CMYK", "a.tif", "CMYK, the inks of a printer"),
+        ("CMYK", "a.jpg", "CMYK, the inks of a printer"),
+        ("LAB", "a.tiff", "CIELAB"),
+    ],
+)
+def test_colours_of_other_kinds(tmp_path, monkeypatch, mode, name, words):
+    """OpenCV takes four inks for colour and alpha."""
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    picture = Image.new(mode, (8, 6), (10, 20, 30, 255)[: len(mode)])
+    picture.save(name)
+    with pytest.raises(InputError, match=rf"{name} has colours in {words}; grey and RGB") as caught:
+        open_video(name, fps=1, picture=True)
+    assert "alpha" not in str(caught.value)
+    (tmp_path / "clip").mkdir()
+    picture.save(f"clip/{name}")
+    with pytest.raises(InputError, match=f"{name} has colours in"):
+        probe("clip")
+    if mode == "CMYK":
+        (command,) = re.findall("`(.*?)`", str(caught.value))
+        exec(shlex.split(command)[2])
+        with open_video("a_rgb.png", fps=1, picture=True) as reader:
+            assert (reader[0] == np.asarray(picture.convert("RGB"))).all() or name == "a.jpg"

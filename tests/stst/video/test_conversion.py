@@ -2,13 +2,14 @@ import json
 from fractions import Fraction
 
 import pytest
-from small_clips import encode, moving, noise
+from small_clips import encode, moving, noise, save_pictures
 
 from stst.errors import InputError
 from stst.video import (
     convert,
     frames_sha256,
     open_video,
+    provenance_of,
     read_video,
     sidecar_of,
     sidecar_path,
@@ -89,15 +90,59 @@ def test_a_shared_sidecar_stays(tmp_path, master):
 def test_without_sidecar(tmp_path):
     path = encode(tmp_path / "a.mp4", moving(4), NTSC, sound=True)
     done = convert(path, tmp_path / "b.npy")
-    assert done.sidecar is None
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "b.npy"]
-    assert any("--fps 60000/1001" in note for note in done.notes)
+    assert done.sidecar == tmp_path / "b.json"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "b.json", "b.npy"]
+    assert not any("--" in note for note in done.notes)
     assert any("Sound" in note for note in done.notes)
     assert done.as_dict()["output"]["path"] == str(tmp_path / "b.npy")
     with open_video(path) as reader:
-        assert (reader.read() == read_video(tmp_path / "b.npy", fps=NTSC).frames).all()
-    slow = convert(tmp_path / "b.npy", tmp_path / "c.mkv", fps=NTSC, resample_fps="30000/1001")
+        assert (reader.read() == read_video(tmp_path / "b.npy").frames).all()
+    slow = convert(tmp_path / "b.npy", tmp_path / "c.mkv", resample_fps="30000/1001")
     assert slow.written.frames == 2
+
+
+CONVERSIONS = ("b.npy", "b.npz", "b.mkv", "b/")
+
+
+@pytest.mark.parametrize("first", CONVERSIONS)
+@pytest.mark.parametrize("second", CONVERSIONS)
+def test_what_one_conversion_writes_every_other_reads(tmp_path, first, second):
+    path = encode(tmp_path / "a.mp4", moving(4), NTSC)
+    convert(path, f"{tmp_path}/{first}", frames="1:4")
+    convert(tmp_path / first, f"{tmp_path}/again_{second}")
+    again = read_video(tmp_path / f"again_{second}")
+    assert (again.frames == read_video(path, "1:4").frames).all()
+    assert again.fps == NTSC
+
+
+def test_an_array_s_sidecar_says_where_its_frames_are_from(tmp_path):
+    path = encode(tmp_path / "a.mp4", moving(4), NTSC)
+    done = convert(path, tmp_path / "b.npy", frames="1:3")
+    assert sidecar_of(tmp_path / "b.npy") == {
+        "output": {
+            "path": "b.npy",
+            "sha256": done.written.sha256,
+            "frames_sha256": frames_sha256(read_video(path, "1:3").frames),
+            "frames": 2,
+            "size": [48, 64],
+            "fps": "60000/1001",
+            "converted": {"from": "a.mp4", "frames": "1:3"},
+        }
+    }
+    assert provenance_of(tmp_path / "b.npy") is None
+
+
+def test_a_sidecar_that_two_clips_would_share_is_true_of_both(tmp_path):
+    folder = save_pictures(tmp_path / "a", FRAMES)
+    convert(folder, tmp_path / "a.npy", fps=NTSC)
+    assert read_video(tmp_path / "a.npy").fps == read_video(folder).fps == NTSC
+    path = encode(tmp_path / "b.mp4", moving(4), NTSC)
+    with pytest.raises(InputError, match=r"its sidecar b\.json would be that of b\.mp4"):
+        convert(path, tmp_path / "b.npy", frames="0:2")
+    (tmp_path / "b.json").write_text('{"output": {"fps": "25"}, "seed": 1}')
+    with pytest.raises(InputError, match=r"b\.json, which is the sidecar of .*b\.mp4 and gives"):
+        convert(path, tmp_path / "b.npy")
+    assert not (tmp_path / "b.npy").exists()
 
 
 def test_refused(tmp_path, master):

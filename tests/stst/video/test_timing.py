@@ -228,7 +228,8 @@ class TestDroppedFrames:
         path = self.dropped(tmp_path, codec, self.PTS)
         lines, found = said_by_info(path)
         assert "4 dropped frames: a variable frame rate" in lines
-        assert f"`stst convert {path} OUT.mkv --resample-fps 25`" in lines
+        to = path.with_name("a_25.mkv")
+        assert f"`stst convert {path} {to} --resample-fps 25`" in lines
         assert found["frames"] == 8
         with pytest.raises(InputError, match=r"a\.avi has 4 dropped frames.*--resample-fps 25"):
             open_video(path)

@@ -131,7 +131,11 @@ class TestAlignments:
     def test_notes(self, here):
         stst("convert", "part.mkv", "shorter.npy", "--frames", "0:2")
         shown = stst_analyze("compare", "natural.npz", "shorter.npy", "--frames", "2:4")
-        refused(shown, "cannot be compared. shorter.npy was changed after", "Give --frames A:B")
+        refused(
+            shown,
+            "cannot be compared. shorter.npy was changed after",
+            "Shrink the first: --max-side 33",
+        )
         words = ("--frames", "2:4", "--max-side", 33)
         shown = stst_analyze("compare", "natural.npz", "shorter.npy", *words)
         assert shown.exit_code == 0, shown.stderr
@@ -141,6 +145,33 @@ class TestAlignments:
             "Note: natural.npz was aligned as asked for: [frames=2:4, max_side=33].",
         ]
         assert "natural.npz [frames=2:4, max_side=33]" in shown.stdout
+
+    def test_a_part_of_both_clips(self, here):
+        clip(here / "other.npz", 9, 40, 44, seed=3)
+        synthesize("natural.npz", "-o", "all.npy")
+        for other in ("other.npz", "natural.npz", "all.npy"):
+            shown = stst_analyze("compare", "natural.npz", other, "--frames", "1:4")
+            assert shown.exit_code == 0, shown.stderr
+            stst("convert", "natural.npz", "a.npz", "--frames", "1:4", "--overwrite")
+            stst("convert", other, "b.npz", "--frames", "1:4", "--overwrite")
+            alone = stst_analyze("compare", "a.npz", "b.npz")
+            values = [
+                [row.split(",")[2:] for row in one.stdout.splitlines()] for one in (shown, alone)
+            ]
+            assert values[0] == values[1]
+
+    def test_a_batch_and_a_report_of_a_part(self, here):
+        clip(here / "other.npz", 9, 40, 44, seed=3)
+        (here / "pairs.csv").write_text("natural,other\nnatural.npz,other.npz\n")
+        words = ("pairs.csv", "-o", "out", "--frames", "1:4")
+        assert stst_analyze("batch", *words).exit_code == 0
+        lines = (here / "out/features.csv").read_text().splitlines()
+        column = lines[0].split(",").index("frame")
+        frames = {line.split(",")[column] for line in lines if ",other.npz," in line}
+        assert frames == {"1", "2", "3"}
+        shown = stst_analyze("report", "natural.npz", "other.npz", "-o", "page", "--frames", "1:4")
+        assert shown.exit_code == 0, shown.stderr
+        assert "the same part was taken" in (here / "page/index.html").read_text()
 
 
 class TestRefusals:
@@ -165,7 +196,7 @@ class TestRefusals:
     def test_clips_that_differ(self, here):
         said = (
             "natural.npz (9 frames of 40x44 px at 30000/1001 Hz) and x.npz (3 frames of 18x20 px "
-            "at 30000/1001 Hz) cannot be compared. Give --frames A:B and --max-side PX"
+            "at 30000/1001 Hz) cannot be compared. Say which 3 frames of the first the second shows"
         )
         clip(here / "x.npz")
         self.check(here, "natural.npz", "part.mkv", "x.npz", "-o", "t.csv", said=said)
