@@ -12,6 +12,7 @@ from typing import Any
 
 from stst.errors import InputError
 from stst.files import written_whole
+from stst.text import read_text
 
 #: To be raised when a record changes, or the same record means other bytes.
 SCHEMA_VERSION = 2
@@ -90,12 +91,16 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         If it cannot be read, is none, or belongs to a newer version.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        text = read_text(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such sidecar.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file; a sidecar is JSON.") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise InputError(f"{path}: {error} A sidecar is JSON.") from error
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
     if not isinstance(content, dict) or "schema_version" not in content:
         raise InputError(f"{path}: not a sidecar of this program (no schema_version).")

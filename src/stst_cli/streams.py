@@ -60,9 +60,9 @@ class _Forgiving(io.RawIOBase):
 def forgiving_streams() -> Iterator[None]:
     """Have the program go on where standard output or error take nothing any more.
 
-    What they cannot encode is written out as in a string of Python. Lost words on standard error are no
-    failure. Where standard output lost something, the program ends with 1 once its work is done,
-    and says why unless the reader is gone, as ``head`` does when it has enough.
+    What they cannot encode is written out as in a string of Python. Lost words on standard error
+    are no failure. Where standard output lost something, the program ends with 1 once its work is
+    done, and says why unless the reader is gone, as ``head`` does when it has enough.
     """
     _fill_gaps()
     before = sys.stdout, sys.stderr

@@ -19,6 +19,7 @@ from stst.config.schema import (
 from stst.config.sources import (
     MODEL_PAIRS,
     build,
+    key_hint,
     load_preset,
     merged,
     model_override,
@@ -52,6 +53,7 @@ __all__ = [
     "TargetsConfig",
     "Term",
     "build",
+    "key_hint",
     "load_preset",
     "merged",
     "model_override",

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
+from stst.paths import written_path
+from stst.text import read_text
 from stst.video.rates import parse_rate
 
 
@@ -24,7 +26,7 @@ def sidecar_path(path: Path | str) -> Path:
     Path
         Where its sidecar is, or would be.
     """
-    path = Path(path)
+    path = written_path(path)
     if path.is_dir() or not path.suffix:
         return path.with_name(path.name + ".json")
     return path.with_suffix(".json")
@@ -53,7 +55,7 @@ def sidecar_of(path: Path | str) -> dict[str, Any] | None:
         return None
     try:
         # Python would take NaN and Infinity, which are no JSON, and hand them on
-        content = json.loads(beside.read_text(encoding="utf-8"), parse_constant=lambda _: None)
+        content = json.loads(read_text(beside), parse_constant=lambda _: None)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{beside}: the sidecar of {path} is not readable JSON ({error}). Repair or remove it."

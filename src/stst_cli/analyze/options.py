@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from stst_cli.options import PATH
+from stst_cli.options import PATH, WHOLE
 from stst_cli.words import give, say
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def clip_options(function: Function) -> Function:
     """Add ``frames`` and ``max_side`` of every command that reads a part of a clip."""
     options = [
         click.option("--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based."),
-        click.option("--max-side", type=int, metavar="PX",
+        click.option("--max-side", type=WHOLE, metavar="PX",
                      help="Shrink so that the longer side has at most PX pixels."),
     ]  # fmt: skip
     return _with(options, function)
