@@ -12,6 +12,7 @@ from typing import Any
 
 from stst.errors import InputError
 from stst.files import written_whole
+from stst.plain import found_value
 from stst.text import read_text
 
 #: To be raised when a record changes, or the same record means other bytes.
@@ -106,7 +107,7 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a sidecar of this program (no schema_version).")
     if content["schema_version"] not in READABLE:
         raise InputError(
-            f"{path}: schema_version {content['schema_version']!r}; this version reads "
+            f"{path}: schema_version {found_value(content['schema_version'])}; this version reads "
             f"{' and '.join(map(str, READABLE))}. Update napari-stst."
         )
     for key, kind in _KINDS.items():

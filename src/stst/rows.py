@@ -244,8 +244,8 @@ def _csv_lines(
             if any(cells):
                 yield f"{path}, line {before + reader.line_num}", cells
     except csv.Error as error:
-        line = before + reader.line_num
-        raise InputError(f"{path}, line {line}: not readable ({error}).") from error
+        number = before + reader.line_num
+        raise InputError(f"{path}, line {number}: not readable ({error}).") from error
 
 
 def read_toml_tables(

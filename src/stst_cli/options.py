@@ -25,8 +25,9 @@ class _Whole(click.types.IntParamType):
     """A whole number, also written 1.0 as spreadsheets and other programs do."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        whole = re.fullmatch(r"([+-]?[0-9]+)\.0*", value) if isinstance(value, str) else None
-        return super().convert(whole[1] if whole else value, param, ctx)
+        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]+\.0*", value):
+            value = value.partition(".")[0]
+        return super().convert(value, param, ctx)
 
 
 PATH = _Path(path_type=Path)

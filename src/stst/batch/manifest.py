@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from stst.batch.problems import Problems
-from stst.config import METHODS, key_hint, toml_value
+from stst.config import METHODS, toml_value
+from stst.config.sources import key_hint
 from stst.errors import InputError
 from stst.labels import clip_stem
 from stst.paths import at_home, written_path

@@ -19,7 +19,6 @@ from stst.config.schema import (
 from stst.config.sources import (
     MODEL_PAIRS,
     build,
-    key_hint,
     load_preset,
     merged,
     model_override,
@@ -53,7 +52,6 @@ __all__ = [
     "TargetsConfig",
     "Term",
     "build",
-    "key_hint",
     "load_preset",
     "merged",
     "model_override",
