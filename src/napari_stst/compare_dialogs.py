@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from stst.config.choice import DEFAULT_LAYERS, parse_choice
 from stst.errors import InputError
+from stst.paths import at_home
 
 _SYNTAX = (
     "A model of torchvision, or your own package.module:factory. Weights after “=” (none: random), "
@@ -122,8 +123,8 @@ class PathEdit(QWidget):
         layout.addWidget(self.button)
 
     def text(self) -> str:
-        """Give the path as it was typed."""
-        return str(self.edit.text().strip())
+        """Give the path that was typed; ``~`` is the home folder."""
+        return at_home(str(self.edit.text().strip()))
 
     def _choose(self) -> None:
         found = self._browse(self.text())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
+from stst.paths import at_home
+
 
 class OutputRow(QWidget):
     """A line with the name of a master, and a button to browse.
@@ -28,8 +30,8 @@ class OutputRow(QWidget):
         row.addWidget(browse)
 
     def text(self) -> str:
-        """Give the name."""
-        return str(self.line.text()).strip()
+        """Give the name; ``~`` is the home folder."""
+        return at_home(str(self.line.text()).strip())
 
     def setText(self, text: str) -> None:
         """Write a name of one's own."""

@@ -17,6 +17,7 @@ from stst.files import check_output, remove_leftovers, sha256_of
 from stst.made import changed, check_continuable, check_made
 from stst.mishaps import Inputs
 from stst.outputs import Output, outputs_for
+from stst.paths import written_path
 from stst.process import Estimate, Prepared
 from stst.provenance import SCHEMA_VERSION, Input
 from stst.run_folder import RunFolder
@@ -92,7 +93,7 @@ class Job:
                 others["mask"] = self.config.mask
         own = {}
         if self.natural is not None:
-            own[main_role(self.config)] = self.natural
+            own[main_role(self.config)] = written_path(self.natural)
         elif not isinstance(self.config, LeapsConfig):
             raise InputError("there is no natural clip, and only leaps can do without.")
         return {**own, **{role: Path(path) for role, path in others.items()}}

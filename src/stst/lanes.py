@@ -20,6 +20,8 @@ Result = TypeVar("Result")
 
 # enough for a process to end that was asked to, in seconds
 _PATIENCE = 5.0
+# what a terminal sends to all its processes, by Ctrl-C or when it is closed: the parent's matter
+_TO_ALL = {getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)}
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,8 @@ def _serve(
     prepare: Callable[[], None] | None,
 ) -> None:
     """Work until the other end of the pipe is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; it is the parent's matter
+    for one in _TO_ALL:
+        signal.signal(one, signal.SIG_IGN)
     if prepare is not None:
         prepare()
     with suppress(EOFError, OSError):
@@ -202,13 +205,13 @@ def _listened(pipe: connection.Connection, made: Generator[Any, None, Any]) -> A
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Start processes that do not hear Ctrl-C even before they can say so."""
+    """Start processes that hear nothing of a terminal even before they can say so."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     # started with the first process otherwise, which undoes the mask
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TO_ALL)
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from typing import Any
 from stst.errors import InputError
 from stst.files import sha256_of
 from stst.outputs import Output
+from stst.plain import found_value
 from stst.provenance import other_version, read_sidecar
 
 _SAME = ("method", "config", "weights")
@@ -111,4 +112,4 @@ def _difference(key: str, then: object, now: object, where: str = "") -> str:
         for index, (old, new) in enumerate(zip(then, now, strict=True)):
             if old != new:
                 return _difference(str(index), old, new, name)
-    return f"{name} was {then!r} when it was started and is {now!r} now"
+    return f"{name} was {found_value(then)} when it was started and is {found_value(now)} now"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stst.errors import InputError
+from stst.paths import at_home
 
 #: Suffixes of a master; a folder stands for a PNG sequence.
 MASTERS = (".mkv", ".npy", ".npz")
@@ -100,8 +101,8 @@ def outputs_for(path: Path | str, seeds: Sequence[int]) -> list[Output]:
     InputError
         If there is no name, or the suffix is none of a lossless master.
     """
-    folder = str(path).endswith(("/", "\\")) or os.path.isdir(path)
-    given, path = path, Path(path)
+    given, path = path, Path(at_home(str(path)))
+    folder = str(given).endswith(("/", "\\")) or os.path.isdir(path)
     if path.name in ("", ".."):
         raise InputError(
             f"the output {str(given)!r} names no file. Give a name such as clip.mkv or clip/."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 
 #: Control characters, halves of characters, and what turns the direction of writing; line breaks
@@ -32,6 +33,41 @@ def one_line(text: str, longest: int | None = None) -> str:
     if longest is None or len(shown) <= longest:
         return shown
     return f"{shown[: longest * 2 // 3]} … {shown[-(longest // 3) :]}"
+
+
+def found_value(value: object, longest: int = 200) -> str:
+    """Write a value as TOML and JSON files have it, not as Python does, for a message.
+
+    Parameters
+    ----------
+    value
+        What a file, an option or a caller gave.
+    longest
+        In characters; of more, the end is left out.
+
+    Returns
+    -------
+    str
+        One line: text in quotes, ``true``, ``nothing`` for None, ``the time 00:04:00``.
+    """
+    shown = _written(value)
+    return shown if len(shown) <= longest else f"{shown[:longest]}…"
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime.datetime | datetime.date):
+        return f"the date {value.isoformat()}"
+    if isinstance(value, datetime.time):
+        return f"the time {value.isoformat()}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_written(one)}" for key, one in value.items()) + "}"
+    return repr(value)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 
 from stst.errors import InputError
 from stst.files import written_whole
+from stst.plain import found_value
+from stst.text import read_text
 
 #: To be raised when a record changes, or the same record means other bytes.
 SCHEMA_VERSION = 2
@@ -90,18 +92,22 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         If it cannot be read, is none, or belongs to a newer version.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        text = read_text(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such sidecar.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file; a sidecar is JSON.") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise InputError(f"{path}: {error} A sidecar is JSON.") from error
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
     if not isinstance(content, dict) or "schema_version" not in content:
         raise InputError(f"{path}: not a sidecar of this program (no schema_version).")
     if content["schema_version"] not in READABLE:
         raise InputError(
-            f"{path}: schema_version {content['schema_version']!r}; this version reads "
+            f"{path}: schema_version {found_value(content['schema_version'])}; this version reads "
             f"{' and '.join(map(str, READABLE))}. Update napari-stst."
         )
     for key, kind in _KINDS.items():

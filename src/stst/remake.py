@@ -12,6 +12,7 @@ from stst.config.sources import check_trust
 from stst.errors import InputError
 from stst.jobs import Job, main_role
 from stst.outputs import MASTERS
+from stst.plain import found_value
 from stst.provenance import other_version, read_sidecar
 
 
@@ -77,7 +78,10 @@ def job_of_sidecar(
     config = build(tree, METHODS[method], str(sidecar))
     seed = content.get("seed", config.seed)
     if seed not in config.seeds:
-        raise InputError(f"{sidecar}: seed {seed!r} is none of the batch's, {config.seeds}.")
+        raise InputError(
+            f"{sidecar}: seed {found_value(seed)} is none of the batch's, "
+            f"{found_value(config.seeds)}."
+        )
     config = _of_batch(config, content["environment"].get("batch"), seed)
     if output is None:
         output = _recorded_output(sidecar, content["output"])
@@ -142,7 +146,9 @@ def _weights(content: Mapping[str, Any]) -> dict[str, Any]:
 def _recorded_output(sidecar: Path, record: Mapping[str, Any]) -> str:
     name = record.get("path")
     if not isinstance(name, str) or not name or Path(name).name != name:
-        raise InputError(f"{sidecar}: output.path is {name!r}, not the name of a file beside it.")
+        raise InputError(
+            f"{sidecar}: output.path is {found_value(name)}, not the name of a file beside it."
+        )
     path = sidecar.parent / name
     return str(path) if path.suffix in MASTERS else f"{path}/"
 

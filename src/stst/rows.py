@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import difflib
 import io
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
 from stst.files import as_text
+from stst.plain import found_value
+from stst.spreadsheets import SHEET_SUFFIXES
+from stst.text import read_text
 from stst.toml import toml_tree
 
 #: Of manifests.
@@ -36,7 +40,7 @@ def read_rows(
     table: str,
     required: Collection[str],
     optional: Collection[str],
-    others: bool = False,
+    others: Callable[[str], str | None] | None = None,
 ) -> list[Row]:
     """Read a manifest.
 
@@ -44,7 +48,8 @@ def read_rows(
     ----------
     path
         A CSV file with a header, the same separated by tabs, or TOML with tables ``[[table]]``;
-        in UTF-8.
+        in UTF-8. CSV may be separated by semicolons, too, as spreadsheets write it where numbers
+        have decimal commas.
     table
         What the rows are, in the plural, and how the tables are called in TOML.
     required
@@ -52,7 +57,8 @@ def read_rows(
     optional
         Fields that a row may have; in CSV an empty cell stands for none.
     others
-        Whether a row may have other fields as well.
+        Asked about names of other fields, which are keys of a config: gives None where a row may
+        have it, and else a hint, or nothing.
 
     Returns
     -------
@@ -65,43 +71,105 @@ def read_rows(
         If the file cannot be read, a field is unknown, missing, empty or no text, or there are no
         rows. Names the file, the line (in TOML the number of the table, from 1) and the field.
     """
+    check_suffix(path)
+    fields = _Fields(required, optional, others)
+    if path.suffix.lower() == ".toml":
+        rows = list(_toml_rows(path, table, fields))
+    else:
+        rows = list(_csv_rows(path, _text(path), fields))
+    if not rows:
+        raise InputError(f"{path} lists no {table}. {fields}")
+    return rows
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse what cannot be a manifest by its name.
+
+    Raises
+    ------
+    InputError
+        Saying what to do.
+    """
     suffix = path.suffix.lower()
+    if suffix in SHEET_SUFFIXES:
+        raise InputError(
+            f"{path}: a {suffix} file is not read here. Save the sheet as 'CSV UTF-8' (.csv)."
+        )
     if suffix not in MANIFEST_SUFFIXES:
         raise InputError(
             f"{path}: a manifest is a {', '.join(MANIFEST_SUFFIXES)} file; found "
             f"{suffix or 'no suffix'!r}."
         )
-    fields = _Fields(required, optional, others)
-    if suffix == ".toml":
-        rows = list(_toml_rows(path, table, fields))
-    else:
-        rows = list(_csv_rows(path, _text(path), "," if suffix == ".csv" else "\t", fields))
-    if not rows:
-        raise InputError(f"{path} lists no {table}. It needs {fields}.")
-    return rows
 
 
 class _Fields:
     """Which fields there may be."""
 
-    def __init__(self, required: Collection[str], optional: Collection[str], others: bool) -> None:
+    def __init__(
+        self,
+        required: Collection[str],
+        optional: Collection[str],
+        others: Callable[[str], str | None] | None,
+    ) -> None:
         self.required, self.known = list(required), [*required, *optional]
         self.others = others
 
     def __str__(self) -> str:
-        optional = self.known[len(self.required) :]
-        extra = f"; optional: {', '.join(optional)}" if optional else ""
-        return f"{', '.join(self.required)}{extra}"
+        needs = f"needs {_listed(self.required)}" if self.required else ""
+        may = self.known[len(self.required) :]
+        if self.others is not None:
+            may = [*may, "any key of a config"]
+        has = f"may have {_listed(may)}" if may else ""
+        return f"A row {', and '.join(part for part in (needs, has) if part)}."
+
+    def allowed(self, name: str) -> bool:
+        return name in self.known or (self.others is not None and self.others(name) is None)
 
     def check_names(self, where: str, names: Collection[str], kind: str) -> None:
         for name in names:
-            if name not in self.known and not (self.others and name):
-                close = difflib.get_close_matches(name.lower(), self.known, n=1)
-                meant = f" (did you mean {close[0]!r}?)" if close else ""
-                raise InputError(f"{where}: unknown {kind} {name!r}{meant}. Allowed are {self}.")
+            if not self.allowed(name):
+                raise InputError(f"{where}: unknown {kind} {name!r}{self._meant(name)}. {self}")
         for name in self.required:
             if name not in names:
-                raise InputError(f"{where}: the {kind} {name!r} is missing. Needed are {self}.")
+                raise InputError(f"{where}: the {kind} {name!r} is missing. {self}")
+
+    def _meant(self, name: str) -> str:
+        lower = name.lower().replace(" ", "_")
+        if lower != name and self.allowed(lower):
+            return f" (it is written {lower!r}, in lower case)"
+        close = difflib.get_close_matches(lower, self.known, n=1)
+        if close:
+            return f" (did you mean {close[0]!r}?)"
+        hint = self.others(lower) if self.others is not None else None
+        return f" ({hint})" if hint else ""
+
+    def check_header(self, where: str, header: Sequence[str]) -> None:
+        """Check the names of columns, or say that there are none."""
+        if "" in header:
+            place = header.index("") + 1
+            pandas = (
+                "; pandas writes its index so: write the table with index=False"
+                if place == 1
+                else ""
+            )
+            raise InputError(
+                f"{where}: column {place} has no name{pandas}. Name it, or delete it. {self}"
+            )
+        if header[:1] == ["Unnamed: 0"]:
+            raise InputError(
+                f"{where}: the first column is an index that pandas wrote. Write the table with "
+                "index=False, or delete the column."
+            )
+        lower = [name.lower().replace(" ", "_") for name in header]
+        if header and not any(map(self.allowed, lower)) and re.search(r"[./\\]", header[0]):
+            raise InputError(
+                f"{where}: there is no header line; {header[0]!r} is no name of a column. Begin "
+                f"the file with a line of names. {self}"
+            )
+        self.check_names(where, header, "column")
+        if len(set(header)) < len(header):
+            twice = next(name for name in header if header.count(name) > 1)
+            raise InputError(f"{where}: the column {twice!r} comes twice.")
 
     def row(self, where: str, fields: Mapping[str, str]) -> Row:
         """Check the values; leave out empty ones."""
@@ -114,32 +182,35 @@ class _Fields:
         return Row(where, {name: value for name, value in fields.items() if value})
 
 
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return read_text(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such manifest.") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8. Save it as UTF-8.") from error
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
-def _csv_rows(path: Path, text: str, separator: str, fields: _Fields) -> Iterator[Row]:
-    lines = _csv_lines(path, text, separator)
-    where, header = next(lines, (f"{path}, line 1", []))
-    if len(header) == 1:
-        other = next((one for one in (",", ";", "\t") if one in header[0]), None)
-        if other is not None:
-            raise InputError(
-                f"{where}: the columns are separated by {other!r}. A .csv file has commas, a .tsv "
-                "file has tabs."
-            )
-    fields.check_names(where, header, "column")
-    if len(set(header)) < len(header):
-        twice = next(name for name in header if header.count(name) > 1)
-        raise InputError(f"{where}: the column {twice!r} comes twice.")
-    for where, cells in lines:
+def _csv_rows(path: Path, text: str, fields: _Fields) -> Iterator[Row]:
+    separator, start = _separator(path, text)
+    numbered = list(_csv_lines(path, text, separator, start))
+    if not numbered:
+        raise InputError(f"{path} is empty. It begins with a line of names of columns. {fields}")
+    (where, header), *rows = numbered
+    # a separator at the end of each line, or of the header alone
+    lines = [header, *(cells for _, cells in rows)]
+    while len(header) > 1 and not any(any(cells[len(header) - 1 :]) for cells in lines):
+        header.pop()
+    fields.check_header(where, header)
+    for where, cells in rows:
+        if len(cells) > len(header) and not any(cells[len(header) :]):
+            cells = cells[: len(header)]
         if len(cells) != len(header):
             raise InputError(
                 f"{where}: the header has {len(header)} cells ({', '.join(header)}), this line "
@@ -148,18 +219,33 @@ def _csv_rows(path: Path, text: str, separator: str, fields: _Fields) -> Iterato
         yield fields.row(where, dict(zip(header, cells, strict=True)))
 
 
-def _csv_lines(path: Path, text: str, separator: str) -> Iterator[tuple[str, list[str]]]:
+def _separator(path: Path, text: str) -> tuple[str, int]:
+    """Tell what separates cells, and how many characters a line takes up that only says so."""
+    said = re.match(r'"?sep=(.)"?[ \t]*\r?\n', text)  # for Excel
+    if said:
+        return said[1], said.end()
+    usual = "," if path.suffix.lower() == ".csv" else "\t"
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    return next((one for one in (usual, ";", "\t", ",") if one in header), usual), 0
+
+
+def _csv_lines(
+    path: Path, text: str, separator: str, start: int
+) -> Iterator[tuple[str, list[str]]]:
     """Split lines into cells; skip those that are empty throughout."""
+    before = 1 if start else 0
     reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
-    )
+        io.StringIO(text[start:], newline=""), delimiter=separator, strict=True,
+        skipinitialspace=True,
+    )  # fmt: skip
     try:
         for line in reader:
             cells = [cell.strip() for cell in line]
             if any(cells):
-                yield f"{path}, line {reader.line_num}", cells
+                yield f"{path}, line {before + reader.line_num}", cells
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: not readable ({error}).") from error
+        number = before + reader.line_num
+        raise InputError(f"{path}, line {number}: not readable ({error}).") from error
 
 
 def read_toml_tables(
@@ -206,7 +292,7 @@ def read_toml_tables(
     for number, entry in enumerate(entries, 1):
         where = f"{path}, [[{table}]] {number}"
         if not isinstance(entry, dict):
-            raise InputError(f"{where}: found {entry!r}; it must be a table.")
+            raise InputError(f"{where}: found {found_value(entry)}; it must be a table.")
         found.append((where, entry))
     return found, tree
 
@@ -216,7 +302,9 @@ def _toml_rows(path: Path, table: str, fields: _Fields) -> Iterator[Row]:
         fields.check_names(where, entry, "key")
         for name, value in entry.items():
             if not isinstance(value, str):
-                raise InputError(f"{where}: {name} is {value!r}; every field is text, in quotes.")
+                raise InputError(
+                    f"{where}: {name} is {found_value(value)}; every field is text, in quotes."
+                )
             if not value.strip():
                 raise InputError(f"{where}: {name} is empty.")
         yield fields.row(where, {name: value.strip() for name, value in entry.items()})

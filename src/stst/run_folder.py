@@ -18,6 +18,7 @@ import numpy as np
 from stst.errors import InputError, StstError, first_line
 from stst.files import check_output, explained, is_full, sync_folder, written_whole
 from stst.locks import LOCK, check_unlocked, locked
+from stst.text import read_text
 from stst.types import Frames
 from stst.video.rates import parse_rate
 
@@ -187,7 +188,7 @@ class RunFolder:
             If there is no run to continue, or another version wrote it.
         """
         try:
-            job = json.loads((self.path / "job.json").read_text("utf-8"))
+            job = json.loads(read_text(self.path / "job.json"))
         except FileNotFoundError:
             raise InputError(f"{self.path}: there is no unfinished run to continue.") from None
         except (OSError, ValueError, RecursionError) as error:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 # seconds between two questions to a cluster
 _POLL = 15.0
-_MANIFESTS = (".csv", ".tsv", ".toml")
 
 
 @click.command(no_args_is_help=True)
@@ -77,6 +76,7 @@ def _batch(sources: Sequence[str], folder: Path, words: dict[str, Any]) -> None:
     from stst.batch.survey import shard_of, surveyed
     from stst.batch.work import tasks_of
     from stst.errors import InputError
+    from stst.paths import written_path
 
     if words["engine"] == "slurm":
         from stst.batch.slurm import check_slurm
@@ -84,7 +84,7 @@ def _batch(sources: Sequence[str], folder: Path, words: dict[str, Any]) -> None:
         check_slurm()
     common, problems = _common(sources, words), Problems()
     if _is_manifest(sources):
-        wanted = read_manifest(Path(sources[0]), problems)
+        wanted = read_manifest(written_path(sources[0]), problems)
     else:
         wanted = from_words(sources, words["presets"], [], problems)
     if words["layout"] == "bids":
@@ -144,7 +144,11 @@ def _warn(jobs: Sequence[BatchJob]) -> None:
 
 
 def _is_manifest(sources: Sequence[str]) -> bool:
-    manifests = [one for one in sources if one.lower().endswith(_MANIFESTS)]
+    from stst.rows import MANIFEST_SUFFIXES
+    from stst.spreadsheets import SHEET_SUFFIXES
+
+    suffixes = (*MANIFEST_SUFFIXES, *SHEET_SUFFIXES)
+    manifests = [one for one in sources if one.lower().endswith(suffixes)]
     if manifests and len(sources) > 1:
         raise click.UsageError(f"{manifests[0]}: a manifest stands alone; give no clips beside it.")
     return bool(manifests)

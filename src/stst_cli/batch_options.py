@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from stst_cli.options import PATH, bits_options
+from stst_cli.options import PATH, WHOLE, bits_options
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -30,7 +30,7 @@ def batch_options(function: Function) -> Function:
         click.option("--precision", type=click.Choice(["auto", "fp64", "fp32", "tf32", "bf16"]),
                      help="Of the arithmetic.  [default: the preset's]"),
         click.option("--frames", metavar="A:B", help="Frames A to B-1 of each clip, 0-based."),
-        click.option("--max-side", type=int, metavar="PX",
+        click.option("--max-side", type=WHOLE, metavar="PX",
                      help="Shrink so that the longer side has at most PX pixels."),
         click.option("--grey", is_flag=True, default=None,
                      help="Make stimuli of the clips' luminance alone, without colour."),

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from stst.errors import StstError
+from stst_cli.streams import forgiving_streams, stop_signals
 from stst_cli.watch import watched
 from stst_cli.words import say
 
@@ -34,7 +35,7 @@ def terminable(words: str | None = None) -> Iterator[None]:
             sys.stderr.write(f"\n{words}\n")
         signal.default_int_handler(number, frame)
 
-    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {one: signal.signal(one, stop) for one in stop_signals()}
     try:
         yield
     finally:
@@ -47,9 +48,11 @@ class Commands(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
         """Run the program; from a terminal, in a process that is watched, see `watched`."""
-        if args is None:
+        if args is not None:
+            return super().main(args, *others, **options)
+        with forgiving_streams():
             watched(sys.argv[1:])
-        return super().main(args, *others, **options)
+            return super().main(args, *others, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; exit 1 where it failed, 2 for bad input, 130 when interrupted."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stst_cli.options import PATH, levels_options
+from stst_cli.options import PATH, WHOLE, levels_options
 from stst_cli.words import say
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--fps", metavar="HZ",
               help="Rate where IN holds none or a wrong one, e.g. 25 or 60000/1001.")  # fmt: skip
 @click.option("--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based.")
-@click.option("--max-side", type=int, metavar="PX",
+@click.option("--max-side", type=WHOLE, metavar="PX",
               help="Shrink so that the longer side has at most PX pixels.")  # fmt: skip
 @click.option("--resample-fps", metavar="HZ",
               help="Resample in time to this rate; takes the nearest frame.")  # fmt: skip

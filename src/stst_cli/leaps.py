@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stst_cli.options import PATH, run_options
+from stst_cli.options import PATH, WHOLE, run_options
 
 _OWN = (
     "model", "weights", "target", "verifier", "verifier_weights", "length", "size", "rate",
@@ -35,14 +35,16 @@ _OWN = (
     "close to. auto: mc3_18 beside models of torchvision.  [default: auto]",
 )  # fmt: skip
 @click.option("--verifier-weights", metavar="NAME|FILE", help="Its weights.")
-@click.option("--length", type=int, metavar="N", help="Frames of the clip.  [default: the model's]")
+@click.option(
+    "--length", type=WHOLE, metavar="N", help="Frames of the clip.  [default: the model's]"
+)
 @click.option("--size", metavar="HxW",
               help="Height and width of the clip in pixels.  [default: the model's]")  # fmt: skip
 @click.option(
     "--rate", type=float, metavar="HZ",
     help="Frame rate of the clip, and at which STIMULUS is read.  [default: the model's]",
 )  # fmt: skip
-@click.option("--iterations", type=int, help="Steps of the optimiser.  [default: 2000]")
+@click.option("--iterations", type=WHOLE, help="Steps of the optimiser.  [default: 2000]")
 @click.option(
     "--priming", type=click.Choice(["difference", "jaccard"]),
     help="How mean features are compared with the stimulus'.  [default: difference]",

@@ -13,17 +13,29 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class _Local(click.Path):
-    """A file or folder; click would take an empty name for the current folder."""
+class _Path(click.Path):
+    """A path, where ``~`` is the home folder also if the shell has left it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from stst.files import check_local
+        from stst.paths import at_home
 
+        # click would take an empty name for the current folder
         check_local(value)
+        return super().convert(at_home(value) if isinstance(value, str) else value, param, ctx)
+
+
+class _Whole(click.types.IntParamType):
+    """A whole number, also written 1.0 as spreadsheets and other programs do."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]+\.0*", value):
+            value = value.partition(".")[0]
         return super().convert(value, param, ctx)
 
 
-PATH = _Local(path_type=Path)
+PATH = _Path(path_type=Path)
+WHOLE = _Whole()
 
 
 def bits_options(function: Function) -> Function:
@@ -71,8 +83,8 @@ def run_options(function: Function) -> Function:
                      help="Settings as TOML, over the preset's."),
         click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
                      help="One setting, e.g. octaves.0.iterations=10. Repeatable; wins over all."),
-        click.option("--seed", type=int, help="Seed of the first sample.  [default: 0]"),
-        click.option("--samples", type=int,
+        click.option("--seed", type=WHOLE, help="Seed of the first sample.  [default: 0]"),
+        click.option("--samples", type=WHOLE,
                      help="How many, with seeds following by one.  [default: 1]"),
         click.option("--device", metavar="auto|cpu|cuda|mps",
                      help="Where to compute.  [default: auto]"),
@@ -80,7 +92,7 @@ def run_options(function: Function) -> Function:
                      help="Of the arithmetic.  [default: the preset's, else fp32 in models and "
                      "fp64 in scrambling]"),
         click.option("--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based."),
-        click.option("--max-side", type=int, metavar="PX",
+        click.option("--max-side", type=WHOLE, metavar="PX",
                      help="Shrink so that the longer side has at most PX pixels."),
         click.option("--grey", is_flag=True, default=None,
                      help="Make it of the clip's luminance alone, without colour."),

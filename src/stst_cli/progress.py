@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from stst.clock import Clock, duration
 from stst.config import SHORT_TERMS
 from stst.plain import one_line
+from stst_cli.streams import stop_signals
 
 if TYPE_CHECKING:
     from stst.synthesis.events import (
@@ -50,7 +51,7 @@ def followed(events: Iterable[Event]) -> RunFinished | RunStopped:
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C (or SIGTERM) into a request; a second one interrupts at once.
+    """Turn the first signal to stop into a request; a second one interrupts at once.
 
     Yields
     ------
@@ -65,7 +66,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         asked.append(number)
         sys.stderr.write("\nStopping after this step (again to stop at once) …\n")
 
-    before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {one: signal.signal(one, note) for one in stop_signals()}
     try:
         yield lambda: bool(asked)
     finally:

@@ -38,6 +38,7 @@ def remake(
     and says what has changed.
     """
     from stst.errors import StstError
+    from stst.paths import written_path
     from stst.provenance import read_sidecar
     from stst.remake import differences, job_of_sidecar
     from stst_cli.job import run_job
@@ -46,7 +47,7 @@ def remake(
     job = job_of_sidecar(
         sidecar,
         output=output,
-        inputs={role: Path(path) for role, path in pairs(inputs, "--input").items()},
+        inputs={role: written_path(path) for role, path in pairs(inputs, "--input").items()},
         trusted=trusted,
         device=device,
         overwrite=overwrite,

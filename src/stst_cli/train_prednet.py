@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.options import PATH, levels_options, size_option
+from stst_cli.options import PATH, WHOLE, levels_options, size_option
 from stst_cli.words import say
 
 if TYPE_CHECKING:
@@ -42,12 +42,13 @@ _OPTIONS = [
                  show_default=True, help="How frames of another shape come to that size."),
     click.option("--stack", metavar="N,N,…", default="3,48,96,192", show_default=True,
                  callback=_stack, help="Channels of every level."),
-    click.option("--steps", type=int, default=18750, show_default=True,
+    click.option("--steps", type=WHOLE, default=18750, show_default=True,
                  help="Updates of the weights; the authors' are 150 times 500 sequences."),
-    click.option("--batch", type=int, default=4, show_default=True, help="Sequences in an update."),
-    click.option("--sequence", type=int, default=10, show_default=True,
+    click.option("--batch", type=WHOLE, default=4, show_default=True,
+                 help="Sequences in an update."),
+    click.option("--sequence", type=WHOLE, default=10, show_default=True,
                  help="Frames in a sequence."),
-    click.option("--skip", type=int, default=0, show_default=True,
+    click.option("--skip", type=WHOLE, default=0, show_default=True,
                  help="Frames left out between two of a sequence: faster motion."),
     click.option("--flip", is_flag=True, help="Mirror sequences left to right, at random."),
     click.option("--lr", "learning_rate", type=float, default=0.001, show_default=True,
@@ -55,10 +56,10 @@ _OPTIONS = [
     click.option("--validate", "validation", type=PATH, metavar="CLIP",
                  help="Compare the result with copies of the last frame on this clip, of which no "
                  "frame is left out."),
-    click.option("--seed", type=int, default=0, show_default=True, help="Of weights and draws."),
+    click.option("--seed", type=WHOLE, default=0, show_default=True, help="Of weights and draws."),
     click.option("--device", metavar="auto|cpu|cuda|mps", default="auto", show_default=True,
                  help="Where to compute."),
-    click.option("--threads", type=int, help="Of the CPU.  [default: one a core]"),
+    click.option("--threads", type=WHOLE, help="Of the CPU.  [default: one a core]"),
     click.option("--dry-run", is_flag=True,
                  help="Print the plan with estimated time and memory; make nothing."),
     click.option("--overwrite", is_flag=True, help="Replace existing outputs."),

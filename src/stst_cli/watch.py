@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from stst.native import noted, share_note
@@ -154,4 +155,5 @@ def _crash(name: str, path: str) -> str:
 
 
 def _say(line: str) -> None:
-    os.write(2, f"{line}\n".encode("utf-8", "replace"))
+    with suppress(OSError):
+        os.write(2, f"{line}\n".encode("utf-8", "replace"))

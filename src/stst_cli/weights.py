@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stst.plain import one_line
+from stst_cli.options import PATH
 from stst_cli.words import say
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def verify_command(names: tuple[str, ...], as_json: bool) -> None:
 
 
 @weights.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @click.argument("name")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier import.")
 def import_command(file: Path, name: str, overwrite: bool) -> None:

@@ -486,8 +486,8 @@ class TestResume:
             ({"blend": 0.5}, r"config\.blend was 0\.95 .* is 0\.5 now"),
             ({"precision": "bf16"}, r"config\.precision was 'fp32' .* is 'bf16' now"),
             ({"spatial": {"texture_layers": ["plain"]}}, r"texture_layers\.0 was 'rectified'"),
-            ({"input": {"frames": "0:2"}}, r"config\.input\.frames was None .* is '0:2' now"),
-            ({"targets": {"color": "natural"}}, r"config\.targets\.color was None"),
+            ({"input": {"frames": "0:2"}}, r"config\.input\.frames was nothing .* is '0:2' now"),
+            ({"targets": {"color": "natural"}}, r"config\.targets\.color was nothing"),
         ],
     )
     def test_another_config_is_refused(self, natural, changes, message):

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import datetime
 import pickle
 
 import pytest
 
 from stst.errors import InputError, StstError, first_line
-from stst.plain import one_line
+from stst.plain import found_value, one_line
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,22 @@ def test_messages_are_one_line(kind):
 def test_what_python_writes_for_things_without_words():
     assert first_line(ValueError(f"bad: {object()}\nmore")) == "bad: object"
     assert first_line(KeyError()) == "KeyError"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "nothing"),
+        (True, "true"),
+        ("a'b", '"a\'b"'),
+        (1.5, "1.5"),
+        (datetime.time(0, 4), "the time 00:04:00"),
+        (datetime.date(2025, 1, 2), "the date 2025-01-02"),
+        (datetime.datetime(2025, 1, 2, 3), "the date 2025-01-02T03:00:00"),
+        ([1, "a", False], "[1, 'a', false]"),
+        ({"a": {"b": None}}, "{a = {b = nothing}}"),
+        ("x" * 300, "'" + "x" * 199 + "…"),
+    ],
+)
+def test_found_values_are_not_in_words_of_python(value, shown):
+    assert found_value(value) == shown

@@ -5,6 +5,13 @@ import pytest
 from stst.errors import InputError
 from stst.rows import read_rows
 
+#: What rows may hold in these tests, and how files of Windows' programs are refused.
+A = "A row needs clip and name, and may have note."
+WIDE = (
+    "not a text file in UTF-8 but in UTF-16, as Excel's 'Unicode Text', Notepad's 'Unicode' and "
+    "PowerShell's > write it. Save it as UTF-8 (in Excel 'CSV UTF-8')."
+)
+
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
@@ -47,6 +54,14 @@ class TestReading:
             ("m.csv", 'clip,name\r\n"a, b",x\r\n'),
             ("m.csv", '\n\nclip, name\n\n  \n,\n"a, b", x\n\n'),
             ("m.csv", 'clip,name\r"a, b",x\r'),
+            ("m.csv", 'clip;name\n"a, b";x\n'),
+            ("m.csv", "clip;name\na, b;x\n"),
+            ("m.csv", "clip\tname\na, b\tx\n"),
+            ("m.csv", "sep=;\r\nclip;name\r\na, b;x\r\n"),
+            ("m.tsv", 'clip,name\n"a, b",x\n'),
+            ("m.csv", 'clip,name,,\n"a, b",x,,\n'),
+            ("m.csv", 'clip,name\n"a, b",x,\n,\n'),
+            ("m.csv", 'clip,name,\n"a, b",x,'),
             ("m.csv", b'\xef\xbb\xbfclip,name\n"a, b",x\n'),
             ("m.toml", b'\xef\xbb\xbf[[runs]]\nclip = "a, b"\nname = "x"\n'),
             ("m.toml", 'runs = [{clip = "a, b", name = "x"}]'),
@@ -68,36 +83,41 @@ class TestRefusals:
         ("content", "said"),
         [
             ("clip,names\na,x\n", "m.csv, line 1: unknown column 'names' (did you mean 'name'?). "
-             "Allowed are clip, name; optional: note."),
-            ("clip,Name\na,x\n", "m.csv, line 1: unknown column 'Name' (did you mean 'name'?). "
-             "Allowed are clip, name; optional: note."),
-            ("clip,name,\na,x,\n", "m.csv, line 1: unknown column ''. Allowed are clip, name; "
-             "optional: note."),
-            ("clip,note\na,x\n", "m.csv, line 1: the column 'name' is missing. Needed are clip, "
-             "name; optional: note."),
+             f"{A}"),
+            ("clip,Name\na,x\n", "m.csv, line 1: unknown column 'Name' (it is written 'name', in "
+             f"lower case). {A}"),
+            ("clip,name,\na,x,y\n", "m.csv, line 1: column 3 has no name. Name it, or delete it. "
+             f"{A}"),
+            (",clip,name\n0,a,x\n", "m.csv, line 1: column 1 has no name; pandas writes its index "
+             f"so: write the table with index=False. Name it, or delete it. {A}"),
+            ("Unnamed: 0,clip,name\n0,a,x\n", "m.csv, line 1: the first column is an index that "
+             "pandas wrote. Write the table with index=False, or delete the column."),
+            ("a.mkv,x\nb.mkv,y\n", "m.csv, line 1: there is no header line; 'a.mkv' is no name of "
+             f"a column. Begin the file with a line of names. {A}"),
+            ("clip,note\na,x\n", f"m.csv, line 1: the column 'name' is missing. {A}"),
             ("clip,name,clip\na,x,b\n", "m.csv, line 1: the column 'clip' comes twice."),
-            ("clip;name\na;x\n", "m.csv, line 1: the columns are separated by ';'. A .csv file has "
-             "commas, a .tsv file has tabs."),
-            ("clip\tname\na\tx\n", "m.csv, line 1: the columns are separated by '\\t'. A .csv file "
-             "has commas, a .tsv file has tabs."),
             ("clip,name\na,x\n\nb\n", "m.csv, line 4: the header has 2 cells (clip, name), "
              "this line 1. A cell with ',' in it goes in quotes."),
             ("clip,name\na,b,x\n", "m.csv, line 2: the header has 2 cells (clip, name), "
              "this line 3. A cell with ',' in it goes in quotes."),
+            ("sep=;\nclip;name\n\na\n", "m.csv, line 4: the header has 2 cells (clip, name), "
+             "this line 1. A cell with ';' in it goes in quotes."),
             ("clip,name\na,x\n ,y\n", "m.csv, line 3: clip is empty."),
             ('clip,name\n"a\nb",x\n', "m.csv, line 3: clip holds the control character '\\n'."),
-            ("clip,name\na\0,x\n", "m.csv, line 2: clip holds the control character '\\x00'."),
+            ("clip,name\na\0,x\n", "m.csv: not a text file in UTF-8: line 2 holds NUL bytes, as a "
+             "file does that was cut off by a crash. Copy or save it again."),
             ('clip,name\n"a"b,x\n', "m.csv, line 2: not readable (',' expected after '\"')."),
             ('clip,name\n"a,x\n', "m.csv, line 2: not readable (unexpected end of data)."),
             ("clip,name\n" + "a" * 140000 + ",x\n", "m.csv, line 2: not readable (field larger "
              "than field limit (131072))."),
-            ("", "m.csv, line 1: the column 'clip' is missing. Needed are clip, name; optional: "
-             "note."),
-            ("clip,name\n", "m.csv lists no runs. It needs clip, name; optional: note."),
-            ("clip,name\nä,x\n".encode("utf-16"), "m.csv: not a text file in UTF-8. Save it as "
-             "UTF-8."),
-            ("clip,name\nä,x\n".encode("latin-1"), "m.csv: not a text file in UTF-8. Save it as "
-             "UTF-8."),
+            ("", f"m.csv is empty. It begins with a line of names of columns. {A}"),
+            (" \n\n", f"m.csv is empty. It begins with a line of names of columns. {A}"),
+            ("clip,name\n", f"m.csv lists no runs. {A}"),
+            ("clip,name\nä,x\n".encode("utf-16"), f"m.csv: {WIDE}"),
+            ("clip,name\na,x\n".encode("utf-16-le"), f"m.csv: {WIDE}"),
+            ("clip,name\nä,x\n".encode("latin-1"), "m.csv: not a text file in UTF-8: line 2 holds "
+             "the byte 0xe4, as in Latin-1 and Windows-1252. Save it as UTF-8 (in "
+             "Excel 'CSV UTF-8')."),
         ],
     )  # fmt: skip
     def test_csv(self, here, content, said):
@@ -106,25 +126,33 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("content", "said"),
         [
-            ("", "m.toml lists no runs. It needs clip, name; optional: note."),
+            ("", f"m.toml lists no runs. {A}"),
             ("runs = 3", "m.toml: runs must be written as tables [[runs]]."),
             ("[runs]\nclip = 'a'", "m.toml: runs must be written as tables [[runs]]."),
             ("runs = [3]", "m.toml, [[runs]] 1: found 3; it must be a table."),
             ("run = []", "m.toml: unknown key 'run'; allowed are tables [[runs]]."),
             ("[[runs]]\nclip = 'a'\nnam = 'x'", "m.toml, [[runs]] 1: unknown key 'nam' (did you "
-             "mean 'name'?). Allowed are clip, name; optional: note."),
-            ("[[runs]]\nclip = 'a'", "m.toml, [[runs]] 1: the key 'name' is missing. Needed are "
-             "clip, name; optional: note."),
+             f"mean 'name'?). {A}"),
+            ("[[runs]]\nclip = 'a'", f"m.toml, [[runs]] 1: the key 'name' is missing. {A}"),
             ("[[runs]]\nclip = 'a'\nname = 3", "m.toml, [[runs]] 1: name is 3; every field is "
              "text, in quotes."),
+            ("[[runs]]\nclip = 'a'\nname = 00:04:00", "m.toml, [[runs]] 1: name is the time "
+             "00:04:00; every field is text, in quotes."),
+            ("[[runs]]\nclip = 'a'\nname = true", "m.toml, [[runs]] 1: name is true; every field "
+             "is text, in quotes."),
             ("[[runs]]\nclip = 'a'\nname = 'x'\nnote = ''", "m.toml, [[runs]] 1: note is empty."),
             ("[[runs]]\nclip = 'a'\nname = \"x\\u0007\"", "m.toml, [[runs]] 1: name holds the "
              "control character '\\x07'."),
-            (b"\xff", "m.toml: not a text file in UTF-8. Save it as UTF-8."),
+            ("[[runs]]".encode("utf-16"), f"m.toml: {WIDE}"),
         ],
     )  # fmt: skip
     def test_toml(self, here, content, said):
         assert error(here / "m.toml", content) == said
+
+    @pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
+    def test_sheets(self, here, suffix):
+        said = f"m{suffix}: a {suffix} file is not read here. Save the sheet as 'CSV UTF-8' (.csv)."
+        assert error(here / f"m{suffix}", b"PK\x03\x04") == said
 
     @pytest.mark.parametrize("content", ["[[runs]", "a" * 9, "[" * 9999])
     def test_no_toml(self, here, content):
@@ -139,3 +167,33 @@ class TestRefusals:
             with pytest.raises(InputError) as caught:
                 read_rows(here / name, "runs", ("clip",), ())
             assert f"{here / name}: {said}" in str(caught.value)
+
+
+class TestOtherFields:
+    """Names that stand for keys of a config, with a hint where one is unknown."""
+
+    def read(self, path, content):
+        path.write_text(content)
+        known = {"depth", "input"}
+        return read_rows(
+            path.relative_to(path.parent), "runs", (), ("clip",),
+            lambda name: None if name in known else "did you mean 'depth'?",
+        )  # fmt: skip
+
+    def test_known_ones(self, here):
+        assert self.read(here / "m.csv", "clip,depth\na,3\n") == [{"clip": "a", "depth": "3"}]
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            ("clip,dept\na,3\n", "m.csv, line 1: unknown column 'dept' (did you mean 'depth'?)."),
+            ("clip,Depth\na,3\n", "m.csv, line 1: unknown column 'Depth' (it is written 'depth', "),
+            ("clip\n", "m.csv lists no runs. A row may have clip and any key of a config."),
+            ("", "m.csv is empty. It begins with a line of names of columns. A row may have clip "),
+            ("c.mkv\nd.mkv\n", "m.csv, line 1: there is no header line; 'c.mkv' is no name of a "),
+        ],
+    )
+    def test_refusals(self, here, content, said):
+        with pytest.raises(InputError) as caught:
+            self.read(here / "m.csv", content)
+        assert str(caught.value).startswith(said)

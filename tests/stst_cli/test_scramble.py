@@ -220,3 +220,30 @@ def test_what_is_worth_knowing_of_the_clip_is_said_and_kept(here):
     assert kept["inputs"][0]["pixel_aspect"] == "4/3"
     assert kept["output"]["fps"] == "2000"
     assert read_video("out.mkv").frames.shape == (4, 16, 32, 3)
+
+
+@pytest.mark.parametrize("words", [["--seed", "7.0"], ["--set", "seed=7.0"], ["--seed", "7"]])
+def test_whole_numbers_with_a_point(words):
+    assert (
+        scramble("-o", "out.npz", "--samples", "1.0", "--max-side", "16.0", *words).exit_code == 0
+    )
+    assert (sidecar()["seed"], sidecar()["config"]["input"]["max_side"]) == (7, 16)
+
+
+@pytest.mark.parametrize("option", ["--seed", "--samples", "--max-side"])
+def test_no_whole_numbers(option):
+    refused(scramble("-o", "out.npz", option, "1.5"), f"'{option}': '1.5' is not a valid integer")
+
+
+def test_the_home_folder_where_the_shell_left_it(here, monkeypatch):
+    home = here / "home"
+    home.mkdir()
+    (here / "natural.mkv").rename(home / "n.mkv")
+    (home / "c.toml").write_text("seed = 5\n", "utf-8-sig")
+    monkeypatch.setenv("HOME", str(home))
+    shown = stst("scramble", "~/n.mkv", "-o", "~/out.npz", "--config", "~/c.toml")
+    assert shown.exit_code == 0, shown.output
+    content = sidecar(home / "out.json")
+    assert content["seed"] == 5
+    assert [one["path"] for one in content["inputs"]] == ["n.mkv"]
+    assert not (here / "~").exists()

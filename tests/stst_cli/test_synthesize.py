@@ -252,7 +252,10 @@ class TestTargets:
             ("color", ["--target: expected NAME=VALUE, found 'color'"]),
             ("color=", ["--target: expected NAME=VALUE, found 'color='"]),
             ("=natural.npz", ["--target: expected NAME=VALUE"]),
-            ("colour=natural.npz", ["'targets.colour' (did you mean 'color'?)", "spatial_texture"]),
+            (
+                "colour=natural.npz",
+                ["'targets.colour' (did you mean 'targets.color'?)", "spatial_texture"],
+            ),
             ("color=nothing.npz", ["nothing.npz does not exist"]),
         ],
     )
@@ -282,7 +285,7 @@ class TestTargets:
         (["--device", "gpu"], ["device: expected auto, cpu, cuda, cuda:N or mps", "found 'gpu'"]),
         (["--device", "cuda:99"], ["device: 'cuda:99' is not available", "cpu"]),
         (["--device", "cpu", "--precision", "tf32"], ["precision: tf32", "CUDA", "fp32 or bf16"]),
-        (["--precision", "fp64"], ["precision: input should be 'auto', 'fp32', 'tf32'", "'fp64'"]),
+        (["--precision", "fp64"], ["precision: should be 'auto', 'fp32', 'tf32'", "'fp64'"]),
         (["--seed", "-1"], ["seed", "greater than or equal to 0", "found -1"]),
         (["--seed", "one"], ["'--seed': 'one' is not a valid integer"]),
         (["--samples", "0"], ["samples", "found 0"]),

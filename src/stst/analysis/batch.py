@@ -24,6 +24,7 @@ from stst.labels import label_key
 from stst.lanes import Failure, compute_alone, in_processes
 from stst.rows import rows_as_text
 from stst.samples import sample_clips
+from stst.text import read_text
 from stst.video import AS_STORED, Levels, sidecar_path
 from stst.video.ranges import parse_range
 from stst.video.resize import fitted_size
@@ -311,7 +312,7 @@ def _is_current(
 ) -> bool:
     """Say whether measuring now would give what is there."""
     try:
-        record = json.loads((place / RECORD).read_text("utf-8"))
+        record = json.loads(read_text(place / RECORD))
         # hashing takes a while, so only where there is something to compare with
         identity = _identity(pair, settings, hashed)
     except (OSError, ValueError, RecursionError):
@@ -422,4 +423,5 @@ def _join(parts: Iterable[Path], path: Path) -> None:
 
 
 def _opened(path: Path, mode: str) -> Any:
-    return open(path, mode, encoding="utf-8", newline="")
+    encoding = "utf-8-sig" if mode == "r" else "utf-8"
+    return open(path, mode, encoding=encoding, newline="")

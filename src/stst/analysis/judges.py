@@ -14,6 +14,7 @@ from stst.config.sources import check_trust
 from stst.devices import guarded, pick_device
 from stst.errors import InputError
 from stst.models import Kind, Stream, load_stream
+from stst.plain import found_value
 from stst.weights import brief
 
 #: The streams whose textures are compared.
@@ -111,7 +112,9 @@ def streams_of_sidecar(
     """
     method, tree = sidecar.get("method"), sidecar.get("config")
     if method != "stst" or not isinstance(tree, dict):
-        raise InputError(f"{where}: made by {method!r}, which matches no Gram matrices. {_HINT}")
+        raise InputError(
+            f"{where}: made by {found_value(method)}, which matches no Gram matrices. {_HINT}"
+        )
     check_trust(tree, trusted, str(where))
     config = build({key: tree[key] for key in tree if key != "targets"}, StstConfig, str(where))
     hashes = _hashes(sidecar)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stst.errors import InputError
 from stst.labels import clip_stem, label_key, label_problem, usable
+from stst.paths import written_path
 from stst.rows import read_rows
 from stst.video.arrays import ARRAY_SUFFIXES
 from stst.video.ffmpeg import VIDEO_SUFFIXES
@@ -52,12 +53,12 @@ class NamedPair:
     @property
     def natural_path(self) -> Path:
         """Where the natural clip is."""
-        return self.folder / self.natural
+        return written_path(self.natural, self.folder)
 
     @property
     def other_path(self) -> Path:
         """Where the other clip is."""
-        return self.folder / self.other
+        return written_path(self.other, self.folder)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class _Wanted:
 
     @property
     def path(self) -> Path:
-        return self.folder / self.other
+        return written_path(self.other, self.folder)
 
     @property
     def stem(self) -> str:

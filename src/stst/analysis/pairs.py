@@ -11,6 +11,7 @@ from typing import Any
 
 from stst.errors import InputError
 from stst.files import sha256_of
+from stst.plain import found_value
 from stst.video import (
     AS_STORED,
     FrameRange,
@@ -265,12 +266,18 @@ class NaturalClip:
         """Read how a sidecar says that this clip was read, and refuse what contradicts it."""
         frames, side, rate = (record.get(key) for key in ("frames", "max_side", "resample_fps"))
         if frames is not None and not _whole_numbers(frames, 2):
-            raise InputError(f"{where}: inputs.frames is {frames!r}; it must be two whole numbers.")
+            raise InputError(
+                f"{where}: inputs.frames is {found_value(frames)}; it must be two whole numbers."
+            )
         if side is not None and not _whole_numbers([side], 1):
-            raise InputError(f"{where}: inputs.max_side is {side!r}; it must be a whole number.")
+            raise InputError(
+                f"{where}: inputs.max_side is {found_value(side)}; it must be a whole number."
+            )
         grey = record.get("grey", False)
         if not isinstance(grey, bool):
-            raise InputError(f"{where}: inputs.grey is {grey!r}; it must be true or false.")
+            raise InputError(
+                f"{where}: inputs.grey is {found_value(grey)}; it must be true or false."
+            )
         exact = None if rate is None else parse_rate(rate, f"{where}: inputs.resample_fps")
         levels = recorded_levels(record, where)
         try:

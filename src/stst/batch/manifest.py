@@ -5,23 +5,30 @@ from __future__ import annotations
 import glob
 import itertools
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from stst.batch.problems import Problems
-from stst.config import toml_value
+from stst.config import METHODS, toml_value
+from stst.config.sources import key_hint
 from stst.errors import InputError
 from stst.labels import clip_stem
-from stst.rows import read_rows, read_toml_tables
+from stst.paths import at_home, written_path
+from stst.plain import found_value
+from stst.rows import check_suffix, read_rows, read_toml_tables
+from stst.spreadsheets import spreadsheet_hint
 
 #: Fields of a row that are no keys of a config.
 FIELDS = ("natural", "method", "preset", "config", "seed", "output")
 # more are hardly meant, and would take long to list
 _MOST = 100_000
-_SEED, _RANGE = re.compile(r"[0-9]{1,19}"), re.compile(r"([0-9]{1,19}):([0-9]{1,19})")
+# spreadsheets write whole numbers as 1.0, too
+_SEED, _RANGE = re.compile(r"([0-9]{1,19})(\.0*)?"), re.compile(r"([0-9]{1,19}):([0-9]{1,19})")
 
 # what a field stands for: one thing, or several that are multiplied out
 Seeds = Sequence[int]
@@ -57,10 +64,10 @@ class Wanted:
     settings: Mapping[str, Any] = field(default_factory=dict)
     folder: Path = Path()
 
-    @property
+    @cached_property
     def natural_path(self) -> Path | None:
         """Where the clip is."""
-        return None if self.natural is None else self.folder / self.natural
+        return None if self.natural is None else written_path(self.natural, self.folder)
 
 
 def read_manifest(path: Path, problems: Problems) -> list[Wanted]:
@@ -89,18 +96,26 @@ def read_manifest(path: Path, problems: Problems) -> list[Wanted]:
     InputError
         If the file as a whole cannot be read, or lists nothing.
     """
+    check_suffix(path)
     if path.suffix.lower() == ".toml":
         tables, rest = read_toml_tables(path, "jobs", ("defaults",))
         defaults = rest.get("defaults", {})
         if not isinstance(defaults, dict):
-            raise InputError(f"{path}: defaults is {defaults!r}; it must be a table [defaults].")
+            raise InputError(
+                f"{path}: defaults is {found_value(defaults)}; it must be a table [defaults]."
+            )
+        for key in _flat(defaults):
+            hint = None if key in FIELDS else _unknown(key.removeprefix("sweep."))
+            if hint is not None:
+                hint = f" ({hint})" if hint else ""
+                raise InputError(f"{path}, [defaults]: unknown key {key!r}{hint}.")
         if not tables:
             raise InputError(f"{path} lists no jobs. It needs tables [[jobs]] with 'natural'.")
         sources = [(where, _with_defaults(defaults, table)) for where, table in tables]
     else:
-        rows = read_rows(path, "jobs", (), FIELDS, others=True)
+        rows = read_rows(path, "jobs", (), FIELDS, _unknown)
         sources = [
-            (row.where, {k: v if k in FIELDS else toml_value(v) for k, v in row.items()})
+            (row.where, {k: v if k in FIELDS else _cell_value(v) for k, v in row.items()})
             for row in rows
         ]
     found: list[Wanted] = []
@@ -150,22 +165,39 @@ def seeds_of(value: Any, where: str) -> Seeds:
     """
     if isinstance(value, list):
         return [seed for one in value for seed in seeds_of(one, where)]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return [value]
     text = value.strip() if isinstance(value, str) else ""
-    if _SEED.fullmatch(text):
-        return [int(text)]
-    match = _RANGE.fullmatch(text)
+    whole = _SEED.fullmatch(text)
+    if whole:
+        return [int(whole[1])]
+    found, match = found_value(value), _RANGE.fullmatch(text)
     if match is None:
+        hint = spreadsheet_hint(value)
         raise InputError(
-            f"{where}: seed is {value!r}; it must be a whole number from 0, or A:B for A to B-1."
+            f"{where}: seed is {found}; it must be a whole number from 0, or A:B for A to B-1"
+            + (f" ({hint})." if hint else ".")
         )
     first, end = int(match[1]), int(match[2])
     if end <= first:
-        raise InputError(f"{where}: seed is {value!r}; in A:B, B must be greater than A.")
+        raise InputError(f"{where}: seed is {found}; in A:B, B must be greater than A.")
     if end - first > _MOST:
-        raise InputError(f"{where}: seed is {value!r}; these are more than {_MOST} jobs.")
+        raise InputError(f"{where}: seed is {found}; these are more than {_MOST} jobs.")
     return range(first, end)
+
+
+def _unknown(key: str) -> str | None:
+    """Say of a name whether no method's config has it; then with a hint, where there is one."""
+    kinds = METHODS.values()
+    known = any(key.partition(".")[0] in kind.model_fields for kind in kinds)
+    return None if known else key_hint(key, kinds)
+
+
+def _cell_value(text: str) -> Any:
+    """Read a cell as TOML has values, and true and false as spreadsheets write them."""
+    return text.lower() == "true" if text in ("TRUE", "FALSE") else toml_value(text)
 
 
 def _with_defaults(defaults: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,14 +230,18 @@ def _multiplied(where: str, source: Mapping[str, Any], folder: Path) -> Iterator
     sweep = {k.removeprefix("sweep."): v for k, v in source.items() if k.startswith("sweep.")}
     for key, values in sweep.items():
         if not isinstance(values, list) or not values:
-            raise InputError(f"{where}: sweep.{key} is {values!r}; it must be a list of values.")
+            raise InputError(
+                f"{where}: sweep.{key} is {found_value(values)}; it must be a list of values."
+            )
     choices += [[(key, value) for value in values] for key, values in sweep.items()]
     count = math.prod(map(len, choices))
     if count > _MOST:
         raise InputError(f"{where}: these are {count} jobs; at most {_MOST} go in one batch.")
     output = source.get("output")
     if output is not None and not isinstance(output, str):
-        raise InputError(f"{where}: output is {output!r}; it must be the name of a file.")
+        raise InputError(
+            f"{where}: output is {found_value(output)}; it must be the name of a file."
+        )
     if output is not None and count > 1:
         raise InputError(
             f"{where}: output is {output!r}, and these are {count} jobs, which need a name each. "
@@ -229,16 +265,18 @@ def _texts(where: str, source: Mapping[str, Any], key: str) -> list[str]:
         raise InputError(f"{where}: {key} is an empty list.")
     for one in listed:
         if not isinstance(one, str) or not one.strip() or any(ord(c) < 32 for c in one):
-            raise InputError(f"{where}: {key} is {one!r}; it must be text, or a list of texts.")
-    return listed
+            raise InputError(
+                f"{where}: {key} is {found_value(one)}; it must be text, or a list of texts."
+            )
+    return [one.strip() for one in listed]
 
 
 def _clips(where: str, name: str, folder: Path) -> list[str]:
     """Give the clips that a pattern stands for; anything else is a name."""
-    if not glob.has_magic(name) or (folder / name).exists():
+    if not glob.has_magic(name) or os.path.exists(written_path(name, folder)):
         return [name]
     try:
-        names = glob.glob(name, root_dir=folder, recursive=True)
+        names = _matches(name, folder)
         found = sorted(one for one in names if clip_stem(folder / one) is not None)
     except (OSError, ValueError, re.error) as error:
         raise InputError(
@@ -246,4 +284,12 @@ def _clips(where: str, name: str, folder: Path) -> list[str]:
         ) from error
     if not found:
         raise InputError(f"{where}: natural is {name!r}, and no clip is called so.")
+    return found
+
+
+def _matches(pattern: str, folder: Path) -> list[str]:
+    r"""Find what a pattern stands for, also one that is written ``~/*.mkv``, or ``sub\*.mkv``."""
+    found = glob.glob(at_home(pattern), root_dir=folder, recursive=True)
+    if not found and os.sep != "\\" and "\\" in pattern:
+        return _matches(pattern.replace("\\", "/"), folder)
     return found

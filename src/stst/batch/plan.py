@@ -28,6 +28,7 @@ from stst.config.sources import Tree, check_trust
 from stst.errors import InputError
 from stst.labels import label_key, label_problem, usable
 from stst.outputs import MASTERS, Output, outputs_for
+from stst.paths import written_path
 from stst.video.ffmpeg import VIDEO_SUFFIXES
 
 Layout = Literal["plain", "bids"]
@@ -218,7 +219,7 @@ def _draft(one: Wanted, seed: int | None, common: Common) -> _Draft:
                 "range A:B, and 'method' is a field of its own."
             )
         if (key.startswith("targets.") or key == "mask") and isinstance(value, str):
-            value = str(one.folder / value)
+            value = str(written_path(value, one.folder))
         tree = set_value(tree, key, value)
     if one.settings:
         check_trust(_own(one.settings), common.trusted, one.where)
@@ -234,7 +235,7 @@ def _draft(one: Wanted, seed: int | None, common: Common) -> _Draft:
 
 def _tree(one: Wanted, common: Common) -> tuple[Tree, str, str]:
     """Merge preset, file and options; give the names of the first two as well."""
-    config_path = common.config if one.config is None else one.folder / one.config
+    config_path = common.config if one.config is None else written_path(one.config, one.folder)
     from_file: Tree = {}
     if config_path is not None:
         read = read_config_file(config_path, common.trusted)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from stst.batch.plan import BatchJob
 from stst.errors import InputError
+from stst.plain import found_value
 from stst.provenance import other_version, read_sidecar
 from stst.run_folder import RunFolder
 
@@ -98,7 +99,7 @@ def _files_differ(job: BatchJob, hashed: Hash) -> str | None:
         return str(error)
     found = _differs(job, sidecar, hashed)
     if found is None and sidecar.get("seed") != job.seed:
-        found = f"seed was {sidecar.get('seed')!r} and is {job.seed} now"
+        found = f"seed was {found_value(sidecar.get('seed'))} and is {job.seed} now"
     return None if found is None else f"{files['master']} was made otherwise: {found}"
 
 
@@ -124,7 +125,7 @@ def _differs(job: BatchJob, record: Mapping[str, Any], hashed: Hash) -> str | No
     if another := other_version(record):
         return another
     if record.get("method") != job.config.method:
-        return f"method was {record.get('method')!r} and is {job.config.method!r} now"
+        return f"method was {found_value(record.get('method'))} and is {job.config.method!r} now"
     config = record.get("config")
     if not isinstance(config, dict):
         return "its record holds no config"
@@ -145,9 +146,9 @@ def _config_differs(now: Mapping[str, Any], then: Mapping[str, Any], above: str 
                 return found
         elif isinstance(value, list) and isinstance(recorded, list):
             if not _same_items(value, recorded):
-                return f"{above}{key} was {recorded!r} and is {value!r} now"
+                return f"{above}{key} was {found_value(recorded)} and is {found_value(value)} now"
         else:
-            return f"{above}{key} was {recorded!r} and is {value!r} now"
+            return f"{above}{key} was {found_value(recorded)} and is {found_value(value)} now"
     return None
 
 

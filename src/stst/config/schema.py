@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from stst.paths import written_path
+
 #: The loss terms of the two streams, by name.
 Term = Literal["spatial_texture", "spatial_content", "temporal_texture", "temporal_content"]
 #: All of them, in the order in which they are shown.
@@ -243,6 +245,11 @@ class TargetsConfig(_Frozen):
     temporal_content: str | None = None
     color: str | None = None
 
+    @field_validator("*")
+    @classmethod
+    def _path(cls, value: str | None) -> str | None:
+        return str(written_path(value)) if value else value
+
 
 class RunConfig(_Frozen):
     """What every method shares.
@@ -350,6 +357,11 @@ class StstConfig(RunConfig):
     targets: TargetsConfig = TargetsConfig()
     mask: Annotated[str, Field(min_length=1)] | None = None
     checkpoint_every: Annotated[int, Field(ge=1)] = 10
+
+    @field_validator("mask")
+    @classmethod
+    def _path(cls, value: str | None) -> str | None:
+        return str(written_path(value)) if value else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

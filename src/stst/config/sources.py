@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date, time
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from stst.config.schema import RunConfig, StstConfig, _updated
 from stst.errors import InputError
+from stst.paths import written_path
+from stst.plain import found_value
+from stst.spreadsheets import spreadsheet_hint
+from stst.text import read_text
 from stst.toml import toml_tree
 
 Tree = dict[str, Any]
@@ -26,8 +32,20 @@ MODEL_PAIRS = {
 
 # more than any key has, and few enough to follow one by one
 _DEEPEST = 20
-# pydantic's words for what a TOML file calls otherwise
-_WORDS = {"tuple_type": "should be a list", "model_type": "should be a table"}
+# what pydantic says in words of Python, by its names of errors
+_WORDS = {
+    **dict.fromkeys(("string_type", "string_unicode"), "should be text"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "should be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "should be a number"),
+    "finite_number": "should be a finite number",
+    "int_parsing_size": "is too large a number",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "should be true or false"),
+    **dict.fromkeys(("tuple_type", "list_type"), "should be a list"),
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "should be a table"),
+    "string_too_short": "should not be empty",
+    "too_short": "should have at least {min_length} entries",
+    "too_long": "should have at most {max_length} entries",
+}
 
 AnyConfig = TypeVar("AnyConfig", bound=RunConfig)
 
@@ -184,13 +202,15 @@ def read_config_file(path: Path, trusted: Collection[str] | None = ()) -> Tree:
         If the file cannot be read, is no TOML, or names a model that is not trusted.
     """
     try:
-        tree = toml_tree(path.read_text("utf-8"))
+        text = read_text(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such config file.") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8.") from error
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    try:
+        tree = toml_tree(text)
     except ValueError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
     if trusted is not None:
@@ -215,7 +235,8 @@ def paths_beside(tree: Mapping[str, Any], file: Path) -> Tree:
     """
 
     def beside(value: Any) -> Any:
-        return str(file.parent / value) if isinstance(value, str) and value else value
+        named = isinstance(value, str) and value
+        return str(written_path(value, file.parent)) if named else value
 
     out = dict(tree)
     if isinstance(tree.get("targets"), dict):
@@ -361,9 +382,11 @@ def toml_value(text: str) -> Any:
         The value.
     """
     try:
-        return toml_tree(f"value = {text}")["value"]
+        value = toml_tree(f"value = {text}")["value"]
     except ValueError:
         return text.strip()
+    # no key is a date or a time; 0:4 becomes one in a spreadsheet
+    return text.strip() if isinstance(value, date | time) else value
 
 
 def _assigned(node: Any, parts: Sequence[str], value: Any, key: str) -> Any:
@@ -456,22 +479,81 @@ def to_toml(config: RunConfig) -> str:
     return text
 
 
-def _explained(error: Any, kind: type[BaseModel]) -> str:
+def key_hint(key: str, kinds: Iterable[type[RunConfig]]) -> str:
+    """Say which key may have been meant by one that is unknown.
+
+    Parameters
+    ----------
+    key
+        ``a.b.0.c``.
+    kinds
+        Config classes that may have it.
+
+    Returns
+    -------
+    str
+        ``did you mean 'input.frames'?``; empty where nothing is like it.
+    """
+    table, _, name = key.rpartition(".")
+    lower = name.lower().replace("-", "_").replace(" ", "_")
+    places: dict[str, list[str]] = {}
+    for place in dict.fromkeys(place for kind in kinds for place in _places(kind)):
+        if place != key:
+            places.setdefault(place.rpartition(".")[2], []).append(place)
+    leaf = lower if lower in places else next(iter(_close(lower, places)), "")
+    meant = places.get(leaf, [])
+    # what is beside it goes first, then what is least deep
+    beside = re.sub(r"\.\d+", ".0", f"{table}.{leaf}") if table else leaf
+    least = min((place.count(".") for place in meant), default=0)
+    if beside in meant:
+        meant = [f"{table}.{leaf}" if table else leaf]
+    else:
+        meant = [place for place in meant if place.count(".") == least]
+    return f"did you mean {' or '.join(map(repr, meant))}?" if meant else ""
+
+
+@cache
+def _places(kind: type[BaseModel]) -> tuple[str, ...]:
+    """List all keys of a config, those of tables and of lists of tables too."""
+    return tuple(_places_below(kind))
+
+
+def _places_below(kind: type[BaseModel], above: str = "") -> Iterator[str]:
+    for name, info in kind.model_fields.items():
+        yield f"{above}{name}"
+        below = _model_in(info.annotation)
+        if below is not None:
+            several = get_origin(info.annotation) is tuple or "tuple[" in str(info.annotation)
+            yield from _places_below(below, f"{above}{name}.{'0.' if several else ''}")
+
+
+def _explained(error: Any, kind: type[RunConfig]) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         known = _keys_at(kind, error["loc"][:-1])
-        close = _suggestion(str(error["loc"][-1]), known)
-        return f"unknown key {where!r}{close}; allowed here: {', '.join(known)}"
-    message: str = _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
+        hint = key_hint(where, [kind])
+        hint = f" ({hint})" if hint else ""
+        return f"unknown key {where!r}{hint}; allowed here: {', '.join(known)}"
     if error["type"] == "missing":
         return f"{where} is missing"
+    message = _in_words(error)
     if not where:
         return message
     if isinstance(error["input"], dict):
         return f"{where}: {message}"
-    found = repr(error["input"])
-    return f"{where}: {message} (found {found if len(found) < 200 else found[:200] + '…'})"
+    hint = spreadsheet_hint(error["input"])
+    if error["type"] == "tuple_type" and isinstance(error["input"], str):
+        hint = key_hint(where, [kind])  # frames of the run are not those of its clip
+    hint = f"; {hint}" if hint else ""
+    return f"{where}: {message} (found {found_value(error['input'])}{hint})"
+
+
+def _in_words(error: Any) -> str:
+    said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    known = _WORDS.get(error["type"])
+    if known is None:
+        return str(said[0].lower() + said[1:])
+    return known.format(**error.get("ctx", {}))
 
 
 def _keys_at(kind: type[BaseModel], path: Sequence[int | str]) -> list[str]:
@@ -496,6 +578,10 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
+def _close(word: str, known: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(word, list(known), n=1)
+
+
 def _suggestion(word: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
+    close = _close(word, known)
     return f" (did you mean {close[0]!r}?)" if close else ""

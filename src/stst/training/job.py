@@ -18,6 +18,7 @@ from stst.devices import environment, memory_in_use, numerics, outside, pick_dev
 from stst.errors import InputError, StstError
 from stst.files import check_output, remove_leftovers, written_whole
 from stst.mishaps import ExhaustedError, told
+from stst.plain import found_value
 from stst.process import Estimate
 from stst.run_folder import RunFolder
 from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
@@ -375,8 +376,8 @@ def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         for key in now.get(part, {}):
             if then[part].get(key) != now[part][key]:
                 return (
-                    f"{key} was {then[part].get(key)!r} when it was started and is "
-                    f"{now[part][key]!r} now"
+                    f"{key} was {found_value(then[part].get(key))} when it was started and is "
+                    f"{found_value(now[part][key])} now"
                 )
     same = then.get("output") == now.get("output")
     return "" if same else "the output has another name"

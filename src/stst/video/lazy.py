@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+from stst.paths import written_path
 from stst.types import Frames
 from stst.video.clip import SourceInfo, VideoInfo
 from stst.video.levels import AS_STORED, Levels
@@ -104,7 +105,7 @@ class LazyVideo:
         except BaseException:
             self._reader.close()
             raise
-        self.path = Path(path)
+        self.path = written_path(path)
         self.frames = LazyFrames(self._reader, self.start, self._stop)
         # not when this goes: the frames may be in use for longer
         weakref.finalize(self.frames, self._reader.close)

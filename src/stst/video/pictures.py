@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from stst.errors import InputError
 from stst.native import reading
+from stst.text import read_text
 from stst.types import Frames
 from stst.video.aspect import SQUARE, aspect_note
 from stst.video.clip import MAX_PIXELS, VideoInfo, check_size
@@ -376,7 +377,7 @@ def _folder_rate(folder: Path) -> Fraction | None:
     if not file.is_file():
         return sidecar_rate(folder)
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))["fps"]
+        value = json.loads(read_text(file))["fps"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f'{file} holds no rate. It must be like {{"fps": "60000/1001"}}; repair or remove it.'

@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from stst.errors import InputError
+from stst.plain import found_value
 
 #: FFmpeg holds both parts of a rate in signed 32-bit integers.
 MAX_PART = 2**31 - 1
@@ -53,7 +54,7 @@ def parse_rate(value: Fraction | str | int | float, name: str = "fps") -> Fracti
         rate = Fraction(value)
     except (ValueError, ZeroDivisionError, TypeError) as error:
         raise InputError(
-            f"{name} is {value!r}; it must be a rate in Hz such as 25 or 60000/1001."
+            f"{name} is {found_value(value)}; it must be a rate in Hz such as 25 or 60000/1001."
         ) from error
     if rate <= 0 or max(rate.numerator, rate.denominator) > MAX_PART:
         raise InputError(

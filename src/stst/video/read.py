@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stst.errors import InputError
 from stst.files import check_local
+from stst.paths import written_path
 from stst.video.arrays import ARRAY_SUFFIXES, open_array, probe_array
 from stst.video.clip import Video, VideoInfo
 from stst.video.container import ContainerReader
@@ -204,10 +205,12 @@ def _opened(
 
 def _existing(path: Path | str, picture: bool = False) -> Path:
     check_local(path)
-    path = Path(path)
+    path = written_path(path)
     # of names that no file can have, Path.exists raises
     if not os.path.exists(path):
-        raise InputError(f"{path} does not exist. Check the name and the folder.")
+        foreign = os.sep != "\\" and "\\" in str(path)
+        slashes = " Folders are separated by / here." if foreign else ""
+        raise InputError(f"{path} does not exist. Check the name and the folder.{slashes}")
     if os.path.isdir(path):
         return path
     allowed = (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES, *(PICTURE_SUFFIXES if picture else ()))

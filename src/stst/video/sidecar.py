@@ -9,6 +9,8 @@ from typing import Any
 
 from stst.errors import InputError
 from stst.files import written_whole
+from stst.paths import written_path
+from stst.text import read_text
 from stst.video.rates import parse_rate
 
 
@@ -25,7 +27,7 @@ def sidecar_path(path: Path | str) -> Path:
     Path
         Where its sidecar is, or would be.
     """
-    path = Path(path)
+    path = written_path(path)
     if path.name in ("", ".."):
         # the current folder and those above it have names of their own
         path = path.resolve()
@@ -57,7 +59,7 @@ def sidecar_of(path: Path | str) -> dict[str, Any] | None:
         return None
     try:
         # Python would take NaN and Infinity, which are no JSON, and hand them on
-        content = json.loads(beside.read_text(encoding="utf-8"), parse_constant=lambda _: None)
+        content = json.loads(read_text(beside), parse_constant=lambda _: None)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{beside}: the sidecar of {path} is not readable JSON ({error}). Repair or remove it."

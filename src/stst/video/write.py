@@ -18,6 +18,7 @@ import numpy as np
 
 from stst.errors import InputError
 from stst.files import check_output, sha256_of, written_whole
+from stst.paths import at_home
 from stst.types import Frames
 from stst.video.arrays import FRAMES_KEY, RATE_KEY
 from stst.video.clip import Video, check_frames
@@ -255,7 +256,7 @@ def check_video_output(path: Path | str, overwrite: bool = False) -> Path:
         If the suffix is unknown, the output exists, or replacing it would delete anything that
         `write_video` does not write.
     """
-    target = Path(path)
+    target = Path(at_home(str(path)))
     if not target.name:
         raise InputError(f"{path} names no file. Give a name such as clip.mkv or clip/.")
     if not _is_folder(path):

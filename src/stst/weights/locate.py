@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from stst.errors import InputError
 from stst.files import written_whole
+from stst.text import read_text
 from stst.weights.registry import REGISTRY, Entry, entry_named, how_to_get
 
 Place = Literal["STST_WEIGHTS_DIR", "cache", "file"]
@@ -224,7 +225,7 @@ def read_record(path: Path) -> dict[str, Any]:
     if not beside.is_file():
         return {}
     try:
-        record = json.loads(beside.read_text(encoding="utf-8"))
+        record = json.loads(read_text(beside))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{beside}: cannot be read ({error}). Remove it, then fetch or import again."

@@ -16,7 +16,7 @@ from stst_cli.analyze.options import (
     give_table,
     table_options,
 )
-from stst_cli.options import PATH
+from stst_cli.options import PATH, WHOLE
 from stst_cli.words import say
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ _AT_ONCE = 8
 @cka_options
 @click.option(
     "--window",
-    type=int,
+    type=WHOLE,
     default=5,
     show_default=True,
     metavar="N",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from stst_cli.options import PATH, levels_options
+from stst_cli.options import PATH, WHOLE, levels_options
 from stst_cli.words import give, say
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def clip_options(function: Function) -> Function:
     """Add ``frames``, ``max_side`` and ``levels`` of every command that reads a part of a clip."""
     options = [
         click.option("--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based."),
-        click.option("--max-side", type=int, metavar="PX",
+        click.option("--max-side", type=WHOLE, metavar="PX",
                      help="Shrink so that the longer side has at most PX pixels."),
         levels_options,
     ]  # fmt: skip

@@ -89,7 +89,7 @@ class TestSidecar:
     def test_damage(self):
         content = sidecar()
         content["config"]["octave_scale"] = 0.5
-        assert refused(streams, content).startswith("x.json: octave_scale: input should be greater")
+        assert refused(streams, content).startswith("x.json: octave_scale: should be greater")
         content = sidecar()
         content["inputs"] = "none"
         assert list(streams(content)[0]) == ["spatial", "temporal"]

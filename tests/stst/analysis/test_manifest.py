@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,26 @@ class TestManifest:
         assert first.natural_path.resolve() == here / "a.mkv"
         assert first.other_path == here / "sub/b.mkv"
         assert second.natural_path == here / "c.mkv"
+
+    def test_the_home_folder_and_paths_of_windows(self, here, monkeypatch):
+        monkeypatch.setenv("HOME", str(here / "home"))
+        touched(here, "s/b.mkv")
+        (pair,) = read_pairs(manifest(here, "~/a.mkv,s\\b.mkv"))
+        assert (pair.natural_path, pair.other_path) == (here / "home/a.mkv", Path("s/b.mkv"))
+        assert (pair.natural, pair.label) == ("~/a.mkv", "b")
+
+    def test_words_of_tables(self, here):
+        said = "A row needs natural and other, and may have label."
+        assert error(labels, here) == f"m.csv lists no pairs. {said}"
+        for header, part in (
+            ("Natural,Other", "unknown column 'Natural' (it is written 'natural', in lower case)"),
+            ("natural;others", "unknown column 'others' (did you mean 'other'?)"),
+            (",natural,other", "column 1 has no name; pandas writes its index so"),
+            ("a.mkv,b.mkv", "there is no header line; 'a.mkv' is no name of a column"),
+        ):
+            found = error(lambda header=header: labels(here, "0,a,b", header=header))
+            assert found.startswith(f"m.csv, line 1: {part}")
+            assert found.endswith(said)
 
     def test_labels(self, here):
         (here / "s/seq.v1").mkdir(parents=True)

@@ -105,7 +105,7 @@ class TestToml:
             ("[[jobs]]\nnatural = []", ["[[jobs]] 1: natural is an empty list"]),
             ("[[jobs]]\nnatural = 'a'\npreset = ['x', 4]", ["preset is 4"]),
             ("[[jobs]]\nnatural = 'a'\nseed = -1", ["seed is -1", "whole number from 0"]),
-            ("[[jobs]]\nnatural = 'a'\nseed = true", ["seed is True"]),
+            ("[[jobs]]\nnatural = 'a'\nseed = true", ["seed is true"]),
             ("[[jobs]]\nnatural = 'a'\nseed = 1.5", ["seed is 1.5"]),
             ("[[jobs]]\nnatural = 'a'\nseed = '3:3'", ["seed is '3:3'", "greater than A"]),
             ("[[jobs]]\nnatural = 'a'\nseed = '0:999999999999'", ["more than 100000"]),
@@ -151,3 +151,116 @@ def test_words(here):
 
 def test_seeds():
     assert list(seeds_of(["1", 2, "3:5"], "x")) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("seed", [1.0, "1.0", " 1.", "1", "1.00"])
+def test_a_whole_number_with_a_point_is_a_seed(here, seed):
+    assert seeds_of(seed, "x") == [1]
+
+
+@pytest.mark.parametrize(
+    ("seed", "said"),
+    [
+        (1.5, "x: seed is 1.5; it must be a whole number from 0, or A:B for A to B-1."),
+        ("1.5", "x: seed is '1.5'; it must be"),
+        ("01:04:00", "(a spreadsheet makes a time of what is like 0:4; format its column as text"),
+        ("2025-01-02", "(a spreadsheet makes a date of what is like 1-2; format its column"),
+        ("02.01.2025", "(a spreadsheet makes a date of"),
+        ("02-Jan", "(a spreadsheet makes a date of"),
+        ("1.23457E+11", "(a spreadsheet shortens long numbers; format its column as text"),
+        ("12,345", "(decimals are written with a point, and thousands without separators)"),
+        ([1, True], "x: seed is true; it must be"),
+    ],
+)
+def test_what_a_spreadsheet_made_of_a_seed(seed, said):
+    with pytest.raises(InputError) as caught:
+        seeds_of(seed, "x")
+    assert said in str(caught.value)
+
+
+class TestSpreadsheets:
+    """Tables as Excel, LibreOffice and pandas write them."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "natural,seed,color_transfer,coherence\nclips/a.mp4,3.0,FALSE,0.5\n",
+            "natural;seed;color_transfer;coherence\nclips/a.mp4;3;FALSE;0.5\n",
+            "natural,seed,color_transfer,coherence,\n clips/a.mp4 ,3,false,0.50,\n,,,,\n",
+            "\ufeffnatural,seed,color_transfer,coherence\r\nclips\\a.mp4,3,FALSE,0.5\r\n\r\n",
+        ],
+    )
+    def test_the_same_in_other_ways(self, here, text):
+        (one,) = read(here / "jobs.csv", text)
+        assert (one.natural_path, one.seed) == (here / "clips/a.mp4", 3)
+        assert one.settings == {"color_transfer": False, "coherence": 0.5}
+
+    def test_times_and_dates_stay_text(self, here):
+        (one,) = read(here / "jobs.csv", "natural,input.frames,device\na,00:04:00,2025-01-02\n")
+        assert one.settings == {"input.frames": "00:04:00", "device": "2025-01-02"}
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("natural,max_side\na,3\n", "unknown column 'max_side' (did you mean "
+             "'input.max_side'?). A row may have natural, method, preset, config, seed, output "
+             "and any key of a config."),
+            ("natural,texture_weight\na,3\n", "unknown column 'texture_weight' (did you mean "
+             "'spatial.texture_weight' or 'temporal.texture_weight'?)"),
+            ("natural,exponent\na,3\n", "(did you mean 'octaves.0.exponent'?)"),
+            ("Natural,Method,Seed\na,scramble,1\n", "unknown column 'Natural' (it is written "
+             "'natural', in lower case)"),
+            ("natural,Input.Frames\na,0:4\n", "(it is written 'input.frames', in lower case)"),
+            (",natural\n0,a\n", "column 1 has no name; pandas writes its index so: write the "
+             "table with index=False"),
+            ("a.mkv\nb.mkv\n", "there is no header line; 'a.mkv' is no name of a column"),
+            ("sub\\a.mkv,scramble\n", "there is no header line"),
+        ],
+    )  # fmt: skip
+    def test_headers(self, here, text, said):
+        with pytest.raises(InputError) as caught:
+            read(here / "jobs.csv", text)
+        assert str(caught.value).startswith(f"{here / 'jobs.csv'}, line 1: ")
+        assert said in str(caught.value)
+
+    @pytest.mark.parametrize("text", ["", "natural,method\n"])
+    def test_tables_without_rows(self, here, text):
+        with pytest.raises(InputError) as caught:
+            read(here / "jobs.csv", text)
+        assert str(caught.value).endswith(
+            " A row may have natural, method, preset, config, seed, output and any key of a config."
+        )
+
+    def test_defaults(self, here):
+        with pytest.raises(InputError) as caught:
+            read(here / "jobs.toml", "[defaults]\nmax_side = 3\n[[jobs]]\nnatural = 'a'\n")
+        assert str(caught.value) == (
+            f"{here / 'jobs.toml'}, [defaults]: unknown key 'max_side' (did you mean "
+            "'input.max_side'?)."
+        )
+
+    def test_what_python_calls_a_time(self, here):
+        with pytest.raises(BatchError, match=r"natural is the time 00:04:00; it must be text"):
+            read(here / "jobs.toml", "[[jobs]]\nnatural = 00:04:00\n")
+
+
+class TestPaths:
+    def test_the_home_folder(self, here, monkeypatch):
+        monkeypatch.setenv("HOME", str(here / "clips"))
+        (one,) = read(here / "jobs.csv", "natural\n~/a.mp4\n")
+        assert one.natural_path == here / "clips/a.mp4"
+        assert [one.natural for one in read(here / "jobs.csv", "natural\n~/*.mp4\n")] == [
+            str(here / "clips/a.mp4"),
+            str(here / "clips/b.mp4"),
+        ]
+
+    def test_windows(self, here):
+        (one,) = read(here / "jobs.toml", "[[jobs]]\nnatural = 'clips\\a.mp4'\n")
+        assert one.natural_path == here / "clips/a.mp4"
+        found = read(here / "jobs.csv", "natural\nclips\\*.mp4\n")
+        assert [one.natural for one in found] == ["clips/a.mp4", "clips/b.mp4"]
+
+    def test_what_is_really_called_so_goes_first(self, here):
+        (here / "clips\\a.mp4").touch()
+        (one,) = read(here / "jobs.csv", "natural\nclips\\a.mp4\n")
+        assert one.natural_path == here / "clips\\a.mp4"

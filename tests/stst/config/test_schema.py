@@ -131,7 +131,7 @@ def test_presets_load_and_survive_toml(name):
 
 def test_the_preset_of_scrambling_is_its_default():
     assert build(tomllib.loads(preset_text("stps")), StpsConfig) == StpsConfig()
-    with pytest.raises(InputError, match="preset stps: method: input should be 'stst'"):
+    with pytest.raises(InputError, match="preset stps: method: should be 'stst'"):
         load_preset("stps")
 
 
@@ -224,13 +224,13 @@ OCTAVE = {"iterations": 1, "learning_rate": 0.1}
         ),
         (
             {"octaves": [{"exponent": 0, "iteration": 5, "learning_rate": 0.1}]},
-            ["unknown key 'octaves.0.iteration'", "did you mean 'iterations'?", "tv_weight"],
+            ["key 'octaves.0.iteration' (did you mean 'octaves.0.iterations'?)", "tv_weight"],
         ),
         ({"octaves": 3}, ["octaves: should be a list (found 3)"]),
         ({"spatial": 3}, ["spatial: should be a table (found 3)"]),
         ({"sede": 3}, ["unknown key 'sede' (did you mean 'seed'?)", "allowed here: method, seed"]),
-        ({"spatial": {"modle": "x"}}, ["'spatial.modle' (did you mean 'model'?)", "weights"]),
-        ({"frames": [{"range": "1:2", "blnd": 1}]}, ["'frames.0.blnd'", "mean 'blend'", "range"]),
+        ({"spatial": {"modle": "x"}}, ["'spatial.modle' (did you mean 'spatial.model'", "weights"]),
+        ({"frames": [{"range": "1:2", "blnd": 1}]}, ["'frames.0.blnd'", "'frames.0.blend'"]),
         ({"frames": [{"range": "2:1"}]}, ["frames.0.range", "greater than A", "found '2:1'"]),
         ({"frames": [{"range": "1:2\n"}]}, ["frames.0.range", "expected A:B"]),
         ({"frames": [{"range": "1"}]}, ["frames.0.range", "expected A:B", "found '1'"]),
@@ -253,7 +253,7 @@ OCTAVE = {"iterations": 1, "learning_rate": 0.1}
         ({"octave_scale": 1}, ["octave_scale", "greater than 1", "found 1"]),
         ({"small_octaves": "maybe"}, ["small_octaves", "'refuse' or 'skip'", "found 'maybe'"]),
         ({"method": "leaps"}, ["method", "'stst'", "found 'leaps'"]),
-        ({"targets": {"colour": "x"}}, ["'targets.colour' (did you mean 'color'?)", "temporal"]),
+        ({"targets": {"colour": "x"}}, ["'targets.colour' (did you mean 'targets.color'"]),
         ({"spatial": {"model": ".x:y"}}, ["spatial.model: expected package.module:factory", ".x"]),
         ({"spatial": {"model": "x:"}}, ["spatial.model", "found 'x:'"]),
         (

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from datetime import date, time
 
 import pytest
 
 from small_runs import TREE
 from stst.config import (
+    StpsConfig,
     StstConfig,
     build,
     load_preset,
@@ -16,6 +18,7 @@ from stst.config import (
     preset_text,
     read_config_file,
     set_override,
+    toml_value,
 )
 from stst.errors import InputError
 from stst.models import load_stream
@@ -223,3 +226,73 @@ def test_presets_by_name():
             preset_text(wrong)
     with pytest.raises(InputError, match="unknown preset ''"):
         made(preset="")
+
+
+class TestHints:
+    @pytest.mark.parametrize(
+        ("tree", "said"),
+        [
+            ({"max_side": 3}, "unknown key 'max_side' (did you mean 'input.max_side'?)"),
+            ({"frames": "0:4"}, "frames: should be a list (found '0:4'; did you mean "
+             "'input.frames'?)"),
+            ({"texture_weight": 3}, "(did you mean 'spatial.texture_weight' or "
+             "'temporal.texture_weight'?)"),
+            ({"spatial": {"iterations": 3}}, "(did you mean 'octaves.0.iterations'?)"),
+            ({"input": {"seed": 3}}, "unknown key 'input.seed' (did you mean 'seed'?)"),
+            ({"max_sied": 3}, "(did you mean 'input.max_side'?)"),
+            ({"octaves": [{"exponent": -1, "iterations": 1, "learning_rate": 1}, {"exponent": 0,
+              "iteration": 1, "learning_rate": 1}]}, "(did you mean 'octaves.1.iterations'?)"),
+            ({"Seed": 3}, "(did you mean 'seed'?)"),
+            ({"schedule": "cosine"}, "(did you mean 'optimizer.schedule'?)"),
+        ],
+    )  # fmt: skip
+    def test_keys_of_tables(self, tree, said):
+        with pytest.raises(InputError) as caught:
+            build(merged(load_preset("quick").model_dump(), tree), StstConfig)
+        assert said in str(caught.value)
+
+    def test_frames_of_scrambling(self):
+        with pytest.raises(InputError, match=r"'frames' \(did you mean 'input.frames'\?\)"):
+            build({"frames": "0:4"}, StpsConfig)
+
+    @pytest.mark.parametrize(
+        ("tree", "said"),
+        [
+            ({"input": {"frames": time(0, 4)}}, "input.frames: should be text (found the time "
+             "00:04:00)"),
+            ({"input": {"frames": "00:04:00"}}, "input.frames: expected A:B (frames A to B-1) "
+             "(found '00:04:00'; a spreadsheet makes a time of what is like 0:4; format its "
+             "column as text there, and type it again)"),
+            ({"input": {"frames": 4}}, "input.frames: should be text (found 4)"),
+            ({"input": {"grey": "maybe"}}, "input.grey: should be true or false (found 'maybe')"),
+            ({"input": {"max_side": 1.5}}, "input.max_side: should be a whole number (found 1.5)"),
+            ({"input": {"max_side": "1,024"}}, "(found '1,024'; decimals are written with a point, "
+             "and thousands without separators)"),
+            ({"samples": "two"}, "samples: should be a whole number (found 'two')"),
+            ({"blend": "0,5"}, "blend: should be a number (found '0,5'; decimals are written"),
+            ({"blend": date(2025, 1, 2)}, "blend: should be a number (found the date 2025-01-02)"),
+            ({"blend": None}, "blend: should be a number (found nothing)"),
+            ({"mask": ""}, "mask: should not be empty (found '')"),
+            ({"targets": 3}, "targets: should be a table (found 3)"),
+            ({"optimizer": {"betas": [0.1, True, 0.2]}}, "optimizer.betas: should have at most 2 "
+             "entries (found [0.1, true, 0.2])"),
+            ({"color_transfer": {"a": True}}, "color_transfer: should be true or false"),
+        ],
+    )  # fmt: skip
+    def test_values_in_plain_words(self, tree, said):
+        with pytest.raises(InputError) as caught:
+            build(merged(load_preset("quick").model_dump(), tree), StstConfig)
+        assert said in str(caught.value)
+        for word in ("datetime", "valid", "Input", "input should", "True", "None"):
+            assert word not in str(caught.value)
+
+    def test_whole_numbers_with_a_point(self):
+        tree = {"seed": 1.0, "samples": 2.0, "input": {"max_side": 48.0}}
+        config = build(tree, StpsConfig)
+        assert (config.seed, config.samples, config.input.max_side) == (1, 2, 48)
+        assert build(set_override({}, "seed=1.0"), StpsConfig).seed == 1
+
+    def test_times_are_no_values(self):
+        assert toml_value("00:04:00") == "00:04:00"
+        assert toml_value("2025-01-02") == "2025-01-02"
+        assert toml_value("3") == 3

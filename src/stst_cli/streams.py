@@ -1,0 +1,132 @@
+"""Standard output and error, whose own failures do not end the work that tells of itself there."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import click
+
+
+class _Forgiving(io.RawIOBase):
+    """Passes bytes on; once that fails, everything else is dropped, and `failure` says why."""
+
+    def __init__(self, below: io.RawIOBase) -> None:
+        super().__init__()
+        self._below = below
+        self.failure: OSError | None = None
+
+    @property
+    def name(self) -> Any:
+        return getattr(self._below, "name", None)
+
+    @property
+    def mode(self) -> str:
+        return "wb"
+
+    def write(self, data: Any) -> int:
+        if self.failure is None:
+            try:
+                return self._passed(data)
+            except OSError as error:
+                self.failure = error
+        return len(data)
+
+    def _passed(self, data: Any) -> int:
+        while (written := self._below.write(data)) is None:
+            select.select([], [self._below], [])  # another program made it not wait for its reader
+        return written
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._below.fileno()
+
+    def isatty(self) -> bool:
+        with suppress(OSError):
+            return self._below.isatty()
+        return False  # a terminal that is gone
+
+
+@contextmanager
+def forgiving_streams() -> Iterator[None]:
+    """Have the program go on where standard output or error take nothing any more.
+
+    What they cannot encode is written out as in a string of Python. Lost words on standard error
+    are no failure. Where standard output lost something, the program ends with 1 once its work is
+    done, and says why unless the reader is gone, as ``head`` does when it has enough.
+    """
+    _fill_gaps()
+    before = sys.stdout, sys.stderr
+    out, err = _wrapped(sys.stdout), _wrapped(sys.stderr)
+    sys.stdout, sys.stderr = out or sys.stdout, err or sys.stderr
+    try:
+        yield
+    except SystemExit as end:
+        if out is None or not _has_lost(out):
+            raise
+        raise SystemExit(end.code or 1) from None
+    finally:
+        for stream in (out, err):
+            if stream is not None:
+                stream.flush()
+        sys.stdout, sys.stderr = before
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Name the signals that ask a run to stop: Ctrl-C, `kill`, and a terminal that is closed."""
+    found = [signal.SIGINT, signal.SIGTERM]
+    # ignored after `nohup`
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        found.append(signal.SIGHUP)
+    return found
+
+
+def _fill_gaps() -> None:
+    """Open what is closed: the next file would get its number, and errors of libraries with it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:  # `print` would take standard output instead
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def _wrapped(stream: Any) -> io.TextIOWrapper | None:
+    """Give the same stream over `_Forgiving`; None for one that is none of Python's own."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return None
+    stream.flush()
+    buffer: Any = stream.buffer
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Forgiving(getattr(buffer, "raw", buffer))),
+        encoding=stream.encoding,
+        errors="backslashreplace" if stream.errors == "strict" else stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+def _has_lost(out: io.TextIOWrapper) -> bool:
+    """Say whether standard output lost something, and tell the user why."""
+    out.flush()
+    failure = out.buffer.raw.failure  # type: ignore[attr-defined]
+    if failure is None:
+        return False
+    if failure.errno != errno.EPIPE:
+        why = (failure.strerror or str(failure)).lower()
+        click.echo(
+            f"Error: standard output: {why}; what was to be printed there is lost. Files that "
+            "this command made are whole.",
+            err=True,
+        )
+    return True
