@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from stst.diagnosis import absent, content, json_fault, read_text, there
 from stst.errors import InputError
 from stst.files import written_whole
 from stst.weights.registry import REGISTRY, Entry, entry_named, how_to_get
@@ -109,9 +111,13 @@ def find(name: str) -> FoundWeights | None:
 
 
 def _candidates(entry: Entry, folder: Path) -> Iterator[Path]:
+    names = os.listdir(folder) if folder.is_dir() else []
     for pattern in (entry.file, entry.converted, *entry.also):
         # patterns are ours, so a plain name never holds a wildcard by chance
-        yield from sorted(path for path in folder.glob(pattern) if path.is_file())
+        for name in sorted(fnmatch.filter(names, pattern)):
+            # a link to what is elsewhere stands for the file, too
+            if (folder / name).is_file() or not (folder / name).exists():
+                yield folder / name
 
 
 def examine(entry: Entry, path: Path, place: Place) -> FoundWeights:
@@ -165,6 +171,9 @@ def recognise(path: Path) -> FoundWeights | None:
 def mismatch(found: FoundWeights) -> str:
     """Say what is wrong with a file in state ``mismatch``, and what to do."""
     entry = found.entry
+    instead = content(found.path)
+    if instead is not None and "stand-in" in instead.kinds:
+        return f"{found.path}: {instead.what}. {instead.remedy}"
     again = (
         f"Fetch it again (`stst weights fetch {entry.name}`)"
         if found.place == "cache"
@@ -198,7 +207,8 @@ def digest(path: Path, algorithm: str) -> str:
         seen = path.stat()
         return _digest(path, algorithm, (seen.st_size, seen.st_mtime_ns, seen.st_ino))
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from error
+        message = f"{path}: cannot be read ({error.strerror or error})."
+        raise absent(path, message) from error
 
 
 @lru_cache(maxsize=64)
@@ -221,13 +231,16 @@ def read_record(path: Path) -> dict[str, Any]:
         If the record is damaged.
     """
     beside = record_path(path)
-    if not beside.is_file():
+    if not there(beside):
         return {}
     try:
-        record = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        record = json.loads(read_text(beside, "record"))
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{beside}: cannot be read ({error}). Remove it, then fetch or import again."
+            f"{beside}: cannot be read as JSON ({json_fault(error)}). Remove it, then fetch or "
+            "import again."
         ) from error
     if not isinstance(record, dict):
         raise InputError(f"{beside}: holds no JSON object. Remove it, then fetch or import again.")
