@@ -143,36 +143,34 @@ def unreadable(path: Path, otherwise: str, kind: str, others: Collection[str] = 
     found = content(path)
     if found is None or kind in found.kinds:
         return InputError(otherwise)
-    what = f"{path}: {found.what}, whatever its name says"
     if "stand-in" in found.kinds:
-        return InputError(f"{path}: {found.what}. {found.remedy}")
-    if not kind:
-        what = f"{path}: {found.what} by its content"
+        return InputError(stand_in(path))
+    remedy = found.remedy
     if found.suffix and set(found.kinds) & set(others):
-        return InputError(f"{what}. Rename it to {path.with_suffix(found.suffix).name}.")
-    needed = _NEEDED.get(kind, "")
-    return InputError(" ".join(f"{what}{needed}. {found.remedy}".split()))
+        remedy = f"Rename it to {path.with_suffix(found.suffix).name}."
+    if not remedy:
+        return InputError(f"{otherwise} By its content it is {found.what}.")
+    told = "whatever its name says" if kind else "by its content"
+    return InputError(f"{path}: {found.what}, {told}. {remedy}")
 
 
-_NEEDED = {"text": "; a text file is needed"}
-
-
-def check_content(path: Path) -> None:
-    """Refuse what only stands in the place of a file: a pointer, or a web page.
+def stand_in(path: Path) -> str:
+    """Recognise what only stands in the place of a file: a pointer, or a web page.
 
     Parameters
     ----------
     path
-        Of a file in text, which would be read as something else.
+        Of a file.
 
-    Raises
-    ------
-    InputError
-        Saying what it is, and how to get the file.
+    Returns
+    -------
+    str
+        A message that says what it is, and how to get the file; empty for anything else.
     """
     found = content(path)
-    if found is not None and "stand-in" in found.kinds:
-        raise InputError(f"{path}: {found.what}. {found.remedy}")
+    if found is None or "stand-in" not in found.kinds:
+        return ""
+    return f"{path}: {found.what}. {found.remedy}"
 
 
 def content(path: Path) -> Content | None:
@@ -228,14 +226,27 @@ def read_text(path: Path, what: str) -> str:
         data = path.read_bytes()
     except (FileNotFoundError, ValueError):
         raise absent(path, f"{path}: no such {what}.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: a folder, not a {what}.") from None
     except OSError as error:
         raise absent(path, f"{path}: cannot be read ({error.strerror}).") from error
-    check_content(path)
+    if message := stand_in(path):
+        raise InputError(message)
+    found = content(path)
+    # a text may begin with the letters of a mark
+    if found is not None and (b"\0" in data or not _is_text(data)):
+        raise InputError(f"{path}: {found.what}; a {what} is text. {found.remedy}".rstrip())
+    if not _is_text(data):
+        raise InputError(f"{path}: not a text file in UTF-8. Save it as UTF-8.")
+    return data.decode("utf-8-sig")
+
+
+def _is_text(data: bytes) -> bool:
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        message = f"{path}: not a text file in UTF-8. Save it as UTF-8."
-        raise unreadable(path, message, "text") from error
+        data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def json_fault(error: Exception) -> str:
@@ -296,7 +307,7 @@ def _archive(path: Path) -> Content:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except Exception:  # damaged bytes make it raise almost anything
-        return Content("a zip archive, damaged or cut short,", ("npz", "torch"), remedy=_AGAIN)
+        return Content("a zip archive, damaged or cut short", ("npz", "torch"), remedy=_AGAIN)
     last = {name.rpartition("/")[2] for name in names}
     if "constants.pkl" in last and "data.pkl" in last:
         return Content("a TorchScript archive", ("torchscript",), remedy=_of_script(path))

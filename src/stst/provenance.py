@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stst.diagnosis import json_fault, read_text
 from stst.errors import InputError
 from stst.files import written_whole
 
@@ -89,14 +90,11 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     InputError
         If it cannot be read, is none, or belongs to a newer version.
     """
+    text = read_text(path, "sidecar")
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such sidecar.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file; a sidecar is JSON.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({json_fault(error)}).") from error
     if not isinstance(content, dict) or "schema_version" not in content:
         raise InputError(f"{path}: not a sidecar of this program (no schema_version).")
     if content["schema_version"] not in READABLE:

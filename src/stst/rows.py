@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stst.diagnosis import read_text
 from stst.errors import InputError
 from stst.files import as_text
 from stst.toml import toml_tree
@@ -75,7 +76,9 @@ def read_rows(
     if suffix == ".toml":
         rows = list(_toml_rows(path, table, fields))
     else:
-        rows = list(_csv_rows(path, _text(path), "," if suffix == ".csv" else "\t", fields))
+        rows = list(
+            _csv_rows(path, read_text(path, "manifest"), "," if suffix == ".csv" else "\t", fields)
+        )
     if not rows:
         raise InputError(f"{path} lists no {table}. It needs {fields}.")
     return rows
@@ -112,17 +115,6 @@ class _Fields:
             if not value and name in self.required:
                 raise InputError(f"{where}: {name} is empty.")
         return Row(where, {name: value for name, value in fields.items() if value})
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such manifest.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8. Save it as UTF-8.") from error
 
 
 def _csv_rows(path: Path, text: str, separator: str, fields: _Fields) -> Iterator[Row]:
@@ -188,7 +180,7 @@ def read_toml_tables(
     InputError
         If the file cannot be read, is no TOML, or holds another key.
     """
-    text = _text(path)
+    text = read_text(path, "manifest")
     try:
         tree = toml_tree(text)
     except ValueError as error:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from stst.config.schema import RunConfig, StstConfig, _updated
+from stst.diagnosis import read_text
 from stst.errors import InputError
 from stst.toml import toml_tree
 
@@ -183,14 +184,9 @@ def read_config_file(path: Path, trusted: Collection[str] | None = ()) -> Tree:
     InputError
         If the file cannot be read, is no TOML, or names a model that is not trusted.
     """
+    text = read_text(path, "config file")
     try:
-        tree = toml_tree(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such config file.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8.") from error
+        tree = toml_tree(text)
     except ValueError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
     if trusted is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from stst.diagnosis import check_content, there
+from stst.diagnosis import stand_in, there
 from stst.errors import InputError, first_line
 from stst.weights import REGISTRY, LoadedWeights, cache_dir, load_tensors, weights_dir
 from stst.weights.checkpoints import without_prefix
@@ -160,10 +160,10 @@ def _published(model: str, member: Any) -> LoadedWeights:
         raise no_such_file(path, "there is no such weights file.")
     found = digest(path, "sha256")
     if not found.startswith(digits):
-        check_content(path)
         raise InputError(
-            f"{path}: not what torchvision published, or damaged: expected sha256:{digits}…, found "
-            f"sha256:{found}. Fetch {member.url} again; to use it as it is, give its path."
+            stand_in(path)
+            or f"{path}: not what torchvision published, or damaged: expected sha256:{digits}…, "
+            f"found sha256:{found}. Fetch {member.url} again; to use it as it is, give its path."
         )
     loaded = load_tensors(path)
     renamed = {_DENSENET.sub(r"\1\2", name): value for name, value in loaded.tensors.items()}

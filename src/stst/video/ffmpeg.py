@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stst.diagnosis import unreadable
 from stst.errors import InputError, first_line
 from stst.native import reading
 from stst.video.clip import check_size
@@ -48,7 +49,8 @@ def open_container(path: Path) -> InputContainer:
                 metadata_errors="replace",  # tags may be in any encoding, or damaged
             )
     except (av.FFmpegError, OSError) as error:
-        raise InputError(_why_unreadable(path, error)) from error
+        others = ("npy", "npz", "picture")
+        raise unreadable(path, _why_unreadable(path, error), "video", others) from error
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

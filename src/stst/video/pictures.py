@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from stst.diagnosis import absent, read_text, there, unreadable
 from stst.errors import InputError
 from stst.native import reading
 from stst.types import Frames
@@ -203,6 +204,8 @@ def _header_size(file: Path) -> tuple[int, int]:
     """Read width and height without decoding; refuse several pictures in one file."""
     from PIL import Image
 
+    if not file.exists():
+        raise absent(file, f"{file} does not exist.")
     if file.stat().st_size == 0:
         raise InputError(f"{file} is empty (0 bytes). Copy or export it again.")
     try:
@@ -295,10 +298,11 @@ def _check_tiff(file: Path, data: bytes) -> None:
 
 
 def _unreadable(file: Path) -> InputError:
-    return InputError(
+    message = (
         f"{file} is not a readable picture. Copy or export it again; check that it is what its "
         "name says."
     )
+    return unreadable(file, message, "picture", ("video", "npy", "npz"))
 
 
 def _too_deep(picture: npt.NDArray[np.generic]) -> str:
@@ -310,11 +314,12 @@ def _too_deep(picture: npt.NDArray[np.generic]) -> str:
 
 def _folder_rate(folder: Path) -> Fraction | None:
     file = folder / RATE_FILE
-    if not file.is_file():
+    if not there(file):
         return sidecar_rate(folder)
+    text = read_text(file, "file")
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))["fps"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        value = json.loads(text)["fps"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f'{file} holds no rate. It must be like {{"fps": "60000/1001"}}; repair or remove it.'
         ) from error

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from stst.diagnosis import absent, content, json_fault, read_text, there
+from stst.diagnosis import absent, json_fault, read_text, stand_in, there
 from stst.errors import InputError
 from stst.files import written_whole
 from stst.weights.registry import REGISTRY, Entry, entry_named, how_to_get
@@ -171,9 +171,8 @@ def recognise(path: Path) -> FoundWeights | None:
 def mismatch(found: FoundWeights) -> str:
     """Say what is wrong with a file in state ``mismatch``, and what to do."""
     entry = found.entry
-    instead = content(found.path)
-    if instead is not None and "stand-in" in instead.kinds:
-        return f"{found.path}: {instead.what}. {instead.remedy}"
+    if message := stand_in(found.path):
+        return message
     again = (
         f"Fetch it again (`stst weights fetch {entry.name}`)"
         if found.place == "cache"
