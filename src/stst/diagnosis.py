@@ -150,8 +150,10 @@ def unreadable(path: Path, otherwise: str, kind: str, others: Collection[str] = 
         remedy = f"Rename it to {path.with_suffix(found.suffix).name}."
     if not remedy:
         return InputError(f"{otherwise} By its content it is {found.what}.")
-    told = "whatever its name says" if kind else "by its content"
-    return InputError(f"{path}: {found.what}, {told}. {remedy}")
+    told = ", whatever its name says" if kind else ", by its content"
+    # the suffix is that of state dictionaries, too
+    told = "" if "program" in found.kinds else told
+    return InputError(f"{path}: {found.what}{told}. {remedy}")
 
 
 def stand_in(path: Path) -> str:
@@ -289,8 +291,9 @@ def _stand_in(path: Path, head: bytes) -> Content | None:
     kinds = ("stand-in",)
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
         what = "a Git LFS pointer, not the file"
-        return Content(what, kinds, remedy=f"Get it in the folder {path.parent}: git lfs pull.")
-    if re.match(rb"/?(?:\.git/)?annex/objects/\S+\s*$", head):
+        where = "" if path.parent == Path() else f" (in the folder {path.parent})"
+        return Content(what, kinds, remedy=f"Get it: git lfs pull{where}.")
+    if re.match(rb"(?:\.\./)*(?:\.git/|/)?annex/objects/\S+\s*$", head):
         remedy = f"Get its content: datalad get {_quoted(path)}."
         return Content("a pointer of git-annex, not the file", kinds, remedy=remedy)
     text = head.removeprefix(b"\xef\xbb\xbf")
@@ -310,7 +313,13 @@ def _archive(path: Path) -> Content:
         return Content("a zip archive, damaged or cut short", ("npz", "torch"), remedy=_AGAIN)
     last = {name.rpartition("/")[2] for name in names}
     if "constants.pkl" in last and "data.pkl" in last:
-        return Content("a TorchScript archive", ("torchscript",), remedy=_of_script(path))
+        what = "a TorchScript archive, not a state dictionary"
+        state = f"torch.jit.load({str(path)!r}, map_location='cpu').state_dict()"
+        return Content(what, ("program",), remedy=_of_program(path, state))
+    if last & {"archive_format", "serialized_exported_program.json"}:
+        what = "a program that torch exported, not a state dictionary"
+        state = f"torch.export.load({str(path)!r}).state_dict"
+        return Content(what, ("program",), remedy=_of_program(path, state))
     if "data.pkl" in last:
         return Content("a torch file", ("torch",), ".pth")
     if names and all(name.endswith(".npy") for name in names):
@@ -343,16 +352,12 @@ def _filled(remedy: str, path: Path) -> str:
     return f"Unpack it first: {_UNPACKED[name]} {_quoted(path)} > {other}."
 
 
-def _of_script(path: Path) -> str:
-    state = path.with_name(f"{path.stem}_state.pth")
-    return (
-        "If you trust it, save its state dictionary: python -c "
-        + shlex.quote(
-            f"import torch; torch.save(torch.jit.load({str(path)!r}, map_location='cpu')"
-            f".state_dict(), {str(state)!r})"
-        )
-        + "."
-    )
+def _of_program(path: Path, state: str) -> str:
+    target = str(path.with_name(f"{path.stem}_state.pth"))
+    line = f"import torch; torch.save({state}, {target!r})"
+    # the marks that every system's shell takes, where nothing in the name stands against it
+    quoted = shlex.quote(line) if re.search(r'["$`\\!%]', line) else f'"{line}"'
+    return f"If you trust it, save its state dictionary: python -c {quoted}."
 
 
 def _quoted(path: Path) -> str:

@@ -37,11 +37,12 @@ PAGE = b"\n<!DOCTYPE html><html><head><title>Sign in</title></head></html>"
 ANSWER = b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>'
 ANNEX = b"/annex/objects/MD5E-s12345--0123456789abcdef.mp4\n"
 STAND_INS = {
-    "lfs": (LFS, "a Git LFS pointer, not the file. Get it in the folder {folder}: git lfs pull."),
+    "lfs": (LFS, "a Git LFS pointer, not the file. Get it: git lfs pull (in the folder {folder})."),
     "page": (PAGE, "an HTML page, not the file. Download it again."),
     "page with a mark": (b"\xef\xbb\xbf<HTML lang='de'>", "an HTML page, not the file."),
     "page with a comment": (b"<!-- saved from x -->\n<html>", "an HTML page, not the file."),
     "answer": (ANSWER, "an error message of a web server, not the file. Download it again."),
+    "link as text": (b"../.git/annex/objects/a/b/MD5E-s1--x", "a pointer of git-annex, not the"),
     "annex": (ANNEX, "a pointer of git-annex, not the file. Get its content: datalad get {path}."),
 }
 READERS = {

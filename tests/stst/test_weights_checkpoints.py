@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import torch
 from torch import nn
 
 import stst
+import tiny_classifier
+from stst.config.choice import ModelChoice
 from stst.errors import InputError
+from stst.models.building import built
 from stst.models.torchvision_weights import fit
 from stst.weights import import_file, load_tensors, load_vgg19
 from stst.weights.checkpoints import without_prefix
@@ -150,6 +154,23 @@ def test_vgg19(tmp_path, prefix, monkeypatch):
     assert torch.equal(load_tensors(made.path).tensors["conv1_1.weight"], kernel)
 
 
+@pytest.mark.parametrize("model", ["tiny_classifier:image", "squeezenet1_1"])
+@pytest.mark.parametrize("prefix", ["module.", "model._orig_mod."])
+def test_models_of_torchvision_and_of_ones_own(tmp_path, model, prefix, monkeypatch):
+    """By the path of a checkpoint, and by its name in the folder of weights."""
+    from torchvision.models import squeezenet1_1
+
+    monkeypatch.setenv("STST_WEIGHTS_DIR", str(tmp_path))
+    made = tiny_classifier.image() if ":" in model else squeezenet1_1(weights=None)
+    checkpoint = {"epoch": 1, "state_dict": prefixed(made.state_dict(), prefix)}
+    torch.save(checkpoint, tmp_path / "best.pth.tar")
+    for weights in (str(tmp_path / "best.pth.tar"), "best.pth.tar"):
+        found = built(ModelChoice(model, weights))
+        assert found.weights.file_name == "best.pth.tar"
+        state = found.module.state_dict()
+        assert all(torch.equal(state[name], one) for name, one in made.state_dict().items())
+
+
 def said(path: Path, what: object) -> str:
     torch.save(what, path)
     with pytest.raises(InputError) as caught:
@@ -199,16 +220,23 @@ def test_objects_of_lightning(tmp_path, state):
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # of torch
-def test_torchscript(tmp_path):
-    path = tmp_path / "script.pt"
-    module = small()
-    torch.jit.script(module).save(path)
+@pytest.mark.parametrize("name", ["script.pt", "it's $HOME.pt", "exported.pt2", "exported.pth"])
+def test_programs(tmp_path, name):
+    """TorchScript, and what torch.export saves."""
+    path = tmp_path / name
+    module = nn.Sequential(nn.Linear(4, 2)).eval()
+    if "exported" in name:
+        torch.export.save(torch.export.export(module, (torch.ones(1, 4),)), tmp_path / "e.pt2")
+        (tmp_path / "e.pt2").rename(path)
+    else:
+        torch.jit.script(module).save(path)
     with pytest.raises(InputError) as caught:
         read_raw(path)
     message = str(caught.value)
-    assert message.startswith(f"{path}: a TorchScript archive")
+    kind = "a program that torch exported" if "exported" in name else "a TorchScript archive"
+    assert message.startswith(f"{path}: {kind}, not a state dictionary. If you trust it, save")
     assert "weights_only" not in message
-    line = message.partition("python -c '")[2].removesuffix("'.").replace("'\"'\"'", "'")
-    exec(line, {})
-    found = read_raw(tmp_path / "script_state.pth").tensors
+    command = message.partition("python -c ")[2].removesuffix(".")
+    exec(shlex.split(command)[0], {})
+    found = read_raw(tmp_path / f"{path.stem}_state.pth").tensors
     assert torch.equal(found["0.weight"], module.state_dict()["0.weight"])

@@ -118,7 +118,7 @@ def import_file(path: Path | str, name: str, overwrite: bool = False) -> FoundWe
     Parameters
     ----------
     path
-        HDF5, npz, pth or safetensors.
+        HDF5, npz, safetensors, or a file of torch that holds a state dictionary.
     name
         The entry it holds; decides names, shapes and input convention.
     overwrite
