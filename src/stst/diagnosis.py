@@ -83,7 +83,7 @@ _MARKS: tuple[tuple[bytes, tuple[str, str, str, str]], ...] = (
 )
 _UNPACKED = {"gunzip": "gunzip -c", "bunzip2": "bunzip2 -c", "xz": "xz -dc", "zstd": "zstd -dc"}
 _PACKED = (".gz", ".bz2", ".xz", ".zst")
-_PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.I | re.S)
+_PAGE = re.compile(rb"\s*+(?:<!--(?>.*?-->)\s*+)*+<(?:!doctype html|html|head|body)\b", re.I | re.S)
 _ANSWER = re.compile(rb"\s*<\?xml[^>]*>\s*<(?:error|html|!doctype html)\b", re.I)
 
 
@@ -151,8 +151,8 @@ def unreadable(path: Path, otherwise: str, kind: str, others: Collection[str] = 
     if not remedy:
         return InputError(f"{otherwise} By its content it is {found.what}.")
     told = ", whatever its name says" if kind else ", by its content"
-    # the suffix is that of state dictionaries, too
-    told = "" if "program" in found.kinds else told
+    # these have the suffixes of state dictionaries, too
+    told = "" if {"program", "pickle"} & {*found.kinds} else told
     return InputError(f"{path}: {found.what}{told}. {remedy}")
 
 

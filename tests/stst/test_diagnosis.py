@@ -158,7 +158,17 @@ class TestFolderOfWeights:
         path = tmp_path / "vgg19_conv1.npz"
         path.symlink_to(".git/annex/objects/x")
         with pytest.raises(InputError, match=r"vgg19_conv1\.npz: a link to .*datalad get"):
-            find("vgg19-keras")
+            load_tensors("vgg19-keras")
+
+    def test_a_link_does_not_hide_a_file(self, tmp_path):
+        """In the cache, where a fetched one lies, or under another name that serves."""
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "msoe.npz").symlink_to(".git/annex/objects/x")
+        assert find("msoe") is None  # so that it can be fetched
+        (tmp_path / "cache" / "msoe.npz").write_bytes(b"x")
+        assert find("msoe").path == tmp_path / "cache" / "msoe.npz"
+        (tmp_path / "weights.npz").write_bytes(b"x")
+        assert find("msoe").path == tmp_path / "weights.npz"
 
     @pytest.mark.parametrize(("kind", "words"), STAND_INS.values())
     @pytest.mark.parametrize("name", ["msoe.npz", "mobilenet_v2-b0353104.pth", "vgg19_x.npz"])
@@ -360,6 +370,11 @@ def test_damage_is_still_called_damage(tmp_path):
     (tmp_path / "a.pth").write_bytes(data[: len(data) // 2])
     with pytest.raises(InputError, match="not a whole torch file: cut short or damaged"):
         load_tensors(tmp_path / "a.pth")
+
+
+def test_a_page_of_comments_takes_no_time(tmp_path):
+    (tmp_path / "a").write_bytes(b"<!---->" * 200)
+    assert content(tmp_path / "a") is None
 
 
 def test_what_is_not_told_apart(tmp_path):

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from stst.errors import InputError
-from stst.hdf5 import read_texts
+from stst.hdf5 import read_arrays, read_texts
 from stst.models.prednet import PredNet, load_prednet
 from stst.weights.formats import write_safetensors
 from stst.weights.prednet import read_prednet
@@ -122,6 +122,31 @@ def test_own_files_come_back(tmp_path):
         "name": "prednet", "file": "w.safetensors", "hash": "", "source": "local file",
         "verified": False, "stack": [3, 4, 5], "training": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model._orig_mod."])
+def test_a_checkpoint_of_an_own_training(tmp_path, prefix):
+    state = PredNet(STACK, 5).state_dict()
+    prefixed = {prefix + name: tensor for name, tensor in state.items()}
+    torch.save({"epoch": 1, "state_dict": prefixed}, tmp_path / "w.ckpt")
+    model, provenance = load_prednet(tmp_path / "w.ckpt")
+    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in state.items())
+    assert (provenance["file"], provenance["kernels_rotated"]) == ("w.ckpt", False)
+
+
+@pytest.mark.golden
+def test_keras_1_of_the_authors_code_predicts_the_same(tmp_path, golden, golden_file):
+    """Converted from a file that their code has written, for which it gives the prediction."""
+    file = golden_file("prednet_small_keras2_weights.hdf5")
+    arrays = {
+        name.rpartition("/prednet_1/")[2]: array
+        for name, array in read_arrays(file).items()
+        if "layer_" in name
+    }
+    model, _ = load_prednet(keras(tmp_path / "w.h5", keras1(arrays), "prednet_1/", None))
+    frames = torch.from_numpy(golden("prednet_small")["x"]).movedim(-1, -3)
+    expected, _ = load_prednet(golden_file("prednet_small_keras2_weights.hdf5"))
+    assert torch.equal(model.run(frames).prediction, expected.run(frames).prediction)
 
 
 @pytest.mark.golden
@@ -304,7 +329,7 @@ def test_files_of_other_networks(tmp_path):
         "holds no layer of PredNet. Its first arrays: conv1_1.bias, conv1_1.weight."
     )
     own(path, metadata={"model": "something"})
-    assert refused(path) == "its metadata do not say that it holds PredNet."
+    assert refused(path).startswith("its metadata do not say that it holds PredNet. Give a file")
     other = tmp_path / "w.txt"
     other.write_text("")
     assert refused(other).startswith("not a weights file by its name. Allowed: .h5, .hdf5, .npz")

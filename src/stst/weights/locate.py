@@ -106,18 +106,25 @@ def find(name: str) -> FoundWeights | None:
         places.insert(0, ("STST_WEIGHTS_DIR", folder))
     for place, where in places:
         for path in _candidates(entry, where):
-            return examine(entry, path, place)
+            if path.is_file():
+                return examine(entry, path, place)
     return None
 
 
+def elsewhere(entry: Entry) -> str:
+    """Describe a link that serves an entry and leads nowhere; empty if there is none."""
+    folders = [folder for folder in (weights_dir(), cache_dir()) if folder is not None]
+    paths = (path for folder in folders for path in _candidates(entry, folder))
+    return next((str(absent(path, "")) for path in paths if not path.exists()), "")
+
+
 def _candidates(entry: Entry, folder: Path) -> Iterator[Path]:
+    """Give what has a name that serves, also links that lead nowhere, which a glob leaves out."""
     names = os.listdir(folder) if folder.is_dir() else []
     for pattern in (entry.file, entry.converted, *entry.also):
         # patterns are ours, so a plain name never holds a wildcard by chance
         for name in sorted(fnmatch.filter(names, pattern)):
-            # a link to what is elsewhere stands for the file, too
-            if (folder / name).is_file() or not (folder / name).exists():
-                yield folder / name
+            yield folder / name
 
 
 def examine(entry: Entry, path: Path, place: Place) -> FoundWeights:
@@ -186,6 +193,8 @@ def mismatch(found: FoundWeights) -> str:
 
 def missing(entry: Entry) -> str:
     """Say where weights were looked for, and how to get them."""
+    if link := elsewhere(entry):
+        return link
     folder = weights_dir()
     first = "STST_WEIGHTS_DIR (not set)" if folder is None else str(folder)
     return (

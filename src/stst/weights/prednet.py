@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stst.errors import InputError
-from stst.weights.formats import HDF5_SUFFIXES, RawFile, no_such_file, read_raw
+from stst.weights.checkpoints import without_prefix
+from stst.weights.formats import HDF5_SUFFIXES, TORCH_SUFFIXES, RawFile, no_such_file, read_raw
 from stst.weights.locate import digest
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def read_prednet(path: Path, kernels: Kernels = "auto") -> PredNetFile:
             "authors' prednet_kitti_weights.hdf5, or train your own: stst train-prednet.",
         )
     raw = read_raw(path)
-    own = _matching(path, raw, _OWN)
+    tensors = without_prefix(raw.tensors, lambda name: _OWN.fullmatch(name) is not None)
+    own = _matching(path, RawFile(tensors), _OWN)
     if own:
         return _read_own(path, raw, own)
     published = _matching(path, raw, _PUBLISHED)
@@ -159,8 +161,12 @@ def _matching(path: Path, raw: RawFile, pattern: re.Pattern[str]) -> Arrays:
 
 
 def _read_own(path: Path, raw: RawFile, own: Arrays) -> PredNetFile:
-    if raw.metadata.get("model") != _MODEL:
-        raise InputError(f"{path}: its metadata do not say that it holds PredNet.")
+    # a file of torch has no metadata
+    if raw.metadata.get("model") != _MODEL and path.suffix.lower() not in TORCH_SUFFIXES:
+        raise InputError(
+            f"{path}: its metadata do not say that it holds PredNet. Give a file that stst "
+            "train-prednet made."
+        )
     stack = _stack(path, own, "{}.{}.{}")
     tensors = {}
     for (unit, level, part), shape in _shapes(stack, ("a", "ahat", "gates")).items():
