@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stst.diagnosis import unreadable
 from stst.errors import InputError
 from stst.native import reading
 
@@ -90,8 +91,14 @@ def _opened(path: Path | str) -> Iterator[Any]:
             yield file
     except InputError:
         raise
+    except BlockingIOError as error:
+        raise InputError(
+            f"{path}: another program is writing it. Wait until it is done."
+        ) from error
     except Exception as error:  # damage shows as whatever its reading led to
-        raise InputError(f"{path}: not a whole HDF5 file ({error}). Fetch it again.") from error
+        message = f"{path}: not a whole HDF5 file: cut short or damaged. Fetch it again."
+        others = ("npz", "torch", "safetensors")
+        raise unreadable(Path(path), message, "hdf5", others) from error
 
 
 def _groups(file: Any) -> Iterator[Any]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stst.diagnosis import json_fault, read_text
 from stst.errors import InputError
 from stst.files import written_whole
 from stst.plain import found_value
-from stst.text import read_text
 
 #: To be raised when a record changes, or the same record means other bytes.
 SCHEMA_VERSION = 2
@@ -91,18 +91,11 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     InputError
         If it cannot be read, is none, or belongs to a newer version.
     """
-    try:
-        text = read_text(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such sidecar.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except ValueError as error:
-        raise InputError(f"{path}: {error} A sidecar is JSON.") from error
+    text = read_text(path, "sidecar")
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
+        raise InputError(f"{path}: cannot be read as JSON ({json_fault(error)}).") from error
     if not isinstance(content, dict) or "schema_version" not in content:
         raise InputError(f"{path}: not a sidecar of this program (no schema_version).")
     if content["schema_version"] not in READABLE:

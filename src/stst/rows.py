@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any
 
+from stst.diagnosis import read_text
 from stst.errors import InputError
 from stst.files import as_text
 from stst.plain import found_value
 from stst.spreadsheets import SHEET_SUFFIXES
-from stst.text import read_text
 from stst.toml import toml_tree
 
 #: Of manifests.
@@ -76,7 +76,7 @@ def read_rows(
     if path.suffix.lower() == ".toml":
         rows = list(_toml_rows(path, table, fields))
     else:
-        rows = list(_csv_rows(path, _text(path), fields))
+        rows = list(_csv_rows(path, read_text(path, "manifest"), fields))
     if not rows:
         raise InputError(f"{path} lists no {table}. {fields}")
     return rows
@@ -186,17 +186,6 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
-def _text(path: Path) -> str:
-    try:
-        return read_text(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such manifest.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except ValueError as error:
-        raise InputError(f"{path}: {error}") from error
-
-
 def _csv_rows(path: Path, text: str, fields: _Fields) -> Iterator[Row]:
     separator, start = _separator(path, text)
     numbered = list(_csv_lines(path, text, separator, start))
@@ -274,7 +263,7 @@ def read_toml_tables(
     InputError
         If the file cannot be read, is no TOML, or holds another key.
     """
-    text = _text(path)
+    text = read_text(path, "manifest")
     try:
         tree = toml_tree(text)
     except ValueError as error:

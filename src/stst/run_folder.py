@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stst.errors import InputError, StstError, first_line
+from stst.diagnosis import json_fault
+from stst.errors import InputError, StstError
 from stst.files import check_output, explained, is_full, sync_folder, written_whole
 from stst.locks import LOCK, check_unlocked, locked
-from stst.text import read_text
+from stst.text import decoded_text
 from stst.types import Frames
 from stst.video.rates import parse_rate
 
@@ -188,11 +189,16 @@ class RunFolder:
             If there is no run to continue, or another version wrote it.
         """
         try:
-            job = json.loads(read_text(self.path / "job.json"))
+            job = json.loads(decoded_text((self.path / "job.json").read_bytes()))
         except FileNotFoundError:
             raise InputError(f"{self.path}: there is no unfinished run to continue.") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{self.path}/job.json cannot be read ({error}).") from error
+        except OSError as error:
+            raise InputError(f"{self.path}/job.json cannot be read ({error.strerror}).") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"{self.path}/job.json cannot be read as JSON ({json_fault(error)}). Start anew "
+                "with --overwrite."
+            ) from error
         if not isinstance(job, dict) or job.get("format") != _FORMAT:
             raise InputError(
                 f"{self.path} was written by another version of this program and cannot be "
@@ -326,7 +332,7 @@ class RunFolder:
             try:
                 out.append({"frame": frame, **json.loads(text)[sample]})
             except (ValueError, TypeError, LookupError, RecursionError) as error:
-                raise _damaged(path, f"its statistics: {first_line(error)}") from error
+                raise _damaged(path, "its statistics") from error
         return out
 
     def remove(self) -> None:
@@ -401,4 +407,4 @@ def _read(path: Path, names: Sequence[str], also: str = "") -> dict[str, np.ndar
             return found
     # zipfile and NumPy raise almost anything on damaged bytes
     except Exception as error:
-        raise _damaged(path, first_line(error)) from error
+        raise _damaged(path, f"not a whole file with {', '.join(names)}") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from pathlib import Path
 
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # in Latin letters of UTF-16, every other byte is 0
@@ -12,13 +11,13 @@ _WIDE_LETTERS = re.compile(rb"(?:[\t\n\r -\x7e]\0){2,}|(?:\0[\t\n\r -\x7e]){2,}"
 _BINARY = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
 
-def read_text(path: Path) -> str:
-    """Read a file in UTF-8, with or without the mark that editors of Windows put at its beginning.
+def decoded_text(data: bytes) -> str:
+    """Decode a file in UTF-8, with or without the mark that editors of Windows put before it.
 
     Parameters
     ----------
-    path
-        Of the file.
+    data
+        All of the file.
 
     Returns
     -------
@@ -27,12 +26,9 @@ def read_text(path: Path) -> str:
 
     Raises
     ------
-    OSError
-        If it cannot be read.
     ValueError
         If it is no text in UTF-8; says in words what it is, and what to do.
     """
-    data = path.read_bytes()
     if data.startswith(_WIDE) or _WIDE_LETTERS.match(data):
         raise ValueError(
             "not a text file in UTF-8 but in UTF-16, as Excel's 'Unicode Text', Notepad's "

@@ -36,3 +36,7 @@ def toml_tree(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError("values are nested too deeply") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # Python advises to lift its own limit
+        raise ValueError("a number has too many digits") from None

@@ -102,7 +102,10 @@ def verify_command(names: tuple[str, ...], as_json: bool) -> None:
 @click.argument("name")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier import.")
 def import_command(file: Path, name: str, overwrite: bool) -> None:
-    """Convert FILE (h5, npz, pth, safetensors) to safetensors in the cache, as the weights NAME.
+    """Convert FILE to safetensors in the cache, as the weights NAME.
+
+    FILE is h5, npz, safetensors, or one of torch's (pth, pt, bin, ckpt, pth.tar): a state
+    dictionary, or a checkpoint with one in it.
 
     Only for a file that you trust to be what it is called: its values are checked for shape and
     finiteness, not for being the published ones.

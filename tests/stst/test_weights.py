@@ -372,15 +372,15 @@ class TestWrongFiles:
         else:
             save_file({"conv1_1.bias": torch.zeros(64)}, path)
         whole = path.read_bytes()
-        cut = {"cut": whole[: len(whole) // 2], "text": b"<html>not found</html>", "empty": b""}
+        cut = {"cut": whole[: len(whole) // 2], "text": b"not found", "empty": b""}
         path.write_bytes(cut[damage])
-        self.refused(path, "not a whole|not a plain state dictionary")
+        self.refused(path, rf"not a whole {path.suffix[1:].replace('pth', 'torch')} file")
 
     @pytest.mark.parametrize("damage", ["cut", "text", "empty"])
     def test_damaged_hdf5(self, tmp_path, damage):
         path = write_h5(tmp_path / "mine.h5", vgg_arrays())
         whole = path.read_bytes()
-        cut = {"cut": whole[: len(whole) // 2], "text": b"<html>not found</html>", "empty": b""}
+        cut = {"cut": whole[: len(whole) // 2], "text": b"not found", "empty": b""}
         path.write_bytes(cut[damage])
         with pytest.raises(InputError, match="not a whole HDF5 file"):
             weights.import_file(path, "vgg19-keras")
@@ -446,9 +446,9 @@ class TestWrongFiles:
     def test_not_a_state_dictionary(self, tmp_path):
         path = tmp_path / "a.pth"
         torch.save([torch.zeros(1)], path)
-        self.refused(path, "holds a list, expected a state dictionary")
+        self.refused(path, r"holds no tensors with names.*torch\.save\(model\.state_dict\(\)")
         torch.save({"state_dict": {}}, path)
-        self.refused(path, "'state_dict' is a dict, expected named tensors")
+        self.refused(path, "holds no state dictionary.*Its entries: state_dict")
 
     def test_metadata_of_another_kind(self, tmp_path):
         save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors", {"stst": "[]"})
@@ -480,7 +480,7 @@ class TestNothingIsRun:
         import pickle
 
         (tmp_path / "a.npz").write_bytes(pickle.dumps(Evil(tmp_path / "ran")))
-        with pytest.raises(InputError, match="not a whole npz"):
+        with pytest.raises(InputError, match="a Python pickle. Pickles can run any code"):
             weights.load_vgg19(str(tmp_path / "a.npz"))
         assert not (tmp_path / "ran").exists()
 

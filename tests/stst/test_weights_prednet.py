@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from stst.errors import InputError
-from stst.hdf5 import read_texts
+from stst.hdf5 import read_arrays, read_texts
 from stst.models.prednet import PredNet, load_prednet
 from stst.weights.formats import write_safetensors
 from stst.weights.prednet import read_prednet
@@ -124,6 +124,31 @@ def test_own_files_come_back(tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("prefix", ["", "module.", "model._orig_mod."])
+def test_a_checkpoint_of_an_own_training(tmp_path, prefix):
+    state = PredNet(STACK, 5).state_dict()
+    prefixed = {prefix + name: tensor for name, tensor in state.items()}
+    torch.save({"epoch": 1, "state_dict": prefixed}, tmp_path / "w.ckpt")
+    model, provenance = load_prednet(tmp_path / "w.ckpt")
+    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in state.items())
+    assert (provenance["file"], provenance["kernels_rotated"]) == ("w.ckpt", False)
+
+
+@pytest.mark.golden
+def test_keras_1_of_the_authors_code_predicts_the_same(tmp_path, golden, golden_file):
+    """Converted from a file that their code has written, for which it gives the prediction."""
+    file = golden_file("prednet_small_keras2_weights.hdf5")
+    arrays = {
+        name.rpartition("/prednet_1/")[2]: array
+        for name, array in read_arrays(file).items()
+        if "layer_" in name
+    }
+    model, _ = load_prednet(keras(tmp_path / "w.h5", keras1(arrays), "prednet_1/", None))
+    frames = torch.from_numpy(golden("prednet_small")["x"]).movedim(-1, -3)
+    expected, _ = load_prednet(golden_file("prednet_small_keras2_weights.hdf5"))
+    assert torch.equal(model.run(frames).prediction, expected.run(frames).prediction)
+
+
 @pytest.mark.golden
 def test_both_formats_predict_the_same(tmp_path, golden, golden_file):
     model, _ = load_prednet(golden_file("prednet_small_keras2_weights.hdf5"))
@@ -167,7 +192,7 @@ def test_a_cut_file(tmp_path, share, suffix):
 def test_something_else_under_the_name(tmp_path):
     path = tmp_path / "w.hdf5"
     path.write_text("<html>Please sign in</html>")
-    assert refused(path).startswith("not a whole HDF5 file")
+    assert refused(path) == "an HTML page, not the file. Download it again."
 
 
 @pytest.mark.parametrize(
@@ -209,6 +234,80 @@ def test_what_is_wrong_is_named(tmp_path, name, change, message):
     assert refused(keras(tmp_path / "w.h5", arrays, "p/")) == f"p/{name} {message}"
 
 
+def keras1(arrays, backend="theano", order="th") -> dict[str, np.ndarray]:
+    """The same network as Keras 1 writes it, by its own rules.
+
+    Theano convolves with kernels rotated by 180°; each backend knows both orders of dimensions;
+    names are those of the backend's variables.
+    """
+    found = {}
+    for name, array in arrays.items():
+        unit, _, part = name.removesuffix(":0").partition("/")
+        if part == "kernel":
+            array = array[::-1, ::-1] if backend == "theano" else array
+            array = array.transpose(3, 2, 0, 1) if order == "th" else array
+        end = ":0" if backend == "tensorflow" else ""
+        found[f"{unit}_{'W' if part == 'kernel' else 'b'}{end}"] = array
+    return found
+
+
+@pytest.mark.parametrize("backend", ["theano", "tensorflow"])
+@pytest.mark.parametrize("order", ["th", "tf"])
+@pytest.mark.parametrize("prefix", ["", "prednet_1/"])
+def test_keras_1_predicts_the_same(tmp_path, backend, order, prefix):
+    arrays = published()
+    again, _ = load_prednet(keras(tmp_path / "two.h5", arrays))
+    path = keras(tmp_path / "one.h5", keras1(arrays, backend, order), prefix, backend=None)
+    with h5py.File(path, "a") as file:
+        file.attrs["keras_version"] = "1.0.7"
+    model, provenance = load_prednet(path)
+    assert provenance["kernels_rotated"] is (backend == "theano")
+    frames = torch.from_numpy(np.random.default_rng(1).random((1, 3, 3, 8, 12), np.float32))
+    assert torch.equal(model.run(frames).prediction, again.run(frames).prediction)
+
+
+def test_keras_1_may_name_its_backend(tmp_path):
+    """Then its names, which a copy can have changed, do not count."""
+    arrays = keras1(published(), "tensorflow")
+    path = keras(tmp_path / "w.h5", {name[:-2]: one for name, one in arrays.items()})
+    assert not read_prednet(path).rotated
+    assert read_prednet(path, "rotated").rotated
+
+
+def test_keras_1_in_an_archive_does_not_say_who_wrote_it(tmp_path):
+    arrays = keras1(published())
+    np.savez(tmp_path / "w.npz", **arrays)
+    said = refused(tmp_path / "w.npz")
+    assert "does not say whether Theano wrote them" in said
+    assert f"stst-analyze prednet NATURAL OTHER --weights {tmp_path}/w.npz --kernels" in said
+    want = read_prednet(keras(tmp_path / "w.h5", published())).tensors
+    found = read_prednet(tmp_path / "w.npz", "rotated").tensors
+    assert all(torch.equal(found[name], tensor) for name, tensor in want.items())
+
+
+def test_keras_1_in_two_orders(tmp_path):
+    arrays = keras1(published())
+    arrays["layer_ahat_1_W"] = arrays["layer_ahat_1_W"].transpose(2, 3, 1, 0)
+    said = refused(keras(tmp_path / "w.h5", arrays, "", None))
+    assert "in Theano's order of dimensions, layer_ahat_1_W in TensorFlow's" in said
+
+
+def test_keras_1_of_another_shape(tmp_path):
+    arrays = keras1(published())
+    arrays["layer_o_2_W"] = arrays["layer_o_2_W"][:, :4]
+    assert refused(keras(tmp_path / "w.h5", arrays, "", None)) == (
+        "layer_o_2_W has shape (5, 4, 3, 3), expected (3, 3, 15, 5) (Keras 1 in TensorFlow's "
+        "order) or (5, 15, 3, 3) (in Theano's)."
+    )
+
+
+def test_keras_1_and_2_in_one_file(tmp_path):
+    path = keras(tmp_path / "w.h5", published(), "", None)
+    with h5py.File(path, "a") as file:
+        file["layer_a_0_b"] = np.zeros(4, np.float32)
+    assert refused(path).startswith("holds arrays of Keras 1 and of Keras 2, such as layer_a_0/")
+
+
 def test_two_networks_in_one_file(tmp_path):
     path = keras(tmp_path / "w.h5", published(), "one/")
     with h5py.File(path, "a") as file:
@@ -230,7 +329,7 @@ def test_files_of_other_networks(tmp_path):
         "holds no layer of PredNet. Its first arrays: conv1_1.bias, conv1_1.weight."
     )
     own(path, metadata={"model": "something"})
-    assert refused(path) == "its metadata do not say that it holds PredNet."
+    assert refused(path).startswith("its metadata do not say that it holds PredNet. Give a file")
     other = tmp_path / "w.txt"
     other.write_text("")
     assert refused(other).startswith("not a weights file by its name. Allowed: .h5, .hdf5, .npz")

@@ -74,10 +74,7 @@ def test_other_frames_are_a_failure_that_says_what_changed(folder):
     [
         (["x_seed2.json"], ["tiny_model:spatial", "--trust-model"]),
         (["x_seed2.json", *TRUST], ["x_seed2.", "exists", "--overwrite"]),
-        (
-            ["x_seed2.mkv"],
-            ["x_seed2.mkv: not a text file in UTF-8", "A sidecar is JSON"],
-        ),
+        (["x_seed2.mkv"], ["x_seed2.mkv: a Matroska or WebM video; a sidecar is text"]),
         (["nothing.json"], ["nothing.json: no such sidecar"]),
         (["x_seed2.json", *TRUST, "--input", "tiger=x.npz"], ["--input tiger", "natural"]),
         (["x_seed2.json", *TRUST, "--input", "natural"], ["expected NAME=VALUE, found 'natural'"]),

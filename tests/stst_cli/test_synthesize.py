@@ -290,7 +290,7 @@ class TestTargets:
         (["--seed", "one"], ["'--seed': 'one' is not a valid integer"]),
         (["--samples", "0"], ["samples", "found 0"]),
         (["--config", "nothing.toml"], ["nothing.toml: no such config file"]),
-        (["--config", "natural.npz"], ["natural.npz: not a text file in UTF-8"]),
+        (["--config", "natural.npz"], ["natural.npz: an archive of NumPy arrays; a config"]),
     ],
 )  # fmt: skip
 def test_what_is_refused(here, words, parts):

@@ -24,7 +24,7 @@ from stst.labels import label_key
 from stst.lanes import Failure, compute_alone, in_processes
 from stst.rows import rows_as_text
 from stst.samples import sample_clips
-from stst.text import read_text
+from stst.text import decoded_text
 from stst.video import AS_STORED, Levels, sidecar_path
 from stst.video.ranges import parse_range
 from stst.video.resize import fitted_size
@@ -312,7 +312,7 @@ def _is_current(
 ) -> bool:
     """Say whether measuring now would give what is there."""
     try:
-        record = json.loads(read_text(place / RECORD))
+        record = json.loads(decoded_text((place / RECORD).read_bytes()))
         # hashing takes a while, so only where there is something to compare with
         identity = _identity(pair, settings, hashed)
     except (OSError, ValueError, RecursionError):

@@ -12,7 +12,7 @@ from typing import Any
 from stst.batch.plan import HIDDEN, JOBS, BatchJob
 from stst.files import check_output, written_whole
 from stst.rows import rows_as_text
-from stst.text import read_text
+from stst.text import decoded_text
 
 COLUMNS = (
     "label", "natural", "method", "preset", "config", "seed", "state", "seconds", "error", "output",
@@ -78,7 +78,7 @@ class States:
             stamp = (found.st_mtime_ns, found.st_ino)
             known = self._read.get(job.label)
             if known is None or known[0] != stamp:
-                record = json.loads(read_text(path))
+                record = json.loads(decoded_text(path.read_bytes()))
                 known = (stamp, record if isinstance(record, dict) else {})
                 self._read[job.label] = known
         except (OSError, ValueError, RecursionError):

@@ -24,7 +24,7 @@ from stst.files import sha256_of_file, written_whole
 from stst.lanes import Failure, Said, compute_alone, in_processes
 from stst.provenance import read_sidecar
 from stst.rows import rows_as_text
-from stst.text import read_text
+from stst.text import decoded_text
 from stst.video import LazyVideo
 
 #: Columns of the summary by the measure that they are the mean of, over frames; empty where no
@@ -136,7 +136,7 @@ def _rows(
 
 def _kept(path: Path, stamp: str) -> Mapping[str, Any] | None:
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(decoded_text(path.read_bytes()))
     except (OSError, ValueError, RecursionError):
         return None
     fits = isinstance(content, dict) and content.get("stamp") == stamp

@@ -15,11 +15,11 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from stst.config.schema import RunConfig, StstConfig, _updated
+from stst.diagnosis import read_text
 from stst.errors import InputError
 from stst.paths import written_path
 from stst.plain import found_value
 from stst.spreadsheets import spreadsheet_hint
-from stst.text import read_text
 from stst.toml import toml_tree
 
 Tree = dict[str, Any]
@@ -201,14 +201,7 @@ def read_config_file(path: Path, trusted: Collection[str] | None = ()) -> Tree:
     InputError
         If the file cannot be read, is no TOML, or names a model that is not trusted.
     """
-    try:
-        text = read_text(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such config file.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except ValueError as error:
-        raise InputError(f"{path}: {error}") from error
+    text = read_text(path, "config file")
     try:
         tree = toml_tree(text)
     except ValueError as error:

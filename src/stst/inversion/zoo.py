@@ -25,6 +25,7 @@ from stst.models.building import Built, weights_label
 from stst.models.factory import SEED, seeded
 from stst.models.preprocessing import Channels, Preprocessing
 from stst.models.torchvision_weights import file_weights, fit
+from stst.weights.checkpoints import without_prefix
 
 Library = Literal["pytorchvideo", "transformers"]
 
@@ -260,7 +261,8 @@ def built_of_zoo(name: str, weights: str) -> Built:
         raise InputError(f"--weights {weights}: {_how_to_get(name, one)}")
     loaded = file_weights(path)
     inside = module.model if isinstance(module, FramesFirst) else module
-    fit(inside, current_names(inside, loaded.tensors), name, str(loaded.path))
+    tensors = without_prefix(loaded.tensors, inside.state_dict().__contains__)
+    fit(inside, current_names(inside, tensors), name, str(loaded.path))
     return Built(module.eval(), True, None, loaded, f"{weights_label(loaded)}; {code}")
 
 

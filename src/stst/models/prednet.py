@@ -311,11 +311,12 @@ def load_prednet(
     Parameters
     ----------
     source
-        The authors' Keras file (``.hdf5``, ``.h5``), one that `stst train-prednet` made
-        (``.safetensors``), or ``"none"`` for random weights.
+        The authors' file (``.hdf5``, ``.h5``) of Keras 2 or Keras 1, one that
+        `stst train-prednet` made (``.safetensors``), or ``"none"`` for random weights.
     kernels
         ``"rotated"`` if a Keras file was written with Theano, whose convolutions rotate the
-        kernels by 180°; ``"as-is"`` if not; ``"auto"`` goes by what the file says.
+        kernels by 180°; ``"as-is"`` if not; ``"auto"`` goes by what the file says: the backend
+        that it names, or in Keras 1, whose files name none, the ``:0`` after TensorFlow's names.
     stack, seed
         Of the random weights; a file says its own stack.
 

@@ -12,8 +12,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from stst.errors import InputError
+from stst.diagnosis import stand_in, there
+from stst.errors import InputError, first_line
 from stst.weights import REGISTRY, LoadedWeights, cache_dir, load_tensors, weights_dir
+from stst.weights.checkpoints import without_prefix
+from stst.weights.formats import no_such_file
 from stst.weights.locate import digest
 
 _SHOWN = 3  # names in a message, of each kind
@@ -73,8 +76,8 @@ def weights_of(model: str, name: str) -> LoadedWeights:
 def file_weights(path: Path) -> LoadedWeights:
     """Load a file as it is; a bare name is looked for in ``STST_WEIGHTS_DIR`` as well."""
     folder = weights_dir()
-    if not path.exists() and path.name == str(path) and folder is not None:
-        path = folder / path if (folder / path).exists() else path
+    if not there(path) and path.name == str(path) and folder is not None:
+        path = folder / path if there(folder / path) else path
     return load_tensors(path)
 
 
@@ -86,7 +89,8 @@ def fit(module: nn.Module, tensors: Mapping[str, Tensor], what: str, where: str)
     module
         Filled in place; numbers are cast to its precision.
     tensors
-        A state dictionary. Batch normalisation's counts of batches may be absent.
+        A state dictionary; see `stst.weights.checkpoints.without_prefix`. Batch normalisation's
+        counts of batches may be absent.
     what, where
         Names of the model and the file.
 
@@ -96,6 +100,7 @@ def fit(module: nn.Module, tensors: Mapping[str, Tensor], what: str, where: str)
         Naming the first entries that are missing, not expected, or of another shape.
     """
     own = module.state_dict()
+    tensors = without_prefix(tensors, own.__contains__)
     misshaped = [
         f"{name} is {tuple(tensors[name].shape)}, not {tuple(value.shape)}"
         for name, value in own.items()
@@ -110,7 +115,7 @@ def fit(module: nn.Module, tensors: Mapping[str, Tensor], what: str, where: str)
         # knows older names of some layers, which is why it is asked what does not match
         result = module.load_state_dict(_current(module, fitting), strict=False)
     except RuntimeError as error:
-        raise InputError(f"{where}: not the weights of {what} ({error}).") from error
+        raise InputError(f"{where}: not the weights of {what} ({first_line(error)}).") from error
     missing = [
         name for name in result.missing_keys if name not in tensors and "num_batches" not in name
     ]
@@ -141,7 +146,7 @@ def _published(model: str, member: Any) -> LoadedWeights:
         return load_tensors(entry.name)
     file = member.url.rpartition("/")[2]
     folders = [folder for folder in (weights_dir(), cache_dir()) if folder is not None]
-    path = next((folder / file for folder in folders if (folder / file).is_file()), None)
+    path = next((folder / file for folder in folders if there(folder / file)), None)
     if path is None:
         raise InputError(
             f"The weights {title} ({file}) are not on this machine; looked in "
@@ -151,11 +156,14 @@ def _published(model: str, member: Any) -> LoadedWeights:
         )
     # file names of torchvision end in the first digits of the hash
     digits = path.stem.replace("_", "-").rpartition("-")[2]
+    if not path.is_file():
+        raise no_such_file(path, "there is no such weights file.")
     found = digest(path, "sha256")
     if not found.startswith(digits):
         raise InputError(
-            f"{path}: not what torchvision published, or damaged: expected sha256:{digits}…, found "
-            f"sha256:{found}. Fetch {member.url} again; to use it as it is, give its path."
+            stand_in(path)
+            or f"{path}: not what torchvision published, or damaged: expected sha256:{digits}…, "
+            f"found sha256:{found}. Fetch {member.url} again; to use it as it is, give its path."
         )
     loaded = load_tensors(path)
     renamed = {_DENSENET.sub(r"\1\2", name): value for name, value in loaded.tensors.items()}

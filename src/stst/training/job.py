@@ -342,7 +342,7 @@ class TrainingJob:
             return float(arrays["loss"])
         except Exception as error:  # zipfile and NumPy raise almost anything on damaged bytes
             raise InputError(
-                f"{path} is damaged ({error}). Start anew with --overwrite."
+                f"{path} is not a whole state of this training. Start anew with --overwrite."
             ) from error
 
     def _save(self, trainer: Trainer, loss: float) -> None:

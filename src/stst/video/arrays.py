@@ -14,7 +14,8 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from stst.errors import InputError, first_line
+from stst.diagnosis import unreadable
+from stst.errors import InputError
 from stst.types import Frames
 from stst.video.clip import VideoInfo, check_size
 from stst.video.color import opaque, too_deep
@@ -26,6 +27,8 @@ from stst.video.remedies import without_rate
 from stst.video.sidecar import sidecar_rate
 
 ARRAY_SUFFIXES = (".npy", ".npz")
+# what else is read as a clip, see `stst.diagnosis.Content`
+_OTHERS = ("video", "npy", "npz")
 FRAMES_KEY, RATE_KEY = "frames", "fps"
 _LAYOUT = "Save uint8 frames of shape (T, H, W, 3), or (T, H, W) for grey."
 
@@ -95,8 +98,7 @@ class ArrayReader(VideoReader):
         # the decompressors raise almost anything on damaged bytes
         except Exception as error:
             raise InputError(
-                f"{self.info.path}: frame {index} is not readable ({first_line(error)}). Copy or "
-                "export it again."
+                f"{self.info.path}: frame {index} is not readable. Copy or export it again."
             ) from error
         if len(data) < size:
             raise InputError(
@@ -158,19 +160,19 @@ def _member(path: Path) -> tuple[BinaryIO, Fraction | None]:
         names = archive.namelist()
         if f"{FRAMES_KEY}.npy" not in names:
             archive.close()
-            raise InputError(
+            message = (
                 f"{path} holds {', '.join(names) or 'nothing'}; the frames must be called "
                 f"'{FRAMES_KEY}' (np.savez(path, frames=..., fps=[num, den]))."
             )
+            raise unreadable(path, message, "npz", _OTHERS)
         rate = _stored_rate(path, archive) if f"{RATE_KEY}.npy" in names else sidecar_rate(path)
         member = archive.open(f"{FRAMES_KEY}.npy")
         archive.close()
     except InputError:
         raise
     except Exception as error:
-        raise InputError(
-            f"{path} is not a readable .npz file ({first_line(error)}). Save it again."
-        ) from error
+        message = f"{path} is not a readable .npz file: damaged or cut short. Save it again."
+        raise unreadable(path, message, "npz", _OTHERS) from error
     return member, rate  # type: ignore[return-value]
 
 
@@ -246,8 +248,8 @@ def _header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtyp
         version = np.lib.format.read_magic(file)
     # what it reads may come out of a decompressor, which raises almost anything
     except Exception as error:
-        found = first_line(error)
-        raise InputError(f"{path} is not a readable NumPy array ({found}). {_LAYOUT}") from error
+        message = f"{path} is not a readable NumPy array. {_LAYOUT}"
+        raise unreadable(path, message, path.suffix.lower()[1:], _OTHERS) from error
     if version not in ((1, 0), (2, 0)):
         raise InputError(
             f"{path} is a NumPy array of version {version[0]}.{version[1]}; 1.0 and 2.0 are read. "

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from stst.diagnosis import unreadable
 from stst.errors import InputError, first_line
 from stst.native import reading
 from stst.video.clip import check_size
@@ -61,7 +62,8 @@ def open_container(path: Path) -> InputContainer:
             )
             return container
     except (av.FFmpegError, OSError) as error:
-        raise InputError(_why_unreadable(path, error)) from error
+        others = ("npy", "npz", "picture")
+        raise unreadable(path, _why_unreadable(path, error), "video", others) from error
 
 
 class Rational(Protocol):

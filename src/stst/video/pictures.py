@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stst.diagnosis import absent, read_text, there, unreadable
 from stst.errors import InputError
 from stst.native import reading
-from stst.text import read_text
 from stst.types import Frames
 from stst.video.aspect import SQUARE, aspect_note
 from stst.video.clip import MAX_PIXELS, VideoInfo, check_size
@@ -258,6 +258,8 @@ def _header(file: Path) -> Header:
     """Read what a picture says without decoding it; refuse several pictures in one file."""
     from PIL import Image
 
+    if not file.exists():
+        raise absent(file, f"{file} does not exist.")
     if file.stat().st_size == 0:
         raise InputError(f"{file} is empty (0 bytes). Copy or export it again.")
     try:
@@ -366,19 +368,21 @@ def _check_tiff(file: Path, data: bytes) -> None:
 
 
 def _unreadable(file: Path) -> InputError:
-    return InputError(
+    message = (
         f"{file} is not a readable picture. Copy or export it again; check that it is what its "
         "name says."
     )
+    return unreadable(file, message, "picture", ("video", "npy", "npz"))
 
 
 def _folder_rate(folder: Path) -> Fraction | None:
     file = folder / RATE_FILE
-    if not file.is_file():
+    if not there(file):
         return sidecar_rate(folder)
+    text = read_text(file, "file")
     try:
-        value = json.loads(read_text(file))["fps"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        value = json.loads(text)["fps"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f'{file} holds no rate. It must be like {{"fps": "60000/1001"}}; repair or remove it.'
         ) from error

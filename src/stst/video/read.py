@@ -6,6 +6,7 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
+from stst.diagnosis import absent, unreadable
 from stst.errors import InputError
 from stst.files import check_local
 from stst.paths import written_path
@@ -25,6 +26,9 @@ from stst.video.ranges import FrameRange, parse_range
 from stst.video.rates import parse_rate
 from stst.video.reader import ResampledReader, VideoReader
 from stst.video.scan import scan
+
+# what is read, see `stst.diagnosis.Content`; pictures only where one may be given
+_KINDS = ("picture", "video", "npy", "npz")
 
 Rate = Fraction | str | int | float
 
@@ -210,7 +214,7 @@ def _existing(path: Path | str, picture: bool = False) -> Path:
     if not os.path.exists(path):
         foreign = os.sep != "\\" and "\\" in str(path)
         slashes = " Folders are separated by / here." if foreign else ""
-        raise InputError(f"{path} does not exist. Check the name and the folder.{slashes}")
+        raise absent(path, f"{path} does not exist. Check the name and the folder.{slashes}")
     if os.path.isdir(path):
         return path
     allowed = (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES, *(PICTURE_SUFFIXES if picture else ()))
@@ -220,10 +224,11 @@ def _existing(path: Path | str, picture: bool = False) -> Path:
             f"loss: `{remedy}`."
         )
     if path.suffix.lower() not in allowed:
-        raise InputError(
+        message = (
             f"{path}: '{path.suffix}' is no known kind of clip. Allowed are {', '.join(allowed)} "
             "and folders of numbered pictures."
         )
+        raise unreadable(path, message, "", _KINDS if picture else _KINDS[1:])
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: permission denied. Make the file readable.")
     if path.stat().st_size == 0:

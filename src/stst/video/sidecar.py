@@ -7,10 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from stst.diagnosis import json_fault, read_text, there
 from stst.errors import InputError
 from stst.files import written_whole
 from stst.paths import written_path
-from stst.text import read_text
 from stst.video.rates import parse_rate
 
 
@@ -55,14 +55,16 @@ def sidecar_of(path: Path | str) -> dict[str, Any] | None:
         If the file is there and is not a JSON object.
     """
     beside = sidecar_path(path)
-    if not beside.is_file():
+    if beside.is_dir() or not there(beside):
         return None
+    text = read_text(beside, "sidecar")
     try:
         # Python would take NaN and Infinity, which are no JSON, and hand them on
-        content = json.loads(read_text(beside), parse_constant=lambda _: None)
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(text, parse_constant=lambda _: None)
+    except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{beside}: the sidecar of {path} is not readable JSON ({error}). Repair or remove it."
+            f"{beside}: the sidecar of {path} is not readable JSON ({json_fault(error)}). Repair "
+            "or remove it."
         ) from error
     if not isinstance(content, dict):
         raise InputError(f"{beside}: the sidecar of {path} holds no JSON object. Remove it.")

@@ -7,9 +7,11 @@ The readers catch every exception: bytes flipped at random make the libraries ra
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,16 +19,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stst.errors import InputError, first_line
+from stst.diagnosis import absent, unreadable
+from stst.errors import InputError
 from stst.files import check_local, written_whole
 from stst.hdf5 import LARGEST_TOTAL
 from stst.native import reading
+from stst.weights.checkpoints import more_than_tensors, state_of
 
 if TYPE_CHECKING:
     import torch
 
 METADATA_KEY = "stst"  # one key holding JSON: the order of several is not kept, so not the bytes
 HDF5_SUFFIXES = (".h5", ".hdf5")
+#: ``.tar`` as in ``.pth.tar``
+TORCH_SUFFIXES = (".bin", ".ckpt", ".pkl", ".pt", ".pth", ".pyth", ".tar")
+#: What is read of them, see `stst.diagnosis.Content`.
+KINDS = ("hdf5", "npz", "torch", "safetensors")
+_AGAIN = "cut short or damaged. Copy or download it again"
 
 
 @dataclass(frozen=True)
@@ -38,25 +47,28 @@ class RawFile:
 
 
 def read_raw(path: Path) -> RawFile:
-    """Read a weights file by its suffix: h5, hdf5, npz, safetensors, torch's bin, pt, pth, pyth.
+    """Read a weights file by its suffix: h5, hdf5, npz, safetensors, or one of torch's.
 
     Raises
     ------
     InputError
         If it is missing, of another format, damaged, or holds something other than arrays.
     """
+    check_local(path)
+    if not path.is_file():
+        raise no_such_file(path, "there is no such file.")
     readers: dict[str, Callable[[Path], RawFile]] = {
         **dict.fromkeys(HDF5_SUFFIXES, _read_hdf5),
         ".npz": _read_npz,
-        **dict.fromkeys((".bin", ".pt", ".pth", ".pyth"), _read_torch),
+        **dict.fromkeys(TORCH_SUFFIXES, _read_torch),
         ".safetensors": _read_safetensors,
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise InputError(f"{path}: not a weights file by its name. Allowed: {', '.join(readers)}.")
-    check_local(path)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file.")
+        message = f"{path}: not a weights file by its name. Allowed: {', '.join(readers)}."
+        raise unreadable(path, message, "", KINDS)
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: permission denied. Make the file readable.")
     with reading(path):
         raw = reader(path)
     if not raw.tensors:
@@ -65,6 +77,26 @@ def read_raw(path: Path) -> RawFile:
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise InputError(f"{path}: {name} holds values that are not finite. Fetch it again.")
     return raw
+
+
+def no_such_file(path: Path, otherwise: str) -> InputError:
+    """Say why there is no weights file of that name.
+
+    Parameters
+    ----------
+    path
+        Which is no file.
+    otherwise
+        What is said where neither a folder nor a link explains it.
+
+    Returns
+    -------
+    InputError
+        To be raised.
+    """
+    if path.is_dir():
+        return InputError(f"{path}: a folder. Give the file of weights in it.")
+    return absent(path, f"{path}: {otherwise}")
 
 
 def write_safetensors(
@@ -105,9 +137,12 @@ def _read_npz(path: Path) -> RawFile:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(
-            f"{path}: not a whole npz file of plain arrays ({first_line(error)})."
-        ) from error
+        found = _AGAIN
+        if "allow_pickle" in str(error) and zipfile.is_zipfile(path):
+            saved = f"numpy.savez({path.name!r}, name=array)"
+            found = f"it holds objects, which are never loaded. Save numbers only: {saved}"
+        message = f"{path}: not a whole npz file of plain arrays: {found}."
+        raise unreadable(path, message, "npz", KINDS) from error
 
 
 def _from_arrays(path: Path, arrays: Mapping[str, Any]) -> RawFile:
@@ -130,30 +165,13 @@ def _read_torch(path: Path) -> RawFile:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of versions of pickle, for developers of torch
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path}: not a plain state dictionary, or damaged. It was not loaded, because it "
-            f"holds more than tensors{_what_else(error)}."
-        ) from error
-    except Exception as error:
-        raise InputError(f"{path}: not a whole torch file ({first_line(error)}).") from error
-    if not isinstance(state, Mapping):
-        raise InputError(f"{path}: holds a {type(state).__name__}, expected a state dictionary.")
-    # a training's whole state, as pytorchvideo publishes it
-    state = state["model_state"] if isinstance(state.get("model_state"), Mapping) else state
-    for name, tensor in state.items():
-        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
-            raise InputError(
-                f"{path}: {'a tuple' if isinstance(name, tuple) else repr(name)} is a "
-                f"{type(tensor).__name__}, expected named tensors only."
-            )
-    return RawFile({name: tensor.detach() for name, tensor in state.items()})
-
-
-def _what_else(error: Exception) -> str:
-    """Name what a file would have run; torch's own words tell how to run it all the same."""
-    named = re.search(r"(?:GLOBAL|global) `?([\w.]+)", str(error))
-    return f" ({named[1]})" if named else ""
+    except Exception as error:  # torch's own words tell how to run what a file holds
+        message = f"{path}: not a whole torch file: {_AGAIN}."
+        if isinstance(error, pickle.UnpicklingError):
+            named = re.search(r"(?:GLOBAL|global) `?([\w.]+)", str(error))
+            message = more_than_tensors(path, named[1]) if named else message
+        raise unreadable(path, message, "torch", KINDS) from error
+    return RawFile(state_of(path, state))
 
 
 def _read_safetensors(path: Path) -> RawFile:
@@ -165,7 +183,8 @@ def _read_safetensors(path: Path) -> RawFile:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         own = json.loads(metadata.get(METADATA_KEY, "{}"))
     except Exception as error:
-        raise InputError(f"{path}: not a whole safetensors file ({first_line(error)}).") from error
+        message = f"{path}: not a whole safetensors file: {_AGAIN}."
+        raise unreadable(path, message, "safetensors", KINDS) from error
     if not isinstance(own, dict):
         raise InputError(f"{path}: its metadata {METADATA_KEY!r} is not a JSON object.")
     return RawFile(tensors, own)

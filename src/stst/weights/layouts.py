@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stst.errors import InputError
+from stst.weights.checkpoints import without_prefix
 from stst.weights.registry import Convention, Layout
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def canonical(
     if layout == "as-is":
         return dict(tensors), stated
     place = _place_vgg19 if layout == "vgg19" else _place_msoe
+    tensors = without_prefix(tensors, lambda name: place(name, 1) is not None)
     shapes = VGG19_SHAPES if layout == "vgg19" else MSOE_SHAPES
     result: dict[str, torch.Tensor] = {}
     implied: set[Convention] = set()

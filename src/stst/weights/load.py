@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from stst.diagnosis import unreadable
 from stst.errors import InputError
 from stst.files import check_local
-from stst.weights.formats import HDF5_SUFFIXES, RawFile, read_raw
+from stst.weights.formats import HDF5_SUFFIXES, KINDS, RawFile, no_such_file, read_raw
 from stst.weights.layouts import canonical
 from stst.weights.locate import (
     FoundWeights,
@@ -195,7 +196,7 @@ def _is_path(name_or_path: str | Path) -> bool:
 def _load_file(path: Path, layout: Layout | None) -> LoadedWeights:
     check_local(path)
     if not path.is_file():
-        raise InputError(f"{path}: there is no such weights file.")
+        raise no_such_file(path, "there is no such weights file.")
     found = recognise(path)
     if found is not None and layout in (None, found.entry.layout):
         return _load_found(found)
@@ -267,7 +268,8 @@ def _refuse_foreign_hdf5(path: Path, layout: Layout | None) -> None:
     if path.suffix.lower() not in HDF5_SUFFIXES:
         return
     fitting = [entry.name for entry in REGISTRY.values() if layout in (None, entry.layout)]
-    raise InputError(
+    message = (
         f"{path}: an HDF5 file without a published hash that it matches. If you trust it, "
         f"convert it first: stst weights import {path} NAME (one of {', '.join(fitting)})."
     )
+    raise unreadable(path, message, "hdf5", KINDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 import os
@@ -11,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from stst.diagnosis import absent, json_fault, read_text, stand_in, there
 from stst.errors import InputError
 from stst.files import written_whole
-from stst.text import read_text
 from stst.weights.registry import REGISTRY, Entry, entry_named, how_to_get
 
 Place = Literal["STST_WEIGHTS_DIR", "cache", "file"]
@@ -105,14 +106,25 @@ def find(name: str) -> FoundWeights | None:
         places.insert(0, ("STST_WEIGHTS_DIR", folder))
     for place, where in places:
         for path in _candidates(entry, where):
-            return examine(entry, path, place)
+            if path.is_file():
+                return examine(entry, path, place)
     return None
 
 
+def elsewhere(entry: Entry) -> str:
+    """Describe a link that serves an entry and leads nowhere; empty if there is none."""
+    folders = [folder for folder in (weights_dir(), cache_dir()) if folder is not None]
+    paths = (path for folder in folders for path in _candidates(entry, folder))
+    return next((str(absent(path, "")) for path in paths if not path.exists()), "")
+
+
 def _candidates(entry: Entry, folder: Path) -> Iterator[Path]:
+    """Give what has a name that serves, also links that lead nowhere, which a glob leaves out."""
+    names = os.listdir(folder) if folder.is_dir() else []
     for pattern in (entry.file, entry.converted, *entry.also):
         # patterns are ours, so a plain name never holds a wildcard by chance
-        yield from sorted(path for path in folder.glob(pattern) if path.is_file())
+        for name in sorted(fnmatch.filter(names, pattern)):
+            yield folder / name
 
 
 def examine(entry: Entry, path: Path, place: Place) -> FoundWeights:
@@ -166,6 +178,8 @@ def recognise(path: Path) -> FoundWeights | None:
 def mismatch(found: FoundWeights) -> str:
     """Say what is wrong with a file in state ``mismatch``, and what to do."""
     entry = found.entry
+    if message := stand_in(found.path):
+        return message
     again = (
         f"Fetch it again (`stst weights fetch {entry.name}`)"
         if found.place == "cache"
@@ -179,6 +193,8 @@ def mismatch(found: FoundWeights) -> str:
 
 def missing(entry: Entry) -> str:
     """Say where weights were looked for, and how to get them."""
+    if link := elsewhere(entry):
+        return link
     folder = weights_dir()
     first = "STST_WEIGHTS_DIR (not set)" if folder is None else str(folder)
     return (
@@ -199,7 +215,8 @@ def digest(path: Path, algorithm: str) -> str:
         seen = path.stat()
         return _digest(path, algorithm, (seen.st_size, seen.st_mtime_ns, seen.st_ino))
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from error
+        message = f"{path}: cannot be read ({error.strerror or error})."
+        raise absent(path, message) from error
 
 
 @lru_cache(maxsize=64)
@@ -222,13 +239,16 @@ def read_record(path: Path) -> dict[str, Any]:
         If the record is damaged.
     """
     beside = record_path(path)
-    if not beside.is_file():
+    if not there(beside):
         return {}
     try:
-        record = json.loads(read_text(beside))
-    except (OSError, ValueError, RecursionError) as error:
+        record = json.loads(read_text(beside, "record"))
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{beside}: cannot be read ({error}). Remove it, then fetch or import again."
+            f"{beside}: cannot be read as JSON ({json_fault(error)}). Remove it, then fetch or "
+            "import again."
         ) from error
     if not isinstance(record, dict):
         raise InputError(f"{beside}: holds no JSON object. Remove it, then fetch or import again.")

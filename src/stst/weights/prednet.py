@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stst.errors import InputError
 from stst.files import check_local
-from stst.weights.formats import HDF5_SUFFIXES, RawFile, read_raw
+from stst.weights.checkpoints import without_prefix
+from stst.weights.formats import HDF5_SUFFIXES, TORCH_SUFFIXES, RawFile, no_such_file, read_raw
 from stst.weights.locate import digest
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ GATES = ("i", "f", "c", "o")
 """Order in which one convolution computes input and forget gate, candidate and output gate."""
 
 _PUBLISHED = re.compile(r"(?:.*/)?layer_(ahat|a|c|f|i|o)_(\d{1,2})[/_](kernel|bias)(?::0)?")
+# of Keras 1, the authors' first release
+_OLDER = re.compile(r"(?:.*/)?layer_(ahat|a|c|f|i|o)_(\d{1,2})_(W|b)(?:_\d+)?(?::0)?")
 _OWN = re.compile(r"(a|ahat|gates)\.(\d{1,2})\.(weight|bias)")
 _MODEL = "prednet"
 
@@ -84,20 +88,64 @@ def read_prednet(path: Path, kernels: Kernels = "auto") -> PredNetFile:
     """
     check_local(path)
     if not path.is_file():
-        raise InputError(
-            f"{path}: there is no such file. PredNet's weights are not fetched by this program: "
-            "give the authors' prednet_kitti_weights.hdf5, or train your own: stst train-prednet."
+        raise no_such_file(
+            path,
+            "there is no such file. PredNet's weights are not fetched by this program: give the "
+            "authors' prednet_kitti_weights.hdf5, or train your own: stst train-prednet.",
         )
     raw = read_raw(path)
-    own = _matching(path, raw, _OWN)
+    tensors = without_prefix(raw.tensors, lambda name: _OWN.fullmatch(name) is not None)
+    own = _matching(path, RawFile(tensors), _OWN)
     if own:
         return _read_own(path, raw, own)
     published = _matching(path, raw, _PUBLISHED)
-    if not published:
+    older = _matching(path, raw, _OLDER)
+    if not published and not older:
         some = ", ".join(list(raw.tensors)[:3])
         raise InputError(f"{path}: holds no layer of PredNet. Its first arrays: {some}.")
-    rotated = kernels == "rotated" or (kernels == "auto" and _written_by_theano(path))
-    return PredNetFile(*_from_published(path, published, rotated), path, rotated, {})
+    if published and older:
+        names = f"{next(iter(published.values()))[0]} and {next(iter(older.values()))[0]}"
+        raise InputError(f"{path}: holds arrays of Keras 1 and of Keras 2, such as {names}.")
+    rotated = kernels == "rotated" or (kernels == "auto" and _written_by_theano(path, older))
+    arrays = published or _as_keras2(path, older)
+    return PredNetFile(*_from_published(path, arrays, rotated), path, rotated, {})
+
+
+def _as_keras2(path: Path, older: Arrays) -> Arrays:
+    """Name the arrays of Keras 1 as Keras 2 does, kernels as (height, width, in, out).
+
+    Keras 1 stores kernels so under TensorFlow's order of dimensions, as (out, in, height, width)
+    under Theano's. Which one it is shows in the gates, whose inputs are at least three times as
+    many as their outputs; all of a file are in one order.
+    """
+    names = {"W": "kernel", "b": "bias"}
+    arrays = {(unit, at, names[part]): one for (unit, at, part), one in older.items()}
+    stack = _stack(path, arrays, "layer_{}_{}_{}")
+    orders: dict[bool, str] = {}
+    for key, shape in _shapes(stack, ("a", "ahat", *sorted(GATES))).items():
+        if key[2] != "kernel" or key not in arrays:
+            continue
+        last = (*shape[2:], shape[1], shape[0])
+        if shape == last:
+            continue
+        name, tensor = arrays[key]
+        if tuple(tensor.shape) not in (shape, last):
+            raise InputError(
+                f"{path}: {name} has shape {tuple(tensor.shape)}, expected {last} (Keras 1 in "
+                f"TensorFlow's order) or {shape} (in Theano's)."
+            )
+        orders[tuple(tensor.shape) == shape] = name
+    if len(orders) > 1:
+        raise InputError(
+            f"{path}: {orders[True]} is in Theano's order of dimensions, {orders[False]} in "
+            "TensorFlow's. Give a file whose kernels are all in one order."
+        )
+    if True not in orders:
+        return arrays
+    return {
+        (unit, at, part): (name, one.permute(2, 3, 1, 0) if one.ndim == 4 else one)
+        for (unit, at, part), (name, one) in arrays.items()
+    }
 
 
 def _matching(path: Path, raw: RawFile, pattern: re.Pattern[str]) -> Arrays:
@@ -115,8 +163,12 @@ def _matching(path: Path, raw: RawFile, pattern: re.Pattern[str]) -> Arrays:
 
 
 def _read_own(path: Path, raw: RawFile, own: Arrays) -> PredNetFile:
-    if raw.metadata.get("model") != _MODEL:
-        raise InputError(f"{path}: its metadata do not say that it holds PredNet.")
+    # a file of torch has no metadata
+    if raw.metadata.get("model") != _MODEL and path.suffix.lower() not in TORCH_SUFFIXES:
+        raise InputError(
+            f"{path}: its metadata do not say that it holds PredNet. Give a file that stst "
+            "train-prednet made."
+        )
     stack = _stack(path, own, "{}.{}.{}")
     tensors = {}
     for (unit, level, part), shape in _shapes(stack, ("a", "ahat", "gates")).items():
@@ -203,9 +255,24 @@ def _checked(
     return tensor.float()
 
 
-def _written_by_theano(path: Path) -> bool:
-    if path.suffix.lower() not in HDF5_SUFFIXES:
-        return False
-    from stst.hdf5 import read_texts
+def _written_by_theano(path: Path, older: Arrays) -> bool:
+    """Say whether a file's kernels are those of Theano, whose convolutions rotate them by 180°.
 
-    return "theano" in read_texts(path, "backend")
+    The order of dimensions does not tell: in Keras 1 it could be chosen with either backend. Its
+    files do not name the backend, but TensorFlow ends all names in ``:0``, and Theano none.
+    """
+    backends: set[str] = set()
+    if path.suffix.lower() in HDF5_SUFFIXES:
+        from stst.hdf5 import read_texts
+
+        backends = read_texts(path, "backend")
+        if older and not backends:
+            return not any(name.endswith(":0") for name, _ in older.values())
+    elif older:
+        raise InputError(
+            f"{path}: weights of Keras 1, and it does not say whether Theano wrote them, whose "
+            "kernels are rotated. Say it: stst-analyze prednet NATURAL OTHER --weights "
+            f"{shlex.quote(str(path))} --kernels rotated (Theano; as-is: TensorFlow), or give the "
+            "HDF5 file as Keras wrote it."
+        )
+    return "theano" in backends

@@ -11,6 +11,7 @@ from stst.weights.locate import (
     FoundWeights,
     cache_dir,
     digest,
+    elsewhere,
     examine,
     find,
     mismatch,
@@ -103,6 +104,8 @@ def verify(name: str) -> Status:
 def _status(entry: Entry) -> Status:
     try:
         found = find(entry.name)
+        if found is None and (link := elsewhere(entry)):
+            return Status(entry, "unusable", message=link)
         if found is None:
             return Status(entry, "missing", message=f"{entry.file} is not on this machine")
         size = found.path.stat().st_size
@@ -118,7 +121,7 @@ def import_file(path: Path | str, name: str, overwrite: bool = False) -> FoundWe
     Parameters
     ----------
     path
-        HDF5, npz, pth or safetensors.
+        HDF5, npz, safetensors, or a file of torch that holds a state dictionary.
     name
         The entry it holds; decides names, shapes and input convention.
     overwrite

@@ -113,7 +113,9 @@ class TestWeights:
         assert one.weights is None
         assert torch.equal(one.module.model.head.weight, other.module.model.head.weight)
 
-    @pytest.mark.parametrize("file", ["pytorch_model.bin", "X.pyth", "model.safetensors", "w.pth"])
+    @pytest.mark.parametrize(
+        "file", ["pytorch_model.bin", "X.pyth", "model.safetensors", "w.pth", "last.ckpt"]
+    )
     def test_a_file_has_the_publishers_names(self, file, tmp_path):
         state = _Scored().state_dict()
         bias = state["attention.query.bias"]
@@ -126,7 +128,9 @@ class TestWeights:
             save_file(published, path, {"format": "pt"})
         else:
             whole = {"epoch": 3, "model_state": published, "cfg": "NUM: 400"}
-            torch.save(whole if path.suffix == ".pyth" else published, path)
+            if path.suffix == ".ckpt":
+                whole = {"state_dict": {f"model.{name}": one for name, one in published.items()}}
+            torch.save(whole if path.suffix in (".pyth", ".ckpt") else published, path)
         model = load_video_model("scored_b", str(path))
         assert torch.equal(model.module.model.head.weight, state["head.weight"])
         assert torch.equal(model.module.model.attention["query"].bias, bias)
