@@ -66,7 +66,7 @@ def _encoded(path: Path, codec: str, layout: str, **more: Any) -> bytes:
         audio = container.add_stream("aac", rate=44100) if more.get("sound") else None
         for number, array in enumerate(frames(1)):
             frame = av.VideoFrame.from_ndarray(array, format="rgb24").reformat(format=layout)
-            frame.pts, frame.time_base = number, Fraction(1, 25)
+            frame.pts, frame.time_base = number + number // more.get("drop", 99), Fraction(1, 25)
             container.mux(stream.encode(frame))
         if audio is not None:
             silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
@@ -111,6 +111,23 @@ def _avis(folder: Path) -> list[bytes]:
         _encoded(folder / "b.avi", "mpeg4", "yuv420p"),
         _encoded(folder / "c.avi", "rawvideo", "bgr24"),
         _encoded(folder / "d.avi", "huffyuv", "yuv422p"),
+        _encoded(folder / "e.avi", "mjpeg", "yuvj420p", drop=2),
+    ]
+
+
+def _transports(folder: Path) -> list[bytes]:
+    few = {"options": {"bf": "2", "g": "4"}}
+    return [
+        _encoded(folder / "a.ts", "mpeg2video", "yuv420p", **few),
+        _encoded(folder / "b.ts", "libx264", "yuv420p", **few),
+    ]
+
+
+def _programs(folder: Path) -> list[bytes]:
+    few = {"options": {"bf": "2", "g": "4"}}
+    return [
+        _encoded(folder / "a.mpg", "mpeg2video", "yuv420p", **few),
+        _encoded(folder / "b.mpg", "mpeg1video", "yuv420p", **few),
     ]
 
 
@@ -182,6 +199,7 @@ def _pictures(_: Path) -> dict[str, list[bytes]]:
         "jpg": [*colour, colour[0][..., 0]],
         "tiff": [*colour, deep],
         "bmp": [*colour, colour[0][..., 0]],
+        "webp": [*colour],
     }
     out = {}
     for kind, arrays in kinds.items():
@@ -195,8 +213,12 @@ def _pictures(_: Path) -> dict[str, list[bytes]]:
     text.add_text("Comment", "x" * 50, zip=True)
     for kind, options in (
         ("png", {"pnginfo": text}),
+        ("png", {"exif": exif, "dpi": (72, 96)}),
+        ("webp", {"exif": exif}),
         ("jpeg", {"exif": exif}),
+        ("jpeg", {"dpi": (72, 96)}),
         ("tiff", {"compression": "tiff_lzw"}),
+        ("tiff", {"exif": exif, "dpi": (72, 96)}),
     ):
         file = io.BytesIO()
         tagged.save(file, kind, **options)
@@ -208,7 +230,7 @@ def _pictures(_: Path) -> dict[str, list[bytes]]:
 
 
 def _picture_folder(state: dict[str, list[bytes]], rng: Random) -> dict[str, bytes]:
-    kind = rng.choice(("png", "png", "png", "png", "jpg", "tiff", "bmp"))
+    kind = rng.choice(("png", "png", "png", "png", "jpg", "tiff", "bmp", "webp"))
     whole = state[kind]
     count = rng.choice((1, 2, 2, 3))
     made = {f"clip/f_{number}.{kind}": whole[number % len(whole)] for number in range(count)}
@@ -409,6 +431,8 @@ FORMATS = (
     _container("mov", _movs, "mov"),
     _container("avi", _avis, "avi"),
     _container("webm", _webms, "webm"),
+    _container("ts", _transports, "ts"),
+    _container("mpg", _programs, "mpg"),
     _container("gif", _gifs, "gif"),
     Format("pictures", _pictures, _picture_folder, lambda folder: read_clip(folder / "clip")),
     Format("npy", _array_bytes, _npy, _read_npy),

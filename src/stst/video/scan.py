@@ -28,7 +28,7 @@ from stst.video.ffmpeg import (
 from stst.video.levels import AS_STORED, Levels
 from stst.video.light import brightest
 from stst.video.orientation import Orientation, orientation_of
-from stst.video.timing import RATE_TAG, Header, Timing, timing_of, timing_of_avi
+from stst.video.timing import RATE_TAG, STREAMS, Header, Timing, timing_of, timing_of_avi
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -41,7 +41,7 @@ _DURATION = re.compile(r"(\d{1,6}):(\d{1,6}):(\d{1,6}(?:\.\d{1,12})?)", re.ASCII
 _ONE_TO_ONE = {*_INTRA, "h264", "hevc", "vp9", "av1", "libdav1d", "mpeg4", "gif", "qtrle"}
 #: In AVI, codecs with B-frames have no times of their own. In transport and program streams, two
 #: fields may come in two packets, and after a seek FFmpeg makes other time stamps up.
-_COUNTABLE: dict[str, set[str]] = {"avi": _INTRA, "mpegts": set(), "mpeg": set()}
+_COUNTABLE: dict[str, set[str]] = {"avi": _INTRA, **{name: set() for name in STREAMS}}
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,16 @@ def scan(path: Path, levels: Levels = AS_STORED) -> Scan:
         _check_promise(container, stream, packets, path)
         base = known_fraction(stream.time_base) or Fraction(1, 1000)
         metadata = tags_of(container, stream)
-        guesses = known_fraction(stream.average_rate), known_fraction(stream.guessed_rate)
         format_name = container.format.name
+        header = Header(
+            path=path,
+            format_name=format_name,
+            metadata=metadata,
+            average=known_fraction(stream.average_rate),
+            guessed=known_fraction(stream.guessed_rate),
+            frame_ticks=min(packets.durations),
+            coded=known_fraction(stream.codec_context.framerate),
+        )
         codec = stream.codec_context.codec.name
         aspect = known_fraction(stream.sample_aspect_ratio) or SQUARE
         audio = bool(container.streams.audio)
@@ -156,9 +164,7 @@ def scan(path: Path, levels: Levels = AS_STORED) -> Scan:
         span = packets.chunks[-1] - packets.chunks[0] + packets.durations[-1]
         index = replace(index, times=packets.chunks, duration=span)
     reading, orientation = reading_of(frame, levels, siting), orientation_of(frame, path)
-    timing = _timing(
-        index, packets, base, Header(path, format_name, metadata, *guesses, min(packets.durations))
-    )
+    timing = _timing(index, packets, base, header)
     rate = timing.rate
     width, height = frame.width, frame.height
     if orientation.transposed:

@@ -12,6 +12,8 @@ from stst.video.remedies import convert_command
 
 #: Tag of our masters, because Matroska cannot hold 60000/1001.
 RATE_TAG = "STST_FPS"
+#: FFmpeg's names of formats that are a stream of packets, without an index or a header.
+STREAMS = ("mpegts", "mpeg")
 #: Higher rates than this are not proposed: of a varying one FFmpeg makes what it likes.
 _USUAL = 240
 #: Matroska's ticks are milliseconds.
@@ -55,6 +57,9 @@ class Header:
         rates.
     frame_ticks
         Ticks that a frame lasts, as the file says; 0 where it says nothing, or less than a tick.
+    coded
+        The rate in Hz that the codec's own header holds, which counts where the container has
+        none: in transport and program streams.
     """
 
     path: Path
@@ -63,6 +68,7 @@ class Header:
     average: Fraction | None
     guessed: Fraction | None
     frame_ticks: int = 0
+    coded: Fraction | None = None
 
     def stated(self) -> list[Fraction]:
         """Give the rates in Hz that the file itself states, in order of trust."""
@@ -73,6 +79,8 @@ class Header:
         timed = self.average and (self.frame_ticks or self.average > _FINEST)
         if "matroska" in self.format_name and self.average and timed:
             rates.append(snapped(self.average))
+        if self.format_name in STREAMS and self.coded:
+            rates.append(self.coded)
         return rates
 
     def guesses(self) -> list[Fraction]:
@@ -144,6 +152,8 @@ def timing_of_avi(stamps: Sequence[int], time_base: Fraction, empty: int, header
         note = f"{empty} chunks are empty (dropped frames); those that are there are even in time."
         return Timing(rate, (note,) if empty else ())
     dropped = stamps[-1] - stamps[0] + 1 - len(stamps)
+    if dropped <= 0:  # the header of a damaged file holds any numbers
+        return timing_of(stamps, time_base, header)
     frames = f"{dropped} dropped frame" + ("s" if dropped != 1 else "")
     return Timing(
         None,

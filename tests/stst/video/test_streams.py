@@ -23,6 +23,10 @@ X265 = {"x265-params": "open-gop=1:keyint=8:min-keyint=8:bframes=3:log-level=non
         ("a.mpg", "mpeg2video", Fraction(30000, 1001), {"g": "8", "bf": "2"}),
         ("a.MPEG", "mpeg1video", Fraction(25), {"g": "8", "bf": "2"}),
         ("a.3gp", "libx264", Fraction(30), {}),
+        # ticks of 1/90000 s cannot hold these; the codec's header does
+        ("a.ts", "libx264", Fraction(120000, 1001), {"g": "8"}),
+        ("b.ts", "libx264", Fraction(1497, 50), {"g": "8"}),
+        ("c.ts", "libx265", Fraction(2997, 50), X265),
     ],
 )
 def test_frames_and_exact_rate(tmp_path, name, codec, rate, options):
@@ -35,7 +39,7 @@ def test_frames_and_exact_rate(tmp_path, name, codec, rate, options):
         for index in (29, 0, 8, 7, 17, 16, 3):
             assert (reader[index] == every[index]).all(), index
     assert not any("rate" in note for note in probe(path).notes)
-    assert clip_stem(path) == "a"
+    assert clip_stem(path) == path.stem
 
 
 def test_uneven_ones_are_refused(tmp_path):

@@ -14,7 +14,7 @@ from stst.errors import InputError
 from stst.video import open_video, probe, read_video
 from stst.video.rates import even_rate, rate_note
 from stst.video.scan import _leading, _Packets
-from stst.video.timing import Header, timing_of
+from stst.video.timing import Header, timing_of, timing_of_avi
 from stst_cli.info import info
 
 MS = Fraction(1, 1000)
@@ -155,6 +155,13 @@ class TestEstimates:
         timing = timing_of([None, None], Fraction(1, 90000), header)
         assert timing.rate == 25
         assert timing.notes == ("The time stamps cannot be used; 25 Hz is a guess of FFmpeg's.",)
+
+    def test_an_avi_header_of_any_numbers(self, tmp_path):
+        """No frames are dropped where the rate is beyond what is read."""
+        header = Header(tmp_path / "a.avi", "avi", {}, None, None)
+        timing = timing_of_avi([0, 1, 2], Fraction(1, 2**32 - 1), 0, header)
+        assert timing.rate is None
+        assert "dropped" not in timing.refusal
 
     def test_none_where_the_stamps_prove_the_rate(self):
         assert rate_note([0, 33, 67, 100], MS, Fraction(30), [Fraction(30)]) is None
