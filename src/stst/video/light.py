@@ -17,9 +17,10 @@ _MASTERING, _CONTENT = struct.Struct("=16i4i2i"), struct.Struct("=2I")
 
 def side_data_of(frame: VideoFrame) -> dict[str, bytes]:
     """Give what a stream says beside its pixels, by FFmpeg's names."""
-    # an iterable of what has a type, whatever PyAV's annotations say
+    # by number, because PyAV 19 iterates over types, and older ones over what has a type
     container: Any = frame.side_data
-    return {one.type.name: bytes(one) for one in container}
+    found = [container[place] for place in range(len(container))]
+    return {one.type.name: bytes(one) for one in found}
 
 
 def brightest(frame: VideoFrame) -> float | None:
