@@ -16,6 +16,8 @@ from stst.threads import default_threads
 
 def obey(word: str) -> str:
     """Do what the word says, else give it back in capitals."""
+    if word in ("SIGINT", "SIGHUP"):
+        os.kill(os.getpid(), getattr(signal, word))
     if word == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if word == "crash":

@@ -210,7 +210,7 @@ def _csv_rows(path: Path, text: str, fields: _Fields) -> Iterator[Row]:
 
 def _separator(path: Path, text: str) -> tuple[str, int]:
     """Tell what separates cells, and how many characters a line takes up that only says so."""
-    said = re.match(r'"?sep=(.)"?[ \t]*\r?\n', text)  # for Excel
+    said = re.match(r'"?sep=([,;\t|])"?[ \t]*\r?\n', text)  # for Excel
     if said:
         return said[1], said.end()
     usual = "," if path.suffix.lower() == ".csv" else "\t"

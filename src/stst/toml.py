@@ -9,6 +9,13 @@ from typing import Any
 # a key of thousands of parts costs gigabytes, for the parser remembers every part of every prefix
 _DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){50}""")
 
+# what people write who know other programs better
+_MEANT = (
+    (re.compile(r'"[^"\\]*\\'), "paths are written with /, or in single quotes"),
+    (re.compile(r"=\s*(?i:true|false)\b"), "it is written true or false, in small letters"),
+    (re.compile(r"=\s*[+-]?\d+,\d"), "decimals are written with a point"),
+)
+
 
 def toml_tree(text: str) -> dict[str, Any]:
     """Read TOML.
@@ -36,7 +43,14 @@ def toml_tree(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError("values are nested too deeply") from None
-    except tomllib.TOMLDecodeError:
-        raise
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{error}{_hint(text, str(error))}") from None
     except ValueError:  # Python advises to lift its own limit
         raise ValueError("a number has too many digits") from None
+
+
+def _hint(text: str, said: str) -> str:
+    """Say what was likely meant on the line that an error names."""
+    place = re.search(r"at line (\d+)", said)
+    line = text.split("\n")[int(place[1]) - 1] if place else ""
+    return next((f"; {hint}" for pattern, hint in _MEANT if pattern.search(line)), "")

@@ -147,7 +147,7 @@ def _is_manifest(sources: Sequence[str]) -> bool:
     from stst.rows import MANIFEST_SUFFIXES
     from stst.spreadsheets import SHEET_SUFFIXES
 
-    suffixes = (*MANIFEST_SUFFIXES, *SHEET_SUFFIXES)
+    suffixes = (*MANIFEST_SUFFIXES, *SHEET_SUFFIXES, ".txt")
     manifests = [one for one in sources if one.lower().endswith(suffixes)]
     if manifests and len(sources) > 1:
         raise click.UsageError(f"{manifests[0]}: a manifest stands alone; give no clips beside it.")

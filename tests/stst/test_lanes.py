@@ -48,6 +48,11 @@ def test_one_process_does_one_thing_after_another():
     assert gone(int(a))
 
 
+@pytest.mark.parametrize("word", ["SIGINT", "SIGHUP"])
+def test_what_a_terminal_sends_to_all_is_the_parent_s_matter(word):
+    assert list(in_processes(obey, [word], 1)) == [(word, word)]
+
+
 def test_nothing_to_do():
     assert list(in_processes(obey, [], 2)) == []
 

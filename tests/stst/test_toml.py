@@ -40,3 +40,20 @@ def test_depth_and_digits():
         toml_tree("a = " + "[" * 50_000 + "]" * 50_000)
     with pytest.raises(ValueError, match="digits"):
         toml_tree("a = " + "9" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (r'natural = "sub\d.mkv"', "; paths are written with /, or in single quotes"),
+        (r'natural = "C:\Users\d.mkv"', "; paths are written with /, or in single quotes"),
+        ("grey = TRUE", "; it is written true or false, in small letters"),
+        ("grey = False", "; it is written true or false, in small letters"),
+        ("blend = 0,5", "; decimals are written with a point"),
+        ("blend = ", ""),
+    ],
+)
+def test_what_was_likely_meant(line, said):
+    with pytest.raises(ValueError, match=r"\(at line 3, column \d+\)") as caught:
+        toml_tree(f"# a\n\n{line}\nb = 1\n")
+    assert str(caught.value).partition(")")[2] == said

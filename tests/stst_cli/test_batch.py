@@ -280,6 +280,7 @@ class TestRefused:
             (["clips/none.npz"], ["clips/none.npz does not exist"]),
             (["no*.mp4"], ["natural is 'no*.mp4'"]),
             (["jobs.csv"], ["jobs.csv: no such manifest"]),
+            (["jobs.txt"], ["a manifest is a .csv, .tsv, .toml file; found '.txt'"]),
             (["jobs.xlsx"], ["jobs.xlsx: a .xlsx file is not read here", "'CSV UTF-8' (.csv)"]),
             (["jobs.csv", "clips/a.npz"], ["a manifest stands alone"]),
             (["jobs.toml", "--preset", "fast", "--preset", "stps"], ["one at most"]),
