@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 # and whether each of both is set; then the brightest pixel and the brightest mean of a frame
 _MASTERING, _CONTENT = struct.Struct("=16i4i2i"), struct.Struct("=2I")
 
+_NAMES = ("CONTENT_LIGHT_LEVEL", "MASTERING_DISPLAY_METADATA", "DOVI_RPU_BUFFER", "DOVI_METADATA")
+
 
 def side_data_of(frame: VideoFrame) -> dict[str, bytes]:
     """Give what a stream says beside its pixels, by FFmpeg's names."""
-    # by number, because PyAV 19 iterates over types, and older ones over what has a type
+    # by name: what PyAV iterates over, and how it counts, differs between versions 18 and 19
     container: Any = frame.side_data
-    found = [container[place] for place in range(len(container))]
-    return {one.type.name: bytes(one) for one in found}
+    found = {name: container.get(name) for name in _NAMES}
+    return {name: bytes(one) for name, one in found.items() if one is not None}
 
 
 def brightest(frame: VideoFrame) -> float | None:
