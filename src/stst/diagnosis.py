@@ -228,8 +228,6 @@ def read_text(path: Path, what: str) -> str:
         data = path.read_bytes()
     except (FileNotFoundError, ValueError):
         raise absent(path, f"{path}: no such {what}.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: a folder, not a {what}.") from None
     except OSError as error:
         raise absent(path, f"{path}: cannot be read ({error.strerror}).") from error
     if message := stand_in(path):
