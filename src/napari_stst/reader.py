@@ -72,9 +72,13 @@ def _is_clip(path: Path) -> bool:
         return True
     if not path.is_dir() and path.suffix.lower() not in _ARRAYS:
         return False
+    from stst.diagnosis import stand_in
     from stst.errors import InputError
     from stst.video import probe
 
+    # what has only the name of an array would get another library's words from another reader
+    if not path.is_dir() and (stand_in(path) or (path.is_symlink() and not path.exists())):
+        return True
     try:
         return probe(path).fps is not None
     except InputError:

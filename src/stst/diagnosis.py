@@ -20,6 +20,7 @@ from stst.errors import InputError
 from stst.text import decoded_text
 
 _HEAD = 1024  # bytes; a pointer is shorter, and every mark stands before
+_SHOWN = 40  # bytes of a text, in a message
 _AGAIN = "Download it again."
 
 
@@ -142,7 +143,9 @@ def unreadable(path: Path, otherwise: str, kind: str, others: Collection[str] = 
         To be raised.
     """
     found = content(path)
-    if found is None or kind in found.kinds:
+    if found is None:
+        return InputError(f"{otherwise}{_as_text(path)}")
+    if kind in found.kinds:
         return InputError(otherwise)
     if "stand-in" in found.kinds:
         return InputError(stand_in(path))
@@ -152,9 +155,21 @@ def unreadable(path: Path, otherwise: str, kind: str, others: Collection[str] = 
     if not remedy:
         return InputError(f"{otherwise} By its content it is {found.what}.")
     told = ", whatever its name says" if kind else ", by its content"
-    # these have the suffixes of state dictionaries, too
-    told = "" if {"program", "pickle"} & {*found.kinds} else told
+    # these may well have the names that they should have
+    told = "" if {"archive", "program", "pickle"} & {*found.kinds} else told
     return InputError(f"{path}: {found.what}{told}. {remedy}")
+
+
+def _as_text(path: Path) -> str:
+    """Show how a file begins that is text, such as the answer of a server; empty for others."""
+    try:
+        with open(path, "rb") as file:
+            text = file.read(_SHOWN).decode("utf-8").strip()
+    except (OSError, ValueError):
+        return ""
+    if not text or any(ord(char) < 32 and not char.isspace() for char in text):
+        return ""
+    return f" It is a text that begins with {text.splitlines()[0]!r}."
 
 
 def stand_in(path: Path) -> str:
@@ -229,8 +244,6 @@ def read_text(path: Path, what: str) -> str:
         data = path.read_bytes()
     except (FileNotFoundError, ValueError):
         raise absent(path, f"{path}: no such {what}.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: a folder, not a {what}.") from None
     except OSError as error:
         raise absent(path, f"{path}: cannot be read ({error.strerror}).") from error
     if message := stand_in(path):

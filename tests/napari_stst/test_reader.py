@@ -79,3 +79,19 @@ def test_napari_opens_our_clips_and_folders(viewer, tmp_path):
     layers = viewer.open(paths, plugin="napari-stst")
     assert [one.name for one in layers] == ["a", "folder"]
     assert np.array_equal(np.asarray(layers[1].data), frames())
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.npy", "a.npz"])
+@pytest.mark.parametrize("kind", ["lfs", "page", "link"])
+def test_broken_downloads_are_called_what_they_are(tmp_path, name, kind):
+    path = tmp_path / name
+    words = {"lfs": "a Git LFS pointer", "page": "an HTML page", "link": "datalad get"}
+    if kind == "link":
+        path.symlink_to(".git/annex/objects/a/b")
+    else:
+        text = "version https://git-lfs.github.com/spec/v1\n" if kind == "lfs" else "<html></html>"
+        path.write_text(text)
+    read = reader.get_reader(str(path))
+    assert read is not None
+    with pytest.raises(InputError, match=words[kind]):
+        read(str(path))

@@ -354,11 +354,20 @@ def test_a_compressed_clip_and_one_without_suffix(tmp_path):
     (tmp_path / "clip.mkv.gz").write_bytes(gzip.compress(b"x" * 99))
     message = said(probe, tmp_path / "clip.mkv.gz")
     assert message == (
-        f"a gzip archive, by its content. Unpack it first: gunzip -c {tmp_path}/clip.mkv.gz > "
-        f"{tmp_path}/clip.mkv."
+        f"a gzip archive. Unpack it first: gunzip -c {tmp_path}/clip.mkv.gz > {tmp_path}/clip.mkv."
     )
     (tmp_path / "clip.xyz").write_bytes(b"%PDF-1.7")
     assert said(probe, tmp_path / "clip.xyz").endswith("By its content it is a PDF document.")
+
+
+@pytest.mark.parametrize("text", ["404: Not Found", '{"error": "Entry not found"}\n', "b'a"])
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.npy", "clip.npz", "clip.xyz", "w.pth", "w.npz",
+                                  "w.safetensors", "prednet.hdf5", "frames/f_1.png"])  # fmt: skip
+def test_the_answer_of_a_server_in_words(tmp_path, name, text):
+    path = placed(tmp_path, name)
+    path.write_text(text)
+    shown = f"It is a text that begins with {text.strip()!r}."
+    assert told(READERS.get(name, probe), path).endswith(shown)
 
 
 def test_damage_is_still_called_damage(tmp_path):

@@ -249,7 +249,8 @@ class TestFailures:
         assert found.pop("a") == "done"
         assert found == {
             "x": "no.npz does not exist. Check the name and the folder.",
-            "b": "b2.npz is not a readable .npz file: damaged or cut short. Save it again.",
+            "b": "b2.npz is not a readable .npz file: damaged or cut short. Save it again. It is a "
+            f"text that begins with 'PK{'x' * 38}'.",
             "c": "c.npz (3 frames of 18x20 px at 30000/1001 Hz) and c2.npz (4 frames of 18x20 px "
             "at 30000/1001 Hz) cannot be compared. Give --frames A:B and --max-side PX so that "
             "the natural clip agrees with the other.",

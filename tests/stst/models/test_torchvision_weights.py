@@ -110,7 +110,7 @@ class TestFiles:
 
     def test_not_weights(self, own):
         (own / "w.pth").write_bytes(b"nothing")
-        assert "w.pth: not a plain state dictionary, or damaged" in refused(
+        assert "w.pth: not a whole torch file: cut short or damaged" in refused(
             file_weights, own / "w.pth"
         )
 
