@@ -625,7 +625,7 @@ class TestTargets:
         message = rf"disagree in {what}: natural \(an array\) has {there}, temporal_.* has {here}"
         with pytest.raises(InputError, match=message):
             self.run(natural, targets)
-        with pytest.raises(InputError, match="--max-side or `stst convert`"):
+        with pytest.raises(InputError, match="stst convert has --frames, --max-side"):
             self.run(natural, {"color": targets["temporal_texture"]})
 
     def test_rates_must_agree(self, clips):
@@ -673,7 +673,7 @@ class TestTargets:
         ],
     )
     def test_one_without_a_use_is_refused(self, clips, role, changes, message):
-        with pytest.raises(InputError, match=rf"--target {role}: .*{message}"):
+        with pytest.raises(InputError, match=rf"target {role}: .*{message}"):
             self.run(clips("natural"), {role: clips("other")}, **changes)
 
     def test_a_target_used_at_some_frames_only(self, clips):

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import small_inversions
-from small_runs import TRUST, clip, config, refused, stst, synthesize
+from small_runs import FPS, TRUST, clip, config, frames, refused, stst, synthesize
 from stst.config import StpsConfig, build
 from stst.errors import InputError, StstError
 from stst.groups import in_groups
@@ -29,6 +29,7 @@ from stst.synthesis.events import (
     RunStarted,
 )
 from stst.synthesis.objective import StstObjective
+from stst.video import write_video
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +136,7 @@ class TestGroups:
 
     def test_what_is_finished_is_not_thrown_away(self, memory, monkeypatch):
         memory(1, after=4)
-        with pytest.raises(StstError, match=r"It was enough before.*kept in out\.run; --resume"):
+        with pytest.raises(StstError, match=r"enough before.*kept in out\.run.*with --resume"):
             list(job(samples=2).run())
         assert job(samples=2).folder.finished() == 1
         monkeypatch.undo()
@@ -216,12 +217,16 @@ class TestNotEvenOne:
         line = refused(synthesize("natural.npz", "-o", "out.mkv", "--samples", "2"), code=1)
         assert line == (
             "Error: out of memory on cpu: one sample of 18x20 px takes about 60 GiB, and 30 GiB "
-            "are free. --max-side 13 would fit; or take --device cpu."
+            "are free. A max_side of 13 would fit; or take the device cpu."
         )
         assert not Path("out_seed0.mkv").exists()
         monkeypatch.setattr("stst.mishaps.free_memory", lambda device: 90 * 2**30)
         shown = synthesize("natural.npz", "-o", "out.mkv", "--overwrite")
-        refused(shown, "Free what other programs hold there, and try again with --resume", code=1)
+        refused(
+            shown,
+            "Free what other programs hold there, and go on: the command again with --resume",
+            code=1,
+        )
 
     def test_where_even_the_estimate_does_not_fit(self, memory):
         memory(0)
@@ -264,7 +269,7 @@ def test_a_device_that_fails(monkeypatch, failing):
     words = ("natural.npz", "-o", "out.mkv", "--set", "checkpoint_every=1")
     refused(
         synthesize(*words), "cpu failed (CUDA error: unspecified launch failure). The run is kept",
-        "out.run: continue it with --resume, in a new process", code=1,
+        "out.run: continue it in a new process: the command again with --resume", code=1,
     )  # fmt: skip
     monkeypatch.undo()
     assert synthesize(*words, "--resume").exit_code == 0
@@ -286,10 +291,16 @@ class TestInputs:
 
     ROLES = ("natural.mkv", "color.npz", "mask.npz")
 
+    def input(self, path, seed):
+        """Write a clip, of black and white where it is the mask."""
+        values = frames(4, seed=seed)
+        if path.stem == "mask":
+            values = np.where(values[..., :1] > 127, 255, 0).astype(np.uint8).repeat(3, -1)
+        write_video(path, values, FPS)
+
     def words(self, here):
-        clip(here / "natural.mkv", 4)
-        clip(here / "color.npz", 4, seed=2)
-        clip(here / "mask.npz", 4, seed=3)
+        for seed, name in enumerate(self.ROLES):
+            self.input(here / name, seed)
         return ("natural.mkv", "-o", "out.mkv", "--target", "color=color.npz", "--mask", "mask.npz")
 
     def when_a_frame_is_done(self, monkeypatch, harm):
@@ -361,7 +372,7 @@ class TestInputs:
         made = [*words[:2], "out.mkv", *words[3:]]
         assert synthesize(*made).exit_code == 0
         (here / role).unlink()
-        clip(here / role, 4, seed=9)
+        self.input(here / role, seed=9)
         refused(synthesize(*made, "--resume"), "out.mkv exists", "frames_sha256 was")
 
     def test_one_that_cannot_be_read_and_has_not_changed(self, monkeypatch):

@@ -90,7 +90,7 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst/training/": ("stst train-prednet",),
     "stst/video/ranges.py": PARTS,
     "stst/video/resize.py": PARTS,
-    "stst/video/scan.py": ("stst convert",),
+    "stst/video/scan.py": (*PARTS, "stst info", "stst remake"),
     "stst_cli/analyze/figure.py": ("stst-analyze figure",),
     "stst_cli/analyze/models.py": _LOOKED_AT,
     "stst_cli/analyze/options.py": CKA,
@@ -106,8 +106,19 @@ def text_of(node: ast.AST) -> str | None:
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):
-        return "".join(one.value if isinstance(one, ast.Constant) else VALUE for one in node.values)
+        return "".join(
+            one.value if isinstance(one, ast.Constant) else value_of(one) for one in node.values
+        )
     return None
+
+
+def value_of(node: ast.AST) -> str:
+    """Write out the command that `convert_command` makes; anything else is a value."""
+    call = getattr(node, "value", None)
+    if not isinstance(call, ast.Call) or getattr(call.func, "id", "") != "convert_command":
+        return VALUE
+    words = [text_of(one) or VALUE for one in call.args[1:]]
+    return f"`{shlex.join(['stst', 'convert', VALUE, VALUE, *words])}`"
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:

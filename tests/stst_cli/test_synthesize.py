@@ -247,7 +247,7 @@ class TestTargets:
         [
             (
                 "spatial_content=natural.npz",
-                ["--target spatial_content", "weight 0", "--set spati"],
+                ["target spatial_content: ", "weight 0", "--set spati"],
             ),
             ("color", ["--target: expected NAME=VALUE, found 'color'"]),
             ("color=", ["--target: expected NAME=VALUE, found 'color='"]),

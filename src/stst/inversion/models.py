@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -144,7 +145,7 @@ def load_video_model(
         found = built_of_zoo(model, weights) if model in ZOO else built(choice)
     except InputError as error:
         # what builds models speaks of the options of another program, and of one model only
-        renamed = str(error).replace("--weights", f"{option}-weights")
+        renamed = re.sub("^weights\\b|--weights\\b", f"{option}-weights", str(error))
         raise InputError(
             str(error) if option == "--model" else renamed.replace("--model", option)
         ) from error

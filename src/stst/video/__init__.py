@@ -20,7 +20,7 @@ from stst.video.conversion import Converted, convert
 from stst.video.grey import GREY_NOTE, as_grey, grey_values, is_grey
 from stst.video.lazy import LazyFrames, LazyVideo
 from stst.video.levels import AS_STORED, Levels, recorded_levels
-from stst.video.masks import INSIDE_FROM, check_mask, inside_of
+from stst.video.masks import INSIDE_FROM, NEARLY, REACH, check_mask, inside_of, undecided
 from stst.video.ranges import FrameRange, parse_range, spread
 from stst.video.rates import parse_rate
 from stst.video.read import open_video, probe, read_video
@@ -41,6 +41,8 @@ __all__ = [
     "GREY_NOTE",
     "INSIDE_FROM",
     "MAX_PIXELS",
+    "NEARLY",
+    "REACH",
     "Clip",
     "Converted",
     "FrameRange",
@@ -76,6 +78,7 @@ __all__ = [
     "sidecar_path",
     "spread",
     "to_uint8",
+    "undecided",
     "write_content",
     "write_frames",
     "write_preview",

@@ -94,7 +94,15 @@ def provenance_of(path: Path | str) -> dict[str, Any] | None:
 
 
 def write_content(path: Path, content: dict[str, Any]) -> None:
-    """Write a sidecar; that it may be replaced has been checked."""
+    """Write a sidecar as it is, replacing one that is there.
+
+    Parameters
+    ----------
+    path
+        Of the sidecar.
+    content
+        What it holds.
+    """
     text = json.dumps(content, indent=2) + "\n"
     with written_whole(path, overwrite=True) as part:
         part.write_text(text, encoding="utf-8", newline="\n")

@@ -182,7 +182,18 @@ def _rate_of(
 
 
 def needs_sidecar(target: Path) -> bool:
-    """Say whether a kind of clip cannot hold its rate, so that its sidecar has to."""
+    """Say whether a kind of clip cannot hold its rate, so that its sidecar has to.
+
+    Parameters
+    ----------
+    target
+        The clip.
+
+    Returns
+    -------
+    bool
+        True of ``X.npy``.
+    """
     return target.suffix.lower() == ".npy"
 
 

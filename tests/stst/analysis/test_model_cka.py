@@ -338,8 +338,8 @@ class TestWork:
         with pytest.raises(InputError) as caught:
             compared(video_of(0, 2), {"x": video_of(1, 2)}, video)
         assert str(caught.value) == (
-            "n: 2 frames are fewer than the model sees at once, 3. Give a smaller --window N, or "
-            "more frames."
+            "n: 2 frames are fewer than the model sees at once, 3. Give more frames, "
+            "or, with stst-analyze cka, a smaller --window N."
         )
 
 

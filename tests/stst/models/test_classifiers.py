@@ -57,7 +57,7 @@ class TestOwnModels:
         assert not loaded("tiny_classifier:image", "late", kind="image").video
         said = refused(loaded("tiny_classifier:image", "late", kind="video").activations, frames(5))
         assert "cannot take a window of 5 frames of 18x20 px, as 18x20 px (" in said
-        assert said.endswith("Give a size that it takes with --input HxW, or --window N.")
+        assert said.endswith("takes with --input HxW, or stst-analyze cka with --window N.")
 
     def test_weights_of_a_file(self, tmp_path):
         module = tiny_classifier.image()
@@ -74,9 +74,9 @@ class TestOwnModels:
     def test_one_size_only(self):
         said = refused(loaded, "tiny_classifier:fixed", "head")
         assert said.startswith(
-            "--model tiny_classifier:fixed: takes neither (1, 3, 224, 224) nor (1, 3, 5, 224, 224)"
+            "model tiny_classifier:fixed: takes neither (1, 3, 224, 224) nor (1, 3, 5, 224, 224)"
         )
-        assert said.endswith("Say --kind image or video, or --input HxW if it takes one size only.")
+        assert said.endswith("or, with stst-analyze cka, --kind image or video.")
         model = loaded("tiny_classifier:fixed", "head", kind="image")
         said = refused(model.activations, frames(1, 18, 20))
         assert "cannot take a frame of 18x20 px, as 18x20 px (" in said
@@ -87,14 +87,14 @@ class TestOwnModels:
     @pytest.mark.parametrize(
         ("name", "said"),
         [
-            ("no_such:f", "--model: 'no_such:f' cannot be imported (ModuleNotFound"),
-            ("tiny_classifier:f", "--model: 'tiny_classifier:f' cannot be imported (Attribute"),
+            ("no_such:f", "model: 'no_such:f' cannot be imported (ModuleNotFound"),
+            ("tiny_classifier:f", "model: 'tiny_classifier:f' cannot be imported (Attribute"),
             ("tiny_classifier:failing",
-             "--model: the factory 'tiny_classifier:failing' failed: RuntimeError: no such table"),
+             "model: the factory 'tiny_classifier:failing' failed: RuntimeError: no such table"),
             ("tiny_classifier:nothing",
-             "--model tiny_classifier:nothing: expected a torch.nn.Module, found str. "),
+             "model tiny_classifier:nothing: expected a torch.nn.Module, found str. "),
             ("tiny_classifier:untraceable",
-             "--model tiny_classifier:untraceable: its layers cannot be found, because torch.fx "
+             "model tiny_classifier:untraceable: its layers cannot be found, because torch.fx "
              "cannot trace it (TraceError: "),
         ],
     )  # fmt: skip
@@ -114,14 +114,16 @@ class TestLayers:
 
     def test_unknown(self):
         assert refused(loaded, "mobilenet_v2", "feature.3", weights="none") == (
-            "--layers feature.3: mobilenet_v2 has no such layer. The nearest are features.3, "
-            "features.13, features.9. List all: stst-analyze cka --model mobilenet_v2 --list-layers"
+            "layer feature.3: mobilenet_v2 has no such layer. The nearest are features.3, "
+            "features.13, features.9. List all: `stst-analyze cka --model "
+            "mobilenet_v2 --list-layers`"
         )
 
     def test_not_named(self):
         assert refused(loaded, "tiny_classifier:image") == (
-            "--model tiny_classifier:image: name its layers with --layers. List all: stst-analyze "
-            "cka --model tiny_classifier:image --list-layers"
+            "model tiny_classifier:image: name its layers, with --layers A,B of stst-analyze cka, "
+            "or as --cka tiny_classifier:image@A,B of stst-analyze report. List all: "
+            "`stst-analyze cka --model tiny_classifier:image --list-layers`"
         )
 
     def test_those_of_the_paper(self):
@@ -204,7 +206,7 @@ class TestTorchvision:
 
     def test_unknown_models(self):
         assert refused(loaded, "resnet5O") == (
-            "--model resnet5O: torchvision has no image or video classifier of that name. Did you "
+            "model resnet5O: torchvision has no image or video classifier of that name. Did you "
             "mean resnet50, resnet152, resnet34? Your own is given as package.module:factory."
         )
         for name in ("fcn_resnet50", "raft_large", "quantized_resnet50"):

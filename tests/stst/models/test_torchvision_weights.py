@@ -45,7 +45,7 @@ class TestNames:
 
     def test_unknown(self, own):
         assert refused(weights_of, "resnet50", "IMAGENET1K_V3") == (
-            "--weights IMAGENET1K_V3: resnet50 has no weights of that name (did you mean "
+            "weights IMAGENET1K_V3: resnet50 has no weights of that name (did you mean "
             "IMAGENET1K_V2?). There are: default, IMAGENET1K_V1, IMAGENET1K_V2, none, or the path "
             "of a file."
         )
@@ -60,8 +60,8 @@ class TestNames:
             "The weights SqueezeNet1_1_Weights.IMAGENET1K_V1 (squeezenet1_1-b8a52dc0.pth) are not "
             f"on this machine; looked in {own} and {tmp_path / 'cache'}. Fetch "
             "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth and put it into "
-            f"{tmp_path / 'cache'}, or set STST_WEIGHTS_DIR to its folder. Without them: --weights "
-            "none (random), or --weights FILE."
+            f"{tmp_path / 'cache'}, or set STST_WEIGHTS_DIR to its folder. Without them: give a "
+            "file of your own in place of their name, or none for random ones."
         )
 
     def test_licences_say_what_the_data_were(self):

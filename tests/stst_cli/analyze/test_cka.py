@@ -216,7 +216,7 @@ class TestRefusals:
 
     def test_a_clip_shorter_than_the_window(self, here):
         words = ("--model", "tiny_classifier:video", "--layers", "1", "--kind", "video")
-        said = f"{REFERENCE}: 3 frames are fewer than the model sees at once, 5. Give a smaller "
+        said = f"{REFERENCE}: 3 frames are fewer than the model sees at once, 5. Give more "
         self.check(here, "natural.npz", "part.mkv", *words, said=said)
 
     @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ class TestRefusals:
             (("--mean", "1,2"), "--mean 1,2: expected R,G,B"),
             (("--std", "0"), "--std 0: every value must be above 0."),
             (("--window", "0"), "--window 0: a window has at least one frame."),
-            (("--layers", "lat"), "--layers lat: tiny_classifier:image has no such layer. "),
+            (("--layers", "lat"), "layer lat: tiny_classifier:image has no such layer. "),
             (("--weights", "w.pth"), "w.pth: there is no such weights file."),
             (("--device", "tpu"), "device: 'tpu' is not available here. "),
             (("--null", "no.mkv"), "no.mkv does not exist."),
