@@ -43,13 +43,18 @@ def roll(widget: QWidget, notches: int = -1) -> None:
     """Turn the mouse wheel over the middle of a widget; a negative number scrolls down."""
     window = widget.window()
     middle = widget.mapTo(window, widget.rect().center())
-    event = QWheelEvent(
-        QPointF(middle), QPointF(window.mapToGlobal(middle)), QPoint(), QPoint(0, 120 * notches),
-        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase,
-        False,
-    )  # fmt: skip
-    # through the window, as the system's events come
-    QApplication.sendEvent(window.windowHandle(), event)
+    there = window.childAt(middle)
+    while there is not None:
+        event = QWheelEvent(
+            QPointF(there.mapFrom(window, middle)), QPointF(window.mapToGlobal(middle)),
+            QPoint(), QPoint(0, 120 * notches), Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(there, event)
+        if event.isAccepted():
+            break
+        # Qt hands only the system's own events on to what lies around
+        there = there.parentWidget()
     QApplication.processEvents()
 
 

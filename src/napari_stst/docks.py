@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
@@ -24,6 +26,9 @@ _AREAS = {
     "top": Qt.DockWidgetArea.TopDockWidgetArea,
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
+_SETTLED_MS = 300  # docks slide to their places
+_EDGES = 4  # pixels of a dock's borders
+_NARROWEST = 50  # pixels, as napari has it
 _ALONG = {"right": Qt.Orientation.Horizontal, "bottom": Qt.Orientation.Vertical}
 
 
@@ -67,11 +72,18 @@ class FirstPlace(QObject):
         docks = [dock for dock in window.findChildren(QDockWidget) if dock.isVisible()]
         self._before = {dock.objectName(): dock.width() for dock in docks}
         # timers that go with the widget, and slots that hold nothing: the viewer may be closed
-        self._taking, self._fitting = QTimer(self), QTimer(self)
-        for timer, slot in ((self._taking, self._take), (self._fitting, self._fit)):
+        self._taking, self._fitting, self._looking = QTimer(self), QTimer(self), QTimer(self)
+        self._sharing = QTimer(self)
+        for timer, slot in (
+            (self._sharing, self._share),
+            (self._taking, self._take),
+            (self._fitting, self._fit),
+            (self._looking, self._look),
+        ):
             timer.setSingleShot(True)
             timer.timeout.connect(slot)
         self._taken = False
+        self._viewer, self._was_whole = weakref.ref(viewer), _is_whole(viewer)
         widget.installEventFilter(self)
 
     def shown(self) -> None:
@@ -82,7 +94,7 @@ class FirstPlace(QObject):
             self._taking.start(0)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Let napari find the dock, as long as the widget is in it."""
+        """Let napari find the dock, as long as the widget is in it; keep it wide enough."""
         if event.type() == QEvent.Type.ParentChange and isinstance(watched, QWidget):
             dock = _dock_of(watched)
             for name in self._names:
@@ -91,7 +103,29 @@ class FirstPlace(QObject):
                 elif self._docks.get(name) is self._home:
                     self._docks.pop(name, None)
             self._home = dock
+        elif event.type() == QEvent.Type.LayoutRequest:
+            self._widen()
         return False
+
+    def _widen(self) -> None:
+        """Let nobody make the dock narrower than what is in it, which would be cut off.
+
+        napari allows any width; what is small enough to see everything goes with the font.
+        """
+        dock, widget = _dock_of(self.parent()), self.parent()
+        if dock is not None and isinstance(widget, QWidget) and self._along == _ALONG["right"]:
+            wanted = max(_NARROWEST, widget.minimumSizeHint().width() + _EDGES)
+            if wanted != dock.minimumWidth():
+                dock.setMinimumWidth(wanted)
+                self._sharing.start(0)
+
+    def _share(self) -> None:
+        """Let the window lay its docks out anew, which it does not do for a minimum alone."""
+        docked = self._docked()
+        if docked is not None:
+            dock, window = docked
+            width = max(dock.width(), dock.minimumWidth())
+            window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
 
     def _docked(self) -> tuple[QDockWidget, QMainWindow] | None:
         dock = _dock_of(self.parent())
@@ -122,7 +156,9 @@ class FirstPlace(QObject):
         if docked is None:
             return
         dock, window = docked
+        self._widen()
         window.resize(self._size)
+        self._looking.start(_SETTLED_MS)
         if self._known:
             return
         before = [
@@ -131,6 +167,12 @@ class FirstPlace(QObject):
         widths = [self._before[one.objectName()] for one in before]
         window.resizeDocks(before, widths, Qt.Orientation.Horizontal)
         window.resizeDocks([dock], [self._extent], self._along)
+
+    def _look(self) -> None:
+        """Show all of a clip again where the dock has taken room from a canvas that showed it."""
+        viewer = self._viewer()
+        if viewer is not None and self._was_whole and not _is_whole(viewer):
+            viewer.reset_view()
 
 
 def names_of(name: str) -> tuple[str, str]:
@@ -174,3 +216,14 @@ def _is_ours(dock: QDockWidget) -> bool:
     """Say whether a dock that is seen, or is behind others, holds a widget of ours."""
     there = dock.isVisible() and not dock.isFloating()
     return there and dock.findChild(FirstPlace) is not None
+
+
+def _is_whole(viewer: Viewer) -> bool:
+    """Say whether the canvas shows all that there is of the layers."""
+    if not len(viewer.layers) or viewer.dims.ndisplay != 2:
+        return False
+    low, high = (ends[list(viewer.dims.displayed)] for ends in viewer.layers.extent.world)
+    camera = viewer.scene.camera
+    half = np.array(viewer.canvas.viewbox_size(viewer.layers)) / camera.zoom / 2
+    center = np.array(camera.center[-2:])
+    return bool((center - half <= low).all() and (high <= center + half).all())
