@@ -23,7 +23,6 @@ from napari_stst.compare_results import Results
 from napari_stst.compare_views import AS_THEY_ARE, Looked, Views
 from napari_stst.compare_work import ClipFiles, Job, Work
 from napari_stst.docks import FirstPlace, unwrapped
-from napari_stst.keyboard import order_tabs
 from napari_stst.layers import file_of, known_rate, rate_of
 from napari_stst.theme import colors_of
 from napari_stst.wheel import leave_wheel
@@ -113,7 +112,6 @@ class CompareWidget(QWidget):
         self._layout.addWidget(left)
         self._layout.addWidget(self.results, 1)
         leave_wheel(self)
-        order_tabs(self)
 
     # what is chosen
 

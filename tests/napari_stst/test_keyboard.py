@@ -5,7 +5,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from hands import press
-from napari_stst.compare import CompareWidget
 from napari_stst.generate import GenerateWidget
 from napari_stst.leaps import LeapsWidget
 from napari_stst.making import Making, Order
@@ -65,7 +64,7 @@ def test_tab_goes_through_what_is_seen_to_the_buttons(viewer, qtbot, tmp_path, k
 
 
 def test_keys_alone_start_a_run(viewer, qtbot, tmp_path, monkeypatch):
-    widget = docked(viewer, ScrambleWidget, qtbot, tmp_path)
+    widget = docked(viewer, GenerateWidget, qtbot, tmp_path)
     asked = []
     monkeypatch.setattr(widget, "_order", lambda *words: asked.append(words))
     widget._natural.setFocus()
@@ -87,11 +86,3 @@ def test_tab_leaves_the_table_of_the_queue(viewer, qtbot, tmp_path):
     widget.table.selectRow(0)
     places = way(widget, widget.table)
     assert widget.buttons["Cancel"][0] in places
-
-
-def test_tab_reaches_what_compares(viewer, qtbot, tmp_path):
-    widget = docked(viewer, CompareWidget, qtbot, tmp_path)
-    widget.actions.set_busy(True)
-    places = way(widget, widget.choice.natural_box)
-    assert widget.actions.cancel in places
-    assert places.index(widget.choice.frames_edit) < places.index(widget.controls.box)
