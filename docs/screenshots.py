@@ -68,6 +68,23 @@ class Tour:
 
     # --- hands and eyes ---------------------------------------------------------------------------
 
+    def open(self, name: str) -> Any:
+        """Open a widget from the menu of plugins, and give it."""
+        from napari_stst.closing import main_window
+        from napari_stst.docks import DISPLAYED
+
+        place: Any = main_window(self.viewer).menuBar()
+        for title in ("Plugins", DISPLAYED, name):
+            texts = {one.text().replace("&", ""): one for one in place.actions()}
+            action = next(one for text, one in texts.items() if text.startswith(title))
+            place = action.menu()
+        action.trigger()
+        self.wait(0.5)
+        return self.viewer.window.dock_widgets[f"{name} ({DISPLAYED})"]
+
+    def hide(self, widget: Any) -> None:
+        widget.parentWidget().hide()
+
     def set(self, maker: Any, changes: Mapping[str, Any]) -> None:
         from stst.config import merged
 
@@ -114,7 +131,7 @@ class MetamersTour(Tour):
     def generate(self) -> None:
         viewer = self.viewer
         viewer.open(str(self.folder / "cat.mkv"), plugin=PLUGIN)
-        self.dock, self.maker = viewer.window.add_plugin_dock_widget(PLUGIN, "Generate (STST)")
+        self.maker = self.open("Generate (STST)")
         self.maker.choose_preset("quick")
         self.set(self.maker, {"input": {"frames": "4:16"}, "seed": 3})
         self.maker.make()
@@ -135,9 +152,8 @@ class MetamersTour(Tour):
         self.maker.advanced.collapse()
 
     def scramble(self) -> None:
-        window = self.viewer.window
-        _, scrambler = window.add_plugin_dock_widget(PLUGIN, "Scramble (STPS)")
-        queue_dock, _ = window.add_plugin_dock_widget(PLUGIN, "Queue")
+        scrambler = self.open("Scramble (STPS)")
+        queue = self.open("Queue")
         self.wait(1)
         # the tables of states: one clip twice, and once more
         self.set(scrambler, {"input": {"frames": "4:16"}})
@@ -147,13 +163,12 @@ class MetamersTour(Tour):
         self.until(lambda: scrambler.queue.makings[1].state == "done")
         self.keep("viewer_scramble_and_queue")
         self.until(lambda: scrambler.queue.current is None)
-        queue_dock.hide()
-        self.dock.hide()
-        scrambler.parentWidget().hide()
+        for widget in (queue, self.maker, scrambler):
+            self.hide(widget)
         self.wait(0.5)
 
     def compare(self) -> None:
-        _, widget = self.viewer.window.add_plugin_dock_widget(PLUGIN, "Compare")
+        widget = self.open("Compare")
         self.wait(2)
         self.choose_others(widget, ["cat_metamer", "cat_scrambled"])
         self.wait(0.5)
@@ -176,8 +191,8 @@ class MetamersTour(Tour):
         from napari.layers import Shapes
 
         viewer = self.viewer
-        self.compare_widget.parentWidget().hide()
-        self.dock.show()
+        self.hide(self.compare_widget)
+        self.maker.parentWidget().show()
         viewer.canvas.grid.enabled = False
         for layer in viewer.layers:
             layer.visible = layer.name == "cat"
@@ -200,7 +215,7 @@ class InversionTour(Tour):
         viewer = self.viewer
         self.train()
         viewer.open(str(self.folder / "cat.mkv"), plugin=PLUGIN)
-        _, maker = viewer.window.add_plugin_dock_widget(PLUGIN, "Invert (LEAPS)")
+        maker = self.open("Invert (LEAPS)")
         maker._natural.setCurrentIndex(maker._natural.findText("cat"))
         wanted = {
             "model": "moving_shapes:inverted", "weights": "shapes.pth", "target": "bars right",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QCompleter,
     QFileDialog,
     QHBoxLayout,
+    QPushButton,
     QToolButton,
     QWidget,
 )
@@ -35,6 +36,31 @@ def narrow(box: QComboBox) -> None:
     """Let a box be narrower than its longest choice."""
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(8)
+
+
+class SteadyButton(QPushButton):
+    """A button whose words change, and whose size does not: what stands beside it stays in place.
+
+    Parameters
+    ----------
+    words
+        All that it ever says; the first is said first.
+    """
+
+    def __init__(self, *words: str) -> None:
+        super().__init__(words[0])
+        self._words = words
+
+    def sizeHint(self) -> QSize:
+        """Ask for the room that the longest words need."""
+        hint, metrics = super().sizeHint(), self.fontMetrics()
+        widest = max(metrics.horizontalAdvance(one) for one in self._words)
+        hint.setWidth(hint.width() - metrics.horizontalAdvance(self.text()) + widest)
+        return hint
+
+    def minimumSizeHint(self) -> QSize:
+        """Take no less."""
+        return self.sizeHint()
 
 
 class OfferBox(QComboBox):

@@ -25,6 +25,7 @@ from napari_stst.compare_work import ClipFiles, Job, Work
 from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.layers import file_of, known_rate, rate_of
 from napari_stst.theme import colors_of
+from napari_stst.wheel import leave_wheel
 from stst.errors import InputError, StstError
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class CompareWidget(QWidget):
         self._layout.setContentsMargins(6, _MARGINS // 2, 6, _MARGINS // 2)
         self._layout.addWidget(left)
         self._layout.addWidget(self.results, 1)
+        leave_wheel(self)
 
     # what is chosen
 
@@ -255,7 +257,8 @@ class CompareWidget(QWidget):
     def measure_prediction(self, arguments: Mapping[str, Any]) -> None:
         """Measure prediction; arguments as the task ``prediction`` has them."""
         self._weights = arguments["weights"]
-        self._add_measured("prediction", "PredNet", arguments)
+        random = " (random weights)" if self._weights == "none" else ""
+        self._add_measured("prediction", f"PredNet{random}", arguments)
 
     def write_report(self, arguments: Mapping[str, Any]) -> None:
         """Write the report; arguments as the task ``report`` has them."""
@@ -318,6 +321,7 @@ class CompareWidget(QWidget):
 
     def _ask(self, dialog: Any, accepted: Any) -> None:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        leave_wheel(dialog)
         dialog.accepted.connect(lambda: accepted(dialog.arguments()))
         dialog.open()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from napari.settings import get_settings
-from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_stst.closing import main_window
@@ -15,20 +17,27 @@ if TYPE_CHECKING:
 
 Area = Literal["right", "bottom"]
 
-#: How napari knows us.
-PLUGIN = "napari-stst"
+#: How napari knows us, and how its menu of plugins calls us.
+PLUGIN, DISPLAYED = "napari-stst", "Spatiotemporal style transfer"
 
 _AREAS = {
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
+    "left": Qt.DockWidgetArea.LeftDockWidgetArea,
+    "top": Qt.DockWidgetArea.TopDockWidgetArea,
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
+_SETTLED_MS = 300  # docks slide to their places
+_EDGES = 4  # pixels of a dock's borders
+_NARROWEST = 50  # pixels, as napari has it
 _ALONG = {"right": Qt.Orientation.Horizontal, "bottom": Qt.Orientation.Vertical}
 
 
 class FirstPlace(QObject):
     """Docks a widget where it fits when it is first seen, as a tab where another of ours is.
 
-    A place that the user has chosen before is kept.
+    A place that the user has chosen before is kept. From the menu of plugins napari opens a widget
+    by another name than for `add_plugin_dock_widget`; it finds the dock under both of them, so that
+    there is one, however it is opened.
 
     Parameters
     ----------
@@ -46,21 +55,36 @@ class FirstPlace(QObject):
 
     def __init__(self, viewer: Viewer, widget: QWidget, name: str, area: Area, extent: int) -> None:
         super().__init__(widget)
+        self._name, self._names = name, names_of(name)
         # napari writes down every place, also the one that it chooses itself
         chosen = get_settings().application.plugin_widget_positions
-        self._area, self._extent = area, extent
-        self._known = f"{name} ({PLUGIN})" in chosen
-        # docks that napari puts beside each other can make the window wider than the screen
+        places = [chosen[one] for one in self._names if one in chosen]
+        self._known = bool(places)
+        self._area, self._extent, self._along = _AREAS[area], extent, _ALONG[area]
+        if places:
+            self._area = _AREAS.get(places[0], self._area)
+        # there is no public way to give a dock a second name
+        self._docks = viewer.window._wrapped_dock_widgets
+        self._home: QDockWidget | None = None
+        # docks that napari puts beside each other can make the window larger than the screen
         window = main_window(viewer)
         self._size = window.size()
         docks = [dock for dock in window.findChildren(QDockWidget) if dock.isVisible()]
         self._before = {dock.objectName(): dock.width() for dock in docks}
         # timers that go with the widget, and slots that hold nothing: the viewer may be closed
-        self._taking, self._fitting = QTimer(self), QTimer(self)
-        for timer, slot in ((self._taking, self._take), (self._fitting, self._fit)):
+        self._taking, self._fitting, self._looking = QTimer(self), QTimer(self), QTimer(self)
+        self._sharing = QTimer(self)
+        for timer, slot in (
+            (self._sharing, self._share),
+            (self._taking, self._take),
+            (self._fitting, self._fit),
+            (self._looking, self._look),
+        ):
             timer.setSingleShot(True)
             timer.timeout.connect(slot)
         self._taken = False
+        self._viewer, self._was_whole = weakref.ref(viewer), _is_whole(viewer)
+        widget.installEventFilter(self)
 
     def shown(self) -> None:
         """Take the place, once; to be called whenever the widget is shown."""
@@ -68,6 +92,40 @@ class FirstPlace(QObject):
             self._taken = True
             # not while napari is still at docking it
             self._taking.start(0)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Let napari find the dock, as long as the widget is in it; keep it wide enough."""
+        if event.type() == QEvent.Type.ParentChange and isinstance(watched, QWidget):
+            dock = _dock_of(watched)
+            for name in self._names:
+                if dock is not None:
+                    self._docks[name] = dock
+                elif self._docks.get(name) is self._home:
+                    self._docks.pop(name, None)
+            self._home = dock
+        elif event.type() == QEvent.Type.LayoutRequest:
+            self._widen()
+        return False
+
+    def _widen(self) -> None:
+        """Let nobody make the dock narrower than what is in it, which would be cut off.
+
+        napari allows any width; what is small enough to see everything goes with the font.
+        """
+        dock, widget = _dock_of(self.parent()), self.parent()
+        if dock is not None and isinstance(widget, QWidget) and self._along == _ALONG["right"]:
+            wanted = max(_NARROWEST, widget.minimumSizeHint().width() + _EDGES)
+            if wanted != dock.minimumWidth():
+                dock.setMinimumWidth(wanted)
+                self._sharing.start(0)
+
+    def _share(self) -> None:
+        """Let the window lay its docks out anew, which it does not do for a minimum alone."""
+        docked = self._docked()
+        if docked is not None:
+            dock, window = docked
+            width = max(dock.width(), dock.minimumWidth())
+            window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
 
     def _docked(self) -> tuple[QDockWidget, QMainWindow] | None:
         dock = _dock_of(self.parent())
@@ -81,31 +139,60 @@ class FirstPlace(QObject):
         if docked is None:
             return
         dock, window = docked
-        if not self._known:
-            window.addDockWidget(_AREAS[self._area], dock)
-        here = window.dockWidgetArea(dock)
+        # what a tab says; with the plugin's name it would be cut
+        dock.setWindowTitle(self._name)
+        if window.dockWidgetArea(dock) != self._area:
+            window.addDockWidget(self._area, dock)
         for other in window.findChildren(QDockWidget):
-            ours = other is not dock and other.objectName().endswith(f"({PLUGIN})")
-            if ours and other.isVisible() and window.dockWidgetArea(other) == here:
+            if other is not dock and _is_ours(other) and window.dockWidgetArea(other) == self._area:
                 window.tabifyDockWidget(other, dock)
                 dock.raise_()
                 break
-        if not self._known:
-            # once the layout has seen that docks lie over each other now
-            self._fitting.start(0)
+        # once the layout has seen that docks lie over each other now
+        self._fitting.start(0)
 
     def _fit(self) -> None:
         docked = self._docked()
         if docked is None:
             return
         dock, window = docked
+        self._widen()
         window.resize(self._size)
+        self._looking.start(_SETTLED_MS)
+        if self._known:
+            return
         before = [
             one for one in window.findChildren(QDockWidget) if one.objectName() in self._before
         ]
         widths = [self._before[one.objectName()] for one in before]
         window.resizeDocks(before, widths, Qt.Orientation.Horizontal)
-        window.resizeDocks([dock], [self._extent], _ALONG[self._area])
+        window.resizeDocks([dock], [self._extent], self._along)
+
+    def _look(self) -> None:
+        """Show all of a clip again where the dock has taken room from a canvas that showed it."""
+        viewer = self._viewer()
+        if viewer is not None and self._was_whole and not _is_whole(viewer):
+            viewer.reset_view()
+
+
+def names_of(name: str) -> tuple[str, str]:
+    """Give the names of a widget's dock: for `add_plugin_dock_widget`, and from the menu."""
+    return f"{name} ({PLUGIN})", f"{name} ({DISPLAYED})"
+
+
+def open_widget(viewer: Viewer, name: str) -> None:
+    """Open one of our widgets, or bring it to the front.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    name
+        Of the widget in the manifest.
+    """
+    dock, _ = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    dock.show()
+    dock.raise_()
 
 
 def unwrapped(viewer: Viewer) -> Viewer:
@@ -123,3 +210,20 @@ def _dock_of(widget: QWidget) -> QDockWidget | None:
     while above is not None and not isinstance(above, QDockWidget):
         above = above.parentWidget()
     return above
+
+
+def _is_ours(dock: QDockWidget) -> bool:
+    """Say whether a dock that is seen, or is behind others, holds a widget of ours."""
+    there = dock.isVisible() and not dock.isFloating()
+    return there and dock.findChild(FirstPlace) is not None
+
+
+def _is_whole(viewer: Viewer) -> bool:
+    """Say whether the canvas shows all that there is of the layers."""
+    if not len(viewer.layers) or viewer.dims.ndisplay != 2:
+        return False
+    low, high = (ends[list(viewer.dims.displayed)] for ends in viewer.layers.extent.world)
+    camera = viewer.scene.camera
+    half = np.array(viewer.canvas.viewbox_size(viewer.layers)) / camera.zoom / 2
+    center = np.array(camera.center[-2:])
+    return bool((center - half <= low).all() and (high <= center + half).all())

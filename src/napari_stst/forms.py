@@ -25,7 +25,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_stst.boxes import FileOfferBox, OfferBox
+from napari_stst.boxes import FileOfferBox, OfferBox, narrow
+from napari_stst.frames_row import FramesRow
 from stst.config import toml_value
 from stst.errors import InputError
 
@@ -34,6 +35,14 @@ Tree = dict[str, Any]
 _TALL = 60  # pixels from which on a widget has a row of its own
 _NONE = "none"  # of a choice that need not be made
 _DEVICES = ("auto", "cpu", "cuda", "mps")
+# the frames of a clip are called so, too
+_LABELS = {"frames": "by frame"}
+#: Vermilion of Okabe and Ito.
+WRONG = "#D55E00"
+_WRONG_STYLE = (
+    "QLineEdit, QComboBox, QTextEdit, QTableWidget { "
+    f"border: 1px solid {WRONG}; border-radius: 2px; }}"
+)
 
 
 class Field(QObject):
@@ -66,12 +75,33 @@ class Field(QObject):
     ) -> None:
         super().__init__(native)
         self.key, self.native, self.read, self.write = key, native, read, write
-        native.setToolTip(f"{key}\n\n{help}" if help else key)
+        self._tip = f"{key}\n\n{help}" if help else key
+        self._wrong = ""
+        native.setToolTip(self._tip)
 
     @property
     def label(self) -> str:
         """The key's last part, as words."""
-        return self.key.rpartition(".")[2].replace("_", " ")
+        return _LABELS.get(self.key, self.key.rpartition(".")[2].replace("_", " "))
+
+    @property
+    def wrong(self) -> str:
+        """What is wrong with what the user has written; "" where nothing is."""
+        return self._wrong
+
+    def mark(self, wrong: str) -> None:
+        """Show that what is written cannot be, or that it can.
+
+        Parameters
+        ----------
+        wrong
+            Why not; "" where it can be.
+        """
+        if wrong == self._wrong:
+            return
+        self._wrong = wrong
+        self.native.setStyleSheet(_WRONG_STYLE if wrong else "")
+        self.native.setToolTip(f"{wrong}\n\n{self._tip}" if wrong else self._tip)
 
 
 def fields_of(
@@ -143,6 +173,8 @@ def _field(key: str, help: str, annotation: Any) -> Field:
     annotation, optional = _without_none(annotation)
     if key == "device":
         return _choice(key, help, _DEVICES)
+    if key == "input.frames":
+        return _frames(key, help)
     if get_origin(annotation) is Literal:
         return _choice(key, help, get_args(annotation), optional)
     if annotation is bool:
@@ -173,6 +205,7 @@ def _is_number(annotation: Any) -> bool:
 def _choice(key: str, help: str, choices: Sequence[Any], optional: bool = False) -> Field:
     first = _NONE if optional else choices[0]
     box = ComboBox(choices=[_NONE, *choices] if optional else list(choices))
+    narrow(box.native)
 
     def read() -> Any:
         return None if optional and box.value == _NONE else box.value
@@ -196,6 +229,17 @@ def _offered(key: str, help: str, words: Sequence[str]) -> Field:
 
     field = Field(key, help, chooser or box, lambda: box.text() or None, write)
     box.currentTextChanged.connect(lambda _: field.changed.emit())
+    return field
+
+
+def _frames(key: str, help: str) -> Field:
+    row = FramesRow()
+
+    def write(value: Any) -> None:
+        row.set_text(_shown(value))
+
+    field = Field(key, help, row, lambda: row.text() or None, write)
+    row.changed.connect(field.changed)
     return field
 
 
@@ -318,6 +362,13 @@ class RowsTable(QWidget):
         self._table.blockSignals(False)
         self._fit()
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Make room for larger letters."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._table.resizeRowsToContents()
+            self._fit()
+
     def _insert(self, texts: Sequence[str]) -> None:
         place = self._table.rowCount()
         self._table.insertRow(place)
@@ -375,7 +426,8 @@ class FormArea(QScrollArea):
         inside, bar = self.widget(), self.verticalScrollBar()
         assert inside is not None
         assert bar is not None
-        self.setMinimumWidth(inside.minimumSizeHint().width() + bar.sizeHint().width())
+        edges = 2 * self.frameWidth() + bar.sizeHint().width()
+        self.setMinimumWidth(inside.minimumSizeHint().width() + edges)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow a form that has changed."""

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
-from superqt import QCollapsible
 
 from napari_stst.boxes import fill, narrow
 from napari_stst.forms import Tree
+from napari_stst.keyboard import Section
 from napari_stst.layers import is_clip, opened_layer, rate_of
 from napari_stst.maker import ELSEWHERE, MakerWidget
 from napari_stst.regions import Mask, is_region, mask_of, painted
@@ -75,7 +75,7 @@ class GenerateWidget(MakerWidget):
             if field.key in ("spatial.model", "temporal.model"):
                 field.changed.connect(self._show_model)
 
-    def add_sections(self) -> list[QCollapsible]:
+    def add_sections(self) -> list[Section]:
         """Give the part with one clip for each loss term."""
         box = QWidget()
         form = QFormLayout(box)
@@ -87,8 +87,7 @@ class GenerateWidget(MakerWidget):
             chooser.setToolTip(f"targets.{role}\n\nThe clip that this is taken from.")
             self._targets[role] = chooser
             form.addRow(role.replace("_", " "), chooser)
-        part = QCollapsible("A clip for each term")
-        part.setDuration(0)
+        part = Section("A clip for each term")
         part.addWidget(box)
         return [part]
 

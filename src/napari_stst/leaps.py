@@ -16,6 +16,7 @@ from napari_stst.background.task import Task
 from napari_stst.boxes import OfferBox
 from napari_stst.closing import OnClose, main_window
 from napari_stst.forms import Field
+from napari_stst.keyboard import order_tabs
 from napari_stst.layers import opened_layer
 from napari_stst.maker import MakerWidget
 from napari_stst.theme import colors_of
@@ -48,6 +49,7 @@ class LeapsWidget(MakerWidget):
         "A layer with 8-bit frames. It primes the model: the features of what is made come close "
         "to those of this clip.",
     )
+    kept = (*MakerWidget.kept, "target")
     without = "none: unprimed"
     basic: ClassVar = {
         "input.frames": "its frames",
@@ -86,8 +88,9 @@ class LeapsWidget(MakerWidget):
         OnClose(main_window(self.viewer), self._close_askings)
         self.viewer.events.theme.connect(self._on_theme)
         self._on_theme()
-        self._line("input.frames").setPlaceholderText("all")
         self._show_model()
+        # what was put in between comes in between by keys, too
+        order_tabs(self)
 
     def field(self, key: str) -> Field:
         """Give the field of a key."""
@@ -111,6 +114,7 @@ class LeapsWidget(MakerWidget):
 
     def clip_changed(self) -> None:
         """Ask for frames of the stimulus where there is one."""
+        super().clip_changed()
         primed = self._natural.currentData() is not None
         self._form.setRowVisible(self.field("input.frames").native, primed)
 

@@ -14,31 +14,41 @@ from napari import Viewer
 from napari.layers import Image
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFormLayout,
+    QLabel,
     QLineEdit,
     QMenu,
     QMessageBox,
-    QPushButton,
     QSplitter,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
-from napari_stst.boxes import fill, narrow
+from napari_stst.boxes import SteadyButton, fill, narrow
+from napari_stst.compare_places import frame_at
 from napari_stst.docks import FirstPlace, unwrapped
-from napari_stst.forms import FormArea, Tree, fields_of, form_of, read_fields, write_fields
+from napari_stst.forms import (
+    WRONG,
+    FormArea,
+    Tree,
+    fields_of,
+    form_of,
+    read_fields,
+    write_fields,
+)
+from napari_stst.frames_row import FramesRow
+from napari_stst.keyboard import Section, order_tabs
 from napari_stst.layers import file_of, is_clip, known_rate, opened_layer, rate_of
 from napari_stst.levels import common_levels
 from napari_stst.making import Making, Order
 from napari_stst.output_row import OutputRow
-from napari_stst.preset_box import PresetBox
+from napari_stst.preset_box import PresetBox, PresetRow
 from napari_stst.queue import queue_of
 from napari_stst.run_panel import RunPanel
 from napari_stst.settings import (
@@ -50,12 +60,14 @@ from napari_stst.settings import (
     write_settings,
 )
 from napari_stst.sources import Source, folder_for, free_output, source_of, write_all
+from napari_stst.wheel import leave_wheel
+from napari_stst.wording import in_form_words, parts_by_key
 from stst.config import RunConfig, build, merged, preset_tree
 from stst.config.command import command_words
 from stst.errors import InputError, StstError
 from stst.files import as_text
 from stst.outputs import outputs_for
-from stst.video import AS_STORED, Levels, parse_rate
+from stst.video import AS_STORED, Levels, parse_range, parse_rate
 
 #: Keys that have no field: what a layer's clip is read with is asked when it is opened.
 ELSEWHERE = ("method", "input.bits", "input.tonemap", "input.peak_nits")
@@ -87,6 +99,8 @@ class MakerWidget(QWidget):
         "natural clip",
         "The natural clip: a layer with 8-bit frames.",
     )
+    #: What a preset leaves as it is.
+    kept: ClassVar[tuple[str, ...]] = ("seed", "samples", "device", "input")
     #: The choice of no clip at all; empty where there must be one.
     without: ClassVar[str] = ""
 
@@ -105,7 +119,13 @@ class MakerWidget(QWidget):
         self.add_rows(self._form)
         self._add_basic_rows()
         self._form.addRow("output", self._output)
+        self._looking = QTimer(self)
+        self._looking.setSingleShot(True)
+        self._looking.timeout.connect(self._look_over)
         self._lay_out()
+        for field in self.fields:
+            # once for all that change together
+            field.changed.connect(self._looking.start)
         self._follow_layers()
         self.set_tree(preset_tree(self.preset))
         self._on_queue()
@@ -134,7 +154,7 @@ class MakerWidget(QWidget):
         """Put the inputs' paths into a config's tree."""
         return tree
 
-    def add_sections(self) -> list[QCollapsible]:
+    def add_sections(self) -> list[Section]:
         """Give what stands beside Advanced."""
         return []
 
@@ -173,6 +193,7 @@ class MakerWidget(QWidget):
         """Show a config; what it leaves out becomes as the config has it by itself."""
         config = build(tree, self.kind)
         write_fields(self.fields, config.model_dump(mode="json", exclude_none=True))
+        self._look_over()
 
     def natural(self) -> Image | None:
         """Give the chosen clip; None where it can do without.
@@ -199,14 +220,18 @@ class MakerWidget(QWidget):
         self._rate.setToolTip("The layer does not know its frame rate in Hz: say it here.")
         self._form.addRow("frame rate", self._rate)
         self._presets = PresetBox(self.method, self.preset)
-        self._presets.textActivated.connect(self.choose_preset)
-        if self._presets.count() > 1:
-            self._form.addRow("preset", self._presets)
+        self._presets.textActivated.connect(self._preset_chosen)
+        self._preset_row = PresetRow(self._presets)
+        self._preset_row.reset.connect(lambda: self.choose_preset(self._presets.taken))
+        self._form.addRow("preset", self._preset_row)
 
     def _add_basic_rows(self) -> None:
         by_key = {field.key: field for field in self.fields}
         for key, label in self.basic.items():
             self._form.addRow(label, by_key[key].native)
+        self._frames = by_key["input.frames"].native
+        assert isinstance(self._frames, FramesRow)
+        self._frames.here = self._frame_here
 
     # --- layout ---------------------------------------------------------------------------------
 
@@ -215,8 +240,7 @@ class MakerWidget(QWidget):
         column = QVBoxLayout(inside)
         column.addLayout(self._form)
         rest = [field for field in self.fields if field.key not in self.basic]
-        self.advanced = QCollapsible("Advanced")
-        self.advanced.setDuration(0)
+        self.advanced = Section("Advanced")
         self.advanced.addWidget(form_of(rest))
         for part in (*self.add_sections(), self.advanced):
             column.addWidget(part)
@@ -226,23 +250,36 @@ class MakerWidget(QWidget):
         self.scroll.setWidgetResizable(True)
         self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.scroll.fit()
-        self.make_button = QPushButton(self.verb)
+        self.problem = QLabel()
+        self.problem.setWordWrap(True)
+        self.problem.setStyleSheet(f"color: {WRONG};")
+        self.problem.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.problem.hide()
+        form = QWidget()
+        column = QVBoxLayout(form)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.scroll, stretch=1)
+        column.addWidget(self.problem)
+        self.make_button = SteadyButton(self.verb, "Add to queue")
         self.make_button.clicked.connect(self.make)
         buttons = (self.make_button, self._more())
         self.run = RunPanel(self.viewer, self.queue, self.method, buttons)
         self.queue.changed.connect(self._on_queue)
         parts = QSplitter(Qt.Orientation.Vertical)
-        parts.addWidget(self.scroll)
+        parts.addWidget(form)
         parts.addWidget(self.run)
         parts.setStretchFactor(0, 1)
         parts.setStretchFactor(1, 0)
         parts.setChildrenCollapsible(False)
         QVBoxLayout(self).addWidget(parts)
-        self.setMinimumWidth(_WIDTH - 40)
+        leave_wheel(self)
+        order_tabs(self)
 
     def _more(self) -> QToolButton:
         button = QToolButton()
-        button.setText("More")
+        button.setText("More…")
+        # the arrow of the theme lies over the word
+        button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(button)
         self.menu.addAction("Copy as command", self.copy_command)
@@ -271,7 +308,11 @@ class MakerWidget(QWidget):
         self._made = self._unfinished()
         clips = [one for one in self.viewer.layers if is_clip(one) and one not in self._made]
         none = [(self.without, None)] if self.without else []
+        nothing_yet = self._natural.count() == 0
         fill(self._natural, [*none, *((one.name, one) for one in clips)])
+        active = self.viewer.layers.selection.active
+        if nothing_yet and not self.without and active in clips:
+            self._natural.setCurrentIndex(self._natural.findData(active))
         self.layers_changed()
         self._natural_changed()
 
@@ -287,9 +328,15 @@ class MakerWidget(QWidget):
         except InputError:
             known = False
         self._form.setRowVisible(self._rate, not known)
+        self._frames.set_length(None if layer is None else len(layer.data))
         self.clip_changed()
+        self._looking.start()
         if self._output.is_suggested:
             self.suggest_output()
+
+    def _frame_here(self) -> int | None:
+        layer = self._natural.currentData()
+        return None if layer is None else round(frame_at(self.viewer, layer))
 
     def suggest_output(self) -> None:
         """Name an output for the chosen clip."""
@@ -305,14 +352,71 @@ class MakerWidget(QWidget):
         """Name an output that does not exist and nothing in the queue will make."""
         return str(free_output(folder_for(layer), self.name(layer), self.queue.outputs()))
 
+    # --- what the form holds --------------------------------------------------------------------
+
+    def labels(self) -> dict[str, str]:
+        """Give what the form calls the keys."""
+        names = {}
+        for field in self.fields:
+            table = field.key.rpartition(".")[0]
+            names[field.key] = f"{field.label} ({table})" if table else field.label
+        return names | dict(self.basic)
+
+    def _look_over(self) -> None:
+        """Mark what cannot be, say why, and say whether all is as in the preset."""
+        wrong = self._wrong()
+        for field in self.fields:
+            field.mark(wrong.get(field.key, ""))
+        self._say("\n".join(wrong.values()))
+        self._preset_row.show_changes(self._changes())
+
+    def _wrong(self) -> dict[str, str]:
+        """Say by key what cannot be, in the form's words."""
+        try:
+            config = build(self.tree(), self.kind)
+        except InputError as error:
+            return parts_by_key(str(error), self.labels())
+        layer = self._natural.currentData()
+        try:
+            if layer is not None:
+                parse_range(config.input.frames, len(layer.data), layer.name)
+        except InputError as error:
+            return {"input.frames": in_form_words(str(error), self.labels())}
+        return {}
+
+    def _changes(self) -> list[str]:
+        """Name what is not as in the preset, apart from what a preset leaves as it is."""
+        try:
+            now = build(self.tree(), self.kind).model_dump(mode="json")
+        except InputError:
+            return [field.label for field in self.fields if field.wrong] or ["what is wrong"]
+        preset = build(preset_tree(self._presets.taken), self.kind).model_dump(mode="json")
+        labels = self.labels()
+        keys = [field.key for field in self.fields if field.key.partition(".")[0] not in self.kept]
+        return [labels[key] for key in keys if _value(now, key) != _value(preset, key)]
+
+    def _say(self, problem: str) -> None:
+        """Keep in sight what keeps the form from being made."""
+        self.problem.setText(problem)
+        self.problem.setVisible(bool(problem))
+
     # --- making ---------------------------------------------------------------------------------
 
     def choose_preset(self, name: str) -> None:
         """Take a preset's settings; clip, frames, size, seed, samples and output stay."""
         self._presets.setCurrentText(name)
-        kept = {"seed", "samples", "device", "input"}
-        now = {key: value for key, value in self._or_empty().items() if key in kept}
+        now = {key: value for key, value in self._or_empty().items() if key in self.kept}
         self.set_tree(merged(preset_tree(name), now))
+
+    def _preset_chosen(self, name: str) -> None:
+        """Take a preset that was chosen by hand, after asking about what was changed by hand."""
+        before, changes = self._presets.taken, self._changes()
+        if changes:
+            words = f"The preset {name} replaces what you have changed: {', '.join(changes)}."
+            if self.ask(words, ("Replace it", "Cancel")) == "Cancel":
+                self._presets.setCurrentText(before)
+                return
+        self.choose_preset(name)
 
     def make(self) -> None:
         """Make what the form says, now or when the queue gets there."""
@@ -437,18 +541,22 @@ class MakerWidget(QWidget):
             return {}
 
     def _attempt(self, call: Callable[[], None]) -> None:
-        """Do what a click asked for; a user's mistake becomes a notification."""
+        """Do what a click asked for; a user's mistake becomes a notification, and is kept."""
+        self._look_over()
         try:
             call()
         except StstError as error:
-            show_error(str(error))
-            self.run.status.setText(str(error))
+            words = in_form_words(str(error), self.labels())
+            show_error(words)
+            self._say(words)
 
     def _order(
         self, natural: Image | None, output: str, then: Callable[[Order, Image | None], None]
     ) -> None:
         """Put an order together, writing layers that are in no file, and hand it on."""
         config = build(self.tree(), self.kind)
+        if natural is not None:
+            parse_range(config.input.frames, len(natural.data), natural.name)
         # a copied command may be run in another folder
         output = os.path.abspath(output) + ("/" if output.endswith(("/", os.sep)) else "")
         stem = outputs_for(output, (0,))[0].named("")
@@ -510,3 +618,10 @@ class MakerWidget(QWidget):
         reuse = before[-1].layers if before and order.resume else ()
         self.run.watch(Making(self.viewer, order, natural, reuse=reuse))
         self.suggest_output()
+
+
+def _value(tree: Mapping[str, Any], key: str) -> Any:
+    node: Any = tree
+    for part in key.split("."):
+        node = node[part]
+    return node

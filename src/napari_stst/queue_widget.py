@@ -20,7 +20,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_stst.boxes import SteadyButton
 from napari_stst.docks import FirstPlace, unwrapped
+from napari_stst.keyboard import order_tabs
 from napari_stst.making import ACTIVE, ENDED_EARLY, UNFINISHED, Making
 from napari_stst.queue import queue_of
 
@@ -57,6 +59,7 @@ class QueueWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.addWidget(self.table)
         layout.addLayout(self._buttons())
+        order_tabs(self)
         self.queue.changed.connect(self.update_rows)
         self.update_rows()
 
@@ -81,7 +84,7 @@ class QueueWidget(QWidget):
             ("Remove", "Forget the row; files and layers stay.", self.queue.remove,
              lambda one: one.state not in ACTIVE),
         ):  # fmt: skip
-            button = QPushButton(name)
+            button = SteadyButton(name, "Go on") if name == "Pause" else QPushButton(name)
             button.setToolTip(tip)
             button.clicked.connect(lambda _=False, call=call, fits=fits: self._apply(call, fits))
             self.buttons[name] = (button, fits)

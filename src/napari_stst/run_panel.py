@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_stst.boxes import SteadyButton
 from napari_stst.losses import LossPlot
 from napari_stst.making import ACTIVE, ENDED_EARLY, UNFINISHED, Making
 from napari_stst.queue import Queue
@@ -48,7 +49,7 @@ class RunPanel(QWidget):
         self.viewer, self.queue, self.method = viewer, queue, method
         self._attached: list[Making] = []
         self.making: Making | None = None
-        self.pause_button = QPushButton("Pause")
+        self.pause_button = SteadyButton("Pause", "Go on", "Resume")
         self.pause_button.clicked.connect(self.pause_or_go)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop after this step; what is finished is kept.")
@@ -63,9 +64,11 @@ class RunPanel(QWidget):
         row = QHBoxLayout()
         for place, widget in enumerate((*before, self.pause_button, self.cancel_button)):
             row.addWidget(widget, stretch=int(place == 0))
-        row.addWidget(self.follow)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
+        progress = QHBoxLayout()
+        progress.addWidget(self.bar, stretch=1)
+        progress.addWidget(self.follow)
         self.status = QLabel("")
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -78,11 +81,12 @@ class RunPanel(QWidget):
             plot.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
-        layout.addLayout(row)
-        for widget in (self.bar, self.status):
-            layout.addWidget(widget)
+        layout.addLayout(progress)
+        layout.addWidget(self.status)
         for stretch, plot in enumerate(self._plots, start=1):
             layout.addWidget(plot, stretch=stretch)
+        # at the bottom: whatever comes, goes or takes more lines above, the buttons stay in place
+        layout.addLayout(row)
         viewer.events.theme.connect(self._on_theme)
         queue.changed.connect(self._on_queue)
         self._on_queue()

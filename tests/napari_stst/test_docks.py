@@ -5,7 +5,10 @@ from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
+from hands import choose_from_menu
 from napari_stst import menus
+from napari_stst.closing import main_window
+from napari_stst.docks import DISPLAYED, FirstPlace
 
 OPENERS = {
     "Generate (STST)": menus.open_generate,
@@ -57,3 +60,88 @@ def test_a_place_that_the_user_has_chosen_is_kept(viewer, qtbot):
     window = queue.parentWidget()
     assert isinstance(window, QMainWindow)
     assert window.dockWidgetArea(queue) == Qt.DockWidgetArea.LeftDockWidgetArea
+
+
+NAMES = ("Generate (STST)", "Scramble (STPS)", "Invert (LEAPS)", "Compare", "Queue")
+
+
+def ours(viewer) -> list[QDockWidget]:
+    docks = main_window(viewer).findChildren(QDockWidget)
+    return [one for one in docks if one.findChild(FirstPlace) is not None]
+
+
+def in_front(dock) -> bool:
+    return not dock.visibleRegion().isEmpty()
+
+
+class TestFromEveryMenu:
+    """One dock each, wherever a person opens it."""
+
+    def test_from_plugins_they_are_tabs_in_a_window_that_does_not_grow(self, viewer, qtbot):
+        window = main_window(viewer)
+        size = window.size()
+        for name in NAMES:
+            choose_from_menu(viewer, "Plugins", DISPLAYED, name)
+            qtbot.wait(200)
+            assert window.size() == size, name
+        assert sorted(one.windowTitle() for one in ours(viewer)) == sorted(NAMES)
+        by_name = {one.windowTitle(): one for one in ours(viewer)}
+        makers, below = [by_name[one] for one in NAMES[:3]], [by_name[one] for one in NAMES[3:]]
+        assert set(window.tabifiedDockWidgets(makers[0])) == set(makers[1:])
+        assert window.tabifiedDockWidgets(below[0]) == below[1:]
+        # the last one of each is seen, with room for a form
+        assert [in_front(one) for one in makers] == [False, False, True]
+        assert [in_front(one) for one in below] == [False, True]
+        assert makers[-1].height() > 400
+
+    @pytest.mark.parametrize("first", ["plugins", "filter", "palette", "python"])
+    def test_whatever_comes_first_there_is_no_second(self, viewer, qtbot, first):
+        from napari._app_model import get_app_model
+
+        run = get_app_model().commands.execute_command
+        ways = {
+            "plugins": lambda: choose_from_menu(viewer, "Plugins", DISPLAYED, "Generate (STST)"),
+            "filter": lambda: choose_from_menu(viewer, "Layers", "Filter", "Generate a metamer"),
+            "palette": lambda: run("napari-stst.open_generate"),
+            "python": lambda: viewer.window.add_plugin_dock_widget(
+                "napari-stst", "Generate (STST)"
+            ),
+        }
+        for name in (first, *(one for one in ways if one != first)):
+            ways[name]()
+            qtbot.wait(200)
+            assert len(ours(viewer)) == 1, name
+        # the menu of plugins hides what is seen, as it does for every plugin; ours bring it back
+        dock = ours(viewer)[0]
+        dock.hide()
+        ways["filter"]()
+        assert dock.isVisible()
+
+    def test_one_behind_others_comes_to_the_front(self, viewer, qtbot):
+        menus.open_generate(viewer)
+        qtbot.wait(200)
+        choose_from_menu(viewer, "Plugins", DISPLAYED, "Scramble (STPS)")
+        qtbot.wait(200)
+        generate = next(one for one in ours(viewer) if one.windowTitle() == "Generate (STST)")
+        qtbot.waitUntil(lambda: not in_front(generate))
+        choose_from_menu(viewer, "Layers", "Filter", "Generate a metamer")
+        qtbot.waitUntil(lambda: in_front(generate))
+
+    def test_one_that_was_closed_opens_anew(self, viewer, qtbot):
+        choose_from_menu(viewer, "Plugins", DISPLAYED, "Scramble (STPS)")
+        qtbot.wait(200)
+        viewer.window.remove_dock_widget(ours(viewer)[0])
+        _, widget = viewer.window.add_plugin_dock_widget("napari-stst", "Scramble (STPS)")
+        qtbot.wait(200)
+        assert widget.isVisible()
+        assert len(ours(viewer)) == 1
+
+    def test_the_place_that_was_chosen_holds_for_every_menu(self, viewer, qtbot):
+        # as Plugins writes it down, and Layers > Filter would not look for
+        get_settings().application.plugin_widget_positions = {
+            f"Generate (STST) ({DISPLAYED})": "left"
+        }
+        menus.open_generate(viewer)
+        qtbot.wait(200)
+        area = main_window(viewer).dockWidgetArea(ours(viewer)[0])
+        assert area == Qt.DockWidgetArea.LeftDockWidgetArea

@@ -200,11 +200,13 @@ class TestWrongs:
         assert "blend" in error
         assert "'a lot'" in error
 
-    def test_a_range_outside_the_clip(self, widget, until, errors):
+    def test_a_range_outside_the_clip_is_refused_at_once(self, widget, errors, tmp_path):
         set_keys(widget, input__frames="2:9")
-        make(widget, until, "failed")
-        assert "2:9" in errors[0]
-        assert "4 frames" in errors[0]
+        widget.make()
+        assert widget.run.making is None
+        assert errors == ["frames 2:9 is not inside natural, which has 4 frames (0:4)."]
+        assert widget.problem.text() == errors[0]
+        assert [one.name for one in tmp_path.iterdir()] == ["natural.mkv"]
 
     def test_missing_weights_are_told_before_anything_starts(self, viewer, widget, errors):
         widget.choose_preset("fast")
@@ -218,7 +220,7 @@ class TestWrongs:
             "The weights of vgg19-keras and msoe are not here. Press Download, or choose the "
             "preset quick (model builtin), which needs none."
         ]
-        assert widget.run.status.text() == errors[0]
+        assert widget.problem.text() == errors[0]
         assert widget.run.making is None
 
     def test_the_natural_clip_is_never_asked_for(self, widget, tmp_path, errors):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from napari_stst import reader, samples
+from napari_stst.docks import DISPLAYED, PLUGIN
 from stst.errors import StstError
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +25,7 @@ def manifest():
 
 
 def test_every_command_can_be_imported(manifest):
-    assert manifest.name == "napari-stst"
+    assert (manifest.name, manifest.display_name) == (PLUGIN, DISPLAYED)
     for command in manifest.contributions.commands:
         module, _, name = command.python_name.partition(":")
         assert callable(getattr(importlib.import_module(module), name))

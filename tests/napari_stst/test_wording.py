@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from napari_stst.wording import in_form_words, parts_by_key
+from stst.config import StstConfig, build
+from stst.errors import InputError
+
+LABELS = {
+    "input.frames": "frames", "frames": "by frame", "input.max_side": "longest side",
+    "blend": "blend", "octaves": "octaves", "spatial.texture_weight": "texture weight (spatial)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("--frames 0:9 is not inside a", "frames 0:9 is not inside a"),
+        ("--max-side 0: too small", "longest side 0: too small"),
+        ("config: input.max_side: no", "longest side: no"),
+        ("octaves.0.iterations: at least 1", "octaves, row 1, iterations: at least 1"),
+        ("a --max-sided thing of my_blend: here", "a --max-sided thing of my_blend: here"),
+    ],
+)
+def test_keys_and_options_become_labels(text, words):
+    assert in_form_words(text, LABELS) == words
+
+
+def test_every_wrong_value_is_told_of_its_own_key():
+    tree = {"blend": "much", "octaves": [{"exponent": 0, "iterations": -1}],
+            "input": {"max_side": 0}, "spatial": {"texture_weight": "a; b: c"}}  # fmt: skip
+    with pytest.raises(InputError) as error:
+        build(tree, StstConfig)
+    parts = parts_by_key(str(error.value), LABELS)
+    assert set(parts) == {"blend", "octaves", "input.max_side", "spatial.texture_weight"}
+    assert parts["blend"].startswith("blend: ")
+    assert parts["octaves"].startswith("octaves, row 1, iterations: ")
+    assert parts["input.max_side"].startswith("longest side: ")
+    assert parts["spatial.texture_weight"].startswith("texture weight (spatial): ")
+
+
+def test_what_is_of_no_key_is_kept():
+    assert parts_by_key("too little memory", LABELS) == {"": "too little memory"}
