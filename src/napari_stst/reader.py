@@ -51,7 +51,20 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     """
     from napari_stst.layers import layer_of
 
+    _play_at_their_rate()
     return [layer_of(one) for one in ([path] if isinstance(path, str) else path)]
+
+
+def _play_at_their_rate() -> None:
+    """Have the viewer that opens clips play them as fast as they are."""
+    from napari import current_viewer
+
+    viewer = current_viewer()
+    if viewer is not None:
+        from napari_stst.docks import unwrapped
+        from napari_stst.playback import playback_of
+
+        playback_of(unwrapped(viewer))
 
 
 def _is_clip(path: Path) -> bool:

@@ -39,6 +39,7 @@ def viewer(make_napari_viewer, monkeypatch, tmp_path):
     monkeypatch.setattr(GlirProgram, "delete", lambda self: None)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
+    monkeypatch.setenv("STST_DATA_DIR", str(tmp_path / "kept for the user"))
     monkeypatch.chdir(tmp_path)
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1280, 800)
