@@ -17,7 +17,8 @@ from napari_stst.queue import Queue
 from stst.clock import duration
 from stst.errors import StstError
 
-_EVERY_MS = 700
+#: How often the form is looked at.
+EVERY_MS = 700
 
 
 class Cost(QLabel):
@@ -47,7 +48,7 @@ class Cost(QLabel):
         self._seen: object = None
         self._folder = Path()
         self._timer = QTimer(self)
-        self._timer.setInterval(_EVERY_MS)
+        self._timer.setInterval(EVERY_MS)
         self._timer.timeout.connect(self._look)
         queue.changed.connect(self._on_queue)
         OnClose(main_window(queue.viewer), self._end)

@@ -61,7 +61,7 @@ class Playback(QObject):
     @property
     def _dims(self) -> Any:
         # napari has no public name for what plays
-        return main_window(self.viewer)._qt_viewer.dims  # type: ignore[attr-defined]
+        return main_window(self.viewer)._qt_viewer.dims
 
     def _axis(self, layer: Image) -> int:
         return int(self.viewer.dims.ndim - layer.ndim)

@@ -181,7 +181,7 @@ def _ranges(layer: Image) -> list[tuple[str, float, float]]:
         raise InputError(
             f"the layer {layer.name!r} holds values that are no finite numbers. Replace them first."
         )
-    found = []
+    found: list[tuple[str, float, float]] = []
     if kind == "f":
         if low >= 0 and high <= 1:
             found.append(("0 to 1", 0.0, 1.0))
@@ -189,7 +189,8 @@ def _ranges(layer: Image) -> list[tuple[str, float, float]]:
         info = np.iinfo(data.dtype)
         found.append((f"all that {data.dtype} holds", float(info.min), float(info.max)))
     found.append(("lowest to highest value", low, high))
-    found.append(("as it is shown", *map(float, layer.contrast_limits)))
+    dark, bright = map(float, layer.contrast_limits)
+    found.append(("as it is shown", dark, bright))
     spread: dict[tuple[float, float], str] = {}
     for words, start, stop in found:
         if stop > start:

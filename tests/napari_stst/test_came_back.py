@@ -134,6 +134,7 @@ def test_a_click_continues_what_was_left(viewer, until, tmp_path, monkeypatch, e
     # the killed viewer's worker may be about to put down where it stands
     until(lambda: is_idle(tmp_path / "natural_metamer.run"))
     assert [one.state for one in widget.queue.makings] == ["stopped", "stopped"]
+    until(offer.go_on.isVisible)
     click(offer.go_on)
     until(lambda: [one.state for one in widget.queue.makings] == ["done", "done"])
     assert widget.tree() == form
