@@ -47,7 +47,6 @@ class Queue(QObject):
         self.makings: list[Making] = []
         #: Models ``package.module:factory`` that the user has chosen, or trusts.
         self.trusted: set[str] = set()
-        self._window = parent
         self._closed = False
         self._kept = KeptQueue()
         self._written: list[tuple[Making, bool]] = []
@@ -112,7 +111,7 @@ class Queue(QObject):
             if model in self.trusted:
                 continue
             words = f"{origin} names the model {model}. Using it runs its code. Do you trust it?"
-            if ask(self._window, "Own model", words, ("Trust it", "Cancel")) != "Trust it":
+            if ask(self._window(), "Own model", words, ("Trust it", "Cancel")) != "Trust it":
                 return False
             self.trusted.add(model)
         return True
@@ -151,7 +150,7 @@ class Queue(QObject):
         unfinished = [one for one in self.makings if one.state in UNFINISHED]
         if not unfinished:
             return True
-        answer = ask(self._window, "Close", self._words_of_closing(unfinished), (_CLOSE, _STAY))
+        answer = ask(self._window(), "Close", self._words_of_closing(unfinished), (_CLOSE, _STAY))
         return answer == _CLOSE
 
     def close(self) -> None:
@@ -160,6 +159,11 @@ class Queue(QObject):
         for making in self.makings:
             making.close()
         self._kept.close()
+
+    def _window(self) -> QWidget | None:
+        # asked for, not kept: what is connected here would never let go of the window
+        parent = self.parent()
+        return parent if isinstance(parent, QWidget) else None
 
     def _words_of_closing(self, unfinished: list[Making]) -> str:
         lines = [f"{one.name}: {one.text} ({one.progress:.0%})" for one in unfinished[:5]]
