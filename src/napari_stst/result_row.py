@@ -169,11 +169,11 @@ class ResultRow(QWidget):
         place = layers.index(active) if active in layers else 0
         return Path(self.making.files[place]["master"])
 
-    def _told_of_copy(self, path: str, error: StstError | None) -> None:
-        if error is not None:
+    def _told_of_copy(self, path: str, errors: list[StstError]) -> None:
+        for error in errors:
             show_error(f"No copy was saved: {error}")
             self.told.emit(f"No copy was saved: {error}")
-        else:
+        if not errors:
             self.told.emit(f"Saved a copy: {path}")
 
     def _heard(self, message: Message) -> None:
@@ -192,7 +192,7 @@ class ResultRow(QWidget):
             self.told.emit(f"No video was written: {message.text}")
 
 
-def _copied(master: Path, path: str) -> StstError | None:
+def _copied(master: Path, path: str) -> list[StstError]:
     """Copy a clip with its sidecar; an error is returned, for the viewer's thread to tell."""
     try:
         target = check_video_output(path, overwrite=True)
@@ -201,8 +201,8 @@ def _copied(master: Path, path: str) -> StstError | None:
             raise InputError(f"{beside} is there already, of another clip. Choose another name.")
         convert(master, path, overwrite=True)
     except StstError as error:
-        return error
-    return None
+        return [error]
+    return []
 
 
 def _button(words: str, tip: str, act: Callable[[], None]) -> QPushButton:
