@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,7 +138,8 @@ def test_it_is_named_in_the_choice_and_converted_by_choosing_it(viewer, until, t
     assert box.currentText() == "cells (8 bit)"
     widget.make()
     until(lambda: widget.run.making is not None and widget.run.making.state == "done")
-    (natural,) = json.loads((tmp_path / "cells (8 bit)_scrambled.json").read_text())["inputs"]
+    sidecar = Path(widget.run.making.order.output).with_suffix(".json")
+    (natural,) = json.loads(sidecar.read_text())["inputs"]
     assert natural["converted"]["dtype"] == "uint16"
     assert natural["converted"]["how"] == answers[1]
     written = read_video(tmp_path / natural["path"]).frames
