@@ -182,6 +182,7 @@ def test_resume_goes_on_as_it_was_begun_whatever_the_form_says(viewer, until, tm
         return answers[0]
 
     widget.ask = ask
+    until(widget.make_button.isVisible)
     click(widget.make_button)
     assert "holds a run that was not finished" in asked[0]
     until(lambda: widget.run.making is not None and widget.run.making.state in ("done", "failed"))
