@@ -1,4 +1,4 @@
-"""Being told when a viewer's window has been closed."""
+"""Being asked whether a viewer's window may be closed, and told when it has been."""
 
 from __future__ import annotations
 
@@ -17,6 +17,47 @@ def main_window(viewer: Viewer) -> QWidget:
     # napari has no public name for it; all that is done with it is done by Qt
     window: QWidget = viewer.window._qt_window
     return window
+
+
+class MayClose(QObject):
+    """Asks before a viewer's window is closed by its user; a script that closes it is not held up.
+
+    Parameters
+    ----------
+    window
+        A viewer's; owns the object.
+    may
+        Says whether it may be closed.
+    """
+
+    def __init__(self, window: QWidget, may: Callable[[], bool]) -> None:
+        super().__init__(window)
+        self._may = may
+        self._asking = False
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep the window open if that is what is wanted."""
+        if event.type() != QEvent.Type.Close or self._is_taken_down(watched):
+            return False
+        if self._asking:
+            # asked again while the question is open
+            event.ignore()
+            return True
+        self._asking = True
+        try:
+            if self._may():
+                return False
+        finally:
+            self._asking = False
+        event.ignore()
+        return True
+
+    @staticmethod
+    def _is_taken_down(window: QObject) -> bool:
+        # Viewer.close() closes what is inside first
+        inside = getattr(window, "_qt_viewer", None)
+        return inside is not None and bool(inside.isHidden())
 
 
 class OnClose(QObject):
@@ -57,6 +98,9 @@ class OnClose(QObject):
     def _look(self) -> None:
         if not self._window.isVisible():
             self._closed()
+        else:
+            # somebody said no
+            self._asked = False
 
     def _closed(self) -> None:
         call, self._call = self._call, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import OrderedDict
 from fractions import Fraction
@@ -13,7 +14,16 @@ import numpy as np
 from napari_stst.lazy_frames import LazyFrames
 from napari_stst.levels import KEY
 from stst.errors import InputError
-from stst.video import AS_STORED, LazyVideo, Levels, Video, parse_rate, write_video
+from stst.files import written_whole
+from stst.video import (
+    AS_STORED,
+    LazyVideo,
+    Levels,
+    Video,
+    parse_rate,
+    sidecar_path,
+    write_video,
+)
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -21,6 +31,8 @@ if TYPE_CHECKING:
 
     from stst.types import Frames
 
+#: What the slider of clips is called, and their rows and columns.
+AXES = ("frame", "y", "x")
 # decoded frames that are kept of one clip; what fits is decoded once while it plays again and again
 _KEPT_BYTES = 512 * 2**20
 
@@ -120,6 +132,8 @@ def frames_of(data: Any) -> Frames:
 def saved_clip(layer: Image, path: Path, overwrite: bool = False) -> Path:
     """Give the file that a layer shows; frames that are nowhere on disk are written to `path`.
 
+    A sidecar beside it says how they were converted, where they were.
+
     Parameters
     ----------
     layer
@@ -138,7 +152,15 @@ def saved_clip(layer: Image, path: Path, overwrite: bool = False) -> Path:
     if found is not None:
         return found
     fps = known_rate(layer)
-    write_video(path, Video(frames_of(layer.data), fps), overwrite=overwrite)
+    written = write_video(path, Video(frames_of(layer.data), fps), overwrite=overwrite)
+    record = layer.metadata.get("converted")
+    if record is not None:
+        content = {"output": {**written.as_dict(), "converted": record}}
+        with written_whole(sidecar_path(path), overwrite) as part:
+            part.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    elif overwrite:
+        # of what was there before
+        sidecar_path(path).unlink(missing_ok=True)
     return path
 
 
@@ -170,8 +192,8 @@ def layer_of(
     Returns
     -------
     tuple
-        The frames (T, H, W, 3) uint8 RGB, the layer's name, metadata, and scale where pixels are
-        not square, ``"image"``. Metadata: ``fps``, an exact fraction in Hz as text, ``path``,
+        The frames (T, H, W, 3) uint8 RGB, the layer's name, axes, metadata, and scale where pixels
+        are not square, ``"image"``. Metadata: ``fps``, an exact fraction in Hz as text, ``path``,
         ``source``, how it is decoded, and ``levels``, where there are any.
 
     Raises
@@ -185,7 +207,9 @@ def layer_of(
     }  # fmt: skip
     if levels != AS_STORED:
         metadata[KEY] = levels.as_dict()
-    options: dict[str, Any] = {"name": Path(path).stem, "rgb": True, "metadata": metadata}
+    options: dict[str, Any] = {
+        "name": Path(path).stem, "rgb": True, "metadata": metadata, "axis_labels": AXES,
+    }  # fmt: skip
     aspect = video.source.pixel_aspect
     if aspect != 1:
         options["scale"] = (1.0, 1.0, float(aspect))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import pyqtgraph as pg
 from qtpy.QtCore import QSize, QTimer
@@ -18,7 +19,64 @@ NAMES = {**SHORT_TERMS, "total_variation": "variation"}
 _MOST = 2000  # points of a curve
 _EVERY_MS = 250
 _COLUMNS, _ROW = 3, 16  # of the legend; pixels
+_LABEL = 22  # pixels from one label of the logarithmic axis to the next, at least
 _AXIS = 54  # pixels, so that plots above each other have one axis to the right
+
+
+class DecadeAxis(pg.AxisItem):
+    """A logarithmic axis whose labels never touch: powers of ten, and few others where none is."""
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[Any]:
+        """Give the logarithms that have a label.
+
+        Parameters
+        ----------
+        minVal, maxVal
+            Logarithms to the base 10 at the ends of the axis.
+        size
+            Its length in pixels.
+        """
+        low, high = sorted((minVal, maxVal))
+        apart = (high - low) * _LABEL / max(size, 1.0)
+        return [(apart, spread_ticks(low, high, apart))]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Write the numbers themselves."""
+        return [f"{10**value:.4g}" for value in values]
+
+
+def spread_ticks(low: float, high: float, apart: float) -> list[float]:
+    """Choose round numbers on a logarithmic axis.
+
+    Parameters
+    ----------
+    low, high
+        Logarithms to the base 10 at its ends.
+    apart
+        How far, in decades, labels have to be from each other.
+
+    Returns
+    -------
+    list of float
+        Logarithms, in order: powers of ten, every so many; where there is room and not three of
+        them, twice and five times these, or else round steps of the number itself.
+    """
+    step = max(1, math.ceil(apart))
+    chosen = [float(one) for one in range(math.ceil(low), math.floor(high) + 1) if one % step == 0]
+    finer = [
+        decade + math.log10(factor)
+        for factor in (2, 5)
+        for decade in range(math.floor(low), math.floor(high) + 1)
+    ]
+    if high - low < 0.5:
+        # powers of ten are rare there
+        unit = 10.0 ** math.floor(math.log10(max(10**high - 10**low, 10 ** (low - 12))))
+        first = math.ceil(10**low / unit)
+        finer += [math.log10(unit * number) for number in range(max(first, 1), first + 12)]
+    for one in finer if len(chosen) < 3 else ():
+        if low <= one <= high and all(abs(one - other) >= apart for other in chosen):
+            chosen.append(one)
+    return sorted(chosen)
 
 
 class LossPlot(QWidget):
@@ -40,7 +98,8 @@ class LossPlot(QWidget):
     ) -> None:
         super().__init__()
         self._linear, self._what = limits is not None, what
-        self._plot = pg.PlotWidget()
+        axes = {} if self._linear else {"left": DecadeAxis("left")}
+        self._plot = pg.PlotWidget(axisItems=axes)
         self._plot.setMenuEnabled(False)
         self._plot.setMouseEnabled(x=False, y=False)
         self._plot.hideButtons()
@@ -59,7 +118,6 @@ class LossPlot(QWidget):
         for side in ("bottom", "left"):
             axis = self._plot.getAxis(side)
             axis.enableAutoSIPrefix(False)
-            # powers of ten alone: what lies between them is written over each other
             axis.setStyle(maxTextLevel=0, autoExpandTextSpace=False)
         self._legend = self._plot.addLegend(
             offset=(0, 1), colCount=_COLUMNS, labelTextSize="8pt", verSpacing=-8, horSpacing=6
@@ -105,12 +163,25 @@ class LossPlot(QWidget):
         """
         for term, value in losses.items():
             points = self._values.setdefault(term, [])
+            # what a resumed run does again
+            while points and points[-1][0] >= 100 * progress:
+                points.pop()
             if math.isfinite(value) and (value > 0 or self._linear):
                 points.append((100 * progress, value))
             if len(points) > _MOST:
                 del points[::2]
-        if not self._timer.isActive():
+        if self.isVisible() and not self._timer.isActive():
             self._timer.start()
+
+    def showEvent(self, event: Any) -> None:
+        """Draw what came while nobody saw it."""
+        super().showEvent(event)
+        self._timer.start()
+
+    def hideEvent(self, event: Any) -> None:
+        """Draw no more."""
+        super().hideEvent(event)
+        self._timer.stop()
 
     def set_colors(self, colors: Colors) -> None:
         """Go with another theme."""

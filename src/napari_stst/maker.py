@@ -23,13 +23,13 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QMessageBox,
     QSplitter,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_stst.asking import ask
 from napari_stst.boxes import SteadyButton, fill, narrow
 from napari_stst.compare_places import frame_at
 from napari_stst.docks import FirstPlace, unwrapped
@@ -46,7 +46,8 @@ from napari_stst.frames_row import FramesRow
 from napari_stst.keyboard import Section, order_tabs
 from napari_stst.layers import file_of, is_clip, known_rate, opened_layer, rate_of
 from napari_stst.levels import common_levels
-from napari_stst.making import Making, Order
+from napari_stst.making import Making
+from napari_stst.orders import Order, stored_order
 from napari_stst.output_row import OutputRow
 from napari_stst.preset_box import PresetBox, PresetRow
 from napari_stst.queue import queue_of
@@ -55,11 +56,13 @@ from napari_stst.settings import (
     levels_in,
     natural_of,
     note_on,
+    order_of,
     own_models,
     read_settings,
     write_settings,
 )
 from napari_stst.sources import Source, folder_for, free_output, source_of, write_all
+from napari_stst.unfit import converted, ways_of, why_no_clip, why_not
 from napari_stst.wheel import leave_wheel
 from napari_stst.wording import in_form_words, parts_by_key
 from stst.config import RunConfig, build, merged, preset_tree
@@ -108,7 +111,6 @@ class MakerWidget(QWidget):
         super().__init__()
         self.viewer: Viewer = unwrapped(napari_viewer)
         self.queue = queue_of(self.viewer)
-        self._trusted: set[str] = set()
         self._output = OutputRow()
         self._made: list[Image] = []
         self._place = FirstPlace(self.viewer, self, self.title, "right", _WIDTH)
@@ -129,7 +131,7 @@ class MakerWidget(QWidget):
         self._follow_layers()
         self.set_tree(preset_tree(self.preset))
         self._on_queue()
-        if self.run.making is not None:
+        if self.run.making is not None and not self.run.making.came_back:
             # closed and opened again while something is made
             self.set_tree(self.run.making.order.config)
             self._presets.show_nearest(build(self.tree(), self.kind))
@@ -206,6 +208,11 @@ class MakerWidget(QWidget):
         layer: Image | None = self._natural.currentData()
         if layer is None and not self.without:
             raise InputError("There is no clip. Open one (File > Open, or Open Sample) first.")
+        if layer is not None and not is_clip(layer):
+            raise InputError(
+                f"the layer {layer.name!r} is {why_no_clip(layer)}. Choose it in the row "
+                f"{self.clip[0]!r} again to have it converted."
+            )
         return layer
 
     def _add_clip_rows(self) -> None:
@@ -214,6 +221,7 @@ class MakerWidget(QWidget):
         self._natural.setToolTip(tip)
         narrow(self._natural)
         self._natural.currentIndexChanged.connect(lambda _: self._natural_changed())
+        self._natural.activated.connect(lambda _: self._attempt(self._offer_conversion))
         self._form.addRow(label, self._natural)
         self._rate = QLineEdit()
         self._rate.setPlaceholderText("e.g. 25 or 60000/1001")
@@ -263,7 +271,7 @@ class MakerWidget(QWidget):
         self.make_button = SteadyButton(self.verb, "Add to queue")
         self.make_button.clicked.connect(self.make)
         buttons = (self.make_button, self._more())
-        self.run = RunPanel(self.viewer, self.queue, self.method, buttons)
+        self.run = RunPanel(self.viewer, self.queue, self.method, buttons, self.asked)
         self.queue.changed.connect(self._on_queue)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(form)
@@ -309,7 +317,9 @@ class MakerWidget(QWidget):
         clips = [one for one in self.viewer.layers if is_clip(one) and one not in self._made]
         none = [(self.without, None)] if self.without else []
         nothing_yet = self._natural.count() == 0
-        fill(self._natural, [*none, *((one.name, one) for one in clips)])
+        whys = [(why_no_clip(one), one) for one in self.viewer.layers if one not in self._made]
+        unfit = [(f"{one.name}: {why}", one) for why, one in whys if why]
+        fill(self._natural, [*none, *((one.name, one) for one in clips), *unfit])
         active = self.viewer.layers.selection.active
         if nothing_yet and not self.without and active in clips:
             self._natural.setCurrentIndex(self._natural.findData(active))
@@ -337,6 +347,26 @@ class MakerWidget(QWidget):
     def _frame_here(self) -> int | None:
         layer = self._natural.currentData()
         return None if layer is None else round(frame_at(self.viewer, layer))
+
+    def _offer_conversion(self) -> None:
+        """Ask how a layer that is no clip becomes one, and choose what it becomes."""
+        layer = self._natural.currentData()
+        if layer is None or is_clip(layer):
+            return
+        ways = {one.words: one for one in ways_of(layer)}
+        if not ways:
+            raise InputError(why_not(layer))
+        answer = self.ask(
+            f"The layer {layer.name!r} is {why_no_clip(layer)}. A copy of 8 bits can be made; the "
+            "layer stays, and the sidecar says how the copy was made.",
+            (*ways, "Cancel"),
+        )
+        if answer in ways:
+            clip = self.viewer.add_layer(converted(layer, ways[answer]))
+            self._natural.setCurrentIndex(self._natural.findData(clip))
+            show_info(f"{clip.name}: {answer}.")
+        else:
+            self._natural.setCurrentIndex(0)
 
     def suggest_output(self) -> None:
         """Name an output for the chosen clip."""
@@ -420,7 +450,7 @@ class MakerWidget(QWidget):
 
     def make(self) -> None:
         """Make what the form says, now or when the queue gets there."""
-        self._attempt(lambda: self._order(self.natural(), self._output.text(), self._put))
+        self._attempt(self._make)
 
     def make_selected(self) -> None:
         """Make the same of every clip that is selected in the list of layers."""
@@ -471,7 +501,7 @@ class MakerWidget(QWidget):
         self._attempt(lambda: self._order(self.natural(), self._output.text(), save))
 
     def load_config(self, path: str = "") -> None:
-        """Fill the form from a config or a sidecar.
+        """Fill the form from a config, a sidecar, or the job of an unfinished run.
 
         Parameters
         ----------
@@ -480,7 +510,7 @@ class MakerWidget(QWidget):
         """
         if not path:
             path, _ = QFileDialog.getOpenFileName(
-                self, "Load", "", "Config or sidecar (*.toml *.json)"
+                self, "Load", "", "Config, sidecar, or job of a run (*.toml *.json)"
             )
         if path:
             self._attempt(lambda: self._load(Path(path)))
@@ -503,6 +533,10 @@ class MakerWidget(QWidget):
         self.load_inputs(tree)
         if note := note_on(path):
             show_warning(note)
+        order = order_of(path)
+        if order is not None:
+            self._output.setText(order.output)
+            show_info(f"{order.folder.name} is not finished. {self.verb} offers to resume it.")
 
     def _choose_natural(self, path: Path | None, levels: Levels) -> None:
         """Choose the natural clip that a sidecar names, opening it if need be."""
@@ -517,11 +551,11 @@ class MakerWidget(QWidget):
 
     def _trusts(self, model: str, path: Path) -> bool:
         """Ask once about a model of the user's own that a file names."""
-        if model not in self._trusted:
+        if model not in self.queue.trusted:
             words = f"{path.name} names the model {model}. Using it runs its code. Do you trust it?"
             if self.ask(words, ("Trust it", "Cancel")) != "Trust it":
                 return False
-            self._trusted.add(model)
+            self.queue.trusted.add(model)
         return True
 
     def load_inputs(self, tree: Mapping[str, Any]) -> None:
@@ -529,10 +563,7 @@ class MakerWidget(QWidget):
 
     def ask(self, question: str, answers: Sequence[str]) -> str:
         """Ask the user; the last answer is the one that does nothing."""
-        box = QMessageBox(QMessageBox.Icon.Question, self.verb, question, parent=self)
-        buttons = {box.addButton(one, QMessageBox.ButtonRole.ActionRole): one for one in answers}
-        box.exec()
-        return buttons.get(box.clickedButton(), answers[-1])
+        return ask(self, self.verb, question, answers)
 
     def _or_empty(self) -> Tree:
         try:
@@ -557,8 +588,7 @@ class MakerWidget(QWidget):
         config = build(self.tree(), self.kind)
         if natural is not None:
             parse_range(config.input.frames, len(natural.data), natural.name)
-        # a copied command may be run in another folder
-        output = os.path.abspath(output) + ("/" if output.endswith(("/", os.sep)) else "")
+        output = _absolute(output)
         stem = outputs_for(output, (0,))[0].named("")
         sources: dict[str, Source] = {}
         levels = AS_STORED
@@ -590,7 +620,60 @@ class MakerWidget(QWidget):
         worker.returned.connect(lambda errors: self._attempt(partial(ready, errors)))
         worker.start()
 
-    def _put(self, order: Order, natural: Image | None) -> None:
+    def asked(self) -> tuple[dict[str, Any], Path] | None:
+        """Give what is to be estimated, and the folder that is written to; None without a clip."""
+        if self._natural.currentData() is None and not self.without:
+            return None
+        layer = self.natural()
+        self.check()
+        config = build(self.tree(), self.kind).model_dump(mode="json", exclude_none=True)
+        arguments: dict[str, Any] = {"config": config}
+        path = None if layer is None else file_of(layer)
+        if path is not None:
+            arguments["natural"] = str(path)
+        elif layer is not None:
+            rate = rate_of(layer)
+            arguments["shape"] = [int(one) for one in layer.data.shape[:3]]
+            arguments["fps"] = self._rate.text().strip() or "25" if rate is None else str(rate)
+        return arguments, Path(_absolute(self._output.text())).parent
+
+    def _make(self) -> None:
+        """Ask about an unfinished run before anything is written, then put the order together."""
+        output = _absolute(self._output.text())
+        run = Order(None, output, {})
+        anew = False
+        if output not in self.queue.outputs() and run.can_resume():
+            answer = self.ask(
+                f"{run.folder} holds a run that was not finished. Resuming it goes on with the "
+                "settings and the clips that it was begun with.",
+                ("Resume it", "Start anew", "Cancel"),
+            )
+            if answer == "Resume it":
+                self._resume(stored_order(run.folder))
+                return
+            if answer == "Cancel":
+                return
+            anew = True
+        self._order(self.natural(), output, partial(self._put, anew=anew))
+
+    def _resume(self, order: Order) -> None:
+        """Queue what goes on with an unfinished run."""
+        if not all(self._trusts(one, order.folder) for one in own_models(order.config)):
+            return
+        before = [one for one in self.queue.makings if one.order.output == order.output]
+        kept = (before[-1].layers, before[-1].course) if before else ((), ())
+        making = Making(self.viewer, order, reuse=kept[0], course=kept[1])
+        making.show_natural()
+        self._watch(making)
+
+    def _watch(self, making: Making) -> None:
+        if making.order.config["method"] == self.method:
+            self.run.watch(making)
+        else:
+            self.queue.add(making)
+        self.suggest_output()
+
+    def _put(self, order: Order, natural: Image | None, anew: bool = False) -> None:
         """Queue an order, after asking about what is there already."""
         self.check()
         outputs = outputs_for(order.output, build(order.config, self.kind).seeds)
@@ -600,24 +683,19 @@ class MakerWidget(QWidget):
             raise InputError(f"{order.output} is an input as well. Choose another output.")
         if order.output in self.queue.outputs():
             raise InputError(f"{order.output} is in the queue already. Choose another output.")
-        if order.can_resume():
-            answer = self.ask(
-                f"{order.folder} holds a run that was not finished.",
-                ("Resume it", "Start anew", "Cancel"),
-            )
-            if answer == "Cancel":
-                return
-            anew = answer == "Start anew"
-            order = replace(order, resume=not anew, overwrite=anew)
+        if anew:
+            order = replace(order, overwrite=True)
         elif there:
             answer = self.ask(f"{there[0]} exists.", ("Replace it", "Cancel"))
             if answer == "Cancel":
                 return
             order = replace(order, overwrite=True)
-        before = [one for one in self.queue.makings if one.order.output == order.output]
-        reuse = before[-1].layers if before and order.resume else ()
-        self.run.watch(Making(self.viewer, order, natural, reuse=reuse))
-        self.suggest_output()
+        self._watch(Making(self.viewer, order, natural))
+
+
+def _absolute(output: str) -> str:
+    """Name an output for wherever a copied command may be run."""
+    return os.path.abspath(output) + ("/" if output.endswith(("/", os.sep)) else "")
 
 
 def _value(tree: Mapping[str, Any], key: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,10 +24,12 @@ from napari_stst.background.messages import (
     Stopped,
 )
 from napari_stst.background.task import Task
-from napari_stst.layers import layer_of, opened_layer
+from napari_stst.layers import AXES, layer_of, opened_layer
+from napari_stst.orders import Order, stored_order
+from napari_stst.playback import playback_of
+from napari_stst.verdicts import in_form_words, shortened
 from stst.clock import Clock
 from stst.outputs import outputs_for
-from stst.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -40,36 +42,7 @@ ENDED_EARLY: tuple[State, ...] = ("stopped", "failed")
 
 _GREY = 128
 _BREATH_MS = 50
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be made.
-
-    Attributes
-    ----------
-    natural, output
-        The clip, None where there is none to start from, and the name of the master.
-    config
-        Of the method, as pydantic dumps it for JSON.
-    overwrite, resume
-        As on the command line.
-    """
-
-    natural: Path | None
-    output: str
-    config: Mapping[str, Any]
-    overwrite: bool = False
-    resume: bool = False
-
-    @property
-    def folder(self) -> Path:
-        """Where the run lives until it is whole."""
-        return outputs_for(self.output, (0,))[0].named(".run")
-
-    def can_resume(self) -> bool:
-        """Say whether there is an unfinished run."""
-        return (RunFolder(self.folder).path / "job.json").exists()
+_MOST = 4000  # steps that are remembered
 
 
 class Making(QObject):
@@ -85,6 +58,8 @@ class Making(QObject):
         The layer of the natural clip, if there is one.
     reuse
         Layers of the stopped run that this one takes up.
+    course
+        How that one went.
     """
 
     #: State, progress or text have changed.
@@ -100,6 +75,7 @@ class Making(QObject):
         order: Order,
         natural: Image | None = None,
         reuse: Sequence[Image] = (),
+        course: Sequence[Step] = (),
     ) -> None:
         super().__init__()
         self.viewer, self.order, self.natural = viewer, order, natural
@@ -109,11 +85,17 @@ class Making(QObject):
         self.progress = 0.0
         self.text = "waiting"
         self.layers = [layer for layer in reuse if layer in viewer.layers]
+        #: What was told of losses and probabilities, in the order of the work that was done.
+        self.course = list(course)
         #: Files of every sample by what they are, once they are there.
         self.files: list[Mapping[str, str]] = []
         #: What the user should know.
         self.notes: tuple[str, ...] = ()
         self.follow = True
+        #: Whether a run of it has begun.
+        self.began = order.resume
+        #: Whether another viewer had it to make, which is gone.
+        self.came_back = False
         self._whole = False
         self._clock = Clock()
         self._task: Task | None = None
@@ -158,12 +140,51 @@ class Making(QObject):
         else:
             self.pause()
 
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it ended early and there is something to take up."""
+        return self.state in ENDED_EARLY and (self.came_back or self.order.can_resume())
+
     def again(self) -> Making:
-        """Give a making that goes on where this one stopped, or begins anew."""
+        """Give a making that goes on where this one stopped, or begins anew.
+
+        Raises
+        ------
+        InputError
+            If its run cannot be continued.
+        """
         order = self.order
-        if order.can_resume():
-            order = replace(order, resume=True, overwrite=False)
-        return Making(self.viewer, order, self.natural, reuse=self.layers)
+        if order.can_resume() and (self.began or not order.overwrite):
+            # with the settings of that very run
+            order = stored_order(order.folder)
+        elif self.began:
+            # begins anew, unless its outputs were put in place at the last moment
+            order = replace(order, resume=True)
+        course = self.course if order.resume else ()
+        return Making(self.viewer, order, self.natural, reuse=self.layers, course=course)
+
+    def come_back(self, began: bool, state: State, text: str) -> None:
+        """Be what another viewer, which is gone, had to make.
+
+        Parameters
+        ----------
+        began
+            Whether its run has begun.
+        state, text
+            How it stands.
+        """
+        self.came_back, self.began = True, began
+        self.state, self.text = state, text
+
+    def show_natural(self) -> None:
+        """Show the clip that it is made of, if it is not shown."""
+        if self.order.natural is not None and self.natural not in self.viewer.layers:
+            self.natural = self.beside = opened_layer(self.viewer, self.order.natural)
+
+    def refuse(self, text: str) -> None:
+        """Say why it cannot go on."""
+        show_error(text)
+        self._become("failed", text)
 
     def cancel(self) -> None:
         """Stop after this step; what is finished is kept."""
@@ -186,6 +207,19 @@ class Making(QObject):
         """Show what is there of the clip and the result beside each other."""
         layers = [self.beside, *self.layers]
         side_by_side(self.viewer, [one for one in layers if one in self.viewer.layers])
+        if self.state == "done":
+            self._go_to_result()
+
+    def _go_to_result(self) -> None:
+        """Bring the slider to the frames that were made, wherever it stood, and loop them."""
+        shown = [layer for layer in self.layers if layer in self.viewer.layers]
+        if shown:
+            playback_of(self.viewer).loop(shown[0])
+
+    @property
+    def name(self) -> str:
+        """The output's name without its folder."""
+        return outputs_for(self.order.output, (0,))[0].master.name
 
     @property
     def time_left(self) -> str:
@@ -204,6 +238,7 @@ class Making(QObject):
             self._clock.begin(message.progress)
             if self.state == "running":
                 self.text = message.what
+            self._remember(message)
             if message.losses:
                 self.losses.emit(dict(message.losses), message.progress)
             if message.probabilities:
@@ -220,7 +255,18 @@ class Making(QObject):
         elif isinstance(message, Failed):
             self._fail(message)
 
+    def _remember(self, step: Step) -> None:
+        if not step.losses and not step.probabilities:
+            return
+        # what is done again is told again
+        while self.course and self.course[-1].progress >= step.progress:
+            self.course.pop()
+        self.course.append(step)
+        if len(self.course) > _MOST:
+            del self.course[::2]
+
     def _show(self, run: Started) -> None:
+        self.began = True
         stem = outputs_for(self.order.output, (0,))[0].named("").name
         self.notes, self._whole = run.notes, run.whole
         if not run.whole:
@@ -228,6 +274,8 @@ class Making(QObject):
             for note in run.notes:
                 show_info(note)
         reused, self.layers = self.layers, []
+        # what has been made before is looped no more: the slider follows this one
+        playback_of(self.viewer).stop()
         for sample, seed in enumerate(run.seeds):
             frames = np.full((run.frames, *run.size, 3), _GREY, np.uint8)
             frames[: run.done.shape[1]] = run.done[sample]
@@ -239,7 +287,9 @@ class Making(QObject):
                 layer.data = frames
             else:
                 name = stem if len(run.seeds) == 1 else f"{stem} (seed {seed})"
-                layer = Image(frames, name=name, rgb=True, metadata={"fps": run.fps})
+                layer = Image(
+                    frames, name=name, rgb=True, metadata={"fps": run.fps}, axis_labels=AXES
+                )
             # known before it is seen, so that nobody takes it for a clip to start from
             self.layers.append(layer)
             if self.natural is not None and run.whole:
@@ -295,6 +345,10 @@ class Making(QObject):
 
     def _finish(self, result: Mapping[str, Any]) -> None:
         self.files = list(result["outputs"])
+        if not self.layers:
+            # all was there already
+            self.layers = [opened_layer(self.viewer, Path(one["master"])) for one in self.files]
+            self._arranging.start(_BREATH_MS)
         for layer, output in zip(self.layers, result["outputs"], strict=True):
             # from now on the layer is the file: what is looked at is what is measured
             data, options, _ = layer_of(output["master"])
@@ -303,15 +357,17 @@ class Making(QObject):
         for warning in result["warnings"]:
             show_warning(warning)
         self._show_as_seen()
+        self._go_to_result()
         self.progress = 1.0
         self._become("done", "done: " + ", ".join(map(_described, self.files)))
 
     def _fail(self, failure: Failed) -> None:
-        kept = self.order.can_resume() and bool(self.layers)
-        text = failure.text
-        if kept:
-            text += f" What is finished is kept in {self.order.folder}."
-        show_error(text)
+        verdict = f"{self.name} was not made: {in_form_words(failure.text)}"
+        text = verdict
+        if self.order.can_resume() and self.layers:
+            text += f" What is finished is kept in {self.order.folder}; Resume goes on with it."
+        # little room there, and all of it stays in the panel
+        show_error(shortened(verdict, (self.order.folder, self.order.natural)))
         if failure.details:
             print(failure.details)
         self._become("failed", text)

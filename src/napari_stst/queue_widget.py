@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_stst.boxes import SteadyButton
+from napari_stst.came_back import CameBack
 from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.keyboard import order_tabs
 from napari_stst.making import ACTIVE, ENDED_EARLY, UNFINISHED, Making
@@ -57,6 +58,7 @@ class QueueWidget(QWidget):
         self.table.itemSelectionChanged.connect(self._update_buttons)
         self.summary = QLabel("")
         layout = QVBoxLayout(self)
+        layout.addWidget(CameBack(self.queue, self))
         layout.addWidget(self.table)
         layout.addLayout(self._buttons())
         order_tabs(self)
@@ -79,7 +81,7 @@ class QueueWidget(QWidget):
              lambda one: one.state in ACTIVE),
             ("Cancel", "Stop after this step; what is finished is kept.", Making.cancel,
              lambda one: one.state in UNFINISHED),
-            ("Resume", "Continue where it stopped, or begin again.", self._resume,
+            ("Resume", "Continue where it stopped, or begin again.", self.queue.resume,
              lambda one: one.state in ENDED_EARLY),
             ("Remove", "Forget the row; files and layers stay.", self.queue.remove,
              lambda one: one.state not in ACTIVE),
@@ -127,15 +129,11 @@ class QueueWidget(QWidget):
         paused = any(one.state == "paused" for one in chosen)
         self.buttons["Pause"][0].setText("Go on" if paused else "Pause")
 
-    def _apply(self, call: Callable[[Making], None], fits: Callable[[Making], bool]) -> None:
+    def _apply(self, call: Callable[[Making], object], fits: Callable[[Making], bool]) -> None:
         for making in self.chosen():
             if fits(making):
                 call(making)
         self.update_rows()
-
-    def _resume(self, making: Making) -> None:
-        self.queue.add(making.again())
-        self.queue.remove(making)
 
 
 _ORDER = ("running", "paused", "waiting", "done", "stopped", "failed")

@@ -58,6 +58,7 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     from napari_stst.layers import layer_of, tell_notes
     from napari_stst.levels import chosen_levels
 
+    _play_at_their_rate()
     layers: list[Any] = []
     for one in [path] if isinstance(path, str) else path:
         levels = chosen_levels(Path(one))
@@ -65,6 +66,18 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
             layers.append(layer_of(one, levels))
             tell_notes(layers[-1][0])
     return layers or [(None,)]
+
+
+def _play_at_their_rate() -> None:
+    """Have the viewer that opens clips play them as fast as they are."""
+    from napari import current_viewer
+
+    viewer = current_viewer()
+    if viewer is not None:
+        from napari_stst.docks import unwrapped
+        from napari_stst.playback import playback_of
+
+        playback_of(unwrapped(viewer))
 
 
 def _is_clip(path: Path) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from napari import Viewer
 from qtpy.QtCore import Qt
@@ -19,9 +21,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_stst.boxes import SteadyButton
+from napari_stst.came_back import CameBack
+from napari_stst.cost import Cost
 from napari_stst.losses import LossPlot
 from napari_stst.making import ACTIVE, ENDED_EARLY, UNFINISHED, Making
 from napari_stst.queue import Queue
+from napari_stst.result_row import ResultRow
 from napari_stst.theme import colors_of
 
 _PLOT_HEIGHT = 120  # pixels, at least
@@ -40,10 +45,17 @@ class RunPanel(QWidget):
         Of the makings that are shown.
     before
         Widgets that stand before the buttons.
+    asked
+        What the form asks for, see `napari_stst.cost.Cost`.
     """
 
     def __init__(
-        self, viewer: Viewer, queue: Queue, method: str, before: Sequence[QWidget] = ()
+        self,
+        viewer: Viewer,
+        queue: Queue,
+        method: str,
+        before: Sequence[QWidget],
+        asked: Callable[[], tuple[Mapping[str, Any], Path] | None],
     ) -> None:
         super().__init__()
         self.viewer, self.queue, self.method = viewer, queue, method
@@ -81,8 +93,14 @@ class RunPanel(QWidget):
             plot.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
+        layout.addWidget(CameBack(queue, self))
+        self.cost = Cost(queue, asked)
+        layout.addWidget(self.cost)
         layout.addLayout(progress)
-        layout.addWidget(self.status)
+        self.result = ResultRow(viewer, self)
+        self.result.told.connect(self.status.setText)
+        for widget in (self.status, self.result):
+            layout.addWidget(widget)
         for stretch, plot in enumerate(self._plots, start=1):
             layout.addWidget(plot, stretch=stretch)
         # at the bottom: whatever comes, goes or takes more lines above, the buttons stay in place
@@ -97,7 +115,6 @@ class RunPanel(QWidget):
 
     def watch(self, making: Making) -> None:
         """Queue a making and show how it goes, once it is its turn."""
-        making.follow = self.follow.isChecked()
         self._attach(making)
         self.queue.add(making)
 
@@ -112,6 +129,7 @@ class RunPanel(QWidget):
         if making in self._attached:
             return
         self._attached.append(making)
+        making.follow = self.follow.isChecked()
         making.changed.connect(lambda: self._progressed(making))
         for told, plot in (
             (making.losses, self.losses),
@@ -127,8 +145,8 @@ class RunPanel(QWidget):
         making = self.making
         if making is None:
             return
-        if making.state in ENDED_EARLY:
-            self.watch(making.again())
+        if making.can_go_on:
+            self.queue.resume(making)
         else:
             making.pause_or_go()
 
@@ -141,11 +159,12 @@ class RunPanel(QWidget):
         """Offer what can be done now."""
         making = self.making
         state = making.state if making is not None else None
-        resumable = making is not None and state in ENDED_EARLY and making.order.can_resume()
+        resumable = making is not None and making.can_go_on
         words = "Go on" if state == "paused" else "Resume" if resumable else "Pause"
         self.pause_button.setText(words)
         self.pause_button.setEnabled(state in ACTIVE or resumable)
         self.cancel_button.setEnabled(state in UNFINISHED)
+        self.result.show_for(making)
 
     def _show(self, making: Making) -> None:
         self.making = making
@@ -153,6 +172,9 @@ class RunPanel(QWidget):
             plot.clear()
         self.losses.setVisible(self.method in ("stst", "leaps"))
         self.probabilities.setVisible(self.method == "leaps")
+        for step in making.course:
+            self.losses.add(step.losses, step.progress)
+            self.probabilities.add(step.probabilities, step.progress)
 
     def _progressed(self, making: Making) -> None:
         if making is not self.making:
@@ -163,7 +185,8 @@ class RunPanel(QWidget):
         self.bar.setValue(round(1000 * making.progress))
         left = f"  ·  {making.time_left} left" if making.state == "running" else ""
         self.status.setText(making.text + left)
-        self.status.setToolTip("\n".join(making.notes))
+        self.status.setToolTip("\n\n".join([making.text, *making.notes]))
+        self._fit_status()
         self.update_buttons()
 
     def _draw(
@@ -171,6 +194,17 @@ class RunPanel(QWidget):
     ) -> None:
         if making is self.making:
             plot.add(values, share)
+
+    def _fit_status(self) -> None:
+        """Keep all of a verdict in sight; while a run goes on, nothing moves."""
+        ended = self.making is not None and self.making.state in ENDED_EARLY
+        height = self.status.heightForWidth(max(1, self.status.width())) if ended else 0
+        self.status.setMinimumHeight(max(0, height))
+
+    def resizeEvent(self, event: Any) -> None:
+        """Words take other lines."""
+        super().resizeEvent(event)
+        self._fit_status()
 
     def _set_follow(self, on: bool) -> None:
         if self.making is not None:

@@ -6,26 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_stst.orders import MAIN_ROLES, Order, clip_of_run, stored_order, tree_of_run
 from stst.config import RunConfig, paths_beside, read_config_file, to_toml
 from stst.config.command import command_words
 from stst.config.sources import models_named
 from stst.files import written_whole
 from stst.provenance import other_version, read_sidecar
+from stst.run_folder import RunFolder
 from stst.video import AS_STORED, Levels, recorded_levels
 
 Tree = dict[str, Any]
 
-# what the clip is called that a command is given
-_MAIN = ("natural", "stimulus")
-
 
 def read_settings(path: Path) -> Tree:
-    """Read a config, or the one that a sidecar records.
+    """Read a config, or the one that a sidecar or an unfinished run records.
 
     Parameters
     ----------
     path
-        ``X.toml`` or ``X.json``.
+        ``X.toml``, ``X.json``, or the folder ``X.run`` or the file in it.
 
     Returns
     -------
@@ -37,6 +36,8 @@ def read_settings(path: Path) -> Tree:
     InputError
         If the file cannot be read.
     """
+    if (run := run_of(path)) is not None:
+        return tree_of_run(run, RunFolder(run).job())
     if path.suffix.lower() == ".json":
         tree = read_sidecar(path)["config"]
     else:
@@ -45,11 +46,13 @@ def read_settings(path: Path) -> Tree:
 
 
 def natural_of(path: Path) -> Path | None:
-    """Name the clip that a sidecar's run started from; None for a config, which names none."""
+    """Name the clip that a recorded run started from; None for a config, which names none."""
+    if (run := run_of(path)) is not None:
+        return clip_of_run(run, RunFolder(run).job())
     if path.suffix.lower() != ".json":
         return None
     inputs = read_sidecar(path)["inputs"]
-    named = [one.get("path") for one in inputs if one.get("role") in _MAIN]
+    named = [one.get("path") for one in inputs if one.get("role") in MAIN_ROLES]
     return path.absolute().parent / named[0] if named and isinstance(named[0], str) else None
 
 
@@ -67,8 +70,30 @@ def levels_in(tree: Mapping[str, Any]) -> Levels:
 
 def note_on(path: Path) -> str:
     """Say of a sidecar whose stimulus cannot be made again here; "" of any other file."""
-    another = other_version(read_sidecar(path)) if path.suffix.lower() == ".json" else ""
+    if path.suffix.lower() != ".json" or run_of(path) is not None:
+        return ""
+    another = other_version(read_sidecar(path))
     return another and f"{path.name} is loaded as settings for a new stimulus: {another}."
+
+
+def run_of(path: Path) -> Path | None:
+    """Name the folder of an unfinished run that a path is, or is in; None where it is neither."""
+    folder = path.absolute()
+    if folder.name == "job.json":
+        folder = folder.parent
+    return folder if folder.suffix == ".run" and folder.is_dir() else None
+
+
+def order_of(path: Path) -> Order | None:
+    """Give the order that goes on with the run that a path is in; None where there is none.
+
+    Raises
+    ------
+    InputError
+        If the run cannot be continued.
+    """
+    run = run_of(path)
+    return None if run is None else stored_order(run)
 
 
 def own_models(tree: Mapping[str, Any]) -> list[str]:

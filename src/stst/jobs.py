@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stst.config import METHODS, LeapsConfig, RunConfig, StpsConfig, StstConfig
 from stst.devices import environment, numerics, outside
 from stst.errors import InputError
@@ -27,7 +29,7 @@ from stst.synthesis.events import (
     RunFinished,
 )
 from stst.synthesis.mask import open_mask
-from stst.video import LazyVideo, Levels, check_video_output, needs_sidecar
+from stst.video import LazyVideo, Levels, check_video_output, needs_sidecar, sidecar_of
 from stst.video.orientation import ASKS
 
 
@@ -194,6 +196,27 @@ class Job:
         """
         with numerics(prepared.device, prepared.config.precision, self._chosen_threads()):
             return prepared.estimate()
+
+    def disk(self, prepared: Prepared) -> int:
+        """Say how much room the run takes on disk at most, in bytes.
+
+        Parameters
+        ----------
+        prepared
+            What `prepared` gives.
+
+        Returns
+        -------
+        int
+            The finished frames, which the run folder holds uncompressed, beside outputs that
+            weigh as much, and what the next frame depends on. Lossless encoding saves little of
+            textures; what it saves is left out.
+        """
+        height, width = prepared.process.size
+        picture = prepared.config.samples * height * width * 3
+        frames = prepared.process.started().frames * picture * (1 + len(self.others()))
+        state = 2 * picture * np.dtype(np.float32).itemsize
+        return 2 * frames + state
 
     def inputs(self) -> list[Input]:
         """Describe the inputs for the sidecar."""
@@ -405,6 +428,17 @@ def main_role(config: RunConfig) -> str:
     return "stimulus" if isinstance(config, LeapsConfig) else "natural"
 
 
+def _conversion(path: Path) -> dict[str, Any]:
+    """Give what the sidecar of an input says of how it was converted; nothing where it does not."""
+    try:
+        content = sidecar_of(path) or {}
+    except InputError:
+        return {}  # a JSON file of somebody else's that has the clip's name
+    output = content.get("output")
+    found = output.get("converted") if isinstance(output, dict) else None
+    return {} if found is None else {"converted": found}
+
+
 def _described(path: Path, video: LazyVideo) -> dict[str, Any]:
     """Give the sidecar's record of one input."""
     hashed = {
@@ -416,4 +450,5 @@ def _described(path: Path, video: LazyVideo) -> dict[str, Any]:
     # after the hash, when all frames have been decoded: now it is complete
     decoded = video.source.as_dict()
     frames = {"frames": [decoded.pop("start"), decoded.pop("stop")]}
+    hashed |= _conversion(path)
     return hashed | frames | {k: v for k, v in decoded.items() if k not in ("path", "notes")}

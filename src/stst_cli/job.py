@@ -99,6 +99,7 @@ def print_plan(job: Job, as_json: bool) -> None:
     prepared = job.prepared
     plan, estimate = prepared.process.started(), job.estimate(prepared)
     height, width = prepared.process.size
+    disk = job.disk(prepared)
     result = {
         "frames": plan.frames,
         "size": [height, width],
@@ -109,6 +110,7 @@ def print_plan(job: Job, as_json: bool) -> None:
         "samples": prepared.config.samples,
         "device": str(prepared.device),
         "memory_bytes": estimate.memory,
+        "disk_bytes": disk,
         "seconds": round(estimate.seconds, 1),
         "notes": job.notes(prepared),
         "outputs": [{name: str(path) for name, path in one.files().items()} for one in job.outputs],
@@ -124,6 +126,7 @@ def print_plan(job: Job, as_json: bool) -> None:
         click.echo(f"iterations  {plan.iterations} in all")
     click.echo(f"samples     {prepared.config.samples} side by side on {prepared.device}")
     click.echo(f"memory      about {estimate.memory / 2**30:.2f} GiB")
+    click.echo(f"disk        up to {disk / 2**20:.1f} MiB")
     click.echo(f"time        about {duration(estimate.seconds)}")
     for one in job.outputs:
         say(f"output      {one.master}")

@@ -39,7 +39,10 @@ def viewer(make_napari_viewer, monkeypatch, tmp_path):
     monkeypatch.setattr(GlirProgram, "delete", lambda self: None)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
+    monkeypatch.setenv("STST_DATA_DIR", str(tmp_path / "kept for the user"))
     monkeypatch.chdir(tmp_path)
+    # a process more beside every run would only take time; tests of costs set it back
+    monkeypatch.setattr("napari_stst.cost.EVERY_MS", 10**8)
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1280, 800)
     return viewer

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QApplication
 
 from napari_stst.forms import write_fields
 from napari_stst.generate import GenerateWidget
@@ -159,8 +160,15 @@ class TestSteering:
         assert set(losses[0]) == {"spatial_texture", "temporal_texture"}
         assert widget.run.pause_button.text() == "Resume"
         layers = making.layers
+        course = [(step.progress, dict(step.losses)) for step in making.course]
+        assert len(course) > 3
         widget.run.pause_or_go()
-        until(lambda: widget.run.making is not making and widget.run.making.state == "done")
+        # the curve goes on where it ended
+        until(lambda: widget.run.making is not making and widget.run.making.progress > 0)
+        drawn = dict(widget.run.losses._values["spatial_texture"])
+        share, values = course[0]
+        assert drawn[100 * share] == values["spatial_texture"]
+        until(lambda: widget.run.making.state == "done")
         assert widget.run.making.layers == layers
         stopped = read_video(widget.run.making.order.output).frames
         straight = make(widget, until)
@@ -188,8 +196,16 @@ class TestWrongs:
     def test_an_error_of_the_run_is_shown_in_the_command_s_words(self, widget, until, errors):
         set_keys(widget, spatial__texture_layers=["nothing"])
         making = make(widget, until, "failed")
-        assert errors == [making.text]
-        assert making.text.startswith("spatial.texture_layers: unknown layer 'nothing'.")
+        # the verdict first
+        start = "natural_metamer.mkv was not made: spatial.texture_layers: unknown layer 'nothing'."
+        assert errors[0].startswith(start)
+        assert making.text == errors[0]
+        # and all of it stays in sight, however narrow the panel is
+        status = widget.run.status
+        assert status.text() == making.text
+        widget.run.resize(220, widget.run.height())
+        QApplication.processEvents()
+        assert status.height() >= status.heightForWidth(status.width()) > 0
         assert widget.make_button.text() == "Generate"
 
     def test_a_wrong_value_is_refused_at_once(self, widget, errors):
@@ -241,8 +257,9 @@ class TestWrongs:
         until(lambda: making.progress > 0)
         making._task._process.kill()
         until(lambda: making.state == "failed")
+        assert errors[0].startswith("natural_metamer.mkv was not made: ")
         assert "killed or crashed" in errors[0]
-        assert str(making.order.folder) in errors[0]
+        assert str(making.order.folder) in making.text
 
     @pytest.mark.parametrize(("answer", "made"), [("Cancel", False), ("Replace it", True)])
     def test_nothing_is_replaced_unasked(self, widget, until, tmp_path, monkeypatch, answer, made):

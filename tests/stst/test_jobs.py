@@ -746,3 +746,17 @@ def test_a_folder_of_pictures_as_input(tmp_path):
     (record,) = sidecar(tmp_path / "out.json")["inputs"]
     assert record["path"] == "natural.v1"
     assert record["sha256"] == sha256_of(tmp_path / "natural.v1")
+
+
+def test_the_room_on_disk_is_foretold(tmp_path):
+    natural = clip(tmp_path / "natural.mkv", count=6, height=96, width=112)
+    (tmp_path / "out").mkdir()
+    job = Job(natural, str(tmp_path / "out" / "made.mkv"), config(padding_frames=0))
+    most = 0
+    for _ in job.run():
+        files = [one for one in (tmp_path / "out").rglob("*") if one.is_file()]
+        most = max(most, sum(one.stat().st_size for one in files))
+    # in the last moment the outputs lie beside the run folder, which is gone when the event comes
+    made = sum(one.stat().st_size for one in (tmp_path / "out").iterdir())
+    foretold = job.disk(job.prepared)
+    assert 0.5 * foretold < most + made < 1.1 * foretold

@@ -56,14 +56,20 @@ class Task(QObject):
         """End after the step that is being done."""
         self._say("stop")
 
-    def close(self) -> None:
-        """End now: ask, wait a little, then kill. What is finished stays on disk."""
+    def close(self, patience_ms: int = _PATIENCE_MS) -> None:
+        """End now: ask, wait a little, then kill. What is finished stays on disk.
+
+        Parameters
+        ----------
+        patience_ms
+            How long to wait, in milliseconds; 0 where there is nothing to keep.
+        """
         if self._process.state() == QProcess.ProcessState.NotRunning:
             return
         self._process.blockSignals(True)
         self.stop()
         self._process.closeWriteChannel()
-        if not self._process.waitForFinished(_PATIENCE_MS):
+        if not self._process.waitForFinished(patience_ms):
             self._process.kill()
             self._process.waitForFinished(_PATIENCE_MS)
         self._end(Stopped())

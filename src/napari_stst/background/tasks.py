@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 #: Where each task is; it is imported when it is asked for.
 TASKS = {
     "make": "napari_stst.background.tasks:make",
+    "estimate": "napari_stst.background.estimating:estimate_run",
     "fetch": "napari_stst.background.tasks:fetch",
     "weights": "napari_stst.background.tasks:weights",
     "classes": "napari_stst.background.tasks:classes",
+    "beside": "napari_stst.background.exporting:export_beside",
     "pair": "napari_stst.background.measuring:pair_clips",
     "features": "napari_stst.background.measuring:measure_features",
     "cka": "napari_stst.background.measuring:measure_cka",

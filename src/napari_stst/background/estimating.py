@@ -1,0 +1,81 @@
+"""The task of a worker process that says what a run would cost."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_stst.background.messages import Result
+
+if TYPE_CHECKING:
+    from napari_stst.background.tasks import Stop, Tell
+    from stst.jobs import Job
+
+
+def estimate_run(
+    config: Mapping[str, Any],
+    tell: Tell,
+    stop: Stop,
+    natural: str | None = None,
+    shape: Sequence[int] | None = None,
+    fps: str | None = None,
+) -> Result:
+    """Measure a few steps, as ``--dry-run`` does; nothing is written beside the clip.
+
+    Parameters
+    ----------
+    config
+        Of the method, as pydantic dumps it. Which clip a term is taken from, and whether there is
+        a region, changes no cost, so that these are left out.
+    tell, stop
+        Not used: it takes seconds.
+    natural
+        The clip; None where there is none to start from, or it is in no file.
+    shape
+        (T, H, W) of a clip that is in no file; another one of that size stands in for it.
+    fps
+        Its rate in Hz.
+
+    Returns
+    -------
+    Result
+        ``seconds``, ``memory`` and ``disk`` in bytes, ``device``, and what the clip will be:
+        ``frames`` and ``size`` (H, W).
+    """
+    from stst.config import METHODS, build
+    from stst.jobs import Job
+
+    tree = {key: value for key, value in config.items() if key not in ("targets", "mask")}
+    settings = build(tree, METHODS[config["method"]])
+    with tempfile.TemporaryDirectory() as folder:
+        path = None if natural is None else Path(natural)
+        if shape is not None:
+            path = _stand_in(Path(folder) / "clip.mkv", shape, fps or "25")
+        return Result(_costs(Job(path, str(Path(folder) / "made.mkv"), settings)))
+
+
+def _costs(job: Job) -> dict[str, Any]:
+    prepared = job.prepared
+    estimate = job.estimate(prepared)
+    return {
+        "seconds": estimate.seconds,
+        "memory": estimate.memory,
+        "disk": job.disk(prepared),
+        "device": str(prepared.device),
+        "frames": prepared.process.started().frames,
+        "size": prepared.process.size,
+    }
+
+
+def _stand_in(path: Path, shape: Sequence[int], fps: str) -> Path:
+    """Write a clip of noise; a flat one has statistics that no natural clip has."""
+    from stst.video import write_video
+
+    count, height, width = shape
+    frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    write_video(path, (frame for _ in range(count)), fps)
+    return path

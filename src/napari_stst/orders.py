@@ -1,0 +1,157 @@
+"""What is to be made: ordered in a form, or as an unfinished run has it stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stst.config import METHODS, build, paths_beside
+from stst.errors import InputError
+from stst.made import check_continuable
+from stst.outputs import MASTERS, outputs_for
+from stst.run_folder import RunFolder
+
+#: What the clip is called that a command is given.
+MAIN_ROLES = ("natural", "stimulus")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be made.
+
+    Attributes
+    ----------
+    natural, output
+        The clip, None where there is none to start from, and the name of the master.
+    config
+        Of the method, as pydantic dumps it for JSON.
+    overwrite, resume
+        As on the command line.
+    """
+
+    natural: Path | None
+    output: str
+    config: Mapping[str, Any]
+    overwrite: bool = False
+    resume: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lives until it is whole."""
+        return outputs_for(self.output, (0,))[0].named(".run")
+
+    def can_resume(self) -> bool:
+        """Say whether there is an unfinished run."""
+        return RunFolder(self.folder).begun()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give what JSON can hold of it; whether it resumes is seen from its folder."""
+        return {
+            "natural": None if self.natural is None else str(self.natural),
+            "output": self.output,
+            "config": dict(self.config),
+            "overwrite": self.overwrite,
+        }
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Order:
+        """Read what `as_dict` gave.
+
+        Raises
+        ------
+        LookupError, TypeError
+            If it is none of that.
+        """
+        natural, output, config = entry["natural"], entry["output"], entry["config"]
+        if not isinstance(output, str) or not isinstance(config, dict):
+            raise TypeError("it holds no order")
+        path = None if natural is None else Path(natural)
+        return cls(path, output, config, overwrite=bool(entry["overwrite"]))
+
+
+def stored_order(folder: Path) -> Order:
+    """Give the order that goes on with an unfinished run, as it was begun.
+
+    Parameters
+    ----------
+    folder
+        ``X.run``.
+
+    Returns
+    -------
+    Order
+        With the settings and the clips that the run has on record.
+
+    Raises
+    ------
+    InputError
+        If there is no run that can be continued here, or one of its clips is gone.
+    """
+    folder = folder.absolute()
+    job = RunFolder(folder).job()
+    check_continuable(folder, job)
+    natural = clip_of_run(folder, job)
+    config = build(tree_of_run(folder, job), METHODS[method_of_run(folder, job)], f"{folder}")
+    name = job.get("output")
+    if not isinstance(name, str) or Path(name).name != name:
+        raise InputError(f"{folder}/job.json is damaged: output is {name!r}, not a name.")
+    output = str(folder.parent / name)
+    order = Order(
+        natural,
+        output if Path(name).suffix in MASTERS else f"{output}/",
+        config.model_dump(mode="json", exclude_none=True),
+        resume=True,
+    )
+    if order.folder != folder:
+        raise InputError(
+            f"{folder} is the run of {name} and was called {order.folder.name}. Give it that name "
+            "back."
+        )
+    for role, path in _inputs(folder, job).items():
+        if not path.exists():
+            raise InputError(
+                f"{folder.name} cannot go on: its {role} clip is not at {path} any more. Put it "
+                "back there."
+            )
+    return order
+
+
+def method_of_run(folder: Path, job: Mapping[str, Any]) -> str:
+    """Name the method of a run; `job` as `stst.run_folder.RunFolder.job` gives it.
+
+    Raises
+    ------
+    InputError
+        If it is none of this program's.
+    """
+    method = job.get("method")
+    if method not in METHODS or not isinstance(job.get("config"), dict):
+        raise InputError(f"{folder}/job.json is damaged: method or config is missing.")
+    return str(method)
+
+
+def tree_of_run(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the config's tree of a run; the clips that it names as seen from here."""
+    method_of_run(folder, job)
+    # in a run folder paths are relative to the folder that it lies in, where the sidecar will be
+    return paths_beside(job["config"], folder)
+
+
+def clip_of_run(folder: Path, job: Mapping[str, Any]) -> Path | None:
+    """Give the clip that a run starts from; None where there is none."""
+    found = _inputs(folder, job)
+    return next((found[role] for role in MAIN_ROLES if role in found), None)
+
+
+def _inputs(folder: Path, job: Mapping[str, Any]) -> dict[str, Path]:
+    """Give the clips of a run by role."""
+    listed = job.get("inputs")
+    entries = listed if isinstance(listed, list) else [None]
+    found = {}
+    for one in entries:
+        if not isinstance(one, dict) or not isinstance(one.get("path"), str):
+            raise InputError(f"{folder}/job.json is damaged: an input names no path.")
+        found[str(one.get("role"))] = folder.parent / one["path"]
+    return found

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+from napari.layers import Image
+
+from napari_stst.background.estimating import estimate_run
+from napari_stst.cost import words_of
+from napari_stst.generate import GenerateWidget
+from napari_stst.layers import layer_of
+from small_runs import TREE, clip, config, synthesize
+
+COST = {
+    "seconds": 3725.2, "memory": 3 * 2**29, "disk": 5 * 2**20, "device": "cpu", "frames": 24,
+    "size": (18, 20),
+}  # fmt: skip
+
+
+@pytest.fixture
+def quick(viewer, monkeypatch) -> None:
+    monkeypatch.setattr("napari_stst.cost.EVERY_MS", 300)
+
+
+def plain(**changes):
+    return config(**changes).model_dump(mode="json", exclude_none=True)
+
+
+def test_what_is_said():
+    assert words_of(COST, 2**40) == (
+        "About 1:02:05 h:mm:ss on cpu  ·  1.5 GiB of memory  ·  up to 5.0 MiB on disk  ·  "
+        "24 frames of 18×20 px"
+    )
+    assert words_of(COST, 2**20).startswith("Not enough room on the disk: 1.0 MiB are free. About")
+
+
+def test_it_is_the_dry_run_s(tmp_path):
+    path = clip(tmp_path / "natural.mkv", count=4)
+    result = synthesize(path, "-o", tmp_path / "made.mkv", "--frames", "1:3", "--dry-run", "--json")
+    plan = json.loads(result.stdout)
+    found = estimate_run(
+        plain(input={"frames": "1:3"}, targets={"color": "nowhere.mkv"}, mask="no.png"),
+        lambda _: None, lambda: False, natural=str(path),
+    ).value  # fmt: skip
+    assert (found["frames"], list(found["size"])) == (plan["frames"], plan["size"])
+    assert found["disk"] == plan["disk_bytes"]
+    assert found["memory"] > 0 < found["seconds"]
+    # nothing is written beside the clip
+    assert [one.name for one in tmp_path.iterdir()] == ["natural.mkv"]
+
+
+def test_a_clip_in_no_file_has_a_stand_in():
+    found = estimate_run(plain(), lambda _: None, lambda: False, shape=(3, 18, 20), fps="24").value
+    assert (found["frames"], found["size"]) == (3, (18, 20))
+
+
+def test_it_follows_the_form_and_freezes_nothing(viewer, quick, until, tmp_path):
+    data, options, _ = layer_of(clip(tmp_path / "natural.mkv", count=4))
+    viewer.add_layer(Image(data, **options))
+    widget = GenerateWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Generate")
+    widget.set_tree({**TREE, "input": {"frames": "0:2"}})
+    cost = widget.run.cost
+    until(lambda: "being estimated" in cost.text())
+    until(lambda: "2 frames of 18×20 px" in cost.text())
+    assert "GiB of memory" in cost.text() or "MiB of memory" in cost.text()
+    widget.set_tree({**TREE, "input": {"frames": "0:3"}})
+    began = time.monotonic()
+    cost._look()
+    cost._look()
+    assert time.monotonic() - began < 1
+    until(lambda: "3 frames of 18×20 px" in cost.text())
+    # a form that says nothing sensible has no cost
+    widget.set_tree({**TREE, "spatial": {"model": "tiny_model:nothing"}})
+    until(lambda: "not known. " in cost.text())
+    assert "nothing" in cost.text()
+
+
+def test_nothing_is_measured_while_something_is_made_or_nobody_sees_it(
+    viewer, quick, until, tmp_path
+):
+    viewer.add_image(
+        np.zeros((3, 18, 20, 3), np.uint8), rgb=True, name="black", metadata={"fps": "25"}
+    )
+    widget = GenerateWidget(viewer)
+    dock = viewer.window.add_dock_widget(widget, name="Generate")
+    widget.set_tree(
+        {**TREE, "octaves": [{"exponent": 0, "iterations": 10**5, "learning_rate": 0.01}]}
+    )
+    cost = widget.run.cost
+    until(lambda: cost._task is not None)
+    task = cost._task
+    widget.make()
+    until(lambda: widget.queue.current is not None)
+    assert task.ended
+    assert cost._task is None
+    widget.run.making.cancel()
+    until(lambda: widget.queue.current is None)
+    until(lambda: cost._task is not None)
+    task = cost._task
+    dock.hide()
+    assert task.ended
+    assert not cost._timer.isActive()
