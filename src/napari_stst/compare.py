@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
@@ -248,26 +248,39 @@ class CompareWidget(QWidget):
     def measure_cka(self, arguments: Mapping[str, Any]) -> None:
         """Measure CKA; arguments as the task ``cka`` has them."""
         model = arguments["model"]
-        self._cka = [*dict.fromkeys([*self._cka, model])]
-        self._null = list(arguments.get("null", self._null))
-        self._add_measured("cka", f"CKA {model.split('@')[0]}", arguments)
+
+        def remember() -> None:
+            self._cka = [*dict.fromkeys([*self._cka, model])]
+            self._null = list(arguments.get("null", self._null))
+
+        self._add_measured("cka", f"CKA {model.split('@')[0]}", arguments, remember=remember)
 
     def measure_prediction(self, arguments: Mapping[str, Any]) -> None:
         """Measure prediction; arguments as the task ``prediction`` has them."""
-        self._weights = arguments["weights"]
-        self._add_measured("prediction", "PredNet", arguments)
+
+        def remember() -> None:
+            self._weights = arguments["weights"]
+
+        self._add_measured("prediction", "PredNet", arguments, remember=remember)
 
     def write_report(self, arguments: Mapping[str, Any]) -> None:
         """Write the report; arguments as the task ``report`` has them."""
         self._add("report", "Report", self.layers, self._reported, **arguments)
 
     def _add_measured(
-        self, task: str, title: str, arguments: Mapping[str, Any], automatic: bool = False
+        self,
+        task: str,
+        title: str,
+        arguments: Mapping[str, Any],
+        automatic: bool = False,
+        remember: Callable[[], None] = lambda: None,
     ) -> None:
         layers = self.layers
         labels = tuple(layer.name for layer in layers)
 
         def done(paths: list[str], measured: Measured) -> None:
+            # the report proposes what has been measured, and nothing that failed
+            remember()
             if layers[0] is self.natural:
                 self._show(title, measured, labels)
 
@@ -306,6 +319,8 @@ class CompareWidget(QWidget):
         self.report = Path(found["page"])
         self.actions.open.setEnabled(True)
         self._note(found["notes"])
+        for failure in found["left_out"]:
+            show_warning(f"Not in the report: {failure}")
         show_info(f"Report: {self.report}")
 
     def _note(self, notes: tuple[str, ...]) -> None:

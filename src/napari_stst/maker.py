@@ -308,7 +308,7 @@ class MakerWidget(QWidget):
 
     def make(self) -> None:
         """Make what the form says, now or when the queue gets there."""
-        self._attempt(lambda: self._order(self.natural(), self._output.text(), self._put))
+        self._attempt(lambda: self._order(self.natural(), self._output.name(), self._put))
 
     def make_selected(self) -> None:
         """Make the same of every clip that is selected in the list of layers."""
@@ -337,7 +337,7 @@ class MakerWidget(QWidget):
             clipboard.setText(shlex.join(words))
             show_info("Copied: " + shlex.join(words))
 
-        self._attempt(lambda: self._order(self.natural(), self._output.text(), copy))
+        self._attempt(lambda: self._order(self.natural(), self._output.name(), copy))
 
     def save_config(self, path: str = "") -> None:
         """Write the config as TOML, for ``--config``.
@@ -356,7 +356,7 @@ class MakerWidget(QWidget):
             write_settings(Path(path), build(order.config, self.kind))
             show_info(f"Saved: {path}")
 
-        self._attempt(lambda: self._order(self.natural(), self._output.text(), save))
+        self._attempt(lambda: self._order(self.natural(), self._output.name(), save))
 
     def load_config(self, path: str = "") -> None:
         """Fill the form from a config or a sidecar.

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QWidget
+
+from stst.errors import InputError
+from stst.outputs import MASTERS
+from stst.video import sidecar_path
 
 
 class OutputRow(QWidget):
@@ -28,8 +35,27 @@ class OutputRow(QWidget):
         row.addWidget(browse)
 
     def text(self) -> str:
-        """Give the name."""
+        """Give what is written."""
         return str(self.line.text()).strip()
+
+    def name(self) -> str:
+        """Give the name of a master.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is a folder that was there before, which nobody means to
+            replace.
+        """
+        text = self.text()
+        if not text:
+            raise InputError("There is no output. Give a name such as metamer.mkv.")
+        if os.path.isdir(text) and not sidecar_path(Path(text)).exists():
+            raise InputError(
+                f"The output {text} is a folder. Give the name of a file in it, such as "
+                f"{Path(text) / 'metamer.mkv'}."
+            )
+        return text
 
     def setText(self, text: str) -> None:
         """Write a name of one's own."""
@@ -52,4 +78,4 @@ class OutputRow(QWidget):
             options=QFileDialog.Option.DontConfirmOverwrite,
         )  # fmt: skip
         if name:
-            self.line.setText(name)
+            self.line.setText(name if name.lower().endswith(MASTERS) else f"{name}.mkv")

@@ -277,6 +277,25 @@ class TestResults:
         assert opened == [str(tmp_path / "one/index.html")]
         assert errors == []
 
+    def test_what_failed_is_not_proposed_for_the_report(self, widget, until, tmp_path, errors):
+        widget.measure_cka({"model": "resnet51=none", "null": [str(tmp_path / "no.mkv")]})
+        until(lambda: len(errors) == 1)
+        widget.measure_prediction({"weights": str(tmp_path / "no.hdf5")})
+        until(lambda: len(errors) == 2)
+        widget.measure_cka({"model": CKA, "null": []})
+        until(lambda: idle(widget))
+        widget.actions.report.click()
+        dialog = QApplication.activeModalWidget() or widget.findChild(ReportDialog)
+        found = dialog.arguments()
+        assert (found["cka"], found["null"], found["prednet"]) == ([CKA], [], None)
+        # what fails in the report is left out of it, and told; the clips have five frames
+        dialog.prednet.edit.setText("none")
+        dialog.folder.edit.setText(str(tmp_path / "one"))
+        dialog.accept()
+        until(lambda: widget.report is not None)
+        assert (tmp_path / "one/cka.csv").exists()
+        assert "PredNet is left out" in (tmp_path / "one/index.html").read_text()
+
     def test_cancel(self, widget, until, errors):
         before = widget.results.measured["Features"]
         widget.measure()

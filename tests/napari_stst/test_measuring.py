@@ -193,6 +193,23 @@ class TestReport:
         for name in names:
             assert (here / "one" / name).read_bytes() == (here / "two" / name).read_bytes(), name
 
+    def test_what_fails_is_left_out(self, here):
+        for seed, name in enumerate(("a", "b")):
+            clip(here / f"{name}.mkv", 5, 24, 24, seed=seed)
+        words = {"cka": [CKA, "resnet51=none"], "prednet": "none", "output": "one"}
+        found = value("report", "b.mkv", natural="a.mkv", **words)
+        first, second = found["left_out"]
+        assert "resnet51" in first
+        assert "5 frames; PredNet sees 11 frames" in second
+        page = (here / "one/index.html").read_text("utf-8")
+        assert first.replace("'", "&#39;") in page
+        assert "tiny_classifier:image" in page
+        assert (here / "one/cka.csv").exists()
+        # a null that cannot be had
+        found = value("report", "b.mkv", natural="a.mkv", cka=[CKA], null=["no.mkv"], output="two")
+        (line,) = found["left_out"]
+        assert "no.mkv" in line
+
     def test_nothing_is_left_when_it_stops(self, here):
         calls = []
 

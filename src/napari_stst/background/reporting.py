@@ -11,7 +11,7 @@ from napari_stst.background.messages import Result, Step
 from napari_stst.background.tasks import Stop, Tell
 
 if TYPE_CHECKING:
-    from stst.report import Part
+    from stst.report import Clip, LeftOut, Part
 
 
 def report_clips(
@@ -47,7 +47,8 @@ def report_clips(
     Returns
     -------
     Result
-        The path of the page, and notes, as ``page`` and ``notes``.
+        The path of the page, notes, and what was left out because it failed, a sentence each, as
+        ``page``, ``notes`` and ``left_out``.
     """
     from stst.report import (
         check_report_output,
@@ -60,22 +61,40 @@ def report_clips(
     check_report_output(Path(output), overwrite)
     clips = open_clips(natural, others, frames, max_side)
     parts, notes = _parts(cka, prednet, null, tell)
-    total = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
+    total = frames_to_read(clips) + sum(_steps(part, clips) for part in parts)
     counted = Counted(tell, stop, total)
     models = [word for model in cka for word in ("--cka", model)]
     models += ["--prednet", prednet] if prednet is not None else []
     models += [word for path in null if cka for word in ("--null", path)]
     command = report_command(natural, others, frames, max_side, models)
+    failures: list[LeftOut] = []
     page, *_ = write_report(
-        output, clips, command, overwrite, lambda name, _: counted.begin(name), parts
+        output,
+        clips,
+        command,
+        overwrite,
+        lambda name, _: counted.begin(name),
+        parts,
+        failures.append,
     )
-    return Result({"page": str(page), "notes": tuple(notes)})
+    left_out = tuple(map(str, failures))
+    return Result({"page": str(page), "notes": tuple(notes), "left_out": left_out})
+
+
+def _steps(part: Part, clips: tuple[Clip, ...]) -> int:
+    """Count what a part does; nothing where it cannot be done, which it says itself later."""
+    from stst.errors import InputError
+
+    try:
+        return part.steps(clips)
+    except InputError:
+        return 0
 
 
 def _parts(
     cka: Sequence[str], prednet: str | None, null: Sequence[str], tell: Tell
 ) -> tuple[list[Part], list[str]]:
-    """Load the models of a report, so that what is wrong is said before any work."""
+    """Load the models of a report."""
     if not cka and prednet is None:
         return [], []
     from stst.config.choice import CkaSettings, parse_choice

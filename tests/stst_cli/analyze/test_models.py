@@ -109,6 +109,42 @@ def test_a_pair_that_is_too_short_for_a_model():
     assert "11 frames" in error
 
 
+class TestLeftOut:
+    def test_what_fails_is_said_on_the_page_and_at_the_end(self):
+        for seed, name in enumerate(("short", "other")):
+            clip(Path(f"{name}.npz"), 5, 24, 24, seed=seed)
+        shown = stst_analyze("report", "short.npz", "other.npz", "-o", "out", *MODELS)
+        assert (shown.exit_code, shown.stdout) == (1, "out/index.html\n")
+        last = shown.stderr.splitlines()[-1]
+        words = "prediction by PredNet is left out: short.npz: 5 frames; PredNet sees 11 frames"
+        assert last.startswith(f"Error: not all is in the report: {words}")
+        assert words in Path("out/index.html").read_text("utf-8")
+        assert Path("out/cka.csv").exists()
+        assert not Path("out/prediction.csv").exists()
+
+    def test_weights_that_cannot_be_downloaded(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("STST_WEIGHTS_DIR", str(tmp_path))
+        monkeypatch.setenv("STST_CACHE_DIR", str(tmp_path / "cache"))
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        words = ("--cka", "mobilenet_v2", "--cka", "tiny_classifier:image@late")
+        shown = stst_analyze("report", "cat.npz", "a.npz", "-o", "out", *words, "--json")
+        assert shown.exit_code == 1
+        found = json.loads(shown.stdout)
+        (line,) = found["left_out"]
+        assert line.startswith("CKA in mobilenet_v2 is left out: ")
+        assert "cka.csv" in str(found["files"])
+        # it is known, and said, before the work
+        assert shown.stderr.index(f"Note: {line}") < shown.stderr.index("natural done")
+        assert set(pd.read_csv("out/cka.csv")["model"].str.partition(" ")[0]) == {
+            "tiny_classifier:image"
+        }
+        # in a batch no pair would have it, so nothing begins
+        manifest("a")
+        refused(stst_analyze("batch", "pairs.csv", "-o", "many", *words), "mobilenet_v2", code=1)
+        assert not Path("many").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
