@@ -64,8 +64,7 @@ def batch(
     for note in notes:
         say(f"Note: {note}", err=True)
     settings = Settings(frames, max_side, *chosen_models(words), words["device"], words["null"])
-    # each process loads its own: what is wrong is better said once
-    loaded_parts(words, all_needed=True)
+    loaded_parts(words)  # each process loads its own: what is wrong is better said once
     outcomes = run_batch(pairs, folder, settings, jobs or available_cores())
     try:
         with terminable(), closing(outcomes):

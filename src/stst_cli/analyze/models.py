@@ -96,25 +96,19 @@ def chosen_models(
     return choices, settings, prediction
 
 
-def loaded_parts(words: dict[str, Any], all_needed: bool = False) -> list[Part]:
+def loaded_parts(words: dict[str, Any]) -> list[Part]:
     """Load the models that were asked for, so that what is wrong is said before any work.
 
     Parameters
     ----------
     words
         Option by name.
-    all_needed
-        Whether a failure that is no bad input is one, too, instead of leaving a part out.
 
     Raises
     ------
     InputError
-        If an option is wrong, or there is no such model, layer, file or device.
-    StstError
-        If another failure keeps a model away, e.g. of a download, and `all_needed` is true.
+        If an option is wrong, or a model or its weights cannot be had.
     """
-    from stst.errors import InputError
-
     choices, settings, prediction = chosen_models(words)
     if not choices and prediction is None:
         return []
@@ -125,9 +119,7 @@ def loaded_parts(words: dict[str, Any], all_needed: bool = False) -> list[Part]:
     )
     failed = [part for part in parts if isinstance(part, models.FailedPart)]
     for failure in (one for part in failed for one in part.left_out):
-        if all_needed or isinstance(failure.error, InputError):
-            raise failure.error
-        notes.append(str(failure))
+        raise failure.error
     for note in notes:
         say(f"Note: {note}", err=True)
     if len(choices) > 1 and (words["mean"], words["std"], words["input"]) != (
