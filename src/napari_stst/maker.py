@@ -34,6 +34,7 @@ from superqt import QCollapsible
 from napari_stst.boxes import fill, narrow
 from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.forms import FormArea, Tree, fields_of, form_of, read_fields, write_fields
+from napari_stst.large import large_words
 from napari_stst.layers import file_of, is_clip, known_rate, opened_layer, rate_of
 from napari_stst.making import Making, Order
 from napari_stst.output_row import OutputRow
@@ -474,6 +475,11 @@ class MakerWidget(QWidget):
     def _put(self, order: Order, natural: Image | None) -> None:
         """Queue an order, after asking about what is there already."""
         self.check()
+        words = large_words(
+            build(order.config, self.kind), None if natural is None else natural.data.shape
+        )
+        if words and self.ask(words, (self.verb, "Cancel")) == "Cancel":
+            return
         outputs = outputs_for(order.output, build(order.config, self.kind).seeds)
         there = [path for one in outputs for path in one.files().values() if os.path.lexists(path)]
         natural_path = order.natural and os.path.realpath(order.natural)

@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_stst.arrange import lay_beside, lay_over, side_by_side
 from napari_stst.background.messages import (
+    SHOWN,
     ClipPicture,
     Failed,
     Message,
@@ -295,7 +296,8 @@ class Making(QObject):
 
     def _finish(self, result: Mapping[str, Any]) -> None:
         self.files = list(result["outputs"])
-        for layer, output in zip(self.layers, result["outputs"], strict=True):
+        # of many samples the first ones are shown
+        for layer, output in zip(self.layers, result["outputs"], strict=False):
             # from now on the layer is the file: what is looked at is what is measured
             data, options, _ = layer_of(output["master"])
             layer.data = data
@@ -304,7 +306,9 @@ class Making(QObject):
             show_warning(warning)
         self._show_as_seen()
         self.progress = 1.0
-        self._become("done", "done: " + ", ".join(map(_described, self.files)))
+        told = [*map(_described, self.files[:SHOWN])]
+        more = [f"and {len(self.files) - SHOWN} more"] if len(self.files) > SHOWN else []
+        self._become("done", "done: " + ", ".join([*told, *more]))
 
     def _fail(self, failure: Failed) -> None:
         kept = self.order.can_resume() and bool(self.layers)
