@@ -68,13 +68,13 @@ class ClipChoice(QWidget):
         self.frames_edit, self.side_edit = QLineEdit(), QLineEdit()
         self.frames_edit.setPlaceholderText("all, or A:B")
         self.frames_edit.setToolTip(
-            "--frames: frames A to B-1 of the natural clip, for clips whose sidecar does not say "
-            "which they show"
+            "Frames A to B-1 of the natural clip, for clips whose sidecar does not say which they "
+            "show"
         )
         self.side_edit.setPlaceholderText("max. px")
         self.side_edit.setToolTip(
-            "--max-side: longer side in pixels that the natural clip is shrunk to, for clips "
-            "whose sidecar does not say it"
+            "Longer side in pixels that the natural clip is shrunk to, for clips whose sidecar "
+            "does not say it"
         )
         part = QHBoxLayout()
         part.addWidget(self.frames_edit, 3)
@@ -124,7 +124,7 @@ class ClipChoice(QWidget):
 
     @property
     def part(self) -> dict[str, Any]:
-        """``frames`` and ``max_side``, as on the command line.
+        """``frames`` and ``max_side``, as tasks have them.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class ClipChoice(QWidget):
         """
         frames, side = (one.text().strip() for one in (self.frames_edit, self.side_edit))
         if side and not (side.isascii() and side.isdigit()):
-            raise InputError(f"--max-side {side}: expected a whole number of pixels.")
+            raise InputError(f"max. px is {side!r}: expected a whole number of pixels.")
         return {"frames": frames or None, "max_side": int(side) if side else None}
 
     def tick(self, clip: Image, ticked: bool = True) -> None:

@@ -11,6 +11,7 @@ from napari_stst.background.messages import Result, Step
 from napari_stst.background.tasks import Stop, Tell
 
 if TYPE_CHECKING:
+    from stst.config.choice import Estimator, Examples
     from stst.report import Clip, LeftOut, Part
 
 
@@ -23,6 +24,8 @@ def report_clips(
     cka: Sequence[str] = (),
     prednet: str | None = None,
     null: Sequence[str] = (),
+    examples: Examples = "channels",
+    estimator: Estimator = "unbiased",
     overwrite: bool = False,
     frames: str | None = None,
     max_side: int | None = None,
@@ -41,6 +44,8 @@ def report_clips(
         Weights, a file or ``"none"``; None without it.
     null
         Natural clips of other content for the null of CKA, beside the sample clips.
+    examples, estimator
+        Of CKA, as there.
     overwrite
         Whether a report that is there may be replaced.
 
@@ -60,10 +65,13 @@ def report_clips(
 
     check_report_output(Path(output), overwrite)
     clips = open_clips(natural, others, frames, max_side)
-    parts, notes = _parts(cka, prednet, null, tell)
+    parts, notes = _parts(cka, (examples, estimator), prednet, null, tell)
     total = frames_to_read(clips) + sum(_steps(part, clips) for part in parts)
     counted = Counted(tell, stop, total)
     models = [word for model in cka for word in ("--cka", model)]
+    given = {"--examples": (examples, "channels"), "--estimator": (estimator, "unbiased")}
+    for option, (value, usual) in given.items():
+        models += [option, value] if cka and value != usual else []
     models += ["--prednet", prednet] if prednet is not None else []
     models += [word for path in null if cka for word in ("--null", path)]
     command = report_command(natural, others, frames, max_side, models)
@@ -92,7 +100,11 @@ def _steps(part: Part, clips: tuple[Clip, ...]) -> int:
 
 
 def _parts(
-    cka: Sequence[str], prednet: str | None, null: Sequence[str], tell: Tell
+    cka: Sequence[str],
+    settings: tuple[Examples, Estimator],
+    prednet: str | None,
+    null: Sequence[str],
+    tell: Tell,
 ) -> tuple[list[Part], list[str]]:
     """Load the models of a report."""
     if not cka and prednet is None:
@@ -105,4 +117,4 @@ def _parts(
     from stst.report.models import loaded_parts
 
     prediction = None if prednet is None else PredictionSettings(prednet, device=DEVICE)
-    return loaded_parts(choices, CkaSettings(), prediction, DEVICE, null)
+    return loaded_parts(choices, CkaSettings(*settings), prediction, DEVICE, null)
