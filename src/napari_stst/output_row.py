@@ -50,10 +50,11 @@ class OutputRow(QWidget):
         text = self.text()
         if not text:
             raise InputError("There is no output. Give a name such as metamer.mkv.")
-        if os.path.isdir(text) and not sidecar_path(Path(text)).exists():
+        path = Path(os.path.abspath(text))
+        if path.is_dir() and not (path.name and sidecar_path(path).exists()):
             raise InputError(
                 f"The output {text} is a folder. Give the name of a file in it, such as "
-                f"{Path(text) / 'metamer.mkv'}."
+                f"{path / 'metamer.mkv'}."
             )
         return text
 

@@ -241,7 +241,7 @@ class TestWrongs:
         assert asked == []
         assert widget.run.making is None
 
-    @pytest.mark.parametrize("text", [".", "{0}", "{0}/"])
+    @pytest.mark.parametrize("text", [".", "/", "{0}", "{0}/"])
     def test_a_folder_that_was_there_is_no_output(self, widget, tmp_path, errors, text, qtbot):
         widget._output.setText(text.format(tmp_path))
         qtbot.mouseClick(widget.make_button, Qt.MouseButton.LeftButton)
