@@ -242,7 +242,11 @@ class TestWrongs:
         assert widget.run.making is None
 
     @pytest.mark.parametrize("text", [".", "/", "{0}", "{0}/"])
-    def test_a_folder_that_was_there_is_no_output(self, widget, tmp_path, errors, text, qtbot):
+    def test_a_folder_that_was_there_is_no_output(
+        self, widget, tmp_path, errors, text, qtbot, monkeypatch
+    ):
+        # a question would wait for an answer
+        monkeypatch.setattr(widget, "ask", lambda text, answers: answers[-1])
         widget._output.setText(text.format(tmp_path))
         qtbot.mouseClick(widget.make_button, Qt.MouseButton.LeftButton)
         (line,) = errors
