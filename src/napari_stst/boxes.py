@@ -80,28 +80,32 @@ class OfferBox(QComboBox):
         self.setEditable(True)
         self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         narrow(self)
-        self._opening = False
+        self._opening = self._written = False
         self._style = ""
         self.offer(words)
         self._line().installEventFilter(self)
+        self._line().textEdited.connect(self._edited)
 
     def offer(self, words: Sequence[str]) -> None:
-        """Offer other words; what is written stays."""
-        text = self.text()
+        """Offer other words; what is written stays, while it is being written, too."""
+        line = self._line()
+        text, cursor = line.text(), line.cursorPosition()
         self.blockSignals(True)
         self.clear()
         self.addItems(list(words))
         self.setCurrentIndex(self.findText(text, Qt.MatchFlag.MatchExactly))
         self.setEditText(text)
+        line.setCursorPosition(cursor)
         self.blockSignals(False)
         completer = QCompleter(list(words), self)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         self.setCompleter(completer)
         self._dress()
-        if self._opening and words and self._line().hasFocus():
-            super().showPopup()
-        self._opening = False
+        if self._opening and words and line.hasFocus():
+            # what has been written meanwhile filters the words, and is not replaced by one
+            self._show_words(text if self._written else "")
+        self._opening = self._opening and not words
 
     def set_colors(self, colors: Colors) -> None:
         """Go with a theme: what fits is shown in a window of its own, which knows none."""
@@ -133,11 +137,27 @@ class OfferBox(QComboBox):
         self._line().setPlaceholderText(text)
 
     def showPopup(self) -> None:
-        """Show the list, or what comes to be offered soon."""
+        """Show the words, or those that come to be offered soon.
+
+        The keyboard stays in the line: what is written there filters the words.
+        """
+        line = self._line()
+        line.setFocus()
+        line.selectAll()
+        self._written = False
         self.entered.emit()
         self._opening = not self.count()
         if not self._opening:
-            super().showPopup()
+            self._show_words("")
+
+    def _show_words(self, beginning: str) -> None:
+        completer = self.completer()
+        if completer is not None:
+            completer.setCompletionPrefix(beginning)
+            completer.complete()
+
+    def _edited(self, text: str) -> None:
+        self._written = True
 
     def wheelEvent(self, event: Any) -> None:
         """Leave the wheel to the form: a choice does not change by rolling past."""

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
 from napari_stst.background.measured import Match, Measured
+from napari_stst.background.task import Task
 from napari_stst.closing import OnClose, main_window
 from napari_stst.compare_actions import Actions
 from napari_stst.compare_clips import ClipChoice
 from napari_stst.compare_controls import ViewControls
-from napari_stst.compare_dialogs import CkaDialog, PredictionDialog, ReportDialog
+from napari_stst.compare_dialogs import (
+    CkaDialog,
+    MeasuredBefore,
+    PredictionDialog,
+    ReportDialog,
+)
 from napari_stst.compare_places import Places, frame_at, go_to_frame
 from napari_stst.compare_results import Results
 from napari_stst.compare_views import AS_THEY_ARE, Looked, Views
@@ -57,10 +64,9 @@ class CompareWidget(QWidget):
         self._natural_path: Path | None = None
         self._places = Places()
         self._noted: set[str] = set()
-        self._cka: list[str] = []
-        self._null: list[str] = []
-        self._weights = ""
-        self._docked = self._closed = False
+        self._before = MeasuredBefore()
+        self._askings: list[Task] = []
+        self._docked = self._closed = self._hidden = self._stale = False
         self._place = FirstPlace(viewer, self, "Compare", "bottom", _HEIGHT)
         self.files = ClipFiles()
         self.work = Work(self.files, self)
@@ -77,8 +83,8 @@ class CompareWidget(QWidget):
         self.controls.mode_changed.connect(self._update_view)
         self.results.frame_chosen.connect(self.go_to)
         self.work.progressed.connect(self.actions.set_progress)
-        self.work.failed.connect(show_error)
-        self.pairing.failed.connect(show_error)
+        self.work.failed.connect(self._tell)
+        self.pairing.failed.connect(self._tell)
         self.work.busy_changed.connect(self.actions.set_busy)
         for button, act in (
             (self.actions.measure, self.measure),
@@ -128,6 +134,7 @@ class CompareWidget(QWidget):
         return (natural, *others) if natural is not None and others else ()
 
     def _choice_changed(self) -> None:
+        self.actions.said.say("")
         natural, others = self.choice.natural, self._with_rates(self.choice.others)
         self.work.drop_automatic()
         self.pairing.drop_automatic()
@@ -143,6 +150,10 @@ class CompareWidget(QWidget):
         looked = self.views.looked
         if looked is not None and not {*looked.layers} <= {natural, *others}:
             self.views.leave()
+        if self._hidden:
+            # nobody sees what would be found out
+            self._stale = True
+            return
         layers = (natural, *others)
 
         def done(paths: list[str], found: Mapping[str, Match | str]) -> None:
@@ -167,7 +178,12 @@ class CompareWidget(QWidget):
     def _tell_once(self, text: str) -> None:
         if text not in self._noted:
             self._noted.add(text)
-            show_error(text)
+            self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        """Say what is wrong; it stays in the panel until something else is chosen or measured."""
+        show_error(text)
+        self.actions.said.say(text)
 
     def _paired(
         self, layers: tuple[Image, ...], paths: list[str], found: Mapping[str, Match | str]
@@ -177,7 +193,7 @@ class CompareWidget(QWidget):
         for layer, path in zip(others, paths[1:], strict=True):
             match = found[path]
             if isinstance(match, str):
-                show_error(match)
+                self._tell(f"{layer.name} cannot be compared: {match}")
                 continue
             self.matches[layer] = match
             self._note(match.notes)
@@ -208,7 +224,7 @@ class CompareWidget(QWidget):
                 self.views.show(mode, looked)
             except StstError as error:
                 self.views.leave()
-                show_error(str(error))
+                self._tell(f"No view: {error}")
 
     def _layer_removed(self, event: Any) -> None:
         if event.value is self.views.layer:
@@ -250,27 +266,41 @@ class CompareWidget(QWidget):
     def measure_cka(self, arguments: Mapping[str, Any]) -> None:
         """Measure CKA; arguments as the task ``cka`` has them."""
         model = arguments["model"]
-        self._cka = [*dict.fromkeys([*self._cka, model])]
-        self._null = list(arguments.get("null", self._null))
-        self._add_measured("cka", f"CKA {model.split('@')[0]}", arguments)
+
+        def remember() -> None:
+            models = [*dict.fromkeys([*self._before.cka, model])]
+            how = {key: value for key, value in arguments.items() if key != "model"}
+            self._before = replace(self._before, cka=models, **how)
+
+        self._add_measured("cka", f"CKA {model.split('@')[0]}", arguments, remember=remember)
 
     def measure_prediction(self, arguments: Mapping[str, Any]) -> None:
         """Measure prediction; arguments as the task ``prediction`` has them."""
-        self._weights = arguments["weights"]
-        random = " (random weights)" if self._weights == "none" else ""
-        self._add_measured("prediction", f"PredNet{random}", arguments)
+
+        def remember() -> None:
+            self._before = replace(self._before, weights=arguments["weights"])
+
+        random = " (random weights)" if arguments["weights"] == "none" else ""
+        self._add_measured("prediction", f"PredNet{random}", arguments, remember=remember)
 
     def write_report(self, arguments: Mapping[str, Any]) -> None:
         """Write the report; arguments as the task ``report`` has them."""
         self._add("report", "Report", self.layers, self._reported, **arguments)
 
     def _add_measured(
-        self, task: str, title: str, arguments: Mapping[str, Any], automatic: bool = False
+        self,
+        task: str,
+        title: str,
+        arguments: Mapping[str, Any],
+        automatic: bool = False,
+        remember: Callable[[], None] = lambda: None,
     ) -> None:
         layers = self.layers
         labels = tuple(layer.name for layer in layers)
 
         def done(paths: list[str], measured: Measured) -> None:
+            # the report proposes what has been measured, and nothing that failed
+            remember()
             if layers[0] is self.natural:
                 self._show(title, measured, labels)
 
@@ -287,6 +317,8 @@ class CompareWidget(QWidget):
     ) -> None:
         part = self._part()
         if layers and part is not None:
+            if not automatic:
+                self.actions.said.say("")
             self.work.add(Job(task, title, layers, {**part, **arguments}, done, automatic))
 
     def _part(self) -> dict[str, Any] | None:
@@ -294,7 +326,7 @@ class CompareWidget(QWidget):
         try:
             return self.choice.part
         except InputError as error:
-            show_error(str(error))
+            self._tell(str(error))
             return None
 
     def _show(self, title: str, measured: Measured, labels: tuple[str, ...]) -> None:
@@ -309,7 +341,11 @@ class CompareWidget(QWidget):
         self.report = Path(found["page"])
         self.actions.open.setEnabled(True)
         self._note(found["notes"])
-        show_info(f"Report: {self.report}")
+        if found["left_out"]:
+            words = f"Not all is in the report: {' '.join(found['left_out'])}"
+            show_warning(words)
+            self.actions.said.say(words)
+        show_info(f"Report written: {self.report}")
 
     def _note(self, notes: tuple[str, ...]) -> None:
         for note in notes:
@@ -326,13 +362,22 @@ class CompareWidget(QWidget):
         dialog.open()
 
     def _ask_cka(self) -> None:
-        dialog = CkaDialog(self)
-        dialog.null.edit.setText("; ".join(self._null))
-        self._ask(dialog, self.measure_cka)
+        dialog = CkaDialog(self._before, self._ask_layers, colors_of(self.viewer), self)
+        self._ask(dialog, self._measure_models)
+
+    def _measure_models(self, models: Sequence[Mapping[str, Any]]) -> None:
+        for one in models:
+            self.measure_cka(one)
+
+    def _ask_layers(self, model: str) -> Task:
+        # it may outlast the dialog, not this widget
+        self._askings = [one for one in self._askings if not one.ended]
+        self._askings.append(Task("layers", self, model=model))
+        return self._askings[-1]
 
     def _ask_prednet(self) -> None:
         dialog = PredictionDialog(self)
-        dialog.weights.edit.setText(self._weights)
+        dialog.weights.edit.setText(self._before.weights)
         self._ask(dialog, self.measure_prediction)
 
     def _ask_report(self) -> None:
@@ -340,7 +385,8 @@ class CompareWidget(QWidget):
         folder = (
             Path.home() / "report" if found is None else found.with_name(f"{found.stem}_report")
         )
-        dialog = ReportDialog(folder, self._cka, self._weights, self._null, self)
+        colors = colors_of(self.viewer)
+        dialog = ReportDialog(folder, self._before, self._ask_layers, colors, self)
         self._ask(dialog, self.write_report)
 
     def _ask_table(self) -> None:
@@ -363,15 +409,42 @@ class CompareWidget(QWidget):
         if kind == QEvent.Type.Show:
             self._docked = True
             self._place.shown()
+            if self._hidden and not event.spontaneous():
+                self._come_back()
+        elif kind == QEvent.Type.Hide and not event.spontaneous() and not self._closed:
+            self._go_away()
+        elif kind == QEvent.Type.LayoutRequest:
+            # a message came or went
+            self._fit()
         elif (kind == QEvent.Type.ParentChange and self._docked and self.parent() is None) or (
             kind == QEvent.Type.Close
         ):
             self.close_all()
         return bool(super().event(event))
 
+    def _go_away(self) -> None:
+        """Do nothing by itself while nobody sees it: its dock is hidden, or behind another."""
+        self._hidden = True
+        self.views.pause()
+        self.controls.stop()
+        # what was asked for goes on
+        self._stale |= self.work.drop_automatic() | self.pairing.drop_automatic()
+
+    def _come_back(self) -> None:
+        """Take up what was left."""
+        self._hidden = False
+        self.views.go_on()
+        self.controls.go_on()
+        if self._stale:
+            self._stale = False
+            self._choice_changed()
+
     def resizeEvent(self, event: Any) -> None:
         """Put the courses below where there is no room beside."""
         super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
         wide = self.width() > 1.2 * self.height()
         direction = QBoxLayout.Direction
         self._layout.setDirection(direction.LeftToRight if wide else direction.TopToBottom)
@@ -385,6 +458,8 @@ class CompareWidget(QWidget):
         self._closed = True
         self.pairing.close()
         self.work.close()
+        for asking in self._askings:
+            asking.close()
         self.files.close()
         self.controls.stop()
         self.choice.close_events()

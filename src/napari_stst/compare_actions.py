@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QGridLayout, QProgressBar, QPushButton, QWidget
 
+from napari_stst.said import Said
+
 
 class Actions(QWidget):
     """Buttons that measure, save and cancel, with a bar.
@@ -36,6 +38,8 @@ class Actions(QWidget):
                 layout.addWidget(button, row, column)
         layout.addWidget(self.bar, 2, 0, 1, 2)
         layout.addWidget(self.cancel, 2, 2)
+        self.said = Said()
+        layout.addWidget(self.said, 3, 0, 1, 3)
         self.open.setEnabled(False)
         self.set_busy(False)
 

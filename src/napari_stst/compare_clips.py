@@ -69,13 +69,13 @@ class ClipChoice(QWidget):
         self.frames_edit, self.side_edit = QLineEdit(), QLineEdit()
         self.frames_edit.setPlaceholderText("all, or A:B")
         self.frames_edit.setToolTip(
-            "--frames: frames A to B-1 of the natural clip, and the same part of clips that show "
-            "more of it or are as long"
+            "Frames A to B-1 of the natural clip, and the same part of clips that show more of it "
+            "or are as long"
         )
         self.side_edit.setPlaceholderText("max. px")
         self.side_edit.setToolTip(
-            "--max-side: longer side in pixels that the natural clip is shrunk to, for clips "
-            "whose sidecar does not say it"
+            "Longer side in pixels that the natural clip is shrunk to, for clips whose sidecar "
+            "does not say it"
         )
         part = QHBoxLayout()
         part.addWidget(self.frames_edit, 3)
@@ -125,7 +125,7 @@ class ClipChoice(QWidget):
 
     @property
     def part(self) -> dict[str, Any]:
-        """``frames`` and ``max_side``, as on the command line, and how the clips are read.
+        """``frames`` and ``max_side``, as tasks have them, and how the clips are read.
 
         Raises
         ------
@@ -134,7 +134,7 @@ class ClipChoice(QWidget):
         """
         frames, side = (one.text().strip() for one in (self.frames_edit, self.side_edit))
         if side and not (side.isascii() and side.isdigit()):
-            raise InputError(f"--max-side {side}: expected a whole number of pixels.")
+            raise InputError(f"max. px is {side!r}: expected a whole number of pixels.")
         natural = self.natural
         clips = [*self.others, *([natural] if natural is not None else [])]
         levels = common_levels(one for one in clips if file_of(one) is not None)

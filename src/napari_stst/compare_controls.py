@@ -84,6 +84,10 @@ class ViewControls(QWidget):
         """Leave the keyboard alone."""
         self.shortcut.setEnabled(False)
 
+    def go_on(self) -> None:
+        """Listen to the keyboard again, where the view has a key."""
+        self.shortcut.setEnabled(self.mode == FLICKER)
+
     def _chosen(self, place: int) -> None:
         self.options.setCurrentIndex(place)
         self.shortcut.setEnabled(self.mode == FLICKER)

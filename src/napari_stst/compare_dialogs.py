@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,42 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from stst.config.choice import DEFAULT_LAYERS, parse_choice
+from napari_stst.compare_models import AskLayers, ClipList, ModelRows
+from napari_stst.said import Said
+from napari_stst.theme import Colors
 from stst.errors import InputError
 from stst.paths import at_home
 
-_SYNTAX = (
-    "A model of torchvision, or your own package.module:factory. Weights after “=” (none: random), "
-    "layers after “@”, e.g. mobilenet_v2=none@features.3,features.18"
-)
+_REPLACE = "Replace a report that is there"
+_WIDE = 760  # pixels
 _HDF5 = "PredNet's weights (*.hdf5 *.h5 *.safetensors);;All files (*)"
+
+
+@dataclass(frozen=True)
+class MeasuredBefore:
+    """What has been measured, and how; what failed is not in it.
+
+    Attributes
+    ----------
+    cka
+        Models, as `stst.config.choice.parse_choice` reads them.
+    examples, estimator, null
+        Of CKA, the last time; `null` are paths of unrelated clips.
+    weights
+        Of PredNet; empty where there are none.
+    """
+
+    cka: Sequence[str] = ()
+    examples: str = "channels"
+    estimator: str = "unbiased"
+    null: Sequence[str] = ()
+    weights: str = ""
 
 
 class _Dialog(QDialog):
@@ -40,9 +61,7 @@ class _Dialog(QDialog):
         self.setWindowTitle(title)
         self.form = QFormLayout()
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.problem = QLabel()
-        self.problem.setWordWrap(True)
-        self.problem.hide()
+        self.problem = Said()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         ok = self.buttons.addButton(action, QDialogButtonBox.ButtonRole.AcceptRole)
         ok.setDefault(True)
@@ -62,51 +81,98 @@ class _Dialog(QDialog):
         try:
             self.check()
         except InputError as error:
-            self.problem.setText(str(error))
-            self.problem.show()
+            self.problem.say(str(error))
             return
         super().accept()
 
 
-class CkaDialog(_Dialog):
-    """Asks for a vision model, and for what CKA's examples are."""
+class _CkaDialog(_Dialog):
+    """Asks for vision models, what CKA's examples are, its estimator, and unrelated clips.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("CKA in a vision model", "Measure", parent)
-        self.model = QComboBox()
-        self.model.setEditable(True)
-        self.model.addItems([*DEFAULT_LAYERS, *(f"{name}=none" for name in DEFAULT_LAYERS)])
-        self.model.setToolTip(_SYNTAX)
+    Parameters
+    ----------
+    title, action
+        Of the dialog, and of its button.
+    measured
+        What was measured before.
+    ask
+        Asks for a model's layers.
+    colors
+        Of the viewer's theme.
+    parent
+        Owns the dialog.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        action: str,
+        measured: MeasuredBefore,
+        ask: AskLayers,
+        colors: Colors,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(title, action, parent)
+        self.models = ModelRows(ask, colors)
+        self.models.failed.connect(self.problem.say)
         self.examples = QComboBox()
         self.examples.addItems(["channels", "positions"])
+        self.examples.setCurrentText(measured.examples)
         self.examples.setToolTip("What CKA's examples are; channels explain the paper's figure 3")
         self.estimator = QComboBox()
         self.estimator.addItems(["unbiased", "biased"])
+        self.estimator.setCurrentText(measured.estimator)
         self.estimator.setToolTip(
             "Of HSIC. Unbiased (Song et al. 2012), clips that have nothing to do with each other "
             "come nearer to 0; biased is the paper's way"
         )
-        self.null = _null_clips(self)
-        words = QLabel(f"{_SYNTAX}. Pretrained weights are downloaded when they are first used.")
-        words.setWordWrap(True)
-        self.form.addRow("Model", self.model)
-        self.form.addRow(words)
-        self.form.addRow("Examples", self.examples)
-        self.form.addRow("Estimator", self.estimator)
-        self.form.addRow("Unrelated clips", self.null)
+        self.null = ClipList()
+        self.null.add(measured.null)
+        self.setMinimumWidth(_WIDE)
 
-    def check(self) -> None:
-        """Read the model."""
-        parse_choice(self.model.currentText().strip())
+    def _add_rows(self) -> None:
+        self.form.addRow("CKA", self.models)
+        self.form.addRow("examples", self.examples)
+        self.form.addRow("estimator", self.estimator)
+        self.form.addRow("unrelated clips", self.null)
 
-    def arguments(self) -> dict[str, Any]:
-        """Give the arguments of the task ``cka``."""
+    def _same(self) -> dict[str, Any]:
+        """Give the arguments that hold for all models."""
         return {
-            "model": self.model.currentText().strip(),
             "examples": self.examples.currentText(),
             "estimator": self.estimator.currentText(),
-            "null": _paths(self.null),
+            "null": self.null.paths(),
         }
+
+
+class CkaDialog(_CkaDialog):
+    """Asks for models to measure with.
+
+    Parameters
+    ----------
+    measured, ask, colors, parent
+        As in `_CkaDialog`.
+    """
+
+    def __init__(
+        self,
+        measured: MeasuredBefore,
+        ask: AskLayers,
+        colors: Colors,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__("CKA in vision models", "Measure", measured, ask, colors, parent)
+        self.models.add()
+        self._add_rows()
+
+    def check(self) -> None:
+        """Look whether there are models, each with layers."""
+        if not self.models.texts():
+            raise InputError("There is no model. Add one.")
+
+    def arguments(self) -> list[dict[str, Any]]:
+        """Give the arguments of the task ``cka``, once for every model."""
+        return [{"model": text, **self._same()} for text in self.models.texts()]
 
 
 class PathEdit(QWidget):
@@ -142,25 +208,6 @@ def _weights_file(parent: QWidget) -> PathEdit:
     return line
 
 
-def _null_clips(parent: QWidget) -> PathEdit:
-    def browse(start: str) -> str:
-        found = QFileDialog.getOpenFileNames(parent, "Natural clips of other content")[0]
-        return "; ".join([*filter(None, [start]), *map(str, found)]) if found else ""
-
-    line = PathEdit(browse, parent)
-    line.edit.setPlaceholderText("the sample clips, and those that you add")
-    line.setToolTip(
-        "A trained network finds any two clips alike in its early layers. What clips of other "
-        "content get is shown as a band; the more natural clips you add, the firmer it is. Several "
-        "with ; between them"
-    )
-    return line
-
-
-def _paths(line: PathEdit) -> list[str]:
-    return [one.strip() for one in line.text().split(";") if one.strip()]
-
-
 class PredictionDialog(_Dialog):
     """Asks for PredNet's weights."""
 
@@ -170,8 +217,8 @@ class PredictionDialog(_Dialog):
         self.fit = QComboBox()
         self.fit.addItems(["stretch", "crop"])
         self.fit.setToolTip("How frames of another shape come to 128x160 px; the paper stretches")
-        self.form.addRow("Weights", self.weights)
-        self.form.addRow("Fit", self.fit)
+        self.form.addRow("weights", self.weights)
+        self.form.addRow("fit", self.fit)
 
     def check(self) -> None:
         """Look whether there are weights."""
@@ -182,28 +229,26 @@ class PredictionDialog(_Dialog):
         return {"weights": self.weights.text(), "fit": self.fit.currentText()}
 
 
-class ReportDialog(_Dialog):
+class ReportDialog(_CkaDialog):
     """Asks for the folder of a report, and what is shown beside the features.
 
     Parameters
     ----------
     folder
         Proposed.
-    cka, weights, null
-        Models, weights and unrelated clips that were measured with before.
-    parent
-        Owns the dialog.
+    measured, ask, colors, parent
+        As in `_CkaDialog`.
     """
 
     def __init__(
         self,
         folder: Path,
-        cka: Sequence[str],
-        weights: str,
-        null: Sequence[str] = (),
+        measured: MeasuredBefore,
+        ask: AskLayers,
+        colors: Colors,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__("Report of the clips", "Write", parent)
+        super().__init__("Report of the clips", "Write", measured, ask, colors, parent)
 
         def browse(start: str) -> str:
             path = Path(start)
@@ -214,38 +259,40 @@ class ReportDialog(_Dialog):
 
         self.folder = PathEdit(browse, self)
         self.folder.edit.setText(str(folder))
-        self.overwrite = QCheckBox("Replace a report that is there (--overwrite)")
-        self.cka = QLineEdit(" ".join(cka))
-        self.cka.setPlaceholderText("none, or models such as resnet50 r3d_18=none")
-        self.cka.setToolTip(f"{_SYNTAX}. Several with spaces between them")
-        self.null = _null_clips(self)
-        self.null.edit.setText("; ".join(null))
+        self.overwrite = QCheckBox(_REPLACE)
+        for text in measured.cka:
+            self.models.add(text)
         self.prednet = _weights_file(self)
         self.prednet.edit.setPlaceholderText("not shown, or a file of weights")
-        self.prednet.edit.setText(weights)
-        self.form.addRow("Folder", self.folder)
+        self.prednet.edit.setText(measured.weights)
+        self.form.addRow("folder", self.folder)
         self.form.addRow(self.overwrite)
-        self.form.addRow("CKA", self.cka)
-        self.form.addRow("Unrelated clips", self.null)
+        self._add_rows()
         self.form.addRow("PredNet", self.prednet)
 
     def check(self) -> None:
         """Look whether the folder can be made, and read the models."""
         from stst.report import check_report_output
+        from stst.report.write import PAGE
 
         if not self.folder.text():
-            raise InputError("there is no folder. Give a name such as report/.")
-        check_report_output(Path(self.folder.text()), self.overwrite.isChecked())
-        for model in self.cka.text().split():
-            parse_choice(model)
+            raise InputError("There is no folder. Give a name such as report.")
+        folder, overwrite = Path(self.folder.text()), self.overwrite.isChecked()
+        # in the words of the form
+        if not overwrite and (folder / PAGE).exists():
+            raise InputError(
+                f"There is a report in {folder}. Tick “{_REPLACE}”, or choose another folder."
+            )
+        check_report_output(folder, overwrite)
+        self.models.texts()
 
     def arguments(self) -> dict[str, Any]:
         """Give the arguments of the task ``report``."""
         return {
             "output": self.folder.text(),
             "overwrite": self.overwrite.isChecked(),
-            "cka": self.cka.text().split(),
-            "null": _paths(self.null),
+            "cka": self.models.texts(),
+            **self._same(),
             "prednet": self.prednet.text() or None,
         }
 
@@ -253,6 +300,6 @@ class ReportDialog(_Dialog):
 def _check_weights(text: str) -> None:
     if not text:
         raise InputError(
-            "there are no weights. Give the authors' prednet_kitti_weights.hdf5, a file of your "
+            "There are no weights. Give the authors' prednet_kitti_weights.hdf5, a file of your "
             "own, or none for random ones."
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QLabel, QStackedWidget, QTabWidget, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QStackedWidget, QTabWidget, QWidget
 
 from napari_stst.courses import CoursePlot
 from stst.analysis.tables import table, write_table
@@ -23,6 +24,7 @@ _EMPTY = (
     "Choose a natural clip, and tick what is to be compared with it.\n"
     "The courses of its features will be here; click in them to go to a frame."
 )
+_SUFFIXES = (".csv", ".parquet", ".json")
 _FILTER = "CSV (*.csv);;Parquet (*.parquet);;JSON (*.json)"
 
 
@@ -141,13 +143,27 @@ class Results(QStackedWidget):
         clips
             As `save` has them.
         """
-        path, kind = QFileDialog.getSaveFileName(self, "Save the table", f"{name}.csv", _FILTER)
+        # asked below, where the whole name is known
+        path, kind = QFileDialog.getSaveFileName(
+            self, "Save the table", f"{name}.csv", _FILTER,
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )  # fmt: skip
         if not path:
             return
-        target = Path(path)
-        if not target.suffix:
-            target = target.with_suffix(kind[kind.rindex("*") + 1 : -1])
+        known = path.lower().endswith(_SUFFIXES)
+        target = Path(path if known else path + kind[kind.rindex("*") + 1 : -1])
+        if os.path.lexists(target) and not self._may_replace(target):
+            return
         try:
             self.save(target, clips)
         except StstError as error:
             show_error(str(error))
+
+    def _may_replace(self, path: Path) -> bool:
+        box = QMessageBox(
+            QMessageBox.Icon.Question, "Save the table", f"{path} exists.", parent=self
+        )
+        replace = box.addButton("Replace it", QMessageBox.ButtonRole.AcceptRole)
+        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        box.exec()
+        return box.clickedButton() is replace

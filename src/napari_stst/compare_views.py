@@ -149,7 +149,7 @@ class Views(QObject):
             self.viewer.reset_view()
         if mode == FLICKER:
             self._name(shown)
-            self._timer.start()
+            self.go_on()
         else:
             self._add()
         if mode == CURTAIN:
@@ -171,6 +171,17 @@ class Views(QObject):
         """Change nothing more by itself."""
         self._timer.stop()
 
+    def pause(self) -> None:
+        """Show the natural clip instead of two in turn, until `go_on`."""
+        if self.mode == FLICKER and self.looked is not None:
+            self._timer.stop()
+            self.looked.other.visible, self.looked.natural.visible = False, True
+
+    def go_on(self) -> None:
+        """Show two clips in turn again, unless that is done by hand."""
+        if self.mode == FLICKER and self._changes > 0:
+            self._timer.start()
+
     def swap(self) -> None:
         """Show the other one of the two clips that are seen in turn."""
         if self.mode == FLICKER and self.looked is not None:
@@ -180,6 +191,7 @@ class Views(QObject):
 
     def set_rate(self, changes: float) -> None:
         """Set how often a second the other clip is shown; 0 for by hand alone."""
+        self._changes = changes
         if changes <= 0:
             self._timer.stop()
             return

@@ -117,7 +117,7 @@ class Work(QObject):
 
     #: Title, what is being done, and the share that is done.
     progressed = Signal(str, str, float)
-    #: What went wrong, in the words of the command line.
+    #: What went wrong: the verdict, then why, in the words of the command line.
     failed = Signal(str)
     #: Whether a job is being done; it was the other way before.
     busy_changed = Signal(bool)
@@ -143,11 +143,15 @@ class Work(QObject):
         if self.job is None:
             self._next()
 
-    def drop_automatic(self) -> None:
-        """Forget what was not asked for."""
-        self._waiting = [one for one in self._waiting if not one.automatic]
+    def drop_automatic(self) -> bool:
+        """Forget what was not asked for; say whether there was anything."""
+        asked = [one for one in self._waiting if not one.automatic]
+        dropped = len(asked) < len(self._waiting)
+        self._waiting = asked
         if self.job is not None and self.job.automatic:
             self._drop(self.job)
+            dropped = True
+        return dropped
 
     def cancel(self) -> None:
         """Forget everything."""
@@ -238,5 +242,6 @@ class Work(QObject):
         if isinstance(message, Result):
             job.done(paths, message.value)
         elif isinstance(message, Failed):
-            self.failed.emit(message.text)
+            verdict = f"{job.title} failed" if job.title else "The clips cannot be compared"
+            self.failed.emit(f"{verdict}: {message.text}")
         self._next()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QFont
+from qtpy.QtGui import QFont, QFontMetrics
 from qtpy.QtWidgets import QGraphicsItem, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from stst.figures.style import FEW, SHADE, THIN, WIDE, dash_of, shortened
+from stst.figures.style import DASHES, FEW, SHADE, THIN, WIDE, dash_of, shortened
 
 if TYPE_CHECKING:
     from napari_stst.background.measured import Course, Panel
@@ -26,6 +26,7 @@ _DASHES = {
     "-.": Qt.PenStyle.DashDotLine,
 }
 _WIDTH, _HEIGHT = 185, 130  # of a panel in pixels, at least
+_WIDEST, _BESIDE = 320, 12  # of a title, at most, and of what is beside it
 _VERDICTS = 90  # pixels of height that they take at most
 _CURSOR = "#E03C31"
 
@@ -57,6 +58,14 @@ class _Axis(pg.AxisItem):
 
     def tickStrings(self, values: Any, scale: float, spacing: float) -> list[str]:
         return [f"{value * scale:.3g}" for value in values]
+
+
+class _FrameAxis(_Axis):
+    """An axis that counts: there is nothing between two frames."""
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
+        levels = super().tickSpacing(low, high, size)
+        return [(step, start) for step, start in levels if step >= 1 and step % 1 == 0] or [(1, 0)]
 
 
 class CoursePlot(QWidget):
@@ -187,24 +196,37 @@ class CoursePlot(QWidget):
         self.graphics.ci.clear()
         self.graphics.setBackground(self.colors.background)
         self.plots, self.cursors = [], []
+        width = self._width()
         for place, panel in enumerate(self.panels):
             plot = self._panel(panel)
             self.graphics.ci.addItem(plot, row=0, col=place)
             # titles of different length would make panels of different width
-            self.graphics.ci.layout.setColumnPreferredWidth(place, _WIDTH)
+            self.graphics.ci.layout.setColumnPreferredWidth(place, width)
             self.graphics.ci.layout.setColumnStretchFactor(place, 1)
             self.plots.append(plot)
-        self.graphics.setMinimumSize(_WIDTH * len(self.plots), _HEIGHT)
+        self.graphics.setMinimumSize(width * len(self.plots), _HEIGHT)
         self.legend.setText(self._legend())
         self.readout.clear()
         self._move_cursors()
 
+    def _width(self) -> int:
+        """Give the width of all panels, in which the longest title has room."""
+        advance = _title_metrics().horizontalAdvance
+        longest = max((advance(one.title) for one in self.panels), default=0)
+        return max(_WIDTH, min(longest, _WIDEST) + _BESIDE)
+
     def _panel(self, panel: Panel) -> Any:
-        axes = {side: _Axis(side) for side in ("left", "bottom")}
+        axes = {"left": _Axis("left"), "bottom": _FrameAxis("bottom")}
         plot = pg.PlotItem(viewBox=_Scrub(self._choose), axisItems=axes)
         plot.hideButtons()
         plot.setMenuEnabled(False)
-        plot.setTitle(escape(panel.title), size="8pt", color=self.colors.text)
+        # what is longer than all that fits is shown as a tip
+        title = _title_metrics().elidedText(panel.title, Qt.TextElideMode.ElideMiddle, _WIDEST)
+        plot.setTitle(escape(title), size="8pt", color=self.colors.text)
+        plot.titleLabel.setToolTip(panel.title)
+        # over the axis, too
+        plot.layout.removeItem(plot.titleLabel)
+        plot.layout.addItem(plot.titleLabel, 0, 0, 1, 3)
         plot.titleLabel.setMaximumHeight(20)
         plot.layout.setRowFixedHeight(0, 20)
         font = QFont()
@@ -249,7 +271,7 @@ class CoursePlot(QWidget):
             frames, values = np.insert(frames, jumps, np.nan), np.insert(values, jumps, np.nan)
         color = self.colors.clip(course.place)
         width = THIN if course.place else WIDE
-        pen = pg.mkPen(color, width=width, style=_DASHES[dash_of(course.place)])
+        pen = pg.mkPen(color, width=width, style=_DASHES[self._dash(course)])
         marks = circular or len(course.frames) <= FEW
         item = pg.PlotDataItem(
             frames, values, pen=pen, connect="finite", antialias=True,
@@ -280,11 +302,30 @@ class CoursePlot(QWidget):
             plot.addItem(words)
 
     def _legend(self) -> str:
-        shown = {one.place for panel in self.panels for one in panel.courses}
+        courses = [one for panel in self.panels for one in panel.courses]
+        shown = {(one.place, one.what): one for one in courses}
         lines = {"-": "▬", "--": "▬ ▬", ":": "▪▪▪", "-.": "▬ ▪"}
         parts = []
-        for place in sorted(shown):
-            line = f'<span style="color:{self.colors.clip(place)}">{lines[dash_of(place)]}</span>'
+        # those of one place stay in their order
+        for (place, what), course in sorted(shown.items(), key=lambda one: one[0][0]):
+            color = self.colors.clip(place)
+            line = f'<span style="color:{color}">{lines[self._dash(course)]}</span>'
             name = escape(shortened(self.labels[place]))
-            parts.append(f"<nobr>{line} {name if place else f'<b>{name}</b>'}</nobr>")
+            words = f"{name if place else f'<b>{name}</b>'}{escape(what and f' ({what})')}"
+            parts.append(f"<nobr>{line} {words}</nobr>")
         return " &nbsp; ".join(parts)
+
+    def _dash(self, course: Course) -> str:
+        """Give the dash of a course; alignments of one clip differ in it."""
+        if not course.what:
+            return dash_of(course.place)
+        same = dict.fromkeys(
+            one.what for panel in self.panels for one in panel.courses if one.place == course.place
+        )
+        return DASHES[list(same).index(course.what) % len(DASHES)]
+
+
+def _title_metrics() -> QFontMetrics:
+    font = QFont()
+    font.setPointSize(8)
+    return QFontMetrics(font)

@@ -18,7 +18,7 @@ from napari_stst.maker import ELSEWHERE, MakerWidget
 from napari_stst.regions import Mask, is_region, mask_of, painted
 from napari_stst.settings import levels_in
 from napari_stst.sources import Source, source_of, write_mask
-from napari_stst.weights import WeightsRow
+from napari_stst.weights import WAYS, WeightsRow
 from stst.config import MODEL_PAIRS, TERMS, StstConfig, merged, model_override
 from stst.errors import InputError
 from stst.video import parse_range
@@ -115,8 +115,8 @@ class GenerateWidget(MakerWidget):
         missing = self.weights.missing()
         if self._form.isRowVisible(self.weights) and missing:
             raise InputError(
-                f"The weights of {' and '.join(missing)} are not here. Press Download, or choose "
-                "the preset quick (model builtin), which needs none."
+                f"The weights of {' and '.join(missing)} are not here. {WAYS} The preset quick "
+                "(model builtin) needs none."
             )
 
     def targets(self) -> list[Image]:

@@ -20,7 +20,7 @@ from napari_stst.keyboard import order_tabs
 from napari_stst.layers import opened_layer
 from napari_stst.maker import MakerWidget
 from napari_stst.theme import colors_of
-from napari_stst.weights import WeightsRow
+from napari_stst.weights import WAYS, WeightsRow
 from stst.config import LeapsConfig
 from stst.config.leaps import OPTIONAL_MODELS, VIDEO_MODELS
 from stst.errors import InputError
@@ -130,8 +130,8 @@ class LeapsWidget(MakerWidget):
         missing = self.weights.missing()
         if self._form.isRowVisible(self.weights) and missing:
             raise InputError(
-                f"The weights of {' and '.join(missing)} are not here. Press Download, or choose "
-                "a file. Without them: none as weights (random), or as verifier."
+                f"The weights of {' and '.join(missing)} are not here. {WAYS} Without them: none "
+                "as weights (random), or as verifier."
             )
 
     # --- classes --------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ class LeapsWidget(MakerWidget):
         if making is None or not making.files:
             raise InputError("There is no other clip yet: it is written with the result.")
         others = []
-        for layer, files in zip(making.layers, making.files, strict=True):
+        for layer, files in zip(making.layers, making.files, strict=False):
             path = files.get("last") or files["best"]
             other = opened_layer(self.viewer, Path(path))
             other.scale, other.translate = layer.scale, layer.translate

@@ -44,6 +44,7 @@ from napari_stst.forms import (
 )
 from napari_stst.frames_row import FramesRow
 from napari_stst.keyboard import Section, order_tabs
+from napari_stst.large import large_words
 from napari_stst.layers import file_of, is_clip, known_rate, opened_layer, rate_of
 from napari_stst.levels import common_levels
 from napari_stst.making import Making
@@ -479,7 +480,7 @@ class MakerWidget(QWidget):
             clipboard.setText(shlex.join(words))
             show_info("Copied: " + shlex.join(words))
 
-        self._attempt(lambda: self._order(self.natural(), self._output.text(), copy))
+        self._attempt(lambda: self._order(self.natural(), self._output.name(), copy))
 
     def save_config(self, path: str = "") -> None:
         """Write the config as TOML, for ``--config``.
@@ -498,7 +499,7 @@ class MakerWidget(QWidget):
             write_settings(Path(path), build(order.config, self.kind))
             show_info(f"Saved: {path}")
 
-        self._attempt(lambda: self._order(self.natural(), self._output.text(), save))
+        self._attempt(lambda: self._order(self.natural(), self._output.name(), save))
 
     def load_config(self, path: str = "") -> None:
         """Fill the form from a config, a sidecar, or the job of an unfinished run.
@@ -639,7 +640,7 @@ class MakerWidget(QWidget):
 
     def _make(self) -> None:
         """Ask about an unfinished run before anything is written, then put the order together."""
-        output = _absolute(self._output.text())
+        output = _absolute(self._output.name())
         run = Order(None, output, {})
         anew = False
         if output not in self.queue.outputs() and run.can_resume():
@@ -676,6 +677,11 @@ class MakerWidget(QWidget):
     def _put(self, order: Order, natural: Image | None, anew: bool = False) -> None:
         """Queue an order, after asking about what is there already."""
         self.check()
+        words = large_words(
+            build(order.config, self.kind), None if natural is None else natural.data.shape
+        )
+        if words and self.ask(words, (self.verb, "Cancel")) == "Cancel":
+            return
         outputs = outputs_for(order.output, build(order.config, self.kind).seeds)
         there = [path for one in outputs for path in one.files().values() if os.path.lexists(path)]
         natural_path = order.natural and os.path.realpath(order.natural)

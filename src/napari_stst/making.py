@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_stst.arrange import lay_beside, lay_over, side_by_side
 from napari_stst.background.messages import (
+    SHOWN,
     ClipPicture,
     Failed,
     Message,
@@ -347,9 +348,11 @@ class Making(QObject):
         self.files = list(result["outputs"])
         if not self.layers:
             # all was there already
-            self.layers = [opened_layer(self.viewer, Path(one["master"])) for one in self.files]
+            shown = self.files[:SHOWN]
+            self.layers = [opened_layer(self.viewer, Path(one["master"])) for one in shown]
             self._arranging.start(_BREATH_MS)
-        for layer, output in zip(self.layers, result["outputs"], strict=True):
+        # of many samples the first ones are shown
+        for layer, output in zip(self.layers, result["outputs"], strict=False):
             # from now on the layer is the file: what is looked at is what is measured
             data, options, _ = layer_of(output["master"])
             layer.data = data
@@ -359,7 +362,9 @@ class Making(QObject):
         self._show_as_seen()
         self._go_to_result()
         self.progress = 1.0
-        self._become("done", "done: " + ", ".join(map(_described, self.files)))
+        told = [*map(_described, self.files[:SHOWN])]
+        more = [f"and {len(self.files) - SHOWN} more"] if len(self.files) > SHOWN else []
+        self._become("done", "done: " + ", ".join([*told, *more]))
 
     def _fail(self, failure: Failed) -> None:
         verdict = f"{self.name} was not made: {in_form_words(failure.text)}"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
+from stst.errors import InputError
+from stst.outputs import MASTERS
 from stst.paths import at_home
+from stst.video import sidecar_path
 
 
 class OutputRow(QWidget):
@@ -30,8 +36,28 @@ class OutputRow(QWidget):
         row.addWidget(browse)
 
     def text(self) -> str:
-        """Give the name; ``~`` is the home folder."""
+        """Give what is written; ``~`` is the home folder."""
         return at_home(str(self.line.text()).strip())
+
+    def name(self) -> str:
+        """Give the name of a master.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is a folder that was there before, which nobody means to
+            replace.
+        """
+        text = self.text()
+        if not text:
+            raise InputError("There is no output. Give a name such as metamer.mkv.")
+        path = Path(os.path.abspath(text))
+        if path.is_dir() and not (path.name and sidecar_path(path).exists()):
+            raise InputError(
+                f"The output {text} is a folder. Give the name of a file in it, such as "
+                f"{path / 'metamer.mkv'}."
+            )
+        return text
 
     def setText(self, text: str) -> None:
         """Write a name of one's own."""
@@ -54,4 +80,4 @@ class OutputRow(QWidget):
             options=QFileDialog.Option.DontConfirmOverwrite,
         )  # fmt: skip
         if name:
-            self.line.setText(name)
+            self.line.setText(name if name.lower().endswith(MASTERS) else f"{name}.mkv")

@@ -7,7 +7,7 @@ import pytest
 from napari.layers import Image
 from napari.utils._proxies import PublicOnlyProxy
 from pyqtgraph import LinearRegionItem
-from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
 
@@ -17,6 +17,7 @@ from napari_stst.layers import layer_of
 from napari_stst.theme import colors_of
 from small_runs import clip, frames, refused, stst, stst_analyze
 from stst.analysis.tables import as_csv, table
+from stst.config.choice import parse_choice
 from stst.report.write import FILES
 
 CKA = "tiny_classifier:image=none@late"
@@ -130,7 +131,8 @@ class TestChoice:
         until(lambda: bool(errors))
         natural, short = tmp_path / "natural.mkv", tmp_path / "short.mkv"
         line = refused(stst_analyze("compare", natural, short))
-        assert [f"Error: {one}" for one in errors] == [line]
+        # the verdict comes first, for what is long is cut in a toast
+        assert errors == [f"short cannot be compared: {line.removeprefix('Error: ')}"]
         # what fits is compared nevertheless
         until(lambda: widget.layers == (widget.natural, part) and idle(widget))
         # and with the right frames, so is the other
@@ -143,7 +145,12 @@ class TestChoice:
         assert list(courses[1].frames) == [5, 6, 7, 8]
         widget.choice.side_edit.setText("x")
         widget.choice.side_edit.editingFinished.emit()
-        assert errors[-1] == "--max-side x: expected a whole number of pixels."
+        assert errors[-1] == "max. px is 'x': expected a whole number of pixels."
+        # it stays in the panel, until something is chosen that can be
+        assert widget.actions.said.text() == errors[-1]
+        widget.choice.side_edit.clear()
+        widget.choice.side_edit.editingFinished.emit()
+        assert widget.actions.said.isHidden()
 
     def test_arrays(self, viewer, opened, natural, errors, until):
         array = viewer.add_image(frames(9, 40, 44, seed=2), rgb=True, name="my metamer/1")
@@ -204,23 +211,29 @@ class TestResults:
     def test_cka_prediction_and_table(self, widget, until, tmp_path, errors, monkeypatch, qtbot):
         widget.actions.cka.click()
         dialog = QApplication.activeModalWidget() or widget.findChild(CkaDialog)
-        dialog.model.setCurrentText("=none")
+        (row,) = dialog.models.rows
         dialog.accept()
-        assert "expected MODEL" in dialog.problem.text()
-        dialog.model.setCurrentText(CKA)
-        clip(tmp_path / "u 1.mkv", 4, 20, 20, seed=7)
-        dialog.null.edit.setText(f" {tmp_path / 'u 1.mkv'} ; ")
-        assert dialog.arguments() == {
-            "model": CKA, "examples": "channels", "estimator": "unbiased",
-            "null": [str(tmp_path / "u 1.mkv")],
-        }  # fmt: skip
+        assert "A row has no model." in dialog.problem.text()
+        row.model.set_text("tiny_classifier:image")
+        dialog.accept()
+        assert dialog.problem.text() == (
+            "tiny_classifier:image has no layers yet. Choose some of its layers."
+        )
+        row.weights.box.set_text("none")
+        row.layers.line.setText("late")
+        null = str(clip(tmp_path / "u; 1.mkv", 4, 20, 20, seed=7))
+        monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *args: ([null], ""))
+        qtbot.mouseClick(dialog.null.add_button, Qt.MouseButton.LeftButton)
+        assert dialog.arguments() == [
+            {"model": CKA, "examples": "channels", "estimator": "unbiased", "null": [null]}
+        ]
         dialog.accept()
         title = "CKA tiny_classifier:image=none"
         until(lambda: title in widget.results.measured)
         monkeypatch.setattr(
             QFileDialog,
             "getSaveFileName",
-            lambda *args: (str(tmp_path / "cka"), "CSV (*.csv)"),
+            lambda *args, **options: (str(tmp_path / "cka"), "CSV (*.csv)"),
         )
         widget.actions.save.click()
         assert (tmp_path / "cka.csv").read_text() == as_csv(
@@ -235,7 +248,8 @@ class TestResults:
         # the report is asked for with the same clips
         widget.actions.report.click()
         dialog = QApplication.activeModalWidget() or widget.findChild(ReportDialog)
-        assert dialog.arguments()["null"] == [str(tmp_path / "u 1.mkv")]
+        found = dialog.arguments()
+        assert (found["cka"], found["null"]) == ([CKA], [null])
         dialog.reject()
         # PredNet's weights are asked for
         asked = []
@@ -243,14 +257,15 @@ class TestResults:
         widget.actions.prednet.click()
         dialog = QApplication.activeModalWidget() or widget.findChild(PredictionDialog)
         dialog.accept()
-        assert "there are no weights" in dialog.problem.text()
+        assert "There are no weights" in dialog.problem.text()
         dialog.weights.edit.setText("none")
         dialog.accept()
         assert asked == [{"weights": "none", "fit": "stretch"}]
         # a sidecar is no place for a table
         monkeypatch.setattr(
-            QFileDialog, "getSaveFileName", lambda *args: (str(tmp_path / "part.json"), "")
+            QFileDialog, "getSaveFileName", lambda *args, **_: (str(tmp_path / "part.json"), "")
         )
+        monkeypatch.setattr(widget.results, "_may_replace", lambda path: True)
         widget.actions.save.click()
         assert "the sidecar of" in errors[-1]
 
@@ -262,10 +277,12 @@ class TestResults:
         widget.actions.report.click()
         dialog = QApplication.activeModalWidget() or widget.findChild(ReportDialog)
         assert dialog.folder.text() == str(tmp_path / "natural_report")
-        dialog.folder.edit.setText(str(tmp_path))
+        (tmp_path / "old").mkdir()
+        (tmp_path / "old/index.html").write_text("old")
+        dialog.folder.edit.setText(str(tmp_path / "old"))
         dialog.accept()
         assert dialog.isVisible()
-        assert "exists. Give --overwrite" in dialog.problem.text()
+        assert "Tick “Replace a report that is there”, or choose" in dialog.problem.text()
         dialog.folder.edit.setText(str(tmp_path / "one"))
         dialog.accept()
         assert not widget.actions.open.isEnabled()
@@ -276,6 +293,105 @@ class TestResults:
         widget.actions.open.click()
         assert opened == [str(tmp_path / "one/index.html")]
         assert errors == []
+
+    def test_what_failed_is_not_proposed_for_the_report(self, widget, until, tmp_path, errors):
+        widget.measure_cka({"model": "resnet51=none", "null": [str(tmp_path / "no.mkv")]})
+        until(lambda: len(errors) == 1)
+        widget.measure_prediction({"weights": str(tmp_path / "no.hdf5")})
+        until(lambda: len(errors) == 2)
+        told = {"examples": "positions", "estimator": "biased", "null": []}
+        widget.measure_cka({"model": CKA, **told})
+        until(lambda: idle(widget))
+        widget.actions.report.click()
+        dialog = QApplication.activeModalWidget() or widget.findChild(ReportDialog)
+        found = dialog.arguments()
+        assert (found["cka"], found["prednet"]) == ([CKA], None)
+        # as it was measured
+        assert {name: found[name] for name in told} == told
+        # what fails in the report is left out of it, and told; the clips have five frames
+        dialog.prednet.edit.setText("none")
+        dialog.folder.edit.setText(str(tmp_path / "one"))
+        dialog.accept()
+        until(lambda: widget.report is not None)
+        assert (tmp_path / "one/cka.csv").exists()
+        assert "PredNet is left out" in (tmp_path / "one/index.html").read_text()
+
+    def test_models_are_rows_with_layers_from_the_model_s_own_list(
+        self, widget, until, monkeypatch, qtbot
+    ):
+        asked = []
+        monkeypatch.setattr(widget, "measure_cka", asked.append)
+        qtbot.mouseClick(widget.actions.cka, Qt.MouseButton.LeftButton)
+        dialog = QApplication.activeModalWidget() or widget.findChild(CkaDialog)
+        (first,) = dialog.models.rows
+        assert first.layers.line.placeholderText() == "choose some"
+        first.layers.button.click()
+        assert "There is no model yet" in dialog.problem.text()
+        qtbot.keyClicks(first.model.lineEdit(), "tiny_classifier:nothing")
+        first.layers.button.click()
+        until(first.layers.button.isEnabled)
+        assert "No list of the layers of tiny_classifier:nothing" in dialog.problem.text()
+        first.model.lineEdit().selectAll()
+        qtbot.keyClicks(first.model.lineEdit(), "tiny_classifier:image")
+        qtbot.mouseClick(first.layers.button, Qt.MouseButton.LeftButton)
+        until(lambda: first.layers.picker is not None)
+        picker = first.layers.picker
+        names = [picker.list.item(place).text() for place in range(picker.list.count())]
+        assert {"early", "early.0", "early.1", "late"} <= set(names)
+        qtbot.keyClicks(picker.filter, "EARLY.")
+        shown = [one for one in names if not picker.list.item(names.index(one)).isHidden()]
+        assert shown == ["early.0", "early.1"]
+        # ticked by the keyboard: down to the first that is shown
+        picker.list.setCurrentRow(names.index("early.1"))
+        qtbot.keyClick(picker.list, Qt.Key.Key_Space)
+        picker.accept()
+        assert first.layers.line.text() == "early.1"
+        # another model, whose layers are the paper's unless others are chosen; one is taken out
+        qtbot.mouseClick(dialog.models.add_button, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(dialog.models.add_button, Qt.MouseButton.LeftButton)
+        _, second, third = dialog.models.rows
+        qtbot.keyClicks(second.model.lineEdit(), "r3d_18")
+        assert second.layers.line.placeholderText() == "layer1.0.conv1.1, layer4.1.relu"
+        second.weights.box.set_text("/w/a@b=c.pth")
+        qtbot.mouseClick(third.remove, Qt.MouseButton.LeftButton)
+        dialog.estimator.setCurrentText("biased")
+        dialog.accept()
+        same = {"examples": "channels", "estimator": "biased", "null": []}
+        path = "r3d_18=/w/a@b=c.pth@layer1.0.conv1.1,layer4.1.relu"
+        assert asked == [
+            {"model": "tiny_classifier:image@early.1", **same},
+            {"model": path, **same},
+        ]
+        assert parse_choice(path).weights == "/w/a@b=c.pth"
+
+    @pytest.mark.parametrize(("typed", "key"), [("table", "CSV"), ("table.json", "Parquet")])
+    def test_a_table_replaces_nothing_unasked(
+        self, widget, tmp_path, monkeypatch, qtbot, typed, key
+    ):
+        kind = f"{key} (*.{key.lower()})"
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *args, **_: (str(tmp_path / typed), kind)
+        )
+        there = tmp_path / (typed if "." in typed else f"{typed}.csv")
+        there.write_text("mine")
+        seen = []
+
+        def answer(key):
+            box = QApplication.activeModalWidget()
+            if box is None:
+                QTimer.singleShot(20, lambda: answer(key))
+                return
+            seen.append(box.text())
+            qtbot.keyClick(box, key)
+
+        # what has the focus is the answer that does nothing
+        QTimer.singleShot(0, lambda: answer(Qt.Key.Key_Return))
+        qtbot.mouseClick(widget.actions.save, Qt.MouseButton.LeftButton)
+        assert seen == [f"{there} exists."]
+        assert there.read_text() == "mine"
+        monkeypatch.setattr(widget.results, "_may_replace", lambda path: True)
+        qtbot.mouseClick(widget.actions.save, Qt.MouseButton.LeftButton)
+        assert there.read_text() != "mine"
 
     def test_cancel(self, widget, until, errors):
         before = widget.results.measured["Features"]
@@ -290,6 +406,62 @@ class TestResults:
         until(lambda: not processes())
         assert widget.results.measured["Features"] is before
         assert errors == []
+
+
+class TestHidden:
+    """What nobody sees does nothing by itself."""
+
+    def test_it_does_not_flicker(self, viewer, widget, natural, part, qtbot, until):
+        widget.controls.choose("Flicker")
+        widget.controls.rate.setValue(30)
+        until(lambda: part.visible)
+        dock = next(
+            one
+            for one in viewer.window._qt_window.findChildren(QDockWidget)
+            if one.objectName() == "Compare"
+        )
+        dock.hide()
+        assert natural.visible
+        changes = []
+        part.events.visible.connect(lambda event: changes.append(part.visible))
+        qtbot.wait(200)
+        assert changes == []
+        # nor does the key, which may be somebody else's now
+        assert not widget.controls.shortcut.isEnabled()
+        dock.show()
+        until(lambda: len(changes) > 2)
+        assert widget.controls.shortcut.isEnabled()
+        # by hand stays by hand
+        widget.controls.rate.setValue(0)
+        dock.hide()
+        dock.show()
+        changes.clear()
+        qtbot.wait(200)
+        assert changes == []
+
+    def test_it_does_not_measure_until_it_is_seen(
+        self, viewer, widget, part, natural, tmp_path, until, qtbot
+    ):
+        dock = next(
+            one
+            for one in viewer.window._qt_window.findChildren(QDockWidget)
+            if one.objectName() == "Compare"
+        )
+        dock.hide()
+        until(lambda: not processes())
+        other = add(viewer, clip(tmp_path / "other.mkv", 9, 40, 44, seed=4))
+        until(lambda: other in widget.choice.clips)
+        widget.choice.tick(other)
+        qtbot.wait(300)
+        assert idle(widget)
+        assert processes() == []
+        dock.show()
+        until(lambda: widget.layers == (natural, part, other) and idle(widget))
+        until(lambda: "other" in widget.results.plots["Features"].labels)
+        # what was asked for goes on when it is hidden
+        widget.measure()
+        dock.hide()
+        assert widget.work.job is not None
 
 
 class TestEnd:

@@ -163,3 +163,62 @@ def test_panels_are_equally_wide(plot):
 def test_nothing_is_drawn_of_nothing(plot):
     plot.show_panels((), ())
     assert (plot.plots, plot.span(), plot.readout.text()) == ([], (0, 0), "")
+
+
+def test_ticks_count_frames(plot):
+    # three frames on some hundred pixels have room for halves between them
+    for panel in plot.plots:
+        axis = panel.getAxis("bottom")
+        low, high = panel.getViewBox().viewRange()[0]
+        levels = axis.tickValues(low, high, 400)
+        values = [value for _, level in levels for value in level]
+        assert {4.0, 5.0, 6.0} <= set(values)
+        assert all(value % 1 == 0 for value in values)
+    # many frames have few ticks, and no step is none
+    levels = plot.plots[0].getAxis("bottom").tickValues(0, 5000, 200)
+    assert sum(len(level) for _, level in levels) < 60
+    assert all(value % 1 == 0 for _, level in levels for value in level)
+
+
+@pytest.mark.parametrize("name", ["features.7.2.add", "encoder.layers.encoder_layer_11.mlp"])
+def test_titles_are_not_cut(plot, name, qtbot):
+    title = f"CKA, {name}"
+    plot.show_panels([Panel(title, (course(1, [0.9, 0.8, 0.9]),))] * 6, ("cat", "a"))
+    qtbot.wait(50)
+    for panel in plot.plots:
+        label = panel.titleLabel
+        assert label.text == title
+        here = panel.mapRectToScene(panel.boundingRect())
+        words = label.item.mapRectToScene(label.item.boundingRect())
+        assert here.left() <= words.left() + 1
+        assert words.right() <= here.right() + 1
+        assert here.width() < 500
+        # none lies beyond what can be scrolled to
+        assert here.right() <= plot.graphics.width() + 1
+
+
+def test_a_title_of_any_length(plot):
+    title = "CKA, " + "a." * 200
+    plot.show_panels([Panel(title, (course(1, [0.9, 0.8, 0.9]),))], ("cat", "a"))
+    label = plot.plots[0].titleLabel
+    assert "…" in label.text
+    assert label.toolTip() == title
+
+
+def test_alignments_of_the_natural_clip_are_told_apart(plot):
+    first, second = "30x33 px, frames 2 to 13", "40x44 px, frames 0 to 2"
+    numbers = np.arange(3.0)
+    natural = [
+        Course(0, numbers, numbers / 9, what=first),
+        Course(0, numbers, numbers / 5, what=second),
+    ]
+    plot.show_panels([Panel("Contrast", (*natural, course(1, [0.2, 0.4, 0.3])))], ("cat", "a"))
+    legend = plot.legend.text()
+    assert legend.count("cat") == 2
+    assert legend.index(f"({first})") < legend.index(f"({second})") < legend.index("a</nobr>")
+    solid, dashed, other = (pen.style() for _, _, pen in curves(plot, 0))
+    assert solid == other == Qt.PenStyle.SolidLine
+    assert dashed == Qt.PenStyle.DashLine
+    # the lines of the legend are theirs
+    lines = [part.split("</span>")[0].rpartition(">")[2] for part in legend.split("<nobr>")[1:]]
+    assert lines == ["▬", "▬ ▬", "▬"]

@@ -8,9 +8,11 @@ import threading
 import numpy as np
 import pytest
 from napari.layers import Image
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QFileDialog
 
+from napari_stst.background.messages import SHOWN
 from napari_stst.forms import write_fields
 from napari_stst.generate import GenerateWidget
 from napari_stst.layers import FrameArray, layer_of
@@ -233,8 +235,8 @@ class TestWrongs:
         ])  # fmt: skip
         widget.make()
         assert errors == [
-            "The weights of vgg19-keras and msoe are not here. Press Download, or choose the "
-            "preset quick (model builtin), which needs none."
+            "The weights of vgg19-keras and msoe are not here. Press Download; or, without a "
+            "network, press “I have the file…”. The preset quick (model builtin) needs none."
         ]
         assert widget.problem.text() == errors[0]
         assert widget.run.making is None
@@ -243,6 +245,55 @@ class TestWrongs:
         widget._output.setText(str(tmp_path / "natural.mkv"))
         widget.make()
         assert errors == [f"{tmp_path}/natural.mkv is an input as well. Choose another output."]
+
+    @pytest.mark.parametrize("text", ["", "  "])
+    def test_without_an_output(self, widget, tmp_path, errors, monkeypatch, qtbot, text):
+        asked = []
+        monkeypatch.setattr(widget, "ask", lambda text, answers: asked.append(text) or answers[-1])
+        widget._output.line.selectAll()
+        qtbot.keyClick(widget._output.line, Qt.Key.Key_Delete)
+        qtbot.keyClicks(widget._output.line, text)
+        qtbot.mouseClick(widget.make_button, Qt.MouseButton.LeftButton)
+        assert errors == ["There is no output. Give a name such as metamer.mkv."]
+        assert asked == []
+        assert widget.run.making is None
+
+    @pytest.mark.parametrize("text", [".", "/", "{0}", "{0}/"])
+    def test_a_folder_that_was_there_is_no_output(
+        self, widget, tmp_path, errors, text, qtbot, monkeypatch
+    ):
+        # a question would wait for an answer
+        monkeypatch.setattr(widget, "ask", lambda text, answers: answers[-1])
+        widget._output.setText(text.format(tmp_path))
+        qtbot.mouseClick(widget.make_button, Qt.MouseButton.LeftButton)
+        (line,) = errors
+        assert "is a folder. Give the name of a file in it, such as" in line
+        assert widget.run.making is None
+
+    def test_a_name_without_a_suffix_that_was_browsed_for(self, widget, tmp_path, monkeypatch):
+        for typed, name in (("a", "a.mkv"), ("a_0.95", "a_0.95.mkv"), ("a.npy", "a.npy")):
+            monkeypatch.setattr(
+                QFileDialog, "getSaveFileName", lambda *_, typed=typed, **__: (typed, "")
+            )
+            widget._output._browse()
+            assert widget._output.text() == name
+
+    def test_many_samples_are_asked_about_and_a_few_are_shown(
+        self, widget, until, tmp_path, monkeypatch, viewer
+    ):
+        answers, asked = ["Cancel", "Generate"], []
+        monkeypatch.setattr(widget, "ask", lambda text, _: asked.append(text) or answers.pop(0))
+        set_keys(widget, samples=10)
+        widget.make()
+        assert asked == ["10 samples make 10 clips; the first 8 are shown."]
+        assert widget.run.making is None
+        making = make(widget, until)
+        assert len(making.layers) == SHOWN == 8
+        assert len([one for one in viewer.layers if one.visible]) == 9
+        assert len(list(tmp_path.glob("natural_metamer_seed*.mkv"))) == 10
+        for layer, seed in zip(making.layers, range(8), strict=True):
+            assert layer.data.video.path.name == f"natural_metamer_seed{seed}.mkv"
+        assert making.text.endswith("natural_metamer_seed7.mkv, and 2 more")
 
     def test_without_a_clip(self, viewer, errors):
         widget = GenerateWidget(viewer)

@@ -7,7 +7,9 @@ import shlex
 import numpy as np
 import pytest
 from napari.layers import Image
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QApplication
 
 from napari_stst.background.messages import Result
 from napari_stst.forms import write_fields
@@ -195,6 +197,56 @@ def test_classes_are_offered(viewer, widget, until, errors):
     assert errors == []
 
 
+@pytest.mark.parametrize("by", ["arrow", "keys"])
+def test_what_is_typed_while_names_load_is_what_is_taken(widget, qtbot, by):
+    box, asked = widget.classes, []
+    widget.ask_classes = lambda: asked.append(None)
+    box.entered.disconnect()
+    box.entered.connect(widget.ask_classes)
+    box.offer(())
+    box.lineEdit().setFocus()
+    if by == "arrow":
+        qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(box.width() - 8, 8))
+        assert asked
+    else:
+        box.lineEdit().selectAll()
+
+    def press(keys):
+        # whatever has the keyboard gets the keys
+        for key in keys:
+            qtbot.keyClick(QApplication.activePopupWidget() or box.lineEdit(), key)
+
+    press("ri")
+    widget._told_classes(Result(["abseiling", "right", "riding", "striking"]))
+    press("g")
+    press([Qt.Key.Key_Return])
+    assert box.text() == "rig"
+    assert widget.field("target").read() == "rig"
+    assert QApplication.activePopupWidget() is None
+    # what fits is offered, and taken where it is chosen
+    press("h")
+    completer = box.completer()
+    assert [completer.popup().model().index(0, 0).data()] == ["right"]
+    press([Qt.Key.Key_Down, Qt.Key.Key_Return])
+    assert box.text() == "right"
+
+
+def test_the_arrow_shows_all_words_and_the_keyboard_filters_them(widget, qtbot):
+    box = widget.classes
+    box.entered.disconnect()
+    box.offer(["abseiling", "right", "riding"])
+    box.set_text("right")
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(box.width() - 8, 8))
+    popup = box.completer().popup()
+    assert popup.isVisible()
+    assert popup.model().rowCount() == 3
+    # what was there is replaced by what is typed, and that by nothing
+    for key in "12":
+        qtbot.keyClick(popup, key)
+    qtbot.keyClick(QApplication.activePopupWidget() or box.lineEdit(), Qt.Key.Key_Return)
+    assert box.text() == "12"
+
+
 def test_a_wrong_class_is_said_in_the_command_s_words(widget, until, errors):
     set_keys(widget, target=None)
     widget.make()
@@ -218,7 +270,10 @@ def test_weights_that_are_missing_are_told_before_anything_starts(widget, errors
         for name in ("r3d_18", "mc3_18")
     ])  # fmt: skip
     widget.make()
-    assert errors[0].startswith("The weights of r3d_18 and mc3_18 are not here. Press Download")
+    assert errors[0].startswith(
+        "The weights of r3d_18 and mc3_18 are not here. Press Download; or, without a network, "
+        "press “I have the file…”."
+    )
     assert widget.run.making is None
     set_keys(widget, weights="none")
     assert not widget._form.isRowVisible(widget.weights)

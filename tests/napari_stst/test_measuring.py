@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import json
 import math
 
@@ -108,6 +109,11 @@ class TestFeatures:
         courses = measured.panels[0].courses
         assert [one.place for one in courses] == [0, 0, 1, 2, 3]
         assert list(courses[1].frames) == [0, 1, 2]
+        # which is which is said, where there is more than one
+        said = [one.what for one in courses]
+        assert said == ["30x33 px, frames 2 to 13", "40x44 px, frames 0 to 2", "", "", ""]
+        (natural, _) = value("features", "part.mkv").panels[0].courses
+        assert natural.what == ""
 
     def test_it_stops(self, here):
         assert asked("features", "part.mkv", stop=lambda: True)[0] == Stopped()
@@ -183,15 +189,46 @@ class TestModels:
 class TestReport:
     def test_it_is_the_report_of_the_command_on_its_page(self, here):
         clip(here / "u.mkv", 7, 30, 30, seed=8)
-        found = value("report", "part.mkv", output="one", cka=[CKA], null=["u.mkv"])
+        told = {"cka": [CKA], "null": ["u.mkv"], "estimator": "biased", "examples": "positions"}
+        found = value("report", "part.mkv", output="one", **told)
         assert found["page"] == "one/index.html"
-        words = ("natural.mkv", "part.mkv", "-o", "two", "--cka", CKA, "--null", "u.mkv")
+        words = (
+            "natural.mkv",
+            "part.mkv",
+            "-o",
+            "two",
+            "--cka",
+            CKA,
+            "--null",
+            "u.mkv",
+            "--examples",
+            "positions",
+            "--estimator",
+            "biased",
+        )
         assert stst_analyze("report", *words).exit_code == 0
         names = {path.name for path in (here / "one").iterdir()}
         assert names == {path.name for path in (here / "two").iterdir()}
         assert {"index.html", "features.csv", "comparison.csv", "cka.csv"} <= names
         for name in names:
             assert (here / "one" / name).read_bytes() == (here / "two" / name).read_bytes(), name
+
+    def test_what_fails_is_left_out(self, here):
+        for seed, name in enumerate(("a", "b")):
+            clip(here / f"{name}.mkv", 5, 24, 24, seed=seed)
+        words = {"cka": [CKA, "resnet51=none"], "prednet": "none", "output": "one"}
+        found = value("report", "b.mkv", natural="a.mkv", **words)
+        first, second = found["left_out"]
+        assert "5 frames; PredNet sees 11 frames" in first
+        assert second.startswith("CKA in resnet51 is left out: ")
+        page = (here / "one/index.html").read_text("utf-8")
+        assert first in html.unescape(page)
+        assert "tiny_classifier:image" in page
+        assert (here / "one/cka.csv").exists()
+        # a null that cannot be had
+        found = value("report", "b.mkv", natural="a.mkv", cka=[CKA], null=["no.mkv"], output="two")
+        (line,) = found["left_out"]
+        assert "no.mkv" in line
 
     def test_nothing_is_left_when_it_stops(self, here):
         calls = []

@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QFileDialog
 
 from napari_stst.layers import layer_of
-from napari_stst.writer import write_clip
+from napari_stst.writer import named, write_clip, write_lossy
 from small_runs import clip, frames
 from stst.errors import InputError
 from stst.video import read_video
@@ -51,6 +52,47 @@ def test_no_rate_is_an_error_with_a_way_out(tmp_path):
     with pytest.raises(InputError, match=r"layer 'a' has no frame rate.*metadata\['fps'\]"):
         write_clip(str(tmp_path / "a.mkv"), frames(), {"name": "a"})
     assert not (tmp_path / "a.mkv").exists()
+
+
+TYPES = {"Lossless master": ".mkv", "Preview (lossy)": ".mp4"}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("name", ["made", "made_0.95"])
+def test_the_dialog_s_type_is_the_suffix_of_a_name_without_one(
+    viewer, tmp_path, monkeypatch, kind, name
+):
+    layer = viewer.add_image(frames(height=32, width=32), rgb=True, metadata={"fps": "12"})
+    viewer.layers.selection.active = layer
+
+    def chosen(parent, caption, start, filter, options):
+        (one,) = (one for one in filter.split(";;") if kind in one)
+        return str(tmp_path / name), one
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", staticmethod(chosen))
+    viewer.window._qt_viewer._save_layers_dialog(selected=True)
+    path = tmp_path / f"{name}{TYPES[kind]}"
+    assert path.is_file()
+    assert not (tmp_path / name).exists()
+    assert len(read_video(path).frames) == len(frames())
+    before = path.read_bytes()
+    # napari has asked about the name without the suffix, which is another file
+    writer = write_clip if kind == "Lossless master" else write_lossy
+    with pytest.raises(InputError, match=r"exists\. Give the whole name to replace it"):
+        writer(str(tmp_path / name), layer.data, {"metadata": {"fps": "24"}})
+    assert path.read_bytes() == before
+    writer(str(path), layer.data, {"metadata": {"fps": "24"}})
+    assert path.read_bytes() != before
+
+
+@pytest.mark.parametrize("name", ["one.MKV", "one.npz", "two.npy", "one.mp4"])
+def test_a_suffix_that_was_typed_counts(name):
+    assert named(name, ".mkv") == named(name, ".mp4") == name
+
+
+def test_a_folder_of_pictures_is_asked_for_by_a_slash(tmp_path):
+    write_clip(f"{tmp_path / 'one'}/", frames(), {"metadata": {"fps": "12"}})
+    assert len(list((tmp_path / "one").glob("*.png"))) == len(frames())
 
 
 def test_saving_a_layer_of_the_viewer(viewer, tmp_path):

@@ -56,6 +56,8 @@ class Course:
         (N,) numbers of frames of the natural clip.
     values
         (N,); NaN where undefined.
+    what
+        Which of several alignments of the natural clip it is, where there are more than one.
     band
         Ends of what the values are compared with, e.g. of unrelated clips; NaN where undefined.
     """
@@ -64,6 +66,7 @@ class Course:
     frames: NDArray[np.float64]
     values: NDArray[np.float64]
     band: tuple[float, float] | None = None
+    what: str = ""
 
 
 @dataclass(frozen=True, eq=False)

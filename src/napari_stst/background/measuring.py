@@ -19,6 +19,7 @@ from napari_stst.background.tasks import Stop, StopAskedError, Tell
 if TYPE_CHECKING:
     from stst.analysis.pairs import NaturalClip, Pair
     from stst.config.choice import Estimator, Examples
+    from stst.video import LazyVideo
 
 _STEP_SECONDS = 0.1
 #: Where models compute.
@@ -94,6 +95,7 @@ def measure_features(
 
     pairs = _pairs(_natural(natural, frames, max_side, levels), others)
     naturals = {pair.natural: pair for pair in pairs.values()}
+    what = _alignments(naturals)
     counted = Counted(tell, stop, sum(len(one.other) for one in pairs.values()))
     counted.total += sum(map(len, naturals))
     measured: list[tuple[int, Pair, Features]] = []
@@ -108,7 +110,7 @@ def measure_features(
         rows += found.rows(other)
     panels = []
     for one in SHOWN:
-        courses = (_course(*each[:2], each[2].values[one.name]) for each in measured)
+        courses = (_course(*each[:2], each[2].values[one.name], what) for each in measured)
         panels.append(Panel(axis_label(one), tuple(courses), circular=one.circular))
     return Result(Measured(tuple(panels), tuple(rows), _notes(pairs.values())))
 
@@ -193,6 +195,27 @@ def measure_cka(
     return Result(Measured(tuple(panels), tuple(rows), notes, verdicts))
 
 
+def list_layers(model: str, tell: Tell, stop: Stop) -> Result:
+    """List the layers of a vision model, as ``stst-analyze cka --list-layers`` does.
+
+    Parameters
+    ----------
+    model
+        Of torchvision, or ``package.module:factory``; its weights are not needed.
+    tell, stop
+        Not used: it takes a moment.
+
+    Returns
+    -------
+    Result
+        Names, shallow to deep.
+    """
+    from stst.config.choice import ModelChoice
+    from stst.models.classifiers import layer_names
+
+    return Result(layer_names(ModelChoice(model)))
+
+
 def _names(others: Iterable[str]) -> dict[str, str]:
     """Name clips without their folders, where that is enough."""
     names = {other: Path(other).name for other in others}
@@ -240,6 +263,7 @@ def measure_prediction(
     height, width = size
     settings = PredictionSettings(weights, fit, (height, width), DEVICE)  # type: ignore[arg-type]
     naturals = {pair.natural: pair for pair in pairs.values()}
+    what = _alignments(naturals)
     for video in naturals:
         check_length(video, settings.window)
     loaded = load_predictor(settings)
@@ -258,10 +282,10 @@ def measure_prediction(
     panels = []
     for name, title in _PREDICTED.items():
         limits = (0.0, 1.0) if name.split(".")[-1] == "ssim" else None
-        courses = tuple(_course(*each[:2], each[2].values[name]) for each in found)
+        courses = tuple(_course(*each[:2], each[2].values[name], what) for each in found)
         panels.append(Panel(title, courses, limits))
     for level in range(found[0][2].errors.shape[1]):
-        courses = tuple(_course(*each[:2], each[2].errors[:, level]) for each in found)
+        courses = tuple(_course(*each[:2], each[2].errors[:, level], what) for each in found)
         panels.insert(3 + level, Panel(f"Error of level {level}", courses))
     return Result(Measured(tuple(panels), tuple(rows), _notes(pairs.values())))
 
@@ -344,9 +368,24 @@ def _notes(pairs: Iterable[Pair]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(notes))
 
 
-def _course(place: int, pair: Pair, values: NDArray[np.float64]) -> Course:
+def _alignments(naturals: Iterable[LazyVideo]) -> dict[LazyVideo, str]:
+    """Say how the natural clip was aligned, where it was in more than one way."""
+    found = list(naturals)
+    if len(found) == 1:
+        return {}
+    return {
+        one: f"{one.height}x{one.width} px, frames {one.start} to {one.start + len(one) - 1}"
+        + f", {float(one.fps):.4g} Hz" * (len({each.fps for each in found}) > 1)
+        for one in found
+    }
+
+
+def _course(
+    place: int, pair: Pair, values: NDArray[np.float64], what: Mapping[LazyVideo, str]
+) -> Course:
+    said = "" if place else what.get(pair.natural, "")
     numbers = np.arange(pair.natural.start, pair.natural.start + len(values)) * _step(pair)
-    return Course(place, numbers.astype(np.float64), values)
+    return Course(place, numbers.astype(np.float64), values, what=said)
 
 
 def _course_of_rows(place: int, pair: Pair, rows: Sequence[Mapping[str, Any]]) -> Course:

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+#: So many samples of a run are shown, the first ones; more would take the viewer for minutes.
+SHOWN = 8
+
 
 @dataclass(frozen=True)
 class Started:
@@ -23,13 +26,13 @@ class Started:
     whole
         Whether all frames are made together, not one after the other.
     seeds
-        One for each sample.
+        One for each sample that is shown, see `SHOWN`.
     fps
         Rate in Hz, an exact fraction as text.
     notes
         What the user should know.
     done
-        (samples, n, H, W, 3) uint8, the frames that an earlier run has finished.
+        (samples, n, H, W, 3) uint8, the frames that an earlier run has finished, of those samples.
     """
 
     frames: int
@@ -75,7 +78,8 @@ class Picture:
     frame
         0-based; negative for padding.
     images
-        (samples, h, w, 3) uint8; smaller than the clip while a coarse octave is worked on.
+        (samples, h, w, 3) uint8, of those that are shown; smaller than the clip while a coarse
+        octave is worked on.
     finished
         Whether it is what the clip will hold.
     """
@@ -92,7 +96,7 @@ class ClipPicture:
     Attributes
     ----------
     images
-        (samples, T, H, W, 3) uint8.
+        (samples, T, H, W, 3) uint8, of those that are shown.
     """
 
     images: np.ndarray

@@ -12,7 +12,8 @@ from napari_stst.background.tasks import Stop, Tell
 from stst.video import Levels
 
 if TYPE_CHECKING:
-    from stst.report import Part
+    from stst.config.choice import Estimator, Examples
+    from stst.report import Clip, LeftOut, Part
 
 
 def report_clips(
@@ -24,6 +25,8 @@ def report_clips(
     cka: Sequence[str] = (),
     prednet: str | None = None,
     null: Sequence[str] = (),
+    examples: Examples = "channels",
+    estimator: Estimator = "unbiased",
     overwrite: bool = False,
     frames: str | None = None,
     max_side: int | None = None,
@@ -43,13 +46,16 @@ def report_clips(
         Weights, a file or ``"none"``; None without it.
     null
         Natural clips of other content for the null of CKA, beside the sample clips.
+    examples, estimator
+        Of CKA, as there.
     overwrite
         Whether a report that is there may be replaced.
 
     Returns
     -------
     Result
-        The path of the page, and notes, as ``page`` and ``notes``.
+        The path of the page, notes, and what was left out because it failed, a sentence each, as
+        ``page``, ``notes`` and ``left_out``.
     """
     from stst.report import (
         check_report_output,
@@ -62,23 +68,49 @@ def report_clips(
     check_report_output(Path(output), overwrite)
     asked = Levels(**(levels or {}))
     clips = open_clips(natural, others, frames, max_side, asked)
-    parts, notes = _parts(cka, prednet, null, asked, tell)
-    total = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
+    parts, notes = _parts(cka, (examples, estimator), prednet, null, asked, tell)
+    total = frames_to_read(clips) + sum(_steps(part, clips) for part in parts)
     counted = Counted(tell, stop, total)
     models = [word for model in cka for word in ("--cka", model)]
+    given = {"--examples": (examples, "channels"), "--estimator": (estimator, "unbiased")}
+    for option, (value, usual) in given.items():
+        models += [option, value] if cka and value != usual else []
     models += ["--prednet", prednet] if prednet is not None else []
     models += [word for path in null if cka for word in ("--null", path)]
     command = report_command(natural, others, frames, max_side, models, asked)
+    failures: list[LeftOut] = []
     page, *_ = write_report(
-        output, clips, command, overwrite, lambda name, _: counted.begin(name), parts
+        output,
+        clips,
+        command,
+        overwrite,
+        lambda name, _: counted.begin(name),
+        parts,
+        failures.append,
     )
-    return Result({"page": str(page), "notes": tuple(notes)})
+    left_out = tuple(map(str, failures))
+    return Result({"page": str(page), "notes": tuple(notes), "left_out": left_out})
+
+
+def _steps(part: Part, clips: tuple[Clip, ...]) -> int:
+    """Count what a part does; nothing where it cannot be done, which it says itself later."""
+    from stst.errors import InputError
+
+    try:
+        return part.steps(clips)
+    except InputError:
+        return 0
 
 
 def _parts(
-    cka: Sequence[str], prednet: str | None, null: Sequence[str], levels: Levels, tell: Tell
+    cka: Sequence[str],
+    settings: tuple[Examples, Estimator],
+    prednet: str | None,
+    null: Sequence[str],
+    levels: Levels,
+    tell: Tell,
 ) -> tuple[list[Part], list[str]]:
-    """Load the models of a report, so that what is wrong is said before any work."""
+    """Load the models of a report."""
     if not cka and prednet is None:
         return [], []
     from stst.config.choice import CkaSettings, parse_choice
@@ -89,4 +121,4 @@ def _parts(
     from stst.report.models import loaded_parts
 
     prediction = None if prednet is None else PredictionSettings(prednet, device=DEVICE)
-    return loaded_parts(choices, CkaSettings(), prediction, DEVICE, null, levels)
+    return loaded_parts(choices, CkaSettings(*settings), prediction, DEVICE, null, levels)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_stst.background.messages import (
+    SHOWN,
     ClipPicture,
     Message,
     Picture,
@@ -30,6 +31,8 @@ TASKS = {
     "estimate": "napari_stst.background.estimating:estimate_run",
     "fetch": "napari_stst.background.tasks:fetch",
     "weights": "napari_stst.background.tasks:weights",
+    "import": "napari_stst.background.importing:import_weights",
+    "layers": "napari_stst.background.measuring:list_layers",
     "classes": "napari_stst.background.tasks:classes",
     "beside": "napari_stst.background.exporting:export_beside",
     "pair": "napari_stst.background.measuring:pair_clips",
@@ -118,7 +121,7 @@ def _started(job: Job, event: RunStarted) -> Started:
 
     prepared = job.prepared
     height, width = prepared.process.size
-    seeds = job.config.seeds
+    seeds = job.config.seeds[:SHOWN]
     kept = job.folder.finished() if job.resume else 0
     done = np.empty((len(seeds), kept, height, width, 3), np.uint8)
     for sample in range(len(seeds)):
@@ -169,14 +172,15 @@ class _Told:
         elif isinstance(event, StepDone):
             self.tell(Step(event.what, event.progress, {}))
         elif isinstance(event, Preview):
-            self.tell(Picture(event.frame, event.images, False))
+            self.tell(Picture(event.frame, event.images[:SHOWN], False))
         elif isinstance(event, ClipPreview):
             now = time.monotonic()
             if now >= self.next_clip:
-                self.next_clip = now + event.images.nbytes / _BYTES_PER_SECOND
-                self.tell(ClipPicture(event.images))
+                images = event.images[:SHOWN]
+                self.next_clip = now + images.nbytes / _BYTES_PER_SECOND
+                self.tell(ClipPicture(images))
         elif isinstance(event, FrameDone):
-            self.tell(Picture(event.frame, event.images, True))
+            self.tell(Picture(event.frame, event.images[:SHOWN], True))
             self.tell(Step(self._frame(event.frame), event.progress, {}))
 
     def _due(self) -> bool:
@@ -197,7 +201,7 @@ def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
 
 
 def fetch(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
-    """Download pretrained weights.
+    """Download pretrained weights; what fails does not keep the rest away.
 
     Parameters
     ----------
@@ -211,11 +215,13 @@ def fetch(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
     Returns
     -------
     Result
-        The paths by name.
+        ``paths`` and ``failed``: by name where weights are, or why they are not, as text.
     """
+    from stst.errors import StstError
     from stst.weights import fetch as fetch_one
 
-    paths = {}
+    paths: dict[str, str] = {}
+    failed: dict[str, str] = {}
     for name in names:
 
         def progressed(have: int, total: int | None, name: str = name) -> None:
@@ -224,8 +230,11 @@ def fetch(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
             share = have / total if total else 0.0
             tell(Step(f"{name}, {have / 2**20:.0f} MiB", share, {}))
 
-        paths[name] = str(fetch_one(name, progressed).path)
-    return Result(paths)
+        try:
+            paths[name] = str(fetch_one(name, progressed).path)
+        except StstError as error:
+            failed[name] = str(error)
+    return Result({"paths": paths, "failed": failed})
 
 
 def weights(names: Sequence[str], tell: Tell, stop: Stop) -> Result:

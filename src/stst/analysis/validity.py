@@ -131,7 +131,7 @@ class Validity:
                 yield {**same, "measure": measure, "value": value, "unit": unit}
 
     def verdict(self, clip: str) -> str:
-        """Say in one sentence how close the stimulus is, layer by layer.
+        """Say how close the stimulus is, layer by layer, and where nothing can be said.
 
         Parameters
         ----------
@@ -141,18 +141,29 @@ class Validity:
         Returns
         -------
         str
-            A sentence.
+            A sentence or two.
         """
-        own = [(one, one.null_natural) for one in self.layers if len(one.null_natural)]
+        known = [one for one in self.layers if not np.isnan(one.mean)]
+        silent = ", ".join(one.layer for one in self.layers if np.isnan(one.mean))
+        said = self._verdict(clip, known) if known else ""
+        nothing = (
+            f"Nothing can be said of {clip} in {silent}, which the natural clip leaves silent."
+        )
+        return " ".join(filter(None, (said, nothing if silent else "")))
+
+    @staticmethod
+    def _verdict(clip: str, layers: Sequence[LayerValidity]) -> str:
+        """Say it of layers in which there is a distance."""
+        own = [(one, one.null_natural) for one in layers if len(one.null_natural)]
         if not own:
-            means = ", ".join(f"{one.mean:.3g} in {one.layer}" for one in self.layers)
+            means = ", ".join(f"{one.mean:.3g} in {one.layer}" for one in layers)
             return (
                 f"{clip} is at a distance of {means} from the natural frames on average, and no "
                 f"natural frames are {APART} frames apart to compare that with."
             )
         foreign = [
             (one, one.null_others)
-            for one in self.layers
+            for one in layers
             if one.null_others is not None and len(one.null_others)
         ]
         said = _closer(own, f"natural frames {APART} or more frames apart are to each other")

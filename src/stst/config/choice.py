@@ -158,6 +158,26 @@ def parse_choice(text: str, base: ModelChoice | None = None) -> ModelChoice:
     return replace(base or ModelChoice("any"), **changes)  # type: ignore[arg-type]
 
 
+def choice_text(model: str, weights: str, layers: tuple[str, ...]) -> str:
+    """Write what `parse_choice` reads.
+
+    Parameters
+    ----------
+    model, weights, layers
+        As `ModelChoice` has them.
+
+    Returns
+    -------
+    str
+        ``MODEL[=WEIGHTS][@LAYER,LAYER…]``, without what is the default, unless the path of the
+        weights holds an ``@``.
+    """
+    if "@" in f"{model}{weights}":
+        layers = layers or DEFAULT_LAYERS.get(model, ())
+    text = model if weights == "default" else f"{model}={weights}"
+    return f"{text}@{','.join(layers)}" if layers else text
+
+
 def split_layers(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     """Split names of layers at commas; each stays once."""
     names = [name.strip() for text in texts for name in text.split(",")]

@@ -32,12 +32,13 @@ from stst.models.classifiers import LoadedClassifier, load_classifier
 from stst.report.clips import Clip
 from stst.report.content import Begin
 from stst.report.page import Section, data_uri, part
-from stst.report.parts import Added, Part
+from stst.report.parts import Added, LeftOut, Part, leaving_out
 from stst.report.sections import picture_size, png_of, svg_of
 from stst.report.words import number
 from stst.video import AS_STORED, Levels, spread, to_uint8
 
 _LABELS = {"ssim": "SSIM", "cssim": "cSSIM", "mse": "mean squared error"}
+_PREDICTION = "prediction by PredNet"
 _SHOWN = 3  # predicted frames of a clip, as pictures
 _WIDTH = 160  # pixels that they are shown with, about
 
@@ -50,7 +51,7 @@ def loaded_parts(
     null: Sequence[Path | str] = (),
     levels: Levels = AS_STORED,
 ) -> tuple[list[Part], list[str]]:
-    """Load the models of a report, so that what is wrong is said before any work.
+    """Load the models of a report, so that what is wrong is known before any work.
 
     Parameters
     ----------
@@ -70,25 +71,49 @@ def loaded_parts(
     Returns
     -------
     list of Part
-        At most two.
+        At most three: CKA, prediction, and a `FailedPart` of what could not be loaded.
     list of str
         What a user should know of the models.
-
-    Raises
-    ------
-    InputError
-        If a model or its weights cannot be had, or a clip of `null` cannot be read.
     """
     parts: list[Part] = []
-    models = [load_classifier(one, pick_device(device)) for one in choices]
+    failed: list[LeftOut] = []
+    models: list[LoadedClassifier] = []
+    for one in choices:
+        with leaving_out(f"CKA in {one.model}", failed):
+            models.append(load_classifier(one, pick_device(device)))
     notes = [note for model in models for note in model.notes]
     if models:
-        unrelated = UnrelatedClips(null, levels)
-        parts.append(CkaPart(models, settings, unrelated))
-        notes += unrelated.notes
+        with leaving_out(f"CKA in {', '.join(short_name(one.name) for one in models)}", failed):
+            unrelated = UnrelatedClips(null, levels)
+            parts.append(CkaPart(models, settings, unrelated))
+            notes += unrelated.notes
     if prediction is not None:
-        parts.append(PredictionPart(load_predictor(prediction)))
+        with leaving_out(_PREDICTION, failed):
+            parts.append(PredictionPart(load_predictor(prediction)))
+    if failed:
+        parts.append(FailedPart(failed))
     return parts, list(dict.fromkeys(notes))
+
+
+class FailedPart:
+    """What could not even be loaded.
+
+    Parameters
+    ----------
+    left_out
+        Each, and why.
+    """
+
+    def __init__(self, left_out: Sequence[LeftOut]) -> None:
+        self.left_out = tuple(left_out)
+
+    def steps(self, clips: tuple[Clip, ...]) -> int:
+        """Count nothing."""
+        return 0
+
+    def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
+        """Say what is not there."""
+        return Added(None, {}, {}, self.left_out)
 
 
 class CkaPart:
@@ -117,7 +142,7 @@ class CkaPart:
         Raises
         ------
         InputError
-            If there is one clip only.
+            If there is one clip only, or no unrelated clip for a null.
         """
         if len(clips) == 1:
             raise InputError(
@@ -132,20 +157,32 @@ class CkaPart:
         )
 
     def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
-        """Compare the clips in every model."""
+        """Compare the clips in every model; one that fails is left out."""
         natural, *others = clips
         videos = {clip.name: clip.video for clip in others}
-        unrelated = self.nulls.apart_from_each(natural.video, videos)
+        left_out: list[LeftOut] = []
         rows: list[dict[str, Any]] = []
-        for model in self.models:
-            count = steps(natural.video, videos, model, unrelated, self.settings)
-            rows += cka_rows(
-                natural.video, videos, natural.name, model, unrelated, self.settings,
-                begin(model.name, count),
-            )  # fmt: skip
+        models: list[LoadedClassifier] = []
+        with leaving_out(f"CKA in {', '.join(map(short_name, self._names()))}", left_out):
+            self.steps(clips)
+            unrelated = self.nulls.apart_from_each(natural.video, videos)
+        for model in () if left_out else self.models:
+            with leaving_out(f"CKA in {short_name(model.name)}", left_out):
+                count = steps(natural.video, videos, model, unrelated, self.settings)
+                on_frame = begin(model.name, count)
+                # all rows of a model or none
+                rows += list(
+                    cka_rows(
+                        natural.video, videos, natural.name, model, unrelated, self.settings,
+                        on_frame,
+                    )
+                )  # fmt: skip
+                models.append(model)
+        if not models:
+            return Added(None, {}, {}, left_out)
         labels = [clip.label for clip in clips]
         names = {clip.name: clip.label for clip in others}
-        panels = self._panels(rows, clips)
+        panels = self._panels(models, rows, clips)
         timed = [one for one in panels if any(len(c.values) > 1 for c in one.courses)]
         figures = {"cka_means": panel_bars(panels, labels)}
         if timed:
@@ -153,18 +190,27 @@ class CkaPart:
         body = part(
             "cka.html",
             settings=self.settings,
-            window=max(model.window for model in self.models),
-            models=[model.name for model in self.models],
+            window=max(model.window for model in models),
+            models=[model.name for model in models],
             courses=svg_of(figures["cka"]) if timed else None,
             means=svg_of(figures["cka_means"]),
             nulls=null_notes({names[name]: found for name, found in unrelated.items()}),
             rows=self._numbers(rows, clips),
         )
-        return Added(Section("CKA in vision models", "cka", body), figures, {"cka.csv": rows})
+        section = Section("CKA in vision models", "cka", body)
+        return Added(section, figures, {"cka.csv": rows}, left_out)
 
-    def _panels(self, rows: Sequence[Mapping[str, Any]], clips: tuple[Clip, ...]) -> list[Panel]:
+    def _names(self) -> list[str]:
+        return [model.name for model in self.models]
+
+    def _panels(
+        self,
+        models: Sequence[LoadedClassifier],
+        rows: Sequence[Mapping[str, Any]],
+        clips: tuple[Clip, ...],
+    ) -> list[Panel]:
         panels = []
-        for model in self.models:
+        for model in models:
             for layer in model.layers:
                 here = [r for r in rows if (r["model"], r["layer"]) == (model.name, layer)]
                 found = {one.clip: one for one in layers_of(here)}
@@ -221,7 +267,13 @@ class PredictionPart:
         return sum(self._predicted(clip) for clip in clips)
 
     def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
-        """Predict every frame of every clip."""
+        """Predict every frame of every clip; where that fails, all of it is left out."""
+        left_out: list[LeftOut] = []
+        with leaving_out(_PREDICTION, left_out):
+            return self._added(clips, begin)
+        return Added(None, {}, {}, left_out)
+
+    def _added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
         found: list[Predictions] = []
         pictures: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from stst.errors import StstError
 from stst.report.clips import Clip
 from stst.report.content import Begin
 from stst.report.page import Section
@@ -15,22 +17,68 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
+class LeftOut:
+    """Something that was to be in a report and is not, because it failed.
+
+    Attributes
+    ----------
+    what
+        E.g. ``CKA in resnet50``.
+    error
+        Why.
+    """
+
+    what: str
+    error: StstError
+
+    def __str__(self) -> str:
+        return f"{self.what} is left out: {self.error}"
+
+
+@contextmanager
+def leaving_out(what: str, left_out: list[LeftOut]) -> Iterator[None]:
+    """Let a block fail without taking the rest of the report with it.
+
+    Parameters
+    ----------
+    what
+        Is done in the block.
+    left_out
+        Gets an entry if that fails.
+    """
+    try:
+        yield
+    except StstError as error:
+        left_out.append(LeftOut(what, error))
+    except (MemoryError, RuntimeError) as error:
+        from stst.mishaps import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        words = "out of memory. Take fewer frames, or smaller ones (--max-side)."
+        left_out.append(LeftOut(what, StstError(words)))
+
+
+@dataclass(frozen=True, eq=False)
 class Added:
     """What a part adds to a report.
 
     Attributes
     ----------
     section
-        Of the page.
+        Of the page; None where all of it failed.
     figures
         By the name of the file, without its suffix.
     tables
         Rows by the name of the file.
+    left_out
+        What failed.
     """
 
-    section: Section
+    section: Section | None
     figures: Mapping[str, Figure]
     tables: Mapping[str, Sequence[Mapping[str, Any]]]
+    left_out: Sequence[LeftOut] = ()
 
 
 class Part(Protocol):
@@ -48,6 +96,11 @@ class Part(Protocol):
         -------
         int
             At least 0.
+
+        Raises
+        ------
+        InputError
+            If it cannot be done with these clips; `added` then says that it is left out.
         """
         ...
 
@@ -64,6 +117,6 @@ class Part(Protocol):
         Returns
         -------
         Added
-            Section, figures and tables.
+            Section, figures and tables, or why they are not there.
         """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from stst.report.sections import FIRST, LAST, comparison_section, key_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from stst.report.parts import Added, Part
+    from stst.report.parts import Added, LeftOut, Part
 
 PAGE = "index.html"
 FIGURES = ("frames", "features", "means")
@@ -42,6 +42,7 @@ def write_report(
     overwrite: bool = False,
     begin: Begin = lambda name, frames: lambda frame: None,
     parts: Sequence[Part] = (),
+    on_left_out: Callable[[LeftOut], object] = lambda one: None,
 ) -> tuple[Path, ...]:
     """Write a report of clips.
 
@@ -61,7 +62,9 @@ def write_report(
         those that the parts count.
     parts
         What else is shown, see `stst.report.models`. How an inversion went is shown by itself
-        where a sidecar tells it.
+        where a sidecar tells it. What fails in one of them is left out, and the page says so.
+    on_left_out
+        Called with everything that is left out, once the report is there.
 
     Returns
     -------
@@ -89,6 +92,8 @@ def write_report(
             _write_added(one, beside)
         names = _files(one.name for one in beside.iterdir())
         (beside / PAGE).write_bytes(_page_of(content, added, names, command))
+    for failure in (failure for one in added for failure in one.left_out):
+        on_left_out(failure)
     return tuple(folder / name for name in (PAGE, *names))
 
 
@@ -160,10 +165,11 @@ def _page_of(content: Content, added: Sequence[Added], files: Sequence[str], com
     if others:
         title += f" and {others[0].label if len(others) == 1 else f'{len(others)} other clips'}"
     notes = dict.fromkeys(note for clip in content.clips for note in clip.notes)
-    lead = part("lead.html", key=key_of(content), notes=list(notes), files=files)
+    left_out = [str(failure) for one in added for failure in one.left_out]
+    lead = part("lead.html", key=key_of(content), left_out=left_out, notes=list(notes), files=files)
     sections = [
         *(section(content) for section in FIRST if others or section is not comparison_section),
-        *(one.section for one in added),
+        *(one.section for one in added if one.section is not None),
         *(section(content) for section in LAST),
     ]
     return page(title, lead, sections, command)

@@ -120,6 +120,9 @@ def loaded_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
     parts, notes = models.loaded_parts(
         choices, settings, prediction, words["device"], words["null"], levels
     )
+    failed = [part for part in parts if isinstance(part, models.FailedPart)]
+    for failure in (one for part in failed for one in part.left_out):
+        raise failure.error
     for note in notes:
         say(f"Note: {note}", err=True)
     if len(choices) > 1 and (words["mean"], words["std"], words["input"]) != (

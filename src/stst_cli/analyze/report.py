@@ -46,10 +46,14 @@ def report(
     --frames and --max-side say what to take of NATURAL, and of an OTHER that is as long, or as
     large. A clip of `stst leaps` is shown beside what the model saw of its stimulus
     (X.stimulus.mkv), or alone.
+
+    What fails in a model is left out; the page and the last line say so, and the exit code is 1.
     """
     import json
 
+    from stst.errors import StstError
     from stst.report import (
+        LeftOut,
         check_report_output,
         frames_to_read,
         open_clips,
@@ -66,10 +70,14 @@ def report(
     command = report_command(natural, others, frames, max_side, command_words(words), levels)
     steps = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
     with frames_counted(steps) as begin:
-        paths = write_report(output, clips, command, overwrite, begin, parts)
+        failures: list[LeftOut] = []
+        paths = write_report(output, clips, command, overwrite, begin, parts, failures.append)
     names = [click.format_filename(path) for path in paths]
     if as_json:
         page, *files = names
-        click.echo(json.dumps({"report": page, "files": files}, indent=2))
+        found = {"report": page, "files": files, "left_out": list(map(str, failures))}
+        click.echo(json.dumps(found, indent=2))
     else:
         say(names[0])
+    if failures:
+        raise StstError(f"not all is in the report: {' '.join(map(str, failures))}")

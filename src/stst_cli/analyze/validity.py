@@ -196,11 +196,24 @@ def _grouped(
     for metamer in dict.fromkeys(metamers):
         pair = clip.pair(metamer)
         notes |= dict.fromkeys(pair.notes)
+        if _has_mask(pair):
+            notes[
+                f"{click.format_filename(metamer)} was made inside a mask only, and is measured "
+                "whole: what lies outside is the natural clip and makes distances smaller."
+            ] = None
         wanted = streams or _matched(clip, pair, trusted, notes)
         key = pair.natural, tuple(wanted.items())
         group = groups.setdefault(key, _Group(pair.natural, wanted, streams is not None))
         group.pairs[metamer] = pair
     return list(groups.values())
+
+
+def _has_mask(pair: Pair) -> bool:
+    """Say whether a metamer's sidecar tells of a mask; it may hold anything."""
+    inputs = (pair.sidecar or {}).get("inputs")
+    return isinstance(inputs, list) and any(
+        isinstance(one, dict) and one.get("role") == "mask" for one in inputs
+    )
 
 
 def _matched(

@@ -237,6 +237,17 @@ class TestResult:
             "0.6 on average)."
         )
 
+    @pytest.mark.parametrize("null", [np.array([0.1, 0.2, 0.3, 0.4]), np.empty(0)])
+    def test_a_silent_layer_has_no_verdict(self, null):
+        heard = LayerValidity("m", "a", np.array([0.1, 0.2]), null, None)
+        silent = LayerValidity("m", "b", np.array([np.nan, np.nan]), null, null)
+        alone = module.Validity((heard,), FPS).verdict("x.mkv")
+        nothing = "Nothing can be said of x.mkv in b, which the natural clip leaves silent."
+        assert module.Validity((heard, silent), FPS).verdict("x.mkv") == f"{alone} {nothing}"
+        assert module.Validity((silent,), FPS).verdict("x.mkv") == nothing
+        (found,) = validity(grey(*[0] * 11), [grey(*[9] * 11)], [mean_judge()])
+        assert "nan" not in found.verdict("x.mkv")
+
     def test_several_at_once_are_as_each_alone(self, tiny):
         natural, one, two = video(4), video(4, 1), video(4, 2)
         both = validity(natural, [one, two], tiny)

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from stst.config.choice import (
+    DEFAULT_LAYERS,
     CkaSettings,
     ModelChoice,
     channel_words,
+    choice_text,
     parse_channels,
     parse_choice,
     split_layers,
@@ -88,3 +90,20 @@ class TestChannels:
     @pytest.mark.parametrize("text", ["0.5", "0.485,0.456,0.406", "0.43216,0.394666,0.37645", "1"])
     def test_written_as_read(self, text):
         assert channel_words(parse_channels(text, "--mean")) == text
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        (("resnet50", "default", ()), "resnet50"),
+        (("r3d_18", "none", ("layer1",)), "r3d_18=none@layer1"),
+        (("a.b:c", "w=1.pth", ("x.0", "y")), "a.b:c=w=1.pth@x.0,y"),
+        # layers begin after the last @, so they are written out where a path holds one
+        (("resnet50", "/me@home/w.pth", ()), "resnet50=/me@home/w.pth@maxpool,layer4.2.relu_2"),
+    ],
+)
+def test_a_choice_that_is_written_is_read(fields, text):
+    assert choice_text(*fields) == text
+    found = parse_choice(text)
+    assert (found.model, found.weights) == fields[:2]
+    assert found.layers in (fields[2], DEFAULT_LAYERS.get(found.model))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import os
 import re
 import shutil
@@ -17,10 +18,10 @@ from stst.analysis.prediction import PredictionSettings, load_predictor, predict
 from stst.analysis.tables import as_csv, table
 from stst.analysis.unrelated import UnrelatedClips
 from stst.config.choice import CkaSettings, ModelChoice, parse_choice
-from stst.errors import InputError
+from stst.errors import InputError, StstError
 from stst.models.classifiers import load_classifier
 from stst.report import frames_to_read, open_clips, write_report
-from stst.report.models import CkaPart, PredictionPart
+from stst.report.models import CkaPart, FailedPart, PredictionPart, loaded_parts
 from stst.report.words import number
 from stst.report.write import FILES
 from stst.samples import sample_path
@@ -233,3 +234,104 @@ def test_in_a_report(clips):
     write_report("one", clips, "words", overwrite=True, parts=parts)
     for name in names:
         assert (Path("one") / name).read_bytes() == (Path("two") / name).read_bytes(), name
+
+
+class TestLeftOut:
+    """What fails in a model does not take the rest of the report with it."""
+
+    @staticmethod
+    def written(clips, parts):
+        """Write a report; give the names of its files, its page, and what was left out."""
+        left_out = []
+        paths = write_report("one", clips, "words", parts=parts, on_left_out=left_out.append)
+        page = html.unescape(Path("one/index.html").read_text("utf-8"))
+        for one in left_out:
+            assert f"<li><strong>{one}</strong></li>" in page
+        return {path.name for path in paths}, page, left_out
+
+    def test_clips_that_are_too_short_for_one_of_two_parts(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        for seed, name in enumerate("ab"):
+            clip(tmp_path / f"{name}.npz", 6, 24, 24, seed=seed)
+        short = open_clips("a.npz", ["b.npz"])
+        cka = CkaPart(models("tiny_classifier:image@late"), CkaSettings(), UnrelatedClips())
+        names, page, left_out = self.written(short, [PredictionPart(predictor()), cka])
+        (one,) = left_out
+        assert one.what == "prediction by PredNet"
+        assert "6 frames; PredNet sees 11 frames" in str(one)
+        assert {"cka.csv", "features.csv", "index.html"} <= names
+        assert "prediction.csv" not in names
+        assert 'id="cka"' in page
+        assert 'id="prediction"' not in page
+
+    def test_one_of_two_models_of_cka(self, clips):
+        good, bad = models("tiny_classifier:image@late", "tiny_classifier:video@1")
+        whole = CkaPart([good], CkaSettings(), UnrelatedClips()).added(clips, counting()[0])
+
+        def failing(frames):
+            found = type(bad).activations(bad, frames)
+            calls.append(None)
+            if len(calls) > 5:
+                raise StstError("the device was lost.")
+            return found
+
+        calls = []
+        object.__setattr__(bad, "activations", failing)
+        part = CkaPart([bad, good], CkaSettings(), UnrelatedClips())
+        added = part.added(clips, counting()[0])
+        # nothing of the model that got halfway, all of the other
+        assert len(calls) > 5
+        assert added.tables == whole.tables
+        assert added.section.body == whole.section.body
+        names, _, left_out = self.written(clips, [part])
+        assert list(map(str, left_out)) == [
+            "CKA in tiny_classifier:video is left out: the device was lost."
+        ]
+        assert "cka.png" in names
+
+    def test_a_lack_of_memory(self, clips):
+        (model,) = models("tiny_classifier:image@late")
+
+        def failing(frames):
+            raise MemoryError
+
+        object.__setattr__(model, "activations", failing)
+        part = CkaPart([model], CkaSettings(), UnrelatedClips())
+        names, _, left_out = self.written(clips, [part])
+        (one,) = left_out
+        assert str(one).startswith("CKA in tiny_classifier:image is left out: out of memory. Take")
+        assert names == set(FILES)
+
+    def test_no_clip_for_a_null(self, clips):
+        nulls = UnrelatedClips()
+        nulls._known.clear()
+        part = CkaPart(models("tiny_classifier:image@late"), CkaSettings(), nulls)
+        names, page, left_out = self.written(clips, [part])
+        (one,) = left_out
+        assert "cat.npz and a.npz has no null" in str(one)
+        assert names == set(FILES)
+        assert 'id="cka"' not in page
+
+    def test_what_cannot_be_loaded(self, clips):
+        settings = PredictionSettings("none.hdf5", device="cpu")
+        choices = [parse_choice("tiny_classifier:image@late"), parse_choice("resnet51=none")]
+        parts, _ = loaded_parts(choices, CkaSettings(), settings, "cpu")
+        assert [type(one) for one in parts] == [CkaPart, FailedPart]
+        names, _, left_out = self.written(clips, parts)
+        assert [one.what for one in left_out] == ["CKA in resnet51", "prediction by PredNet"]
+        assert "none.hdf5" in str(left_out[1])
+        assert "cka.csv" in names
+
+    def test_what_is_cancelled_is_not_left_out(self, clips):
+        class StoppedError(Exception):
+            pass
+
+        def begin(name, frames):
+            def on_frame(_):
+                raise StoppedError
+
+            return on_frame
+
+        part = CkaPart(models("tiny_classifier:image@late"), CkaSettings(), UnrelatedClips())
+        with pytest.raises(StoppedError):
+            part.added(clips, begin)

@@ -109,6 +109,36 @@ def test_a_pair_that_is_too_short_for_a_model():
     assert "11 frames" in error
 
 
+class TestLeftOut:
+    def test_what_fails_is_said_on_the_page_and_at_the_end(self):
+        for seed, name in enumerate(("short", "other")):
+            clip(Path(f"{name}.npz"), 5, 24, 24, seed=seed)
+        shown = stst_analyze("report", "short.npz", "other.npz", "-o", "out", *MODELS)
+        assert (shown.exit_code, shown.stdout) == (1, "out/index.html\n")
+        last = shown.stderr.splitlines()[-1]
+        words = "prediction by PredNet is left out: short.npz: 5 frames; PredNet sees 11 frames"
+        assert last.startswith(f"Error: not all is in the report: {words}")
+        assert words in Path("out/index.html").read_text("utf-8")
+        assert Path("out/cka.csv").exists()
+        assert not Path("out/prediction.csv").exists()
+
+    def test_one_of_two_models(self):
+        words = ("--cka", "tiny_classifier:odd@sqrt", "--cka", "tiny_classifier:image@late")
+        shown = stst_analyze("report", "cat.npz", "a.npz", "-o", "out", *words, "--json")
+        assert shown.exit_code == 1
+        found = json.loads(shown.stdout)
+        (line,) = found["left_out"]
+        assert line.startswith("CKA in tiny_classifier:odd is left out: tiny_classifier:odd [")
+        assert "the layer sqrt gives values that are not finite" in line
+        assert shown.stderr.splitlines()[-1] == f"Error: not all is in the report: {line}"
+        assert "out/cka.csv" in found["files"]
+        assert set(pd.read_csv("out/cka.csv")["model"].str.partition(" ")[0]) == {
+            "tiny_classifier:image"
+        }
+        done = stst_analyze("report", "cat.npz", "a.npz", "-o", "all", *words[2:], "--json")
+        assert (done.exit_code, json.loads(done.stdout)["left_out"]) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("words", "parts"),
     [

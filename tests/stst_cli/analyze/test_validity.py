@@ -5,6 +5,7 @@ import io
 import json
 import os
 
+import numpy as np
 import pytest
 
 from small_runs import TRUST, clip, refused, stst, stst_analyze, synthesize
@@ -49,6 +50,19 @@ class TestResult:
         assert progress == f"{REFERENCE} done (100%), left 0:00:00"
         assert verdict == found.verdict("part.mkv")
         assert verdict.startswith("part.mkv is closer to the natural frames than ")
+
+    def test_a_mask_is_not_passed_over_in_silence(self, here):
+        mask = np.zeros((12, 30, 33), np.uint8)
+        mask[:, 5:20, 5:20] = 255
+        np.save("m.npy", mask)
+        words = ("--frames", "2:14", "--max-side", 33, "--mask", "m.npy")
+        assert synthesize("natural.npz", "-o", "region.mkv", *words).exit_code == 0
+        shown = stst_analyze(
+            "validity", "natural.npz", "part.mkv", "region.mkv", *TRUST, "--device", "cpu"
+        )
+        assert shown.exit_code == 0, shown.stderr
+        said = [line for line in shown.stderr.splitlines() if "inside a mask only" in line]
+        assert [line.split(" was made")[0] for line in said] == ["Note: region.mkv"]
 
     def test_model_and_other_clips(self, here):
         clip(here / "other.npz", 4, 50, 60)

@@ -1,0 +1,69 @@
+"""What is asked before an order that is larger than anybody makes without meaning to."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from napari_stst.background.messages import SHOWN
+from stst.config import RunConfig
+from stst.video import parse_range
+
+_ITERATIONS = 100_000  # of a frame, or of a clip that is made as a whole
+_BYTES = 4 * 2**30  # of what is shown while it is made
+_LEAPS_LENGTH, _LEAPS_SIDE = 16, 224  # where the config leaves them to the model, about
+
+
+def large_words(config: RunConfig, shape: tuple[int, ...] | None) -> str:
+    """Say what of an order is unusually large.
+
+    Parameters
+    ----------
+    config
+        Of the order.
+    shape
+        (T, H, W, …) of the clip that it is made of; None where there is none.
+
+    Returns
+    -------
+    str
+        A sentence for each, empty where nothing is.
+    """
+    said = []
+    if config.samples > SHOWN:
+        said.append(
+            f"{config.samples} samples make {config.samples} clips; the first {SHOWN} are shown."
+        )
+    iterations = _iterations(config)
+    if iterations > _ITERATIONS:
+        what = "of each frame" if hasattr(config, "octaves") else "of the clip"
+        said.append(f"{iterations} iterations {what} take very long.")
+    size = _pixels(config, shape) * 3 * min(config.samples, SHOWN)
+    if size > _BYTES:
+        said.append(
+            f"The viewer holds {size / 2**30:.0f} GiB of frames while they are made; fewer or "
+            "smaller ones take less."
+        )
+    return " ".join(said)
+
+
+def _iterations(config: Any) -> int:
+    octaves = getattr(config, "octaves", ())
+    return sum(one.iterations for one in octaves) or getattr(config, "iterations", 0)
+
+
+def _pixels(config: Any, shape: tuple[int, ...] | None) -> int:
+    """Count the pixels of all frames of one sample, about."""
+    if hasattr(config, "length"):
+        numbers = [int(one) for one in re.findall(r"\d+", config.size or "")]
+        sides = [*numbers, *numbers] or [_LEAPS_SIDE] * 2
+        return int((config.length or _LEAPS_LENGTH) * sides[0] * sides[1])
+    if shape is None:
+        return 0
+    count, height, width = shape[:3]
+    start, stop = parse_range(config.input.frames, count, "the clip")
+    count = stop - start
+    if config.input.max_side is not None:
+        scale = min(1.0, config.input.max_side / max(height, width))
+        height, width = int(height * scale), int(width * scale)
+    return count * height * width
