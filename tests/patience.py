@@ -51,3 +51,25 @@ def wait_for(condition: Callable[[], Found], seconds: float = 60.0) -> Found:
         assert waited < seconds or waited < patience(seconds), f"not within {waited:.0f} s"
         time.sleep(0.02)
     return found
+
+
+def settled(reading: Callable[[], Found], until: Callable[[Callable[[], bool]], None]) -> Found:
+    """Wait until a reading stays as it is, and give it.
+
+    Parameters
+    ----------
+    reading
+        Of something that changes all the time, unless it is held.
+    until
+        Waits for a condition.
+    """
+    since, last = time.monotonic(), reading()
+
+    def stays() -> bool:
+        nonlocal since, last
+        if (now := reading()) != last:
+            since, last = time.monotonic(), now
+        return time.monotonic() - since > 0.3 * slowness()
+
+    until(stays)
+    return last

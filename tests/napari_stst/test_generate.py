@@ -18,6 +18,7 @@ from napari_stst.generate import GenerateWidget
 from napari_stst.layers import FrameArray, layer_of
 from napari_stst.scramble import ScrambleWidget
 from napari_stst.writer import write_clip
+from patience import settled, slowness
 from small_runs import TREE, clip, process
 from stst.config import StstConfig, build
 from stst.video import read_video
@@ -184,9 +185,8 @@ class TestSteering:
         until(lambda: making.progress > 0)
         widget.run.pause_or_go()
         assert making.state == "paused"
-        qtbot.wait(300)
-        held = making.progress
-        qtbot.wait(400)
+        held = settled(lambda: making.progress, until)
+        qtbot.wait(round(400 * slowness()))
         assert making.progress == held
         widget.run.pause_or_go()
         until(lambda: making.progress > held)

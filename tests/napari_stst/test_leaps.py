@@ -16,6 +16,7 @@ from napari_stst.forms import write_fields
 from napari_stst.layers import FrameArray, layer_of
 from napari_stst.leaps import LeapsWidget
 from napari_stst.queue_widget import QueueWidget
+from patience import settled, slowness
 from small_inversions import TREE
 from small_runs import clip, process
 from stst.config import LeapsConfig, build
@@ -128,9 +129,8 @@ def test_pause_cancel_and_resume_make_what_the_copied_command_makes(
     until(lambda: making.progress > 0)
     widget.run.pause_or_go()
     assert making.state == "paused"
-    qtbot.wait(200)
-    held = making.progress
-    qtbot.wait(300)
+    held = settled(lambda: making.progress, until)
+    qtbot.wait(round(300 * slowness()))
     assert making.progress == held
     assert [table.table.item(0, column).text() for column in range(2)] == ["none", "LEAPS"]
     widget.run.pause_or_go()
