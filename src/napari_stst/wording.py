@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from stst.mishaps import TO_RESUME
+from stst.errors import TO_RESUME
 
 # what the command line offers, and what it is called here
 _REMEDIES = {

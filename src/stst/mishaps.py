@@ -12,14 +12,12 @@ from pathlib import Path
 import torch
 
 from stst.devices import free_memory, memory_in_use
-from stst.errors import InputError, StstError, first_line
+from stst.errors import TO_RESUME, InputError, StstError, first_line
 from stst.files import sha256_of
 from stst.process import ClipProcess, Groupable, Prepared
 
 # of what is free, the rest being for what other programs take and for what lies idle between blocks
 _USABLE = 0.9
-#: How a run that stopped goes on.
-TO_RESUME = "the command again with --resume, or that of a batch as it was"
 _DEVICE_FAILURES = ("CUDA error", "HIP error", "cuDNN error", "CUBLAS_STATUS", "CUDNN_STATUS")
 
 

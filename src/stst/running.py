@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from stst.config import LeapsConfig, RunConfig, StstConfig
-from stst.errors import StstError
+from stst.errors import TO_RESUME, StstError
 from stst.groups import in_groups
-from stst.mishaps import TO_RESUME, ExhaustedError, halved, released, told, what_fits
+from stst.mishaps import ExhaustedError, halved, released, told, what_fits
 from stst.process import ClipProcess, Groupable, Prepared
 from stst.provenance import write_sidecar
 from stst.remarks import remarks_on

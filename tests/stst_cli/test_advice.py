@@ -81,6 +81,7 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst/inversion/": ("stst leaps",),
     "stst/jobs.py": RUNS,
     "stst/made.py": RUNS,
+    "stst/errors.py": RUNS,
     "stst/mishaps.py": RUNS,
     "stst/models/building.py": (*CKA, "stst leaps"),
     "stst/models/classifiers.py": CKA,

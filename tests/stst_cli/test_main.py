@@ -57,7 +57,7 @@ def test_usage(words):
         (InputError("a.mp4: wrong."), 2, "Error: a.mp4: wrong."),
         (StstError("it failed."), 1, "Error: it failed."),
         (KeyboardInterrupt(), 130, "Interrupted."),
-        (MemoryError(), 1, "Error: out of memory. Take fewer frames, smaller ones (--max-side)"),
+        (MemoryError(), 1, "Error: out of memory. Take fewer frames, smaller ones, or"),
         (RuntimeError("[x] DefaultCPUAllocator: can't allocate memory"), 1, "Error: out of mem"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 1, "Error: /x: Permission den"),
         (OSError(errno.EIO, "Input/output error"), 1, "Error: Input/output error."),

@@ -108,7 +108,7 @@ def test_frames_that_stay_natural_are_not_optimised(here, inside):
     ("words", "parts"),
     [
         (["--mask", "nothing.png"], ["nothing.png does not exist"]),
-        (["--mask", ""], ["mask: string should have at least 1 character", "found ''"]),
+        (["--mask", ""], ["mask: should not be empty", "found ''"]),
         (["--mask", "black.png"], ["mask (black.png) is empty", "128 of 255", "brightest has 16"]),
         (["--mask", "grey.png"], ["(grey.png) is not black and white: in frame 0, 100.0 % of"]),
         (["--mask", "small.png"], ["mask (small.png) has 9x10 px", "made have 18x20 px"]),

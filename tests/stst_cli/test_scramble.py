@@ -213,7 +213,7 @@ def test_what_is_worth_knowing_of_the_clip_is_said_and_kept(here):
     for note in (
         "natural: Pixels are 4:3; shown 43x16; not resized.",
         "natural: Time stamps in steps of 1 ms cannot show every frame at 2000 Hz; that rate is "
-        "the header's.",
+        "what the header says.",
     ):
         assert note in " ".join(shown.stderr.split())
         assert note in kept["warnings"]

@@ -281,7 +281,7 @@ class TestTasks:
         told = []
         end = done({"task": "fetch", "names": ["msoe"]}, told.append, lambda: False)
         assert [one.progress for one in told] == [0.5, 0.0]
-        assert end == Result({"msoe": "msoe.npz"})
+        assert end == Result({"paths": {"msoe": "msoe.npz"}, "failed": {}})
 
     def test_the_state_of_weights(self, monkeypatch, tmp_path):
         monkeypatch.setenv("STST_WEIGHTS_DIR", str(tmp_path))

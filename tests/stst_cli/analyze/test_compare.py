@@ -167,7 +167,7 @@ class TestAlignments:
         assert stst_analyze("batch", *words).exit_code == 0
         lines = (here / "out/features.csv").read_text().splitlines()
         column = lines[0].split(",").index("frame")
-        frames = {line.split(",")[column] for line in lines if ",other.npz," in line}
+        frames = {line.split(",")[column] for line in lines if line.startswith("other.npz,")}
         assert frames == {"1", "2", "3"}
         shown = stst_analyze("report", "natural.npz", "other.npz", "-o", "page", "--frames", "1:4")
         assert shown.exit_code == 0, shown.stderr
