@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
@@ -205,6 +206,11 @@ def read_config_file(path: Path, trusted: Collection[str] | None = ()) -> Tree:
     try:
         tree = toml_tree(text)
     except ValueError as error:
+        if text.lstrip().startswith("{") and '"schema_version"' in text:
+            command = shlex.join(["stst", "remake", str(path)])
+            raise InputError(
+                f"{path}: a sidecar, not a config in TOML. To make its stimulus again: `{command}`."
+            ) from error
         raise InputError(f"{path}: not valid TOML: {error}") from error
     if trusted is not None:
         check_trust(tree, trusted, str(path))
