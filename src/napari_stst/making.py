@@ -28,7 +28,7 @@ from napari_stst.background.task import Task
 from napari_stst.layers import AXES, layer_of, opened_layer
 from napari_stst.orders import Order, stored_order
 from napari_stst.playback import playback_of
-from napari_stst.verdicts import in_form_words, shortened
+from napari_stst.wording import in_form_words, shortened
 from stst.clock import Clock
 from stst.outputs import outputs_for
 

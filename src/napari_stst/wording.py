@@ -1,12 +1,29 @@
-"""What is wrong with a form, in the form's own words."""
+"""What is wrong with a form or a run, in the form's own words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from stst.mishaps import TO_RESUME
+
+# what the command line offers, and what it is called here
+_REMEDIES = {
+    TO_RESUME: "Resume",
+    "Give --resume to continue it, or --overwrite to start anew.": "Name the same output again: "
+    "resuming it, and starting anew, are offered.",
+    "Give everything as it was, or start anew with --overwrite.": "Name the same output again and "
+    "choose to start anew.",
+    "Start anew with --overwrite.": "Name the same output again and choose to start anew.",
+    "Give --overwrite to replace it, or choose another name.": "Choose another output.",
+    "--max-side": "the longest side",
+    "--target": "the class",
+}
 
 
-def in_form_words(text: str, labels: Mapping[str, str]) -> str:
+def in_form_words(text: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
     """Replace keys of a config and options of the command line by the labels of a form.
 
     Parameters
@@ -19,7 +36,9 @@ def in_form_words(text: str, labels: Mapping[str, str]) -> str:
     Returns
     -------
     str
-        The message, in which ``input.max_side:`` and ``--max-side`` are ``longest side``.
+        The message, in which ``input.max_side:`` and ``--max-side`` are ``longest side``. Options
+        without a label become words: ``--set a.b=c`` is ``a.b = c``, ``--precision`` is
+        ``precision``.
 
     Examples
     --------
@@ -32,6 +51,25 @@ def in_form_words(text: str, labels: Mapping[str, str]) -> str:
         text = re.sub(rf"(?<![\w.]){re.escape(key)}\.(\d+)\.(\w+)(?=: )", _row(label), text)
         text = re.sub(rf"(?<![\w.]){re.escape(key)}(?=: )", label, text)
         text = re.sub(rf"(?<![\w-])--{re.escape(option)}(?![\w-])", label, text)
+    for words, ours in _REMEDIES.items():
+        text = re.sub(rf"{re.escape(words)}(?![\w-])", ours, text)
+    text = re.sub(r"--set '?([\w.]+)=", r"\1 = ", text)
+    return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)", lambda m: m[1].replace("-", " "), text)
+
+
+def shortened(text: str, paths: Iterable[Path | None]) -> str:
+    """Leave the folders out of the names of files, for where there is little room.
+
+    Parameters
+    ----------
+    text
+        A message.
+    paths
+        Files whose folders are known to the user.
+    """
+    folders = {str(path.absolute().parent) for path in paths if path is not None}
+    for folder in sorted(folders, key=len, reverse=True):
+        text = text.replace(f"{folder.rstrip('/')}/", "")
     return text
 
 

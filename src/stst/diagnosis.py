@@ -55,7 +55,7 @@ _MARKS: tuple[tuple[bytes, tuple[str, str, str, str]], ...] = (
     (rb"\xff\xd8\xff", ("a JPEG picture", "picture", ".jpg", _NUMBERED)),
     (rb"II\*\0|MM\0\*", ("a TIFF picture", "picture", ".tif", _NUMBERED)),
     (rb"BM.{4}\0{4}", ("a BMP picture", "picture", ".bmp", _NUMBERED)),
-    (rb"RIFF.{4}WEBP", ("a WebP picture", "WebP", "", "Save it as PNG.")),
+    (rb"RIFF.{4}WEBP", ("a WebP picture", "picture", ".webp", _NUMBERED)),
     (rb".{4}ftyp(?:hei|mif1|avi)", ("a HEIC or AVIF picture", "HEIF", "", "Save it as PNG.")),
     (rb"GIF8[79]a", ("a GIF", "video", ".gif", "")),
     (rb"RIFF.{4}AVI ", ("an AVI video", "video", ".avi", "")),

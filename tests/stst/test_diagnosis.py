@@ -276,7 +276,7 @@ OTHERS = {
     "flash": (lambda _: video(".flv"), "a Flash video"),
 }
 VIDEOS = ("mp4", "mkv", "avi")
-PICTURES = ("png", "jpeg", "tiff", "bmp")
+PICTURES = ("png", "jpeg", "tiff", "bmp", "webp")
 
 
 @pytest.mark.parametrize("kind", OTHERS)

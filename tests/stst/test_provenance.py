@@ -57,7 +57,7 @@ def test_paths_are_relative_to_the_sidecar(tmp_path, monkeypatch):
     [
         (b"", "cannot be read as JSON"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG picture; a sidecar is text"),
-        (b"\0\x01\x02\x03", "not a text file in UTF-8, nor any text"),
+        (b"\xff\x01\x02\x03", "not a text file in UTF-8, nor any text"),
         (b"[" * 100_000, "cannot be read as JSON"),
         (b"[]", "not a sidecar of this program"),
         (b"{}", r"no schema_version"),

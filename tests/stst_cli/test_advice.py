@@ -49,6 +49,8 @@ _LOOKED_AT = ("stst-analyze report", "stst-analyze figure", "stst-analyze batch"
 CKA = ("stst-analyze cka", *_LOOKED_AT)
 PREDNET = ("stst-analyze prednet", *_LOOKED_AT)
 PARTS = (*MADE, *PAIRS, "stst convert", "stst-analyze features")
+# `stst info` tells what the others need
+LEVELS = (*PARTS, "stst train-prednet")
 
 #: By file, or by file and the first option in a message: the commands that can say it.
 WHO: dict[str, tuple[str, ...]] = {
@@ -65,6 +67,7 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst/config/choice.py --estimator": CKA,
     "stst/config/choice.py --input": CKA,
     "stst/config/choice.py --std": CKA,
+    "stst/config/schema.py --tonemap": MADE,
     "stst/config/sources.py --preset": MADE,
     "stst/config/sources.py --set": MADE,
     "stst/config/sources.py --model": ("stst synthesize",),
@@ -83,14 +86,20 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst/models/classifiers.py": CKA,
     "stst/remake.py": ("stst remake",),
     "stst/report/models.py": _LOOKED_AT,
+    "stst/report/parts.py": _LOOKED_AT,
     "stst/run_folder.py": RUNS,
     "stst/running.py": (*RUNS, "stst batch"),
     "stst/synthesis/prepare.py": ("stst synthesize", "stst batch"),
     "stst/synthesis/stst.py": ("stst synthesize", "stst batch"),
     "stst/training/": ("stst train-prednet",),
+    "stst/video/arrays.py": LEVELS,
+    "stst/video/color.py": LEVELS,
+    "stst/video/container.py": ("stst convert",),
+    "stst/video/levels.py": LEVELS,
     "stst/video/ranges.py": PARTS,
     "stst/video/resize.py": PARTS,
     "stst/video/scan.py": (*PARTS, "stst info", "stst remake"),
+    "stst/weights/prednet.py": ("stst-analyze prednet",),
     "stst_cli/analyze/figure.py": ("stst-analyze figure",),
     "stst_cli/analyze/models.py": _LOOKED_AT,
     "stst_cli/analyze/options.py": CKA,
@@ -98,8 +107,10 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst_cli/batch.py": ("stst batch",),
     "stst_cli/job.py": RUNS,
 }  # fmt: skip
-#: They stand beside a field or a button, which they explain.
-OF_THE_VIEWER = ("napari_stst/compare_clips.py", "napari_stst/compare_dialogs.py")
+#: They stand beside a field or a button, which they explain, or are what words of forms replace.
+OF_THE_VIEWER = (
+    "napari_stst/compare_clips.py", "napari_stst/compare_dialogs.py", "napari_stst/wording.py",
+)  # fmt: skip
 
 
 def text_of(node: ast.AST) -> str | None:
@@ -172,7 +183,8 @@ def test_there_are_messages_of_every_package():
 )
 def test_every_option_exists_where_it_is_named(name, line, text):
     if name in OF_THE_VIEWER:
-        assert set(OPTION.findall(text)) <= OPTIONS["stst-analyze report"]
+        every = {option for options in OPTIONS.values() for option in options}
+        assert set(OPTION.findall(text)) <= every
         return
     asked = set(OPTION.findall(text)) - named_whole(text)
     if "where a command has it" in text:

@@ -178,7 +178,7 @@ def test_variable_rate(tmp_path, clip, name):
     assert (taken.frames == every).all()
     assert taken.fps == 100
     assert any("variable" in note for note in taken.source.notes)
-    with pytest.raises(InputError, match="lower --resample-fps"):
+    with pytest.raises(InputError, match="Choose a lower rate"):
         open_video(path, resample_fps=10**6)
 
 
