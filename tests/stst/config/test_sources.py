@@ -258,6 +258,11 @@ class TestHints:
             ({"octaves": [{"exponent": -1, "iterations": 1, "learning_rate": 1}, {"exponent": 0,
               "iteration": 1, "learning_rate": 1}]}, "(did you mean 'octaves.1.iterations'?)"),
             ({"Seed": 3}, "(did you mean 'seed'?)"),
+            ({"targets": {"texture": "a.mkv"}}, "(did you mean 'targets.spatial_texture' or "
+             "'targets.temporal_texture'?); allowed here: spatial_texture, "),
+            ({"targets": {"content": "a.mkv"}}, "(did you mean 'targets.spatial_content' or "
+             "'targets.temporal_content'?)"),
+            ({"optimizer": {"beta": 1}}, "(did you mean 'optimizer.betas'?)"),
             ({"schedule": "cosine"}, "(did you mean 'optimizer.schedule'?)"),
         ],
     )  # fmt: skip
