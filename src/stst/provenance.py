@@ -14,6 +14,7 @@ from stst.diagnosis import json_fault, read_text
 from stst.errors import InputError
 from stst.files import written_whole
 from stst.plain import found_value
+from stst.video.sidecar import sidecar_path
 
 #: To be raised when a record changes, or the same record means other bytes.
 SCHEMA_VERSION = 2
@@ -91,7 +92,13 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     InputError
         If it cannot be read, is none, or belongs to a newer version.
     """
-    text = read_text(path, "sidecar")
+    try:
+        text = read_text(path, "sidecar")
+    except InputError as error:
+        beside = sidecar_path(path)
+        if beside == path or not beside.is_file():
+            raise
+        raise InputError(f"{error} Its sidecar is {beside}.") from error
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:

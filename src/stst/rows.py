@@ -234,7 +234,25 @@ def _csv_lines(
                 yield f"{path}, line {before + reader.line_num}", cells
     except csv.Error as error:
         number = before + reader.line_num
-        raise InputError(f"{path}, line {number}: not readable ({error}).") from error
+        raise InputError(f"{path}, line {number}: {_trouble(str(error))}") from error
+
+
+def _trouble(said: str) -> str:
+    """Say what is wrong with a line that the csv module refuses in words of its own."""
+    if said.startswith("field larger"):
+        return (
+            f"a cell holds more than {csv.field_size_limit()} characters. Is a quotation mark "
+            "not closed?"
+        )
+    if said.startswith("unexpected end"):
+        return (
+            "a cell that begins with a quotation mark, here or in a line above, does not end "
+            "with one. Close it, or leave the mark out."
+        )
+    return (
+        "a cell goes on after its closing quotation mark. Within quotes a quotation mark is "
+        'written twice: "".'
+    )
 
 
 def read_toml_tables(

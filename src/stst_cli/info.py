@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,8 @@ def info(file: Path, as_json: bool) -> None:
 
 
 def _clip_lines(found: VideoInfo) -> Iterator[tuple[str, str]]:
+    from stst.video.remedies import convert_command
+
     yield "file", found.path
     yield "size", f"{found.width}x{found.height}"
     yield "rate", _rate(found)
@@ -59,6 +62,16 @@ def _clip_lines(found: VideoInfo) -> Iterator[tuple[str, str]]:
         yield "note", note
     if found.refusal:
         yield "not readable", f"it has {found.refusal}"
+    options = _needed(found)
+    if options and found.fps is not None:
+        command = convert_command(found.path, *options, mark="_8bit")
+        yield "readable", f"a copy that every command reads: {command}"
+
+
+def _needed(found: VideoInfo) -> list[str]:
+    """List the options that a clip is read with, as they are named where it is refused."""
+    asked = re.search(r"Give (--\S+) (\S+) \(in Python", found.refusal or "")
+    return list(asked.groups()) if asked else []
 
 
 def _rate(found: VideoInfo) -> str:
@@ -67,7 +80,8 @@ def _rate(found: VideoInfo) -> str:
     if found.variable_rate:
         return "variable"
     if found.fps is None:
-        return "unknown; give it one: " + convert_command(found.path, "--fps", "30", mark="_30")
+        words = ["--fps", "30", *_needed(found)]
+        return "unknown; give it one: " + convert_command(found.path, *words, mark="_30")
     return (
         f"{found.fps} Hz ({float(found.fps):.6g})"
         if found.fps.denominator > 1

@@ -82,6 +82,19 @@ def test_what_is_no_sidecar(tmp_path, content, message):
     assert str(caught.value).startswith(f"{path}: ")
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.npz", "a"])
+def test_the_stimulus_in_place_of_its_sidecar(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\0\1\2\3")
+    beside = (tmp_path / name).with_suffix(".json")
+    with pytest.raises(InputError) as caught:
+        read_sidecar(tmp_path / name)
+    assert "Its sidecar is" not in str(caught.value)
+    beside.write_text("{}")
+    with pytest.raises(InputError) as caught:
+        read_sidecar(tmp_path / name)
+    assert str(caught.value).endswith(f". Its sidecar is {beside}.")
+
+
 def test_not_there_or_a_folder(tmp_path):
     with pytest.raises(InputError, match=r"a\.json: no such sidecar"):
         read_sidecar(tmp_path / "a.json")

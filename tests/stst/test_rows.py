@@ -106,10 +106,12 @@ class TestRefusals:
             ('clip,name\n"a\nb",x\n', "m.csv, line 3: clip holds the control character '\\n'."),
             ("clip,name\na\0,x\n", "m.csv: not a text file in UTF-8: line 2 holds NUL bytes, as a "
              "file does that was cut off by a crash. Copy or save it again."),
-            ('clip,name\n"a"b,x\n', "m.csv, line 2: not readable (',' expected after '\"')."),
-            ('clip,name\n"a,x\n', "m.csv, line 2: not readable (unexpected end of data)."),
-            ("clip,name\n" + "a" * 140000 + ",x\n", "m.csv, line 2: not readable (field larger "
-             "than field limit (131072))."),
+            ('clip,name\n"a"b,x\n', "m.csv, line 2: a cell goes on after its closing quotation "
+             'mark. Within quotes a quotation mark is written twice: "".'),
+            ('clip,name\n"a,x\nb,y\n', "m.csv, line 3: a cell that begins with a quotation mark, "
+             "here or in a line above, does not end with one. Close it, or leave the mark out."),
+            ("clip,name\n" + "a" * 140000 + ",x\n", "m.csv, line 2: a cell holds more than 131072 "
+             "characters. Is a quotation mark not closed?"),
             ("", f"m.csv is empty. It begins with a line of names of columns. {A}"),
             (" \n\n", f"m.csv is empty. It begins with a line of names of columns. {A}"),
             ("clip,name\n", f"m.csv lists no runs. {A}"),

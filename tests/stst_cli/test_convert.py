@@ -54,6 +54,7 @@ def test_errors_are_for_the_group_to_say(tmp_path, clip):
         ((clip, clip), "exists"),
         ((clip, tmp_path / "b.mkv", "--frames", "0:60"), "which has 4 frames"),
         ((tmp_path / "no.mp4", tmp_path / "b.mkv"), "does not exist"),
+        ((clip, ""), "the output '' names no file. Give a name such as clip.mkv or clip/."),
     ]:
         shown = run(*words)
         assert isinstance(shown.exception, InputError)

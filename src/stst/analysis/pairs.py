@@ -336,12 +336,16 @@ class NaturalClip:
         out = []
         if natural.fps != other.fps:
             rate = str(other.fps)
-            command = convert_command(here, "--resample-fps", rate, mark="_resampled")
+            command = convert_command(
+                here, "--resample-fps", rate, mark="_resampled", levels=natural.levels
+            )
             out.append(f"Bring the first to the rate of the second: {command}.")
         if len(natural) != len(other):
+            cut = convert_command(
+                there, "--frames", f"0:{len(natural)}", mark="_part", levels=other.levels
+            )
             if len(other) > len(whole):
-                command = convert_command(there, "--frames", f"0:{len(natural)}", mark="_part")
-                out.append(f"Cut the second, e.g. {command}.")
+                out.append(f"Cut the second, e.g. {cut}.")
             elif self._frames is None:
                 out.append(
                     f"Say which {len(other)} frames of the first the second shows: --frames A:B "
@@ -350,8 +354,7 @@ class NaturalClip:
             else:
                 out.append(
                     f"The frames {self._frames} of the first are {len(natural)}; ask for the "
-                    f"{len(other)} that the second shows, or cut the second, too, e.g. "
-                    f"{convert_command(there, '--frames', f'0:{len(natural)}', mark='_part')}."
+                    f"{len(other)} that the second shows, or cut the second, too, e.g. {cut}."
                 )
         if (natural.height, natural.width) != (other.height, other.width):
             out.append(_size_advice(whole, other))
@@ -364,7 +367,9 @@ def _size_advice(whole: LazyVideo, other: LazyVideo) -> str:
         return f"Shrink the first: --max-side {max(other.width, other.height)}."
     if _shrinks(other, whole):
         side = str(max(whole.width, whole.height))
-        command = convert_command(other.path, "--max-side", side, mark="_small")
+        command = convert_command(
+            other.path, "--max-side", side, mark="_small", levels=other.levels
+        )
         return f"Shrink the second: {command}."
     return (
         "Their sizes are of another shape: cut or scale one with another program to the pixels of "

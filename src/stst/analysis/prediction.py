@@ -374,7 +374,7 @@ def check_length(clip: Clip, window: int = WINDOW) -> None:
         name = clip.source.path if clip.source else "the clip"
         raise InputError(
             f"{name}: {length} frames; PredNet sees {window} frames for one prediction. "
-            "Give a longer clip, or leave --frames out."
+            "Give a longer clip, or more frames of it."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
@@ -205,6 +206,11 @@ def read_config_file(path: Path, trusted: Collection[str] | None = ()) -> Tree:
     try:
         tree = toml_tree(text)
     except ValueError as error:
+        if text.lstrip().startswith("{") and '"schema_version"' in text:
+            command = shlex.join(["stst", "remake", str(path)])
+            raise InputError(
+                f"{path}: a sidecar, not a config in TOML. To make its stimulus again: `{command}`."
+            ) from error
         raise InputError(f"{path}: not valid TOML: {error}") from error
     if trusted is not None:
         check_trust(tree, trusted, str(path))
@@ -524,7 +530,7 @@ def _explained(error: Any, kind: type[RunConfig]) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         known = _keys_at(kind, error["loc"][:-1])
-        hint = key_hint(where, [kind])
+        hint = _hint_in_table(where, known, key_hint(where, [kind]))
         hint = f" ({hint})" if hint else ""
         return f"unknown key {where!r}{hint}; allowed here: {', '.join(known)}"
     if error["type"] == "missing":
@@ -539,6 +545,15 @@ def _explained(error: Any, kind: type[RunConfig]) -> str:
         hint = key_hint(where, [kind])  # frames of the run are not those of its clip
     hint = f"; {hint}" if hint else ""
     return f"{where}: {message} (found {found_value(error['input'])}{hint})"
+
+
+def _hint_in_table(key: str, known: Sequence[str], hint: str) -> str:
+    """Prefer keys of the same table that hold what was written to keys of other tables."""
+    table, _, name = key.rpartition(".")
+    meant = [f"{table}.{one}" for one in known if name.lower() in one]
+    if not table or not name or f"'{table}." in hint or not meant:
+        return hint
+    return f"did you mean {' or '.join(map(repr, meant))}?"
 
 
 def _in_words(error: Any) -> str:

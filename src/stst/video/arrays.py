@@ -135,7 +135,8 @@ def open_array(
             raise InputError(f"{path} has {info.refusal}")
         rate = fps or info.fps
         if rate is None:
-            raise without_rate(path, f"nor is there its sidecar {path.with_suffix('.json').name}")
+            sidecar = path.with_suffix(".json").name
+            raise without_rate(path, f"nor is there its sidecar {sidecar}", levels)
         return ArrayReader(info, rate, max_side, file, layout)
     except BaseException:
         file.close()

@@ -170,7 +170,7 @@ class PictureReader(VideoReader):
         rate = fps or sequence.fps
         if rate is None:
             name = sequence.folder.resolve().name
-            raise without_rate(sequence.folder, f"no {RATE_FILE}, no sidecar {name}.json")
+            raise without_rate(sequence.folder, f"no {RATE_FILE}, no sidecar {name}.json", levels)
         super().__init__(info, rate, max_side)
         self._files, self._headers = sequence.files, sequence.headers
         if info.bit_depth > 8:

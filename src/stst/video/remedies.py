@@ -7,9 +7,12 @@ from pathlib import Path
 
 from stst.errors import InputError
 from stst.files import as_text
+from stst.video.levels import AS_STORED, Levels
 
 
-def convert_command(path: Path | str, *options: str, mark: str = "") -> str:
+def convert_command(
+    path: Path | str, *options: str, mark: str = "", levels: Levels = AS_STORED
+) -> str:
     """Write out a ``stst convert`` that makes a master of a clip.
 
     Parameters
@@ -20,6 +23,8 @@ def convert_command(path: Path | str, *options: str, mark: str = "") -> str:
         Words of the command after the output.
     mark
         What the new clip's stem has at its end.
+    levels
+        How the clip's values are read, without which the command would be refused for them.
 
     Returns
     -------
@@ -27,7 +32,8 @@ def convert_command(path: Path | str, *options: str, mark: str = "") -> str:
         Quoted for a shell, in backticks.
     """
     new = named_beside(path, f"{mark}.mkv")
-    return f"`{shlex.join(['stst', 'convert', as_word(path), as_word(new), *options])}`"
+    words = ["stst", "convert", as_word(path), as_word(new), *options, *levels.options()]
+    return f"`{shlex.join(words)}`"
 
 
 def mask_command(path: Path | str, deep: bool = False) -> str:
@@ -77,9 +83,9 @@ def mask_remedy(path: Path | str, deep: bool = False) -> str:
     )
 
 
-def without_rate(path: Path | str, found: str) -> InputError:
+def without_rate(path: Path | str, found: str, levels: Levels) -> InputError:
     """Refuse a clip whose rate is not known; `found` says where it was looked for."""
-    command = convert_command(path, "--fps", "30", mark="_30")
+    command = convert_command(path, "--fps", "30", mark="_30", levels=levels)
     return InputError(
         f"{path} holds no frame rate ({found}). Make a clip of it at the rate that it has, e.g. "
         f"{command}, and use that; in Python: fps=30."

@@ -151,6 +151,7 @@ def scan(path: Path, levels: Levels = AS_STORED) -> Scan:
             guessed=known_fraction(stream.guessed_rate),
             frame_ticks=min(packets.durations),
             coded=known_fraction(stream.codec_context.framerate),
+            levels=levels,
         )
         codec = stream.codec_context.codec.name
         aspect = known_fraction(stream.sample_aspect_ratio) or SQUARE

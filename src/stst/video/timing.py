@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from stst.video.levels import AS_STORED, Levels
 from stst.video.rates import even_rate, exact_rate, parse_rate, placed, rate_note, snapped
 from stst.video.remedies import convert_command
 
@@ -60,6 +61,8 @@ class Header:
     coded
         The rate in Hz that the codec's own header holds, which counts where the container has
         none: in transport and program streams.
+    levels
+        How the frames' values are asked to be read; for the commands of messages.
     """
 
     path: Path
@@ -69,6 +72,7 @@ class Header:
     guessed: Fraction | None
     frame_ticks: int = 0
     coded: Fraction | None = None
+    levels: Levels = AS_STORED
 
     def stated(self) -> list[Fraction]:
         """Give the rates in Hz that the file itself states, in order of trust."""
@@ -118,8 +122,8 @@ def timing_of(times: Sequence[int | None], time_base: Fraction, header: Header) 
         proposed = usual[0] if usual else Fraction(30)
         refusal = (
             "a variable frame rate (the frames are unevenly spaced in time). To take the frames "
-            f"nearest in time: {_command(header.path, '--resample-fps', proposed)}. If only the "
-            f"time stamps are wrong: {_command(header.path, '--fps', proposed)}."
+            f"nearest in time: {_command(header, '--resample-fps', proposed)}. If only the "
+            f"time stamps are wrong: {_command(header, '--fps', proposed)}."
         )
         return Timing(None, refusal=refusal)
     note = rate_note(times, time_base, rate, stated, guesses)
@@ -159,11 +163,11 @@ def timing_of_avi(stamps: Sequence[int], time_base: Fraction, empty: int, header
         None,
         refusal=(
             f"{frames}: a variable frame rate. To fill the gaps with the frames nearest in time: "
-            f"{_command(header.path, '--resample-fps', 1 / time_base)}."
+            f"{_command(header, '--resample-fps', 1 / time_base)}."
         ),
     )
 
 
-def _command(path: Path, option: str, rate: Fraction) -> str:
+def _command(header: Header, option: str, rate: Fraction) -> str:
     mark = f"_{float(rate):.5g}".replace(".", "_")
-    return convert_command(path, option, str(rate), mark=mark)
+    return convert_command(header.path, option, str(rate), mark=mark, levels=header.levels)

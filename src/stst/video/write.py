@@ -269,7 +269,9 @@ def check_video_output(path: Path | str, overwrite: bool = False) -> Path:
     """
     target = Path(at_home(str(path)))
     if not target.name:
-        raise InputError(f"{path} names no file. Give a name such as clip.mkv or clip/.")
+        raise InputError(
+            f"the output {str(path)!r} names no file. Give a name such as clip.mkv or clip/."
+        )
     if not _is_folder(path):
         if target.suffix.lower() not in OUTPUT_SUFFIXES:
             raise InputError(

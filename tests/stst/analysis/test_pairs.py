@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deep_clips import deep
 from small_runs import clip, frames, stst, synthesize
 from stst import InputError, read_video, write_video
 from stst.analysis.pairs import Alignment, NaturalClip
-from stst.video import LazyVideo
+from stst.video import LazyVideo, Levels
 
 ALIGNED = "natural.npz was aligned as part.json says: [frames=2:5, max_side=33]."
 
@@ -164,15 +165,27 @@ class TestSidecar:
 
 
 class TestDamagedSidecars:
-    @pytest.mark.parametrize("frames", [[2], [2, 5.0], "2:5", [True, 5], {"2": 5}, 7])
-    def test_frames(self, here, frames):
+    @pytest.mark.parametrize(
+        ("frames", "found"),
+        [
+            ([2], "[2]"),
+            ([2, 5.0], "[2, 5.0]"),
+            ("2:5", "'2:5'"),
+            ([True, 5], "[true, 5]"),
+            ({"2": 5}, "{2 = 5}"),
+            (7, "7"),
+        ],
+    )
+    def test_frames(self, here, frames, found):
         change(frames=frames)
-        assert refused() == f"part.json: inputs.frames is {frames!r}; it must be two whole numbers."
+        assert refused() == f"part.json: inputs.frames is {found}; it must be two whole numbers."
 
-    @pytest.mark.parametrize("side", ["33", 33.0, [33], False])
-    def test_side(self, here, side):
+    @pytest.mark.parametrize(
+        ("side", "found"), [("33", "'33'"), (33.0, "33.0"), ([33], "[33]"), (False, "false")]
+    )
+    def test_side(self, here, side, found):
         change(max_side=side)
-        assert refused() == f"part.json: inputs.max_side is {side!r}; it must be a whole number."
+        assert refused() == f"part.json: inputs.max_side is {found}; it must be a whole number."
 
     @pytest.mark.parametrize(
         ("entries", "said"),
@@ -190,10 +203,17 @@ class TestDamagedSidecars:
         change(resample_fps="quick")
         assert refused().startswith("part.json: inputs.resample_fps")
 
-    @pytest.mark.parametrize("text", ["{", "[]", "\x00"])
-    def test_no_sidecar_at_all(self, here, text):
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("{", "the sidecar of part.mkv "),
+            ("[]", "the sidecar of part.mkv "),
+            ("\x00", "not a text file in UTF-8: line 1 holds NUL bytes"),
+        ],
+    )
+    def test_no_sidecar_at_all(self, here, text, said):
         (here / "part.json").write_text(text)
-        assert refused().startswith("part.json: the sidecar of part.mkv ")
+        assert refused().startswith(f"part.json: {said}")
 
     @pytest.mark.parametrize("inputs", [None, {}, [1], [{}], [{"sha256": 1}]])
     def test_inputs(self, here, inputs):
@@ -269,6 +289,22 @@ class TestWithoutSidecar:
                 _, _, source, new, *_ = words = shlex.split(command)
                 assert stst(*words[1:], "--overwrite").exit_code == 0
                 natural, other = (new, other) if source == natural else (natural, new)
+        assert found.natural.frames.shape == found.other.frames.shape
+
+    @pytest.mark.parametrize(
+        "options",
+        [{"count": 9, "height": 80, "width": 88}, {"count": 12, "height": 40, "width": 44}],
+    )
+    def test_of_deep_clips_too(self, here, options):
+        """The commands have the option that the clips are read with."""
+        deep("natural.mkv", count=9, height=40, width=44)
+        deep("other.mkv", **options)
+        with pytest.raises(InputError, match="cannot be compared") as error:
+            NaturalClip(Path("natural.mkv"), levels=Levels(bits=8)).pair(Path("other.mkv"))
+        (command,) = re.findall("`(.*?)`", str(error.value))
+        assert stst(*shlex.split(command)[1:]).exit_code == 0
+        new = Path(shlex.split(command)[3])
+        found = NaturalClip(Path("natural.mkv"), levels=Levels(bits=8)).pair(new)
         assert found.natural.frames.shape == found.other.frames.shape
 
     def test_a_part_of_both_clips(self, here):

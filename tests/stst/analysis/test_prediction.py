@@ -225,7 +225,7 @@ class TestPredictions:
             predictions(LazyVideo(path, "0:10"), loaded(Stub()))
         assert str(error.value) == (
             f"{path}: 10 frames; PredNet sees 11 frames for one prediction. Give a longer clip, or "
-            "leave --frames out."
+            "more frames of it."
         )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 import sys
 import tomllib
 from datetime import date, time
@@ -22,6 +23,7 @@ from stst.config import (
 )
 from stst.errors import InputError
 from stst.models import load_stream
+from stst.provenance import write_sidecar
 from stst_cli.settings import run_config
 
 
@@ -157,6 +159,19 @@ class TestFiles:
         assert str(caught.value).startswith(f"{path}: ")
         assert len(str(caught.value).splitlines()) == 1
 
+    def test_a_sidecar(self, tmp_path):
+        path = tmp_path / "a b.json"
+        write_sidecar(path, {"config": {"seed": 3}})
+        with pytest.raises(InputError) as caught:
+            read_config_file(path)
+        command = shlex.join(["stst", "remake", str(path)])
+        assert str(caught.value) == (
+            f"{path}: a sidecar, not a config in TOML. To make its stimulus again: `{command}`."
+        )
+        path.write_text('{"seed": 3}')
+        with pytest.raises(InputError, match="not valid TOML"):
+            read_config_file(path)
+
     def test_not_there_or_a_folder(self, tmp_path):
         with pytest.raises(InputError, match=r"own\.toml: no such config file"):
             read_config_file(tmp_path / "own.toml")
@@ -243,6 +258,11 @@ class TestHints:
             ({"octaves": [{"exponent": -1, "iterations": 1, "learning_rate": 1}, {"exponent": 0,
               "iteration": 1, "learning_rate": 1}]}, "(did you mean 'octaves.1.iterations'?)"),
             ({"Seed": 3}, "(did you mean 'seed'?)"),
+            ({"targets": {"texture": "a.mkv"}}, "(did you mean 'targets.spatial_texture' or "
+             "'targets.temporal_texture'?); allowed here: spatial_texture, "),
+            ({"targets": {"content": "a.mkv"}}, "(did you mean 'targets.spatial_content' or "
+             "'targets.temporal_content'?)"),
+            ({"optimizer": {"beta": 1}}, "(did you mean 'optimizer.betas'?)"),
             ({"schedule": "cosine"}, "(did you mean 'optimizer.schedule'?)"),
         ],
     )  # fmt: skip

@@ -103,6 +103,67 @@ def test_no_rate(here, make):
     assert library.read_video(path, fps=30).fps == 30
 
 
+HLG = {"colorspace": 9, "color_range": 1, "color_trc": 18, "color_primaries": 9}
+
+
+class TestDeepClips:
+    """What a clip's values are read with goes into the command that is advised, too."""
+
+    @pytest.mark.parametrize(
+        ("name", "codec", "tags", "asked"),
+        [
+            ("clip.mp4", "libx264", None, ["--bits", "8"]),
+            ("clip.mkv", "ffv1", None, ["--bits", "8"]),
+            ("clip.avi", "ffv1", None, ["--bits", "8"]),  # by its empty chunks
+            ("clip.mp4", "libx264", HLG, ["--tonemap", "bt2408"]),
+            ("clip.mkv", "libx264", HLG, ["--tonemap", "bt2408", "--peak-nits", "600.5"]),
+        ],
+    )
+    def test_a_varying_rate(self, here, name, codec, tags, asked):
+        options = {"bf": "0"} if codec == "libx264" else None
+        encode(
+            here / name, moving(8), Fraction(25), codec, "yuv420p10le", pts=GAPS, tags=tags,
+            options=options,
+        )  # fmt: skip
+        shown = stst("scramble", name, "-o", "out.npz", *asked)
+        assert shown.exit_code == 2
+        assert "variable frame rate" in shown.stderr
+        for command in remedies(shown.stderr):
+            assert command[-len(asked) :] == asked
+            assert stst(*command, "--overwrite").exit_code == 0
+            words = ("scramble", command[2], "-o", "out.npz", "--overwrite")
+            assert stst(*words).exit_code == 0
+
+    @pytest.mark.parametrize("kind", ["pictures", "array.npy", "archive.npz"])
+    def test_no_rate(self, here, kind):
+        frames = moving(3).astype(np.uint16) * 257
+        if kind == "pictures":
+            import cv2
+
+            (here / kind).mkdir()
+            for number, frame in enumerate(frames):
+                assert cv2.imwrite(str(here / f"{kind}/{number}.png"), frame)
+        elif kind == "array.npy":
+            np.save(here / kind, frames)
+        else:
+            np.savez(here / kind, frames=frames)
+        shown = stst_analyze("features", kind, "--bits", "8")
+        assert (shown.exit_code, "holds no frame rate" in shown.stderr) == (2, True)
+        described = dict(line.split(":", 1) for line in stst("info", kind).stdout.splitlines())
+        assert remedy(shown.stderr) == remedy(described["rate"])
+        assert stst(*remedy(shown.stderr)).exit_code == 0
+        assert read_video(remedy(shown.stderr)[2]).fps == 30
+
+    @pytest.mark.parametrize("tags", [None, HLG])
+    def test_what_info_says_is_a_command(self, here, tags):
+        """The option that the refusal names is one of other commands, not of ``stst info``."""
+        encode(here / "clip.mp4", moving(3), layout="yuv420p10le", tags=tags)
+        text = stst("info", "clip.mp4").stdout
+        assert "not readable:" in text
+        assert stst(*remedy(text)).exit_code == 0
+        assert "not readable:" not in stst("info", remedy(text)[2]).stdout
+
+
 def test_names():
     assert convert_command("a b.mov") == "`stst convert 'a b.mov' 'a b.mkv'`"
     assert as_word("-x.mp4") == "./-x.mp4"

@@ -86,7 +86,7 @@ class TestRefusals:
         clip(here / "x.npz", 10, 40, 44)
         said = (
             "natural.npz: 10 frames; PredNet sees 11 frames for one prediction. Give a longer "
-            "clip, or leave --frames out."
+            "clip, or more frames of it."
         )
         self.check(here, "natural.npz", "x.npz", "--frames", "0:10", *SMALL, said=said)
 
