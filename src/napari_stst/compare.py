@@ -31,6 +31,7 @@ from napari_stst.compare_views import AS_THEY_ARE, Looked, Views
 from napari_stst.compare_work import ClipFiles, Job, Work
 from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.layers import file_of, known_rate, rate_of
+from napari_stst.sources import folder_for
 from napari_stst.theme import colors_of
 from napari_stst.wheel import leave_wheel
 from stst.errors import InputError, StstError
@@ -382,9 +383,8 @@ class CompareWidget(QWidget):
 
     def _ask_report(self) -> None:
         found = None if self.natural is None else file_of(self.natural)
-        folder = (
-            Path.home() / "report" if found is None else found.with_name(f"{found.stem}_report")
-        )
+        name = "report" if found is None else f"{found.stem}_report"
+        folder = folder_for(self.natural) / name
         colors = colors_of(self.viewer)
         dialog = ReportDialog(folder, self._before, self._ask_layers, colors, self)
         self._ask(dialog, self.write_report)
@@ -392,7 +392,8 @@ class CompareWidget(QWidget):
     def _ask_table(self) -> None:
         layers = [one for one in (self.natural, *self.choice.others) if one is not None]
         clips = [clip for clip in map(file_of, layers) if clip is not None]
-        self.results.ask_and_save(layers[0].name if layers else "clips", clips)
+        name = layers[0].name if layers else "clips"
+        self.results.ask_and_save(folder_for(self.natural), name, clips)
 
     def _open_report(self) -> None:
         if self.report is not None:

@@ -124,10 +124,13 @@ class TestARun:
         widget.set_tree(SMALL)
         widget.make()
         assert [one.state for one in widget.queue.makings] == ["running", "waiting"]
+        # a click is answered where the run is told
+        assert widget.run.status.text().endswith("  ·  1 waiting")
         scrambler = ScrambleWidget(viewer)
         viewer.window.add_dock_widget(scrambler, name="Scramble")
         scrambler.make()
         assert scrambler.run.status.text() == "waiting"
+        assert widget.run.status.text().endswith("  ·  2 waiting")
         scrambler.run.cancel()
         widget.run.cancel()
         until(lambda: widget.queue.makings[1].state == "done")
