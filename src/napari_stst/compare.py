@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QEvent, Qt, QTimer, QUrl
-from qtpy.QtGui import QDesktopServices
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
 from napari_stst.background.measured import Match, Measured
@@ -31,6 +30,7 @@ from napari_stst.compare_views import AS_THEY_ARE, Looked, Views
 from napari_stst.compare_work import ClipFiles, Job, Work
 from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.layers import file_of, known_rate, rate_of
+from napari_stst.outside import show_outside
 from napari_stst.sources import folder_for
 from napari_stst.theme import colors_of
 from napari_stst.wheel import leave_wheel
@@ -397,7 +397,7 @@ class CompareWidget(QWidget):
 
     def _open_report(self) -> None:
         if self.report is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.report.absolute())))
+            show_outside(self.report)
 
     def _update_buttons(self) -> None:
         self.actions.set_ready(bool(self.layers), bool(self.results.measured))

@@ -273,7 +273,7 @@ class TestResults:
     def test_the_report(self, widget, until, tmp_path, errors, monkeypatch):
         opened = []
         monkeypatch.setattr(
-            QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile())
+            QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()) or True
         )
         widget.actions.report.click()
         dialog = QApplication.activeModalWidget() or widget.findChild(ReportDialog)
