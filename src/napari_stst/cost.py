@@ -108,6 +108,7 @@ class Cost(WholeLabel):
             task.message.disconnect(self._heard)
             task.close(0)
             self._known = None
+            self.setText("")
 
 
 def words_of(cost: Mapping[str, Any], free: int | None) -> str:

@@ -208,6 +208,8 @@ class RunPanel(QWidget):
     def _fit_status(self) -> None:
         """Keep all of a verdict in sight; while a run goes on, nothing moves."""
         ended = self.making is not None and self.making.state in ENDED_EARLY
+        # else no height is less than the one before
+        self.status.setMinimumHeight(0)
         height = self.status.heightForWidth(max(1, self.status.width())) if ended else 0
         self.status.setMinimumHeight(max(0, height))
 

@@ -32,7 +32,10 @@ class WholeLabel(QLabel):
         self._fit()
 
     def _fit(self) -> None:
-        self.setMinimumHeight(self.heightForWidth(max(1, self.width())) if self.text() else 0)
+        # the height for a width is never less than the least one that is set
+        self.setMinimumHeight(0)
+        if self.text():
+            self.setMinimumHeight(self.heightForWidth(max(1, self.width())))
 
 
 class Said(QPlainTextEdit):

@@ -67,5 +67,11 @@ def test_a_label_in_a_splitter_is_wholly_there(qtbot, more):
     parts.resize(150, 500)
     qtbot.waitUntil(lambda: parts.width() == 150)
     qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()))
+    # and wider again, fewer
+    high = label.minimumHeight()
+    parts.resize(400, 500)
+    qtbot.waitUntil(lambda: label.minimumHeight() < high / 2)
+    label.setText("Few.")
+    assert label.minimumHeight() <= 2 * label.fontMetrics().height()
     label.setText("")
     assert label.minimumHeight() == 0
