@@ -31,10 +31,15 @@ class WholeLabel(QLabel):
         super().resizeEvent(event)
         self._fit()
 
+    def showEvent(self, event: Any) -> None:
+        """Take them now; before, the width was nobody's choice."""
+        super().showEvent(event)
+        self._fit()
+
     def _fit(self) -> None:
         # the height for a width is never less than the least one that is set
         self.setMinimumHeight(0)
-        if self.text():
+        if self.text() and self.isVisible():
             self.setMinimumHeight(self.heightForWidth(max(1, self.width())))
 
 

@@ -148,6 +148,20 @@ def test_a_click_continues_what_was_left(viewer, until, tmp_path, monkeypatch, e
     assert errors == []
 
 
+def test_the_offer_takes_the_room_of_its_words_and_no_more(viewer, until, qtbot, tmp_path):
+    plain = config().model_dump(mode="json", exclude_none=True)
+    names = [f"a natural clip of mine_{number}.mkv" for number in range(3)]
+    before = KeptQueue()
+    before.keep([Kept(Order(None, str(tmp_path / name), plain), False) for name in names])
+    before.close()
+    widget = opened(viewer)
+    (offer,) = widget.run.findChildren(CameBack)
+    until(offer.words.isVisible)
+    qtbot.wait(500)
+    needed = offer.words.heightForWidth(offer.words.width())
+    assert needed <= offer.words.height() <= needed + 10
+
+
 def test_staying_and_what_a_script_closes(viewer, until, tmp_path):
     add(viewer, clip(tmp_path / "natural.mkv"))
     widget = opened(viewer)
