@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_stst.queue import Queue
+from napari_stst.said import WholeLabel
 
 
 class CameBack(QWidget):
@@ -21,8 +22,7 @@ class CameBack(QWidget):
     def __init__(self, queue: Queue, parent: QWidget) -> None:
         super().__init__(parent)
         self._queue = queue
-        self.words = QLabel("")
-        self.words.setWordWrap(True)
+        self.words = WholeLabel()
         self.go_on = QPushButton("Continue")
         self.go_on.setToolTip("Make the rest, with the settings that each was begun with.")
         self.go_on.clicked.connect(self._go_on)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QEvent, Qt, QTimer, QUrl
-from qtpy.QtGui import QDesktopServices
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
 from napari_stst.background.measured import Match, Measured
@@ -31,6 +30,8 @@ from napari_stst.compare_views import AS_THEY_ARE, Looked, Views
 from napari_stst.compare_work import ClipFiles, Job, Work
 from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.layers import file_of, known_rate, rate_of
+from napari_stst.outside import show_outside
+from napari_stst.sources import folder_for
 from napari_stst.theme import colors_of
 from napari_stst.wheel import leave_wheel
 from stst.errors import InputError, StstError
@@ -382,9 +383,8 @@ class CompareWidget(QWidget):
 
     def _ask_report(self) -> None:
         found = None if self.natural is None else file_of(self.natural)
-        folder = (
-            Path.home() / "report" if found is None else found.with_name(f"{found.stem}_report")
-        )
+        name = "report" if found is None else f"{found.stem}_report"
+        folder = folder_for(self.natural) / name
         colors = colors_of(self.viewer)
         dialog = ReportDialog(folder, self._before, self._ask_layers, colors, self)
         self._ask(dialog, self.write_report)
@@ -392,11 +392,12 @@ class CompareWidget(QWidget):
     def _ask_table(self) -> None:
         layers = [one for one in (self.natural, *self.choice.others) if one is not None]
         clips = [clip for clip in map(file_of, layers) if clip is not None]
-        self.results.ask_and_save(layers[0].name if layers else "clips", clips)
+        name = layers[0].name if layers else "clips"
+        self.results.ask_and_save(folder_for(self.natural), name, clips)
 
     def _open_report(self) -> None:
         if self.report is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.report.absolute())))
+            show_outside(self.report)
 
     def _update_buttons(self) -> None:
         self.actions.set_ready(bool(self.layers), bool(self.results.measured))

@@ -133,11 +133,13 @@ class Results(QStackedWidget):
         shown = self.tabs.tabText(self.tabs.currentIndex())
         write_table(table(self.measured[shown].rows), path, overwrite=True)
 
-    def ask_and_save(self, name: str, clips: Iterable[Path]) -> None:
+    def ask_and_save(self, folder: Path, name: str, clips: Iterable[Path]) -> None:
         """Ask where the table of the shown tab is to be, and write it; see `save`.
 
         Parameters
         ----------
+        folder
+            Where the asking begins.
         name
             Proposed, without a suffix.
         clips
@@ -145,7 +147,7 @@ class Results(QStackedWidget):
         """
         # asked below, where the whole name is known
         path, kind = QFileDialog.getSaveFileName(
-            self, "Save the table", f"{name}.csv", _FILTER,
+            self, "Save the table", str(folder / f"{name}.csv"), _FILTER,
             options=QFileDialog.Option.DontConfirmOverwrite,
         )  # fmt: skip
         if not path:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from qtpy.QtWidgets import QSizePolicy
 
 from napari_stst.background.messages import Failed, Message, Result
 from napari_stst.background.task import Task
 from napari_stst.closing import OnClose, main_window
 from napari_stst.queue import Queue
+from napari_stst.said import WholeLabel
 from stst.clock import duration
 from stst.errors import StstError
 
@@ -21,7 +22,7 @@ from stst.errors import StstError
 EVERY_MS = 700
 
 
-class Cost(QLabel):
+class Cost(WholeLabel):
     """Time, memory and disk that what the form says would take; follows the form while it is seen.
 
     It is measured in a process of its own, and only while nothing is being made: both would take
@@ -38,8 +39,7 @@ class Cost(QLabel):
     def __init__(
         self, queue: Queue, asked: Callable[[], tuple[Mapping[str, Any], Path] | None]
     ) -> None:
-        super().__init__("")
-        self.setWordWrap(True)
+        super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self._queue, self._asked = queue, asked
         self._task: Task | None = None
@@ -108,6 +108,7 @@ class Cost(QLabel):
             task.message.disconnect(self._heard)
             task.close(0)
             self._known = None
+            self.setText("")
 
 
 def words_of(cost: Mapping[str, Any], free: int | None) -> str:

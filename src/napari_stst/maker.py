@@ -381,7 +381,7 @@ class MakerWidget(QWidget):
 
     def _free(self, layer: Image | None) -> str:
         """Name an output that does not exist and nothing in the queue will make."""
-        return str(free_output(folder_for(layer), self.name(layer), self.queue.outputs()))
+        return str(free_output(folder_for(layer), self.name(layer), self.queue.taken()))
 
     # --- what the form holds --------------------------------------------------------------------
 
@@ -491,7 +491,8 @@ class MakerWidget(QWidget):
             Of the file; the user is asked where it is empty.
         """
         if not path:
-            path, _ = QFileDialog.getSaveFileName(self, "Save config", "config.toml", "*.toml")
+            proposed = str(folder_for(self._natural.currentData()) / "config.toml")
+            path, _ = QFileDialog.getSaveFileName(self, "Save config", proposed, "*.toml")
         if not path:
             return
 
@@ -687,7 +688,7 @@ class MakerWidget(QWidget):
         natural_path = order.natural and os.path.realpath(order.natural)
         if os.path.realpath(order.output) == natural_path:
             raise InputError(f"{order.output} is an input as well. Choose another output.")
-        if order.output in self.queue.outputs():
+        if not anew and order.output in self.queue.taken():
             raise InputError(f"{order.output} is in the queue already. Choose another output.")
         if anew:
             order = replace(order, overwrite=True)

@@ -358,7 +358,8 @@ class Making(QObject):
             layer.data = data
             layer.metadata = options["metadata"]
         for warning in result["warnings"]:
-            show_warning(warning)
+            # little room there: which folder it is, the panel says
+            show_warning(shortened(warning, (self.order.folder,)))
         self._show_as_seen()
         self._go_to_result()
         self.progress = 1.0

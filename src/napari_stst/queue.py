@@ -130,6 +130,10 @@ class Queue(QObject):
         """Name the outputs that are or will be made."""
         return {one.order.output for one in self.makings if one.state in UNFINISHED}
 
+    def taken(self) -> set[str]:
+        """Name these, and what came back and waits for the user's word."""
+        return self.outputs() | {one.order.output for one in self.came_back}
+
     def bring_back(self) -> None:
         """Take over what viewers that are gone had to make; it waits for the user's word."""
         try:
@@ -170,10 +174,11 @@ class Queue(QObject):
         if len(unfinished) > 5:
             lines.append(f"and {len(unfinished) - 5} more")
         after = (
-            f"The list cannot be kept ({self._unkept}); *Resume it* is offered where the same "
+            f"The list cannot be kept ({self._unkept}); “Resume it” is offered where the same "
             "output is named again."
             if self._unkept
-            else "What is finished is kept. When this is opened again, one click continues it all."
+            else "What is finished is kept. Open Generate, or Queue, in the next viewer: one click "
+            "continues it all."
         )
         return "Closing stops what is not finished:\n\n" + "\n".join(lines) + f"\n\n{after}"
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QUrl, Signal
-from qtpy.QtGui import QDesktopServices
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QGridLayout, QPushButton, QWidget
 
 from napari_stst.background.exporting import GAP
@@ -19,6 +18,7 @@ from napari_stst.background.task import Task
 from napari_stst.closing import main_window
 from napari_stst.making import Making
 from napari_stst.menus import open_compare
+from napari_stst.outside import show_outside
 from stst.errors import InputError, StstError
 from stst.video import check_video_output, convert, sidecar_path
 
@@ -108,8 +108,7 @@ class ResultRow(QWidget):
     def open_folder(self) -> None:
         """Show the files in the system's own program."""
         if self.making is not None:
-            folder = Path(self.making.files[0]["master"]).absolute().parent
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+            show_outside(Path(self.making.files[0]["master"]).absolute().parent)
 
     def save_copy(self, path: str = "") -> None:
         """Write the result, and how it was made, under another name.

@@ -123,6 +123,8 @@ class RunPanel(QWidget):
         for making in self.queue.makings:
             if making.state in UNFINISHED and making.order.config["method"] == self.method:
                 self._attach(making)
+        if self.making is not None and self.making.state in ACTIVE:
+            self._say_status(self.making)
         self.update_buttons()
 
     def _attach(self, making: Making) -> None:
@@ -183,11 +185,19 @@ class RunPanel(QWidget):
             self._show(making)
         self.bar.setEnabled(making.state != "waiting")
         self.bar.setValue(round(1000 * making.progress))
-        left = f"  ·  {making.time_left} left" if making.state == "running" else ""
-        self.status.setText(making.text + left)
-        self.status.setToolTip("\n\n".join([making.text, *making.notes]))
+        self._say_status(making)
         self._fit_status()
         self.update_buttons()
+
+    def _say_status(self, making: Making) -> None:
+        words = [making.text]
+        if making.state == "running":
+            words.append(f"{making.time_left} left")
+        waiting = sum(one.state == "waiting" for one in self.queue.makings)
+        if waiting and making.state in ACTIVE:
+            words.append(f"{waiting} waiting")
+        self.status.setText("  ·  ".join(words))
+        self.status.setToolTip("\n\n".join([making.text, *making.notes]))
 
     def _draw(
         self, making: Making, plot: LossPlot, values: Mapping[str, float], share: float
@@ -198,6 +208,8 @@ class RunPanel(QWidget):
     def _fit_status(self) -> None:
         """Keep all of a verdict in sight; while a run goes on, nothing moves."""
         ended = self.making is not None and self.making.state in ENDED_EARLY
+        # else no height is less than the one before
+        self.status.setMinimumHeight(0)
         height = self.status.heightForWidth(max(1, self.status.width())) if ended else 0
         self.status.setMinimumHeight(max(0, height))
 

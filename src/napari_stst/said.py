@@ -1,4 +1,4 @@
-"""Words that stay: long ones are wrapped anywhere, and scrolled where there is no room."""
+"""Words that stay, and are wrapped where they are longer than a line."""
 
 from __future__ import annotations
 
@@ -6,15 +6,47 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QTextOption
-from qtpy.QtWidgets import QFrame, QPlainTextEdit, QWidget
+from qtpy.QtWidgets import QFrame, QLabel, QPlainTextEdit, QWidget
 
 _LINES = 4
 
 
-class Said(QPlainTextEdit):
-    """A message that can be selected; hidden while there is none.
+class WholeLabel(QLabel):
+    """A label that has the height of all its lines, also where what is around it gives it less.
 
-    A label cannot break a path, so it shows a part of it.
+    Splitters, for one, don't ask how high something has to be where it is narrow.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self.setWordWrap(True)
+
+    def setText(self, text: str) -> None:
+        """Say something else."""
+        super().setText(text)
+        self._fit()
+
+    def resizeEvent(self, event: Any) -> None:
+        """Take as many lines as the width asks for."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def showEvent(self, event: Any) -> None:
+        """Take them now; before, the width was nobody's choice."""
+        super().showEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        # the height for a width is never less than the least one that is set
+        self.setMinimumHeight(0)
+        if self.text() and self.isVisible():
+            self.setMinimumHeight(self.heightForWidth(max(1, self.width())))
+
+
+class Said(QPlainTextEdit):
+    """A message that can be selected, wrapped anywhere, and scrolled where there is no room.
+
+    It is hidden while there is none. A label cannot break a path, so it shows a part of it.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 from napari_stst.came_back import CameBack
 from napari_stst.closing import main_window
 from napari_stst.generate import GenerateWidget
-from napari_stst.kept_queue import Kept, data_dir
+from napari_stst.kept_queue import Kept, KeptQueue, data_dir
 from napari_stst.layers import layer_of
 from napari_stst.orders import Order, stored_order
 from napari_stst.queue import _standing
@@ -148,6 +148,20 @@ def test_a_click_continues_what_was_left(viewer, until, tmp_path, monkeypatch, e
     assert errors == []
 
 
+def test_the_offer_takes_the_room_of_its_words_and_no_more(viewer, until, qtbot, tmp_path):
+    plain = config().model_dump(mode="json", exclude_none=True)
+    names = [f"a natural clip of mine_{number}.mkv" for number in range(3)]
+    before = KeptQueue()
+    before.keep([Kept(Order(None, str(tmp_path / name), plain), False) for name in names])
+    before.close()
+    widget = opened(viewer)
+    (offer,) = widget.run.findChildren(CameBack)
+    until(offer.words.isVisible)
+    qtbot.wait(500)
+    needed = offer.words.heightForWidth(offer.words.width())
+    assert needed <= offer.words.height() <= needed + 10
+
+
 def test_staying_and_what_a_script_closes(viewer, until, tmp_path):
     add(viewer, clip(tmp_path / "natural.mkv"))
     widget = opened(viewer)
@@ -167,6 +181,23 @@ def test_staying_and_what_a_script_closes(viewer, until, tmp_path):
     # nothing runs: nothing is asked; the test would hang else
     viewer.close()
     assert [one.name for one in data_dir().rglob("*.json")] == ["queue.json"]
+
+
+def test_what_came_back_keeps_its_name(viewer, tmp_path, errors):
+    path = clip(tmp_path / "natural.mkv")
+    plain = config().model_dump(mode="json", exclude_none=True)
+    order = Order(path, str(tmp_path / "natural_metamer.mkv"), plain)
+    before = KeptQueue()
+    before.keep([Kept(order, False)])
+    before.close()
+    add(viewer, path)
+    widget = opened(viewer)
+    # it only waited: nothing on disk has that name
+    assert widget._output.text() == str(tmp_path / "natural_metamer_2.mkv")
+    widget._output.setText(order.output)
+    widget.make()
+    assert errors == [f"{order.output} is in the queue already. Choose another output."]
+    assert [one.order for one in widget.queue.came_back] == [order]
 
 
 def test_resume_goes_on_as_it_was_begun_whatever_the_form_says(viewer, until, tmp_path, errors):

@@ -19,6 +19,7 @@ from small_runs import clip, frames, refused, stst, stst_analyze
 from stst.analysis.tables import as_csv, table
 from stst.config.choice import parse_choice
 from stst.report.write import FILES
+from stst.samples import sample_path
 
 CKA = "tiny_classifier:image=none@late"
 
@@ -272,7 +273,7 @@ class TestResults:
     def test_the_report(self, widget, until, tmp_path, errors, monkeypatch):
         opened = []
         monkeypatch.setattr(
-            QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile())
+            QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()) or True
         )
         widget.actions.report.click()
         dialog = QApplication.activeModalWidget() or widget.findChild(ReportDialog)
@@ -293,6 +294,25 @@ class TestResults:
         widget.actions.open.click()
         assert opened == [str(tmp_path / "one/index.html")]
         assert errors == []
+
+    def test_nothing_is_proposed_among_the_samples(self, viewer, opened, tmp_path, monkeypatch):
+        add(viewer, sample_path("cat"))
+        add(viewer, clip(tmp_path / "other.mkv", 9, 40, 44))
+        widget = opened()
+        assert widget.natural.name == "cat"
+        widget._ask_report()
+        dialog = QApplication.activeModalWidget() or widget.findChild(ReportDialog)
+        assert dialog.folder.text() == str(tmp_path / "cat_report")
+        dialog.reject()
+        # a table goes where the report would
+        monkeypatch.chdir("/")
+        asked = []
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *args, **_: asked.append(args[2]) or ("", "")
+        )
+        widget.choice.choose_natural(viewer.layers["other"])
+        widget._ask_table()
+        assert asked == [str(tmp_path / "other.csv")]
 
     def test_what_failed_is_not_proposed_for_the_report(self, widget, until, tmp_path, errors):
         widget.measure_cka({"model": "resnet51=none", "null": [str(tmp_path / "no.mkv")]})

@@ -96,6 +96,8 @@ def test_nothing_is_measured_while_something_is_made_or_nobody_sees_it(
     until(lambda: widget.queue.current is not None)
     assert task.ended
     assert cost._task is None
+    # nothing is estimated any more, so that nothing says so
+    assert cost.text() == ""
     widget.run.making.cancel()
     until(lambda: widget.queue.current is None)
     until(lambda: cost._task is not None)

@@ -107,6 +107,15 @@ class TestARun:
         )
         assert one["config"] == two["config"]
 
+    def test_a_warning_begins_with_what_it_is_about(self, widget, until, monkeypatch):
+        making = make(widget, until)
+        told = []
+        monkeypatch.setattr("napari_stst.making.show_warning", told.append)
+        clipped = "1.3% of all values were clipped to 0 or 255."
+        warning = f"{making.files[0]['master']}: {clipped}"
+        making._finish({"outputs": making.files, "warnings": [warning]})
+        assert told == [f"natural_metamer.mkv: {clipped}"]
+
     def test_two_runs_one_after_the_other(self, viewer, widget, until, tmp_path):
         first = make(widget, until)
         second = make(widget, until)
@@ -124,10 +133,13 @@ class TestARun:
         widget.set_tree(SMALL)
         widget.make()
         assert [one.state for one in widget.queue.makings] == ["running", "waiting"]
+        # a click is answered where the run is told
+        assert widget.run.status.text().endswith("  ·  1 waiting")
         scrambler = ScrambleWidget(viewer)
         viewer.window.add_dock_widget(scrambler, name="Scramble")
         scrambler.make()
         assert scrambler.run.status.text() == "waiting"
+        assert widget.run.status.text().endswith("  ·  2 waiting")
         scrambler.run.cancel()
         widget.run.cancel()
         until(lambda: widget.queue.makings[1].state == "done")

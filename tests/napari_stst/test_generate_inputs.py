@@ -7,6 +7,7 @@ import json
 import numpy as np
 from napari.layers import Image, Shapes
 from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QFileDialog
 
 from napari_stst.generate import GenerateWidget
 from napari_stst.layers import layer_of
@@ -161,6 +162,17 @@ def test_scrambling_as_the_command_does(viewer, until, tmp_path, errors):
 
 
 class TestConfigs:
+    def test_saving_begins_where_the_results_are(self, viewer, tmp_path, monkeypatch):
+        (tmp_path / "data").mkdir()
+        add(viewer, clip(tmp_path / "data/natural.mkv"))
+        widget = opened(viewer)
+        asked = []
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *args: asked.append(args[2]) or ("", "")
+        )
+        widget.save_config()
+        assert asked == [str(tmp_path / "data/config.toml")]
+
     def test_saved_and_loaded(self, viewer, tmp_path):
         add(viewer, clip(tmp_path / "natural.mkv"))
         widget = opened(viewer)

@@ -41,7 +41,7 @@ def test_each_button_does_what_it_says(viewer, made, until, tmp_path, monkeypatc
     row = made.run.result
     opened = []
     monkeypatch.setattr(
-        "napari_stst.result_row.QDesktopServices.openUrl", lambda url: opened.append(url)
+        "napari_stst.outside.QDesktopServices.openUrl", lambda url: opened.append(url) or True
     )
     click(row.folder)
     assert [one.toLocalFile() for one in opened] == [str(tmp_path)]

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QPlainTextEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
 
-from napari_stst.said import Said
+from napari_stst.said import Said, WholeLabel
 
 PATH = "/a/very" + "/long" * 30 + "/path.mkv: there is no such file."
 
@@ -44,3 +45,33 @@ def test_a_path_is_broken_and_wholly_there(said, qtbot):
     said.outer.resize(1000, 200)
     qtbot.waitUntil(lambda: lines(said) == 2)
     assert 2 * one <= said.height() < 3 * one
+
+
+@pytest.mark.parametrize("more", [0, 200])
+def test_a_label_in_a_splitter_is_wholly_there(qtbot, more):
+    parts = QSplitter(Qt.Orientation.Vertical)
+    qtbot.addWidget(parts)
+    form, panel, label = QPlainTextEdit(), QWidget(), WholeLabel()
+    column = QVBoxLayout(panel)
+    column.addWidget(label)
+    column.addWidget(QPushButton("below"))
+    parts.addWidget(form)
+    parts.addWidget(panel)
+    parts.setStretchFactor(0, 1)
+    parts.setStretchFactor(1, 0)
+    parts.resize(250 + more, 500)
+    parts.show()
+    label.setText("There are many words to be said here. " * 8)
+    qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()) > 0)
+    # narrower, it takes more lines
+    parts.resize(150, 500)
+    qtbot.waitUntil(lambda: parts.width() == 150)
+    qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()))
+    # and wider again, fewer
+    high = label.minimumHeight()
+    parts.resize(400, 500)
+    qtbot.waitUntil(lambda: label.minimumHeight() < high / 2)
+    label.setText("Few.")
+    assert label.minimumHeight() <= 2 * label.fontMetrics().height()
+    label.setText("")
+    assert label.minimumHeight() == 0
