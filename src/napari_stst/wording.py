@@ -1,25 +1,40 @@
-"""What is wrong with a form, in the form's own words."""
+"""What is wrong with a form or a run: the verdict first, in the form's own words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+# what the command line offers, and what it is called here
+_REMEDIES = {
+    "Give --resume to continue it, or --overwrite to start anew.": "Name the same output again: "
+    "resuming it, and starting anew, are offered.",
+    "Give everything as it was, or start anew with --overwrite.": "Name the same output again and "
+    "choose to start anew.",
+    "Start anew with --overwrite.": "Name the same output again and choose to start anew.",
+    "Give --overwrite to replace it, or choose another name.": "Choose another output.",
+    "--resume continues it": "Resume continues it",
+    "--max-side": "the longest side",
+    "--target": "the class",
+}
 
 
-def in_form_words(text: str, labels: Mapping[str, str]) -> str:
-    """Replace keys of a config and options of the command line by the labels of a form.
+def in_form_words(text: str, labels: Mapping[str, str] | None = None) -> str:
+    """Say in words of a form what the command line says with keys of a config and its options.
 
     Parameters
     ----------
     text
         A message.
     labels
-        By key, with dots.
+        What the form calls keys, by key, with dots; of no certain form by default.
 
     Returns
     -------
     str
-        The message, in which ``input.max_side:`` and ``--max-side`` are ``longest side``.
+        The message, in which ``input.max_side:`` and ``--max-side`` are ``longest side``; where
+        there is no label, ``--set a.b=c`` becomes ``a.b = c``, and ``--frames`` ``frames``.
 
     Examples
     --------
@@ -27,12 +42,13 @@ def in_form_words(text: str, labels: Mapping[str, str]) -> str:
     'longest side: no'
     """
     text = text.removeprefix("config: ")
+    labels = labels or {}
     for key in sorted(labels, key=len, reverse=True):
         label, option = labels[key], key.rpartition(".")[2].replace("_", "-")
         text = re.sub(rf"(?<![\w.]){re.escape(key)}\.(\d+)\.(\w+)(?=: )", _row(label), text)
         text = re.sub(rf"(?<![\w.]){re.escape(key)}(?=: )", label, text)
         text = re.sub(rf"(?<![\w-])--{re.escape(option)}(?![\w-])", label, text)
-    return text
+    return _without_options(text)
 
 
 def parts_by_key(text: str, labels: Mapping[str, str]) -> dict[str, str]:
@@ -63,6 +79,29 @@ def parts_by_key(text: str, labels: Mapping[str, str]) -> dict[str, str]:
     return parts
 
 
+def shortened(text: str, paths: Iterable[Path | None]) -> str:
+    """Leave the folders out of the names of files, for where there is little room.
+
+    Parameters
+    ----------
+    text
+        A message.
+    paths
+        Files whose folders are known to the user.
+    """
+    folders = {str(path.absolute().parent) for path in paths if path is not None}
+    for folder in sorted(folders, key=len, reverse=True):
+        text = text.replace(f"{folder.rstrip('/')}/", "")
+    return text
+
+
 def _row(label: str) -> Callable[[re.Match[str]], str]:
     """Count rows of a table as people do."""
     return lambda found: f"{label}, row {int(found[1]) + 1}, {found[2].replace('_', ' ')}"
+
+
+def _without_options(text: str) -> str:
+    for words, ours in _REMEDIES.items():
+        text = re.sub(rf"{re.escape(words)}(?![\w-])", ours, text)
+    text = re.sub(r"--set '?([\w.]+)=", r"\1 = ", text)
+    return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)", lambda m: m[1].replace("-", " "), text)
