@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QCompleter,
     QFileDialog,
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QWidget,
 )
@@ -62,6 +63,36 @@ class SteadyButton(QPushButton):
         return self.sizeHint()
 
 
+class Lines(QLabel):
+    """Words that keep all their lines in sight, which a splitter above them does not see to.
+
+    Parameters
+    ----------
+    words
+        What it says at first.
+    """
+
+    def __init__(self, words: str = "") -> None:
+        super().__init__(words)
+        self.setWordWrap(True)
+
+    def setText(self, words: str | None) -> None:
+        """Say something else."""
+        super().setText(words)
+        self._fit()
+
+    def resizeEvent(self, event: Any) -> None:
+        """Words take other lines."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if self.isVisible():
+            # before, it has no width yet; and what it wants is never below its minimum
+            self.setMinimumHeight(0)
+            self.setMinimumHeight(self.heightForWidth(self.width()))
+
+
 class SmallButton(QPushButton):
     """A button in a row of a form; one that is flat looks like words.
 
@@ -73,7 +104,7 @@ class SmallButton(QPushButton):
 
     def __init__(self, words: str) -> None:
         super().__init__(words)
-        self.setStyleSheet("QPushButton { padding: 3px 6px; }")
+        self.setStyleSheet("QPushButton { padding: 3px 4px; }")
         # in a dialog the Enter key is for the button at its bottom
         self.setAutoDefault(False)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
+from napari_stst.boxes import Lines
 from napari_stst.queue import Queue
+
+_NAMED = 2  # all of them are in the tip
 
 
 class CameBack(QWidget):
@@ -21,8 +24,7 @@ class CameBack(QWidget):
     def __init__(self, queue: Queue, parent: QWidget) -> None:
         super().__init__(parent)
         self._queue = queue
-        self.words = QLabel("")
-        self.words.setWordWrap(True)
+        self.words = Lines()
         self.go_on = QPushButton("Continue")
         self.go_on.setToolTip("Make the rest, with the settings that each was begun with.")
         self.go_on.clicked.connect(self._go_on)
@@ -40,9 +42,9 @@ class CameBack(QWidget):
     def _update(self) -> None:
         makings = self._queue.came_back
         self.setVisible(bool(makings))
-        self.words.setText(
-            f"Not finished when the viewer was closed: {', '.join(one.name for one in makings)}"
-        )
+        names = ", ".join(one.name for one in makings[:_NAMED])
+        more = f" and {len(makings) - _NAMED} more" if len(makings) > _NAMED else ""
+        self.words.setText(f"Not finished when the viewer was closed: {names}{more}")
         self.words.setToolTip("\n".join(f"{one.order.output}: {one.text}" for one in makings))
 
     def _go_on(self) -> None:

@@ -30,7 +30,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_stst.asking import ask
-from napari_stst.boxes import SteadyButton, fill, narrow
+from napari_stst.boxes import SmallButton, SteadyButton, fill, narrow
 from napari_stst.compare_places import frame_at
 from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.forms import (
@@ -118,6 +118,8 @@ class MakerWidget(QWidget):
         self.fields = fields_of(self.kind, self.elsewhere, offers=self.offers)
         self._form = QFormLayout()
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        # in a narrow window what does not fit beside its label goes below it
+        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._add_clip_rows()
         self.add_rows(self._form)
         self._add_basic_rows()
@@ -290,9 +292,11 @@ class MakerWidget(QWidget):
         order_tabs(self)
 
     def _more(self) -> QPushButton:
-        button = QPushButton("More…")
+        button = SmallButton("More…")
         # the arrow of the theme lies over the word
-        button.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0; }")
+        button.setStyleSheet(
+            f"{button.styleSheet()} QPushButton::menu-indicator {{ image: none; }}"
+        )
         self.menu = QMenu(button)
         self.menu.addAction("Copy as command", self.copy_command)
         self.menu.addAction("Save config…", lambda: self.save_config())

@@ -76,6 +76,7 @@ class RunPanel(QWidget):
             # all frames are made together
             self.follow.hide()
         row = QHBoxLayout()
+        row.setSpacing(2)
         for place, widget in enumerate((*before, self.pause_button, self.cancel_button)):
             row.addWidget(widget, stretch=int(place == 0))
         self.bar = QProgressBar()
@@ -211,6 +212,8 @@ class RunPanel(QWidget):
     def _fit_status(self) -> None:
         """Keep all of a verdict in sight; while a run goes on, nothing moves."""
         ended = self.making is not None and self.making.state in ("done", *ENDED_EARLY)
+        # what it wants is never below its minimum
+        self.status.setMinimumHeight(0)
         height = self.status.heightForWidth(max(1, self.status.width())) if ended else 0
         self.status.setMinimumHeight(max(0, height))
 

@@ -44,3 +44,15 @@ def test_a_path_is_broken_and_wholly_there(said, qtbot):
     said.outer.resize(1000, 200)
     qtbot.waitUntil(lambda: lines(said) == 2)
     assert 2 * one <= said.height() < 3 * one
+
+
+def test_no_scroll_bar_where_all_is_seen(said, qtbot):
+    # a theme may put something around the text
+    said.setStyleSheet("QPlainTextEdit { padding: 6px; }")
+    said.say("Short.")
+    qtbot.waitUntil(said.isVisible)
+    qtbot.wait(50)
+    assert not said.verticalScrollBar().isVisible()
+    assert said.viewport().height() >= said.fontMetrics().lineSpacing()
+    said.say(3 * PATH)
+    qtbot.waitUntil(said.verticalScrollBar().isVisible)
