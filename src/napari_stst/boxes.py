@@ -86,6 +86,11 @@ class Lines(QLabel):
         super().resizeEvent(event)
         self._fit()
 
+    def showEvent(self, event: Any) -> None:
+        """Take them at first."""
+        super().showEvent(event)
+        self._fit()
+
     def _fit(self) -> None:
         if self.isVisible():
             # before, it has no width yet; and what it wants is never below its minimum

@@ -262,6 +262,7 @@ def test_all_lines_of_the_offer_are_seen(viewer, qtbot, tmp_path):
     for name in NAMES:
         making = Making(viewer, Order(None, str(tmp_path / name), config().model_dump()))
         making.come_back(True, "stopped", "stopped")
+        making.changed.connect(widget.queue.changed)
         widget.queue.makings.append(making)
     widget.queue.changed.emit()
     qtbot.waitUntil(offer.isVisible)
