@@ -31,7 +31,7 @@ from napari_stst.result_row import ResultRow
 from napari_stst.theme import colors_of
 
 #: Pixels, at least: what an ended run says below them must not make the window grow.
-_PLOT_HEIGHT = 60
+_PLOT_HEIGHT = 100
 
 
 class RunPanel(QWidget):
@@ -91,7 +91,7 @@ class RunPanel(QWidget):
         self.losses = LossPlot(colors_of(viewer))
         self.losses.setMinimumHeight(_PLOT_HEIGHT)
         self.probabilities = LossPlot(colors_of(viewer), "probability", (0.0, 1.0))
-        self.probabilities.setMinimumHeight(_PLOT_HEIGHT)
+        self.probabilities.setMinimumHeight(_PLOT_HEIGHT * 3 // 4)
         for plot in self._plots:
             plot.hide()
         layout = QVBoxLayout(self)
