@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QPushButton,
-    QToolButton,
     QWidget,
 )
 
@@ -61,6 +60,22 @@ class SteadyButton(QPushButton):
     def minimumSizeHint(self) -> QSize:
         """Take no less."""
         return self.sizeHint()
+
+
+class SmallButton(QPushButton):
+    """A button in a row of a form; one that is flat looks like words.
+
+    Parameters
+    ----------
+    words
+        What it says.
+    """
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.setStyleSheet("QPushButton { padding: 3px 4px; }")
+        # in a dialog the Enter key is for the button at its bottom
+        self.setAutoDefault(False)
 
 
 class OfferBox(QComboBox):
@@ -187,8 +202,7 @@ class FileOfferBox(QWidget):
     def __init__(self, words: Sequence[str] = ()) -> None:
         super().__init__()
         self.box = OfferBox(words)
-        button = QToolButton()
-        button.setText("…")
+        button = SmallButton("…")
         button.clicked.connect(self._browse)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

@@ -7,6 +7,8 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 from napari_stst.queue import Queue
 from napari_stst.said import WholeLabel
 
+_NAMED = 2  # all of them are in the tip
+
 
 class CameBack(QWidget):
     """A line with two buttons, which is there as long as there is something to offer.
@@ -40,9 +42,9 @@ class CameBack(QWidget):
     def _update(self) -> None:
         makings = self._queue.came_back
         self.setVisible(bool(makings))
-        self.words.setText(
-            f"Not finished when the viewer was closed: {', '.join(one.name for one in makings)}"
-        )
+        names = ", ".join(one.name for one in makings[:_NAMED])
+        more = f" and {len(makings) - _NAMED} more" if len(makings) > _NAMED else ""
+        self.words.setText(f"Not finished when the viewer was closed: {names}{more}")
         self.words.setToolTip("\n".join(f"{one.order.output}: {one.text}" for one in makings))
 
     def _go_on(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QProgressBar, QPushButton, QWidget
 
 from napari_stst.said import Said
@@ -53,7 +54,9 @@ class Actions(QWidget):
         """Say what is being done, and the share that is done."""
         words = f"{title}: {what}" if what else title
         self.bar.setValue(round(100 * share))
-        self.bar.setFormat(words.replace("%", "%%"))
+        room = self.bar.width() - 2 * self.bar.fontMetrics().horizontalAdvance("…")
+        shown = self.bar.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room)
+        self.bar.setFormat(shown.replace("%", "%%"))
         self.bar.setToolTip(words)
 
     def set_busy(self, busy: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_stst.background.messages import Failed, Message, Result
@@ -20,6 +20,10 @@ from stst.errors import StstError
 
 #: How often the form is looked at.
 EVERY_MS = 700
+
+_FIRM = "\N{NO-BREAK SPACE}"
+_WHAT = "Time, memory and disk"
+_NOT_KNOWN = f"{_WHAT}: not known yet."
 
 
 class Cost(WholeLabel):
@@ -36,6 +40,9 @@ class Cost(WholeLabel):
         Gives the arguments of the task ``estimate`` and the output's folder.
     """
 
+    #: Why nothing can be estimated, in words of the engine; "" where it can. Told again and again.
+    refused = Signal(str)
+
     def __init__(
         self, queue: Queue, asked: Callable[[], tuple[Mapping[str, Any], Path] | None]
     ) -> None:
@@ -46,6 +53,7 @@ class Cost(WholeLabel):
         #: What the words are about, what was asked a moment ago.
         self._known: object = None
         self._seen: object = None
+        self._why = ""
         self._folder = Path()
         self._timer = QTimer(self)
         self._timer.setInterval(EVERY_MS)
@@ -70,21 +78,26 @@ class Cost(WholeLabel):
 
     def _look(self) -> None:
         """Measure what the form has been saying for a moment."""
-        if self._queue.current is not None:
-            return
         try:
             asked = self._asked()
         except StstError as error:
-            self._say(f"Time, memory and disk: not known yet. {error}", None)
+            self._say(_NOT_KNOWN, None, str(error))
             return
         if asked is None:
             self._say("", None)
             return
+        if self._queue.current is not None:
+            if asked != self._known:
+                self._say(f"{_WHAT}: estimated when nothing is being made.", None)
+            return
         settled, self._seen = asked == self._seen, asked
-        if asked == self._known or not settled:
+        if asked == self._known:
+            self.refused.emit(self._why)
+            return
+        if not settled:
             return
         self._end()
-        self._say("Time, memory and disk: being estimated …", asked)
+        self._say(f"{_WHAT}: being estimated …", asked)
         arguments, self._folder = asked
         self._task = Task("estimate", self._queue, **arguments)
         self._task.message.connect(self._heard)
@@ -93,13 +106,14 @@ class Cost(WholeLabel):
         if isinstance(message, Result):
             self.setText(words_of(message.value, _free(self._folder)))
         elif isinstance(message, Failed):
-            self.setText(f"Time, memory and disk: not known. {message.text}")
+            self._say(_NOT_KNOWN, self._known, message.text)
 
-    def _say(self, text: str, known: object) -> None:
+    def _say(self, text: str, known: object, why: str = "") -> None:
         if known is None:
             self._end()
-        self._known = known
+        self._known, self._why = known, why
         self.setText(text)
+        self.refused.emit(why)
 
     def _end(self) -> None:
         """Measure no more; what is unfinished is measured again when it is asked for again."""
@@ -122,11 +136,14 @@ def words_of(cost: Mapping[str, Any], free: int | None) -> str:
         Bytes that are free where the output goes; None where that is not known.
     """
     height, width = cost["size"]
-    words = (
-        f"About {duration(cost['seconds'])} h:mm:ss on {cost['device']}  ·  "
-        f"{_bytes(cost['memory'])} of memory  ·  up to {_bytes(cost['disk'])} on disk  ·  "
-        f"{cost['frames']} frames of {height}×{width} px"
+    parts = (
+        f"About {duration(cost['seconds'])} (h:mm:ss) on {cost['device']}",
+        f"{_bytes(cost['memory'])} of memory",
+        f"up to {_bytes(cost['disk'])} on disk",
+        f"{cost['frames']} frames of {height}×{width} px",
     )
+    # a number stays in one line with its unit
+    words = " · ".join(one.replace(" ", _FIRM) for one in parts)
     if free is not None and cost["disk"] > free:
         return f"Not enough room on the disk: {_bytes(free)} are free. {words}"
     return words

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
 
 from napari_stst.closing import main_window
 
@@ -141,6 +141,10 @@ class FirstPlace(QObject):
         dock, window = docked
         # what a tab says; with the plugin's name it would be cut
         dock.setWindowTitle(self._name)
+        self._entitle()
+        # napari makes another title then
+        dock.topLevelChanged.connect(self._entitle)
+        dock.dockLocationChanged.connect(self._entitle)
         if window.dockWidgetArea(dock) != self._area:
             window.addDockWidget(self._area, dock)
         for other in window.findChildren(QDockWidget):
@@ -150,6 +154,14 @@ class FirstPlace(QObject):
                 break
         # once the layout has seen that docks lie over each other now
         self._fitting.start(0)
+
+    def _entitle(self, moved: object = None) -> None:
+        """Leave the plugin's name out of the title, where it would be cut, too."""
+        dock = _dock_of(self.parent())
+        title = dock.titleBarWidget() if dock is not None else None
+        for label in title.findChildren(QLabel) if title is not None else ():
+            if label.text() in self._names:
+                label.setText(self._name)
 
     def _fit(self) -> None:
         docked = self._docked()

@@ -401,6 +401,7 @@ def form_of(fields: Sequence[Field]) -> QWidget:
     box = QWidget()
     form = QFormLayout(box)
     form.setContentsMargins(0, 0, 0, 0)
+    form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
     titles: set[str] = set()
     # tables last: what follows a heading belongs to it
     for field in sorted(fields, key=lambda one: "." in one.key):

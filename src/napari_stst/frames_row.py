@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 from superqt import QRangeSlider
 
+from napari_stst.boxes import SmallButton
 from stst.errors import InputError
 from stst.video import parse_range
 
@@ -31,9 +32,7 @@ class FramesRow(QWidget):
         self.line.setMinimumWidth(50)
         self.slider = QRangeSlider(Qt.Orientation.Horizontal)  # type: ignore[no-untyped-call]
         self.slider.setMinimumHeight(18)
-        self.from_here, self.to_here = QToolButton(), QToolButton()
-        self.from_here.setText("from here")
-        self.to_here.setText("to here")
+        self.from_here, self.to_here = SmallButton("from here"), SmallButton("to here")
         self.from_here.setToolTip("The frame that is seen becomes the first one.")
         self.to_here.setToolTip("The frame that is seen becomes the last one.")
         row = QHBoxLayout()

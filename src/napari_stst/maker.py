@@ -23,14 +23,14 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
+    QPushButton,
     QSplitter,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_stst.asking import ask
-from napari_stst.boxes import SteadyButton, fill, narrow
+from napari_stst.boxes import SmallButton, SteadyButton, fill, narrow
 from napari_stst.compare_places import frame_at
 from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.forms import (
@@ -118,10 +118,14 @@ class MakerWidget(QWidget):
         self.fields = fields_of(self.kind, self.elsewhere, offers=self.offers)
         self._form = QFormLayout()
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        # in a narrow window what does not fit beside its label goes below it
+        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._add_clip_rows()
         self.add_rows(self._form)
         self._add_basic_rows()
         self._form.addRow("output", self._output)
+        #: What the row of costs found to be in the way.
+        self._refused = ""
         self._looking = QTimer(self)
         self._looking.setSingleShot(True)
         self._looking.timeout.connect(self._look_over)
@@ -129,6 +133,8 @@ class MakerWidget(QWidget):
         for field in self.fields:
             # once for all that change together
             field.changed.connect(self._looking.start)
+        # what was said of it may be true no more
+        self._output.line.textChanged.connect(lambda _: self._looking.start())
         self._follow_layers()
         self.set_tree(preset_tree(self.preset))
         self._on_queue()
@@ -273,6 +279,7 @@ class MakerWidget(QWidget):
         self.make_button.clicked.connect(self.make)
         buttons = (self.make_button, self._more())
         self.run = RunPanel(self.viewer, self.queue, self.method, buttons, self.asked)
+        self.run.cost.refused.connect(self._cost_refused)
         self.queue.changed.connect(self._on_queue)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(form)
@@ -284,12 +291,12 @@ class MakerWidget(QWidget):
         leave_wheel(self)
         order_tabs(self)
 
-    def _more(self) -> QToolButton:
-        button = QToolButton()
-        button.setText("More…")
+    def _more(self) -> QPushButton:
+        button = SmallButton("More…")
         # the arrow of the theme lies over the word
-        button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setStyleSheet(
+            f"{button.styleSheet()} QPushButton::menu-indicator {{ image: none; }}"
+        )
         self.menu = QMenu(button)
         self.menu.addAction("Copy as command", self.copy_command)
         self.menu.addAction("Save config…", lambda: self.save_config())
@@ -398,38 +405,50 @@ class MakerWidget(QWidget):
         wrong = self._wrong()
         for field in self.fields:
             field.mark(wrong.get(field.key, ""))
+        # the row of costs looks at what has changed by itself
+        self._refused = ""
         self._say("\n".join(wrong.values()))
         self._preset_row.show_changes(self._changes())
 
     def _wrong(self) -> dict[str, str]:
         """Say by key what cannot be, in the form's words."""
+        wrong: dict[str, str] = {}
         try:
-            config = build(self.tree(), self.kind)
+            build(self.tree(), self.kind)
         except InputError as error:
-            return parts_by_key(str(error), self.labels())
+            wrong = parts_by_key(str(error), self.labels())
         layer = self._natural.currentData()
         try:
             if layer is not None:
-                parse_range(config.input.frames, len(layer.data), layer.name)
+                parse_range(self._frames.text() or None, len(layer.data), layer.name)
         except InputError as error:
-            return {"input.frames": in_form_words(str(error), self.labels())}
-        return {}
+            wrong.setdefault("input.frames", in_form_words(str(error), self.labels()))
+        return wrong
 
     def _changes(self) -> list[str]:
         """Name what is not as in the preset, apart from what a preset leaves as it is."""
-        try:
-            now = build(self.tree(), self.kind).model_dump(mode="json")
-        except InputError:
-            return [field.label for field in self.fields if field.wrong] or ["what is wrong"]
-        preset = build(preset_tree(self._presets.taken), self.kind).model_dump(mode="json")
         labels = self.labels()
-        keys = [field.key for field in self.fields if field.key.partition(".")[0] not in self.kept]
+        fields = [one for one in self.fields if one.key.partition(".")[0] not in self.kept]
+        try:
+            tree = {key: value for key, value in self.tree().items() if key not in self.kept}
+            now = build(tree, self.kind).model_dump(mode="json")
+        except InputError:
+            return [labels[one.key] for one in fields if one.wrong] or ["what is wrong"]
+        preset = build(preset_tree(self._presets.taken), self.kind).model_dump(mode="json")
+        keys = [one.key for one in fields]
         return [labels[key] for key in keys if _value(now, key) != _value(preset, key)]
 
     def _say(self, problem: str) -> None:
         """Keep in sight what keeps the form from being made."""
         self.problem.setText(problem)
         self.problem.setVisible(bool(problem))
+
+    def _cost_refused(self, why: str) -> None:
+        """Say once, where all of it is said, what the row of costs found to be in the way."""
+        before, self._refused = self._refused, in_form_words(why, self.labels())
+        if self.problem.text() in ("", before):
+            # else something else is in the way, too, or a click was refused
+            self._say(self._refused)
 
     # --- making ---------------------------------------------------------------------------------
 

@@ -357,15 +357,16 @@ class Making(QObject):
             data, options, _ = layer_of(output["master"])
             layer.data = data
             layer.metadata = options["metadata"]
-        for warning in result["warnings"]:
-            # little room there: which folder it is, the panel says
-            show_warning(shortened(warning, (self.order.folder,)))
+        warnings = [in_form_words(one) for one in result["warnings"]]
+        for warning in warnings:
+            show_warning(self._shortened(warning))
         self._show_as_seen()
         self._go_to_result()
         self.progress = 1.0
         told = [*map(_described, self.files[:SHOWN])]
         more = [f"and {len(self.files) - SHOWN} more"] if len(self.files) > SHOWN else []
-        self._become("done", "done: " + ", ".join([*told, *more]))
+        done = "done: " + ", ".join([*told, *more])
+        self._become("done", "\n".join([done, *map(self._shortened, warnings)]))
 
     def _fail(self, failure: Failed) -> None:
         verdict = f"{self.name} was not made: {in_form_words(failure.text)}"
@@ -373,10 +374,13 @@ class Making(QObject):
         if self.order.can_resume() and self.layers:
             text += f" What is finished is kept in {self.order.folder}; Resume goes on with it."
         # little room there, and all of it stays in the panel
-        show_error(shortened(verdict, (self.order.folder, self.order.natural)))
+        show_error(self._shortened(verdict))
         if failure.details:
             print(failure.details)
         self._become("failed", text)
+
+    def _shortened(self, text: str) -> str:
+        return shortened(text, (self.order.folder, self.order.natural))
 
 
 def _described(files: Mapping[str, str]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
 
+from napari_stst.boxes import SmallButton
 from stst.errors import InputError
 from stst.outputs import MASTERS
 from stst.paths import at_home
@@ -27,8 +28,7 @@ class OutputRow(QWidget):
             "The master: X.mkv, X.npy, or X/ for PNG files. Beside it come a preview and X.json, "
             "which says how it was made."
         )
-        browse = QToolButton()
-        browse.setText("…")
+        browse = SmallButton("…")
         browse.clicked.connect(self._browse)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
-from napari_stst.boxes import narrow
+from napari_stst.boxes import SmallButton, narrow
 from napari_stst.settings import nearest_preset
 from stst.config import RunConfig, preset_method, preset_names, preset_text
 
@@ -64,8 +64,7 @@ class PresetRow(QWidget):
 
     def __init__(self, box: PresetBox) -> None:
         super().__init__()
-        self.button = QToolButton()
-        self.button.setText("changed: reset")
+        self.button = SmallButton("changed: reset")
         self.button.clicked.connect(self.reset)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

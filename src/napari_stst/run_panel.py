@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSizePolicy,
+    QSplitter,
     QVBoxLayout,
     QWidget,
 )
@@ -29,7 +30,8 @@ from napari_stst.queue import Queue
 from napari_stst.result_row import ResultRow
 from napari_stst.theme import colors_of
 
-_PLOT_HEIGHT = 120  # pixels, at least
+#: Pixels, at least: what an ended run says below them must not make the window grow.
+_PLOT_HEIGHT = 100
 
 
 class RunPanel(QWidget):
@@ -74,6 +76,7 @@ class RunPanel(QWidget):
             # all frames are made together
             self.follow.hide()
         row = QHBoxLayout()
+        row.setSpacing(2)
         for place, widget in enumerate((*before, self.pause_button, self.cancel_button)):
             row.addWidget(widget, stretch=int(place == 0))
         self.bar = QProgressBar()
@@ -172,11 +175,22 @@ class RunPanel(QWidget):
         self.making = making
         for plot in self._plots:
             plot.clear()
+        first = self.losses.isHidden()
         self.losses.setVisible(self.method in ("stst", "leaps"))
         self.probabilities.setVisible(self.method == "leaps")
+        if first and not self.losses.isHidden():
+            self._make_room()
         for step in making.course:
             self.losses.add(step.losses, step.progress)
             self.probabilities.add(step.probabilities, step.progress)
+
+    def _make_room(self) -> None:
+        """Let the plots be as high as they like to be, where the form above can do with less."""
+        parts = self.parentWidget()
+        if isinstance(parts, QSplitter):
+            above, here = parts.sizes()
+            wanted = max(here, self.sizeHint().height())
+            parts.setSizes([above + here - wanted, wanted])
 
     def _progressed(self, making: Making) -> None:
         if making is not self.making:
@@ -207,8 +221,8 @@ class RunPanel(QWidget):
 
     def _fit_status(self) -> None:
         """Keep all of a verdict in sight; while a run goes on, nothing moves."""
-        ended = self.making is not None and self.making.state in ENDED_EARLY
-        # else no height is less than the one before
+        ended = self.making is not None and self.making.state in ("done", *ENDED_EARLY)
+        # what it wants is never below its minimum
         self.status.setMinimumHeight(0)
         height = self.status.heightForWidth(max(1, self.status.width())) if ended else 0
         self.status.setMinimumHeight(max(0, height))

@@ -86,6 +86,13 @@ class Said(QPlainTextEdit):
         document = self.document()
         assert document is not None
         # of a plain text, the height of its document is counted in lines
-        lines = min(self._most, max(1, round(document.size().height())))
-        frame = 2 * round(document.documentMargin())
+        needed = max(1, round(document.size().height()))
+        lines = min(self._most, needed)
+        # what a theme puts around the text is known by what is left of the widget for it
+        around = self.height() - self.viewport().height()
+        frame = 2 * round(document.documentMargin()) + around
         self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + frame)
+        bar = Qt.ScrollBarPolicy
+        self.setVerticalScrollBarPolicy(
+            bar.ScrollBarAsNeeded if needed > lines else bar.ScrollBarAlwaysOff
+        )

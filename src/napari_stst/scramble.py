@@ -20,7 +20,7 @@ class ScrambleWidget(MakerWidget):
         "mode": "mode",
         "coherence": "coherence",
         "phase_per_channel": "phases per channel",
-        "color_transfer": "color transfer",
+        "color_transfer": "colour transfer",
         "input.frames": "frames",
         "input.max_side": "longest side",
         "input.grey": "without colour",

@@ -1,4 +1,4 @@
-"""What is wrong with a form or a run, in the form's own words."""
+"""What is wrong with a form or a run: the verdict first, in the form's own words."""
 
 from __future__ import annotations
 
@@ -31,14 +31,13 @@ def in_form_words(text: str, labels: Mapping[str, str] = MappingProxyType({})) -
     text
         A message.
     labels
-        By key, with dots.
+        What the form calls keys, by key, with dots; of no certain form by default.
 
     Returns
     -------
     str
-        The message, in which ``input.max_side:`` and ``--max-side`` are ``longest side``. Options
-        without a label become words: ``--set a.b=c`` is ``a.b = c``, ``--precision`` is
-        ``precision``.
+        The message, in which ``input.max_side:`` and ``--max-side`` are ``longest side``; where
+        there is no label, ``--set a.b=c`` becomes ``a.b = c``, and ``--frames`` ``frames``.
 
     Examples
     --------
@@ -46,6 +45,7 @@ def in_form_words(text: str, labels: Mapping[str, str] = MappingProxyType({})) -
     'longest side: no'
     """
     text = text.removeprefix("config: ")
+    labels = labels or {}
     for key in sorted(labels, key=len, reverse=True):
         label, option = labels[key], key.rpartition(".")[2].replace("_", "-")
         text = re.sub(rf"(?<![\w.]){re.escape(key)}\.(\d+)\.(\w+)(?=: )", _row(label), text)
@@ -55,22 +55,6 @@ def in_form_words(text: str, labels: Mapping[str, str] = MappingProxyType({})) -
         text = re.sub(rf"{re.escape(words)}(?![\w-])", ours, text)
     text = re.sub(r"--set '?([\w.]+)=", r"\1 = ", text)
     return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)", lambda m: m[1].replace("-", " "), text)
-
-
-def shortened(text: str, paths: Iterable[Path | None]) -> str:
-    """Leave the folders out of the names of files, for where there is little room.
-
-    Parameters
-    ----------
-    text
-        A message.
-    paths
-        Files whose folders are known to the user.
-    """
-    folders = {str(path.absolute().parent) for path in paths if path is not None}
-    for folder in sorted(folders, key=len, reverse=True):
-        text = text.replace(f"{folder.rstrip('/')}/", "")
-    return text
 
 
 def parts_by_key(text: str, labels: Mapping[str, str]) -> dict[str, str]:
@@ -99,6 +83,22 @@ def parts_by_key(text: str, labels: Mapping[str, str]) -> dict[str, str]:
         words = in_form_words(text[one.start() : end - 2], labels)
         parts[one[1]] = "; ".join(filter(None, (parts.get(one[1]), words)))
     return parts
+
+
+def shortened(text: str, paths: Iterable[Path | None]) -> str:
+    """Leave the folders out of the names of files, for where there is little room.
+
+    Parameters
+    ----------
+    text
+        A message.
+    paths
+        Files whose folders are known to the user.
+    """
+    folders = {str(path.absolute().parent) for path in paths if path is not None}
+    for folder in sorted(folders, key=len, reverse=True):
+        text = text.replace(f"{folder.rstrip('/')}/", "")
+    return text
 
 
 def _row(label: str) -> Callable[[re.Match[str]], str]:

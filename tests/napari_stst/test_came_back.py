@@ -19,6 +19,7 @@ from napari_stst.closing import main_window
 from napari_stst.generate import GenerateWidget
 from napari_stst.kept_queue import Kept, KeptQueue, data_dir
 from napari_stst.layers import layer_of
+from napari_stst.making import Making
 from napari_stst.orders import Order, stored_order
 from napari_stst.queue import _standing
 from napari_stst.settings import read_settings
@@ -31,6 +32,7 @@ from stst.video import read_video
 
 HERE = Path(__file__).parent
 QUICK = {**TREE, "seed": 8}
+NAMES = [f"{'a rather long name of a clip' * 2}_{number}.mkv" for number in range(4)]
 SLOW = {
     **TREE,
     "seed": 5,
@@ -283,3 +285,19 @@ class TestStored:
         renamed.rename(run)
         (run / "job.json").write_text("{")
         assert "cannot be read" in _standing(kept)[2]
+
+
+def test_all_lines_of_the_offer_are_seen(viewer, qtbot, tmp_path):
+    widget = opened(viewer)
+    (offer,) = widget.run.findChildren(CameBack)
+    for name in NAMES:
+        making = Making(viewer, Order(None, str(tmp_path / name), config().model_dump()))
+        making.come_back(True, "stopped", "stopped")
+        making.changed.connect(widget.queue.changed)
+        widget.queue.makings.append(making)
+    widget.queue.changed.emit()
+    qtbot.waitUntil(offer.isVisible)
+    assert offer.words.text().endswith(f"{NAMES[0]}, {NAMES[1]} and 2 more")
+    assert all(name in offer.words.toolTip() for name in NAMES)
+    words = offer.words
+    qtbot.waitUntil(lambda: words.height() >= words.heightForWidth(words.width()))

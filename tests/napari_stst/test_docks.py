@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from napari.settings import get_settings
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow
+from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow
 
 from hands import choose_from_menu
 from napari_stst import menus
@@ -85,6 +85,13 @@ class TestFromEveryMenu:
             qtbot.wait(200)
             assert window.size() == size, name
         assert sorted(one.windowTitle() for one in ours(viewer)) == sorted(NAMES)
+        # nor does the title that is seen go on with the plugin's name, which would be cut
+        for dock in ours(viewer):
+            dock.setFloating(True)
+            dock.setFloating(False)
+            words = [one.text() for one in dock.titleBarWidget().findChildren(QLabel)]
+            assert dock.windowTitle() in words
+            assert not any("(Spatiotemporal" in one for one in words)
         by_name = {one.windowTitle(): one for one in ours(viewer)}
         makers, below = [by_name[one] for one in NAMES[:3]], [by_name[one] for one in NAMES[3:]]
         assert set(window.tabifiedDockWidgets(makers[0])) == set(makers[1:])

@@ -86,6 +86,22 @@ class TestWhatIsWrong:
         # what was refused stays to be read
         assert widget.problem.text() == error
 
+    def test_all_that_is_wrong_is_marked_and_no_preset_blamed(self, viewer, tmp_path):
+        open_clips(viewer, tmp_path, "a")
+        widget = opened(viewer)
+        widget.choose_preset("quick")
+        write(field(widget, "input.max_side").native, "many")
+        write(widget._frames.line, "0:1000")
+        assert field(widget, "input.max_side").wrong.startswith("longest side: ")
+        assert field(widget, "input.frames").wrong.startswith("frames 0:1000 is not inside a")
+        assert len(widget.problem.text().splitlines()) == 2
+        # size and frames are no part of a preset, which a click would not set back
+        assert not widget._preset_row.button.isVisible()
+        # what is, is named, whatever else is wrong
+        widget.advanced.expand()
+        write(field(widget, "blend").native, "0.125")
+        assert "preset: blend." in widget._preset_row.button.toolTip()
+
     def test_another_clip_makes_frames_right_or_wrong(self, viewer, tmp_path, qtbot):
         open_clips(viewer, tmp_path, "a")
         long = viewer.open(str(clip(tmp_path / "long.mkv", count=9)), plugin="napari-stst")[0]

@@ -75,3 +75,15 @@ def test_a_label_in_a_splitter_is_wholly_there(qtbot, more):
     assert label.minimumHeight() <= 2 * label.fontMetrics().height()
     label.setText("")
     assert label.minimumHeight() == 0
+
+
+def test_no_scroll_bar_where_all_is_seen(said, qtbot):
+    # a theme may put something around the text
+    said.setStyleSheet("QPlainTextEdit { padding: 6px; }")
+    said.say("Short.")
+    qtbot.waitUntil(said.isVisible)
+    qtbot.wait(50)
+    assert not said.verticalScrollBar().isVisible()
+    assert said.viewport().height() >= said.fontMetrics().lineSpacing()
+    said.say(3 * PATH)
+    qtbot.waitUntil(said.verticalScrollBar().isVisible)

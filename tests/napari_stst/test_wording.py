@@ -22,6 +22,7 @@ LABELS = {
         ("config: input.max_side: no", "longest side: no"),
         ("octaves.0.iterations: at least 1", "octaves, row 1, iterations: at least 1"),
         ("a --max-sided thing of my_blend: here", "a max sided thing of my_blend: here"),
+        ("config: blend: Give --set blend=hard.", "blend: Give blend = hard."),
     ],
 )
 def test_keys_and_options_become_labels(text, words):
