@@ -52,8 +52,10 @@ class TestPair:
     def test_other_clips_are_as_asked_for(self, here):
         clip(here / "other.mkv", 4, 40, 44, seed=1)
         found = value("pair", "part.mkv", "other.mkv", frames="3:7")
-        assert found["other.mkv"] == Match(3, 7)
-        assert "Leave --frames out" in found["part.mkv"]
+        assert found == {"part.mkv": Match(3, 7), "other.mkv": Match(3, 7)}
+        found = value("pair", "part.mkv", "other.mkv", frames="0:4")
+        assert found["other.mkv"] == Match(0, 4)
+        assert "shows frames 2:14 of natural.mkv" in found["part.mkv"]
 
     def test_what_cannot_be_compared_is_said_as_on_the_command_line(self, here):
         clip(here / "short.mkv", 4, 40, 44, seed=1)
