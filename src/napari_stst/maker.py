@@ -660,6 +660,8 @@ class MakerWidget(QWidget):
 
     def _make(self) -> None:
         """Ask about an unfinished run before anything is written, then put the order together."""
+        if not self._output.text():
+            self.natural()  # without a clip, which is what is missing first, none is proposed
         output = _absolute(self._output.name())
         run = Order(None, output, {})
         anew = False
