@@ -89,7 +89,7 @@ class Said(QPlainTextEdit):
         needed = max(1, round(document.size().height()))
         lines = min(self._most, needed)
         # what a theme puts around the text is known by what is left of the widget for it
-        around = self.height() - self.viewport().height()
+        around = max(0, self.height() - self.viewport().height())
         frame = 2 * round(document.documentMargin()) + around
         self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + frame)
         bar = Qt.ScrollBarPolicy
