@@ -99,7 +99,8 @@ def press_in_question(words: str, told: list[str]) -> None:
     QTimer.singleShot(50, press)
 
 
-@pytest.mark.parametrize("end", ["closed", "killed"])
+# the slow one differs by how the first viewer ends
+@pytest.mark.parametrize("end", ["closed", pytest.param("killed", marks=pytest.mark.slow)])
 def test_a_click_continues_what_was_left(viewer, until, tmp_path, monkeypatch, errors, end):
     clip(tmp_path / "natural.mkv")
     first = subprocess.Popen(

@@ -38,6 +38,12 @@ COMMANDS = {
 }  # fmt: skip
 
 
+# ten seconds each: they start several programs, all of which share the streams of the others
+_LONG = [
+    pytest.param(one, marks=pytest.mark.slow) for one in ("batch", "train-prednet", "analyze batch")
+]
+
+
 @pytest.fixture
 def here(tmp_path):
     clip(tmp_path / "a.mkv", count=4)
@@ -61,7 +67,7 @@ def ended(here, words, **options) -> tuple[int, str, str]:
     return process.returncode, out or "", err or ""
 
 
-@pytest.mark.parametrize("command", ["scramble", "batch", "train-prednet", "analyze batch"])
+@pytest.mark.parametrize("command", ["scramble", *_LONG])
 def test_a_full_standard_output(here, command):
     words, made = COMMANDS[command]
     with open("/dev/full", "w") as full:
@@ -73,7 +79,7 @@ def test_a_full_standard_output(here, command):
     assert not list(here.glob("*.run"))
 
 
-@pytest.mark.parametrize("command", ["scramble --json", "batch", "train-prednet", "analyze batch"])
+@pytest.mark.parametrize("command", ["scramble --json", *_LONG])
 def test_a_full_standard_error(here, command):
     words, made = COMMANDS[command]
     with open("/dev/full", "w") as full:

@@ -164,7 +164,7 @@ class TestInputs:
             ("text.mp4", ["is not a video"]),
             ("empty.mp4", ["is empty (0 bytes)"]),
             ("missing.mp4", ["does not exist"]),
-            ("deep.npy", ["uint16", "uint8"]),
+            ("deep.npy", ["uint16", "--bits 8"]),
             ("deep/", ["16 bit", "8"]),
             ("float.npy", ["float64", "uint8"]),
             ("bare.npy", ["no frame rate"]),
@@ -448,7 +448,7 @@ class TestDryRun:
         before = entries(here)
         shown = synthesize(*self.WORDS)
         assert (shown.exit_code, shown.stderr) == (0, "")
-        lines = dict(line.split(maxsplit=1) for line in shown.stdout.splitlines()[:7])
+        lines = dict(line.split(maxsplit=1) for line in shown.stdout.splitlines()[:8])
         assert lines["frames"] == "3 of 18x20 px at 30000/1001 Hz"
         assert lines["padding"] == "1 frames"
         assert lines["octaves"] == "12x13, 18x20 px"

@@ -252,8 +252,8 @@ class TestFailures:
             "b": "b2.npz is not a readable .npz file: damaged or cut short. Save it again. It is a "
             f"text that begins with 'PK{'x' * 38}'.",
             "c": "c.npz (3 frames of 18x20 px at 30000/1001 Hz) and c2.npz (4 frames of 18x20 px "
-            "at 30000/1001 Hz) cannot be compared. Give --frames A:B and --max-side PX so that "
-            "the natural clip agrees with the other.",
+            "at 30000/1001 Hz) cannot be compared. Cut the second, e.g. `stst convert "
+            "c2.npz c2_part.mkv --frames 0:3`.",
         }
         assert [row["label"] for row in rows("out/errors.csv")] == ["x", "b", "c"]
         assert sorted(os.listdir("out")) == [

@@ -131,7 +131,7 @@ class TestClips:
             compared(video_of(0), {"x": video_of(1)}, image, CkaSettings("frames"))
         assert str(caught.value) == (
             f"{image.name}: with frames as examples all 3312 units of 6 frames are held, 0.0 GB, "
-            "and 0.0 GB are free. Choose fewer --layers or deeper ones, fewer frames, or a smaller "
+            "and 0.0 GB are free. Choose fewer layers or deeper ones, fewer frames, or a smaller "
             "--max-side."
         )
 
