@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import select
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,45 +14,39 @@ from typing import Any
 import click
 
 
-class _Forgiving(io.RawIOBase):
-    """Passes bytes on; once that fails, everything else is dropped, and `failure` says why."""
+class _Forgiving(io.TextIOWrapper):
+    """Once it takes nothing any more, everything is dropped, and `failure` says why.
 
-    def __init__(self, below: io.RawIOBase) -> None:
-        super().__init__()
-        self._below = below
-        self.failure: OSError | None = None
+    What writes is Python's own, in C: where the layer below were ours, a signal could come between
+    its writing and its saying so, and what was written would be written again.
+    """
 
-    @property
-    def name(self) -> Any:
-        return getattr(self._below, "name", None)
+    failure: OSError | None = None
 
-    @property
-    def mode(self) -> str:
-        return "wb"
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._lose(error)
+            return len(text)
 
-    def write(self, data: Any) -> int:
-        if self.failure is None:
-            try:
-                return self._passed(data)
-            except OSError as error:
-                self.failure = error
-        return len(data)
-
-    def _passed(self, data: Any) -> int:
-        while (written := self._below.write(data)) is None:
-            select.select([], [self._below], [])  # another program made it not wait for its reader
-        return written
-
-    def writable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self._below.fileno()
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            self._lose(error)
 
     def isatty(self) -> bool:
         with suppress(OSError):
-            return self._below.isatty()
+            return super().isatty()
         return False  # a terminal that is gone
+
+    def _lose(self, error: OSError) -> None:
+        self.failure = self.failure or error
+        # where what is still held goes as well
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
 
 
 @contextmanager
@@ -75,10 +68,11 @@ def forgiving_streams() -> Iterator[None]:
             raise
         raise SystemExit(end.code or 1) from None
     finally:
+        sys.stdout, sys.stderr = before
         for stream in (out, err):
             if stream is not None:
                 stream.flush()
-        sys.stdout, sys.stderr = before
+                stream.detach()  # else what is below would be closed with it
 
 
 def stop_signals() -> list[signal.Signals]:
@@ -101,14 +95,17 @@ def _fill_gaps() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
-def _wrapped(stream: Any) -> io.TextIOWrapper | None:
-    """Give the same stream over `_Forgiving`; None for one that is none of Python's own."""
+def _wrapped(stream: Any) -> _Forgiving | None:
+    """Give the same stream as `_Forgiving`; None for one that is none of Python's own."""
     if not isinstance(stream, io.TextIOWrapper):
         return None
-    stream.flush()
-    buffer: Any = stream.buffer
-    return io.TextIOWrapper(
-        io.BufferedWriter(_Forgiving(getattr(buffer, "raw", buffer))),
+    with suppress(OSError):
+        stream.flush()
+    with suppress(OSError, io.UnsupportedOperation):
+        # another program may have made it not wait for its reader
+        os.set_blocking(stream.fileno(), True)
+    return _Forgiving(
+        stream.buffer,
         encoding=stream.encoding,
         errors="backslashreplace" if stream.errors == "strict" else stream.errors,
         line_buffering=stream.line_buffering,
@@ -116,10 +113,10 @@ def _wrapped(stream: Any) -> io.TextIOWrapper | None:
     )
 
 
-def _has_lost(out: io.TextIOWrapper) -> bool:
+def _has_lost(out: _Forgiving) -> bool:
     """Say whether standard output lost something, and tell the user why."""
     out.flush()
-    failure = out.buffer.raw.failure  # type: ignore[attr-defined]
+    failure = out.failure
     if failure is None:
         return False
     if failure.errno != errno.EPIPE:

@@ -51,7 +51,8 @@ def leave(code):
 @click.argument("handled", type=int)
 def wait(handled):
     def tell(number, _):
-        print(signal.Signals(number).name, flush=True)
+        # not print: the signal may come while that is at work
+        os.write(1, f"{signal.Signals(number).name}\\n".encode())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)[:handled]:
         signal.signal(number, tell)
     print(os.getpid(), flush=True)
