@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from stst.errors import InputError
 from stst.video import AS_STORED, LazyVideo, Levels, VideoInfo, probe
-from stst.video.levels import CURVES, HIGHEST_PEAK
+from stst.video.color import needed_levels
+from stst.video.levels import HIGHEST_PEAK
 from stst.video.tonemap import USUAL_PEAK
 
 if TYPE_CHECKING:
@@ -19,13 +20,6 @@ if TYPE_CHECKING:
 KEY = "levels"
 _HDR = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 _RECORDED = "Every stimulus that is made of it records this, and how it is repeated."
-
-
-def needed_levels(info: VideoInfo) -> Levels:
-    """Say what must be asked for so that a clip is read; nothing where it is as it is."""
-    if info.color_transfer in _HDR:
-        return Levels(tonemap=CURVES[0])
-    return Levels(bits=8) if info.bit_depth > 8 else AS_STORED
 
 
 def chosen_levels(path: Path, parent: QWidget | None = None) -> Levels | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,9 +68,20 @@ def _clip_lines(found: VideoInfo) -> Iterator[tuple[str, str]]:
 
 
 def _needed(found: VideoInfo) -> list[str]:
-    """List the options that a clip is read with, as they are named where it is refused."""
-    asked = re.search(r"Give (--\S+) (\S+) \(in Python", found.refusal or "")
-    return list(asked.groups()) if asked else []
+    """List the options that a clip is read with; none where these do not help."""
+    from stst.errors import InputError
+    from stst.video import open_video
+    from stst.video.color import needed_levels
+
+    asked = needed_levels(found)
+    options = asked.options()
+    if options:
+        try:
+            # at any rate: whether the frames can be read is what is asked
+            open_video(found.path, fps=30, **asked.as_dict()).close()
+        except InputError:
+            return []
+    return options
 
 
 def _rate(found: VideoInfo) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stst.errors import InputError
 from stst.types import Frames
-from stst.video.levels import AS_STORED, Levels
+from stst.video.levels import AS_STORED, CURVES, Levels
 from stst.video.light import brightest, side_data_of
 from stst.video.planes import layout_of
 from stst.video.tonemap import PRIMARIES as TONE_MAPPED
@@ -24,6 +24,8 @@ from stst.video.tonemap import USUAL_PEAK
 
 if TYPE_CHECKING:
     from av import VideoFrame
+
+    from stst.video.clip import VideoInfo
 
 Stored = TypeVar("Stored", np.uint8, np.uint16)
 
@@ -174,6 +176,24 @@ def reading_of(
         siting=(siting or "left") if enlarged else None,
         siting_assumed=enlarged and siting is None,
     )
+
+
+def needed_levels(info: VideoInfo) -> Levels:
+    """Say what must be asked for so that a clip is read, if nothing else is in the way.
+
+    Parameters
+    ----------
+    info
+        Of the clip.
+
+    Returns
+    -------
+    Levels
+        Nothing where it is read as it is.
+    """
+    if info.color_transfer in {TRANSFERS[code] for code in HDR}:
+        return Levels(tonemap=CURVES[0])
+    return Levels(bits=8) if info.bit_depth > 8 else AS_STORED
 
 
 def _applied(frame: VideoFrame, levels: Levels, hdr: bool, depth: int) -> tuple[Levels, str]:
