@@ -58,7 +58,6 @@ from napari_stst.settings import (
     natural_of,
     note_on,
     order_of,
-    own_models,
     read_settings,
     write_settings,
 )
@@ -538,7 +537,7 @@ class MakerWidget(QWidget):
 
     def _load(self, path: Path) -> None:
         tree = read_settings(path)
-        if not all(self._trusts(model, path) for model in own_models(tree)):
+        if not self.queue.trusts(tree, path.name, self.ask):
             return
         method = tree.get("method", "stst")
         if method != self.method:
@@ -569,15 +568,6 @@ class MakerWidget(QWidget):
             show_warning(f"The natural clip of the sidecar cannot be opened: {error}")
             return
         self._natural.setCurrentIndex(self._natural.findData(layer))
-
-    def _trusts(self, model: str, path: Path) -> bool:
-        """Ask once about a model of the user's own that a file names."""
-        if model not in self.queue.trusted:
-            words = f"{path.name} names the model {model}. Using it runs its code. Do you trust it?"
-            if self.ask(words, ("Trust it", "Cancel")) != "Trust it":
-                return False
-            self.queue.trusted.add(model)
-        return True
 
     def load_inputs(self, tree: Mapping[str, Any]) -> None:
         """Choose, or open, the further clips that a config names."""
@@ -681,7 +671,7 @@ class MakerWidget(QWidget):
 
     def _resume(self, order: Order) -> None:
         """Queue what goes on with an unfinished run."""
-        if not all(self._trusts(one, order.folder) for one in own_models(order.config)):
+        if not self.queue.trusts(order.config, order.folder.name, self.ask):
             return
         before = [one for one in self.queue.makings if one.order.output == order.output]
         kept = (before[-1].layers, before[-1].course) if before else ((), ())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_warning
@@ -97,7 +98,12 @@ class Queue(QObject):
         self.remove(making)
         return again
 
-    def trusts(self, config: Mapping[str, Any], origin: str) -> bool:
+    def trusts(
+        self,
+        config: Mapping[str, Any],
+        origin: str,
+        asking: Callable[[str, Sequence[str]], str] | None = None,
+    ) -> bool:
         """Ask once about models of the user's own that a file names.
 
         Parameters
@@ -106,12 +112,15 @@ class Queue(QObject):
             A config's tree.
         origin
             What names them.
+        asking
+            Asks a question with answers, in the name of the window by default.
         """
+        asking = asking or partial(ask, self._window(), "Own model")
         for model in own_models(config):
             if model in self.trusted:
                 continue
             words = f"{origin} names the model {model}. Using it runs its code. Do you trust it?"
-            if ask(self._window(), "Own model", words, ("Trust it", "Cancel")) != "Trust it":
+            if asking(words, ("Trust it", "Cancel")) != "Trust it":
                 return False
             self.trusted.add(model)
         return True
