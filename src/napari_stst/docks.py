@@ -96,7 +96,7 @@ class FirstPlace(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let napari find the dock, as long as the widget is in it; keep it wide enough."""
         if event.type() == QEvent.Type.ParentChange and isinstance(watched, QWidget):
-            dock = _dock_of(watched)
+            dock = dock_of(watched)
             for name in self._names:
                 if dock is not None:
                     self._docks[name] = dock
@@ -112,7 +112,7 @@ class FirstPlace(QObject):
 
         napari allows any width; what is small enough to see everything goes with the font.
         """
-        dock, widget = _dock_of(self.parent()), self.parent()
+        dock, widget = dock_of(self.parent()), self.parent()
         if dock is not None and isinstance(widget, QWidget) and self._along == _ALONG["right"]:
             wanted = max(_NARROWEST, widget.minimumSizeHint().width() + _EDGES)
             if wanted != dock.minimumWidth():
@@ -128,7 +128,7 @@ class FirstPlace(QObject):
             window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
 
     def _docked(self) -> tuple[QDockWidget, QMainWindow] | None:
-        dock = _dock_of(self.parent())
+        dock = dock_of(self.parent())
         window = dock.parentWidget() if dock is not None else None
         if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
             return None
@@ -157,7 +157,7 @@ class FirstPlace(QObject):
 
     def _entitle(self, moved: object = None) -> None:
         """Leave the plugin's name out of the title, where it would be cut, too."""
-        dock = _dock_of(self.parent())
+        dock = dock_of(self.parent())
         title = dock.titleBarWidget() if dock is not None else None
         for label in title.findChildren(QLabel) if title is not None else ():
             if label.text() in self._names:
@@ -217,7 +217,8 @@ def unwrapped(viewer: Viewer) -> Viewer:
     return itself
 
 
-def _dock_of(widget: QWidget) -> QDockWidget | None:
+def dock_of(widget: QWidget) -> QDockWidget | None:
+    """Give the dock that a widget is in, if it is in one."""
     above = widget.parentWidget()
     while above is not None and not isinstance(above, QDockWidget):
         above = above.parentWidget()

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari_stst.background.messages import SHOWN
 from stst.config import RunConfig
-from stst.video import parse_range
+from stst.video import fitted_size, parse_range
 
 _ITERATIONS = 100_000  # of a frame, or of a clip that is made as a whole
 _BYTES = 4 * 2**30  # of what is shown while it is made
@@ -62,8 +62,5 @@ def _pixels(config: Any, shape: tuple[int, ...] | None) -> int:
         return 0
     count, height, width = shape[:3]
     start, stop = parse_range(config.input.frames, count, "the clip")
-    count = stop - start
-    if config.input.max_side is not None:
-        scale = min(1.0, config.input.max_side / max(height, width))
-        height, width = int(height * scale), int(width * scale)
-    return count * height * width
+    width, height = fitted_size(width, height, config.input.max_side)
+    return (stop - start) * height * width

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import OrderedDict
 from fractions import Fraction
@@ -14,7 +13,7 @@ import numpy as np
 from napari_stst.lazy_frames import LazyFrames
 from napari_stst.levels import KEY
 from stst.errors import InputError
-from stst.files import written_whole
+from stst.files import check_output
 from stst.video import (
     AS_STORED,
     LazyVideo,
@@ -22,6 +21,7 @@ from stst.video import (
     Video,
     parse_rate,
     sidecar_path,
+    write_content,
     write_video,
 )
 
@@ -156,8 +156,8 @@ def saved_clip(layer: Image, path: Path, overwrite: bool = False) -> Path:
     record = layer.metadata.get("converted")
     if record is not None:
         content = {"output": {**written.as_dict(), "converted": record}}
-        with written_whole(sidecar_path(path), overwrite) as part:
-            part.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        check_output(sidecar_path(path), overwrite)
+        write_content(sidecar_path(path), content)
     elif overwrite:
         # of what was there before
         sidecar_path(path).unlink(missing_ok=True)

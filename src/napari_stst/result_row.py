@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDockWidget, QFileDialog, QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QWidget
 
 from napari_stst.background.exporting import GAP
 from napari_stst.background.messages import Failed, Message, Result, Step
 from napari_stst.background.task import Task
 from napari_stst.closing import main_window
+from napari_stst.docks import dock_of
 from napari_stst.making import Making
 from napari_stst.menus import open_compare
 from napari_stst.outside import show_outside
@@ -93,9 +94,7 @@ class ResultRow(QWidget):
         if not any(one.isVisible() for one in window.findChildren(CompareWidget)):
             open_compare(self.viewer)
         widget = window.findChildren(CompareWidget)[-1]
-        dock: QWidget | None = widget
-        while dock is not None and not isinstance(dock, QDockWidget):
-            dock = dock.parentWidget()
+        dock = dock_of(widget)
         if dock is not None:
             dock.raise_()
         choice = widget.choice
