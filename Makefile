@@ -1,4 +1,5 @@
 # Every target sets up what it needs: only Python 3.11 or newer has to be there.
+# Compiled once: torch alone would take each new process a second more where Python may write no bytecode.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -11,11 +12,11 @@ BIN := .venv/bin
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 	  { echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e .
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e .
 	@touch $@
 
 .venv/dev: .venv/core
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[napari]' --group test --group lint
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[napari]' --group test --group lint
 	@touch $@
 
 # What a window needs on Linux. Installed where that can be done without asking; else it is named.
@@ -61,7 +62,7 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/quality.py sample_data/cat.mkv --frames 0:2 --max-side 192 --name quality_cat
 
 .venv/docs: .venv/core
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[docs]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[docs]'
 	@touch $@
 
 # the documentation site, docs/_build/html/index.html; warnings and broken links are errors
@@ -82,9 +83,9 @@ dist: .venv/core
 	$(BIN)/uv build --quiet
 	$(BIN)/uv tool run --quiet twine check --strict dist/*
 	$(BIN)/uv venv --quiet build/try
-	$(BIN)/uv pip install --quiet --python build/try/bin/python dist/*.whl
+	$(BIN)/uv pip install --quiet --compile-bytecode --python build/try/bin/python dist/*.whl
 	$(BIN)/python .ci/try_wheel.py build/try/bin
-	$(BIN)/uv pip install --quiet --python build/try/bin/python "$$(ls dist/*.whl)[napari]" pyqt6
+	$(BIN)/uv pip install --quiet --compile-bytecode --python build/try/bin/python "$$(ls dist/*.whl)[napari]" pyqt6
 	$(BIN)/python .ci/try_wheel.py build/try/bin --viewer
 	rm -rf build/try
 

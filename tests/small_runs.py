@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from click import Group
 from click.testing import CliRunner, Result
 
 import stst as library
+import warm_processes
 from patience import patience
 from stst.config import StstConfig, build, merged
 from stst.video import write_video
@@ -96,7 +96,7 @@ def process(*words: object, folder: Path, **variables: str) -> subprocess.Comple
     """Run a command in a process of its own, on one thread."""
     environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "OMP_NUM_THREADS": "1", **variables}
     return subprocess.run(
-        [sys.executable, "-m", "stst_cli", *map(str, words)],
+        [*warm_processes.command("stst_cli"), *map(str, words)],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=patience(120),
         check=False,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import pytest
 
+import warm_processes
 from patience import patience
 from small_runs import PYTHONPATH
 
@@ -23,13 +24,23 @@ _SCREEN = bool(
     or os.environ.get("WAYLAND_DISPLAY")
     or shutil.which("Xvfb")
 )
+with suppress(ImportError):
+    # with all other modules, before garbage is looked for (see the conftest above)
+    import napari._qt.qt_main_window  # noqa: F401
 if not _SCREEN:
     # without it Qt would abort the whole process
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, monkeypatch, tmp_path):
+def warm_workers(monkeypatch) -> None:
+    """Let the viewer's workers fork from a process that has torch already."""
+    worker = warm_processes.command("napari_stst.background.worker")
+    monkeypatch.setattr("napari_stst.background.task._WORKER", worker)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, monkeypatch, tmp_path, warm_workers):
     """A viewer that is seen, in a folder of its own; its workers find the tests' models."""
     if not _SCREEN:
         pytest.skip("no screen: install Xvfb, or set DISPLAY")

@@ -13,6 +13,7 @@ from napari_stst.background.messages import ENDS, Failed, Message, Stopped
 from napari_stst.background.worker import HEADER
 
 _PATIENCE_MS = 3000
+_WORKER = [sys.executable, "-P", "-m", "napari_stst.background.worker"]
 
 
 class Task(QObject):
@@ -41,7 +42,8 @@ class Task(QObject):
         self._process.readyReadStandardError.connect(self._read_errors)
         self._process.finished.connect(self._finished)
         self._process.errorOccurred.connect(self._not_started)
-        self._process.start(sys.executable, ["-P", "-m", "napari_stst.background.worker"])
+        program, *words = _WORKER
+        self._process.start(program, words)
         self._say(json.dumps({"task": task, **arguments}))
 
     def pause(self) -> None:
@@ -113,4 +115,4 @@ class Task(QObject):
     def _not_started(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
             reason = self._process.errorString()
-            self._end(Failed(f"{sys.executable} could not be started: {reason}."))
+            self._end(Failed(f"{self._process.program()} could not be started: {reason}."))

@@ -124,7 +124,7 @@ class TestAProcess:
         assert "ended with exit code 7" in end.text
 
     def test_python_that_cannot_be_started(self, until, started, monkeypatch):
-        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        monkeypatch.setattr("napari_stst.background.task._WORKER", ["/nowhere/python", "-P"])
         end = ended(until, started("weights", names=[]))
         assert isinstance(end, Failed)
         assert "/nowhere/python could not be started" in end.text
