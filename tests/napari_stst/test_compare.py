@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
 
+from napari_stst.background.measured import Measured
 from napari_stst.compare import CompareWidget
 from napari_stst.compare_dialogs import CkaDialog, PredictionDialog, ReportDialog
 from napari_stst.layers import layer_of
@@ -335,6 +337,40 @@ class TestResults:
         until(lambda: widget.report is not None)
         assert (tmp_path / "one/cka.csv").exists()
         assert "PredNet is left out" in (tmp_path / "one/index.html").read_text()
+
+    def test_random_weights_are_named(self, viewer, opened, until, tmp_path, errors, qtbot):
+        add(viewer, clip(tmp_path / "natural.mkv", 12, 40, 44))
+        other = add(viewer, clip(tmp_path / "other.mkv", 12, 40, 44, seed=4))
+        widget = opened()
+        widget.choice.tick(other)
+        until(lambda: "Features" in widget.results.measured and idle(widget))
+        qtbot.mouseClick(widget.actions.prednet, Qt.MouseButton.LeftButton)
+        dialog = QApplication.activeModalWidget() or widget.findChild(PredictionDialog)
+        dialog.weights.edit.setText("none")
+        dialog.accept()
+        until(lambda: idle(widget) and len(widget.results.measured) == 2)
+        tabs = widget.results.tabs
+        assert [tabs.tabText(one) for one in range(2)] == ["Features", "PredNet (random weights)"]
+        assert errors == []
+
+    def test_layers_with_long_names_are_named_whole(self, viewer, widget, qtbot):
+        panels = widget.results.measured["Features"].panels
+        title = "CKA, encoder.layers.encoder_layer_11.mlp"
+        long = Measured(tuple(replace(one, title=title) for one in panels), ())
+        widget.results.show_measured("CKA", long, ("natural", "part"), None, 0)
+        plot = widget.results.plots["CKA"]
+        qtbot.waitUntil(plot.isVisible)
+        qtbot.wait(100)
+        assert len(plot.plots) == 5
+        for panel in plot.plots:
+            here = panel.mapRectToScene(panel.boundingRect())
+            label = panel.titleLabel.item
+            words = label.mapRectToScene(label.boundingRect())
+            assert panel.titleLabel.text == title
+            assert here.left() - 1 <= words.left()
+            assert words.right() <= here.right() + 1
+            # and within what can be scrolled to
+            assert here.right() <= plot.graphics.width() + 1
 
     def test_models_are_rows_with_layers_from_the_model_s_own_list(
         self, widget, until, monkeypatch, qtbot

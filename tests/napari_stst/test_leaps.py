@@ -9,7 +9,8 @@ import pytest
 from napari.layers import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QApplication
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QStyle, QStyleOptionComboBox
 
 from napari_stst.background.messages import Result
 from napari_stst.forms import write_fields
@@ -200,37 +201,48 @@ def test_classes_are_offered(viewer, widget, until, errors):
     assert errors == []
 
 
+def press(box, keys):
+    """Press keys as Qt hands them on: to what has the focus in the window on top."""
+    for key in keys:
+        top = QApplication.activePopupWidget()
+        QTest.keyClick((top.focusWidget() or top) if top else box.lineEdit(), key)
+
+
 @pytest.mark.parametrize("by", ["arrow", "keys"])
-def test_what_is_typed_while_names_load_is_what_is_taken(widget, qtbot, by):
+def test_what_is_typed_while_names_load_is_what_is_taken(viewer, widget, qtbot, by):
+    # words open by themselves only where somebody writes, which takes the focus
+    viewer.window.activate()
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is not None)
     box, asked = widget.classes, []
     widget.ask_classes = lambda: asked.append(None)
     box.entered.disconnect()
     box.entered.connect(widget.ask_classes)
     box.offer(())
     box.lineEdit().setFocus()
+    assert box.lineEdit().hasFocus()
     if by == "arrow":
-        qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(box.width() - 8, 8))
+        asked.clear()
+        option = QStyleOptionComboBox()
+        box.initStyleOption(option)
+        kind, part = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxArrow
+        arrow = box.style().subControlRect(kind, option, part, box)
+        qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=arrow.center())
         assert asked
-    else:
-        box.lineEdit().selectAll()
-
-    def press(keys):
-        # whatever has the keyboard gets the keys
-        for key in keys:
-            qtbot.keyClick(QApplication.activePopupWidget() or box.lineEdit(), key)
-
-    press("ri")
+    # in the place of what was there
+    box.lineEdit().selectAll()
+    press(box, "ri")
     widget._told_classes(Result(["abseiling", "right", "riding", "striking"]))
-    press("g")
-    press([Qt.Key.Key_Return])
+    qtbot.wait(100)
+    press(box, "g")
+    press(box, [Qt.Key.Key_Return])
     assert box.text() == "rig"
     assert widget.field("target").read() == "rig"
     assert QApplication.activePopupWidget() is None
     # what fits is offered, and taken where it is chosen
-    press("h")
+    press(box, "h")
     completer = box.completer()
     assert [completer.popup().model().index(0, 0).data()] == ["right"]
-    press([Qt.Key.Key_Down, Qt.Key.Key_Return])
+    press(box, [Qt.Key.Key_Down, Qt.Key.Key_Return])
     assert box.text() == "right"
 
 
