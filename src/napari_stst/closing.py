@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, QThread, QTimer
 from qtpy.QtWidgets import QWidget
 
 if TYPE_CHECKING:
     from napari import Viewer
+
+# between looks whether a question has been answered
+_AGAIN_MS = 50
 
 
 def main_window(viewer: Viewer) -> QWidget:
@@ -75,6 +78,7 @@ class OnClose(QObject):
         super().__init__(window)
         self._window = window
         self._asked = False
+        self._level = 0
         # its own, which goes with the window
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -88,7 +92,7 @@ class OnClose(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Look whether the window is gone, once the close event has been answered."""
         if event.type() == QEvent.Type.Close:
-            self._asked = True
+            self._asked, self._level = True, _loop_level()
             # the user may still say no; a window that was never shown is not hidden either
             self._timer.start(0)
         elif event.type() == QEvent.Type.Hide and self._asked and not event.spontaneous():
@@ -98,6 +102,9 @@ class OnClose(QObject):
     def _look(self) -> None:
         if not self._window.isVisible():
             self._closed()
+        elif _loop_level() > self._level:
+            # a question is open, ours or napari's own, and closing has not come to an end
+            self._timer.start(_AGAIN_MS)
         else:
             # somebody said no
             self._asked = False
@@ -106,3 +113,10 @@ class OnClose(QObject):
         call, self._call = self._call, None
         if call is not None:
             call()
+
+
+def _loop_level() -> int:
+    """Say how many event loops run inside each other; a dialog that is waited for has its own."""
+    thread = QThread.currentThread()
+    assert thread is not None
+    return int(thread.loopLevel())

@@ -1,10 +1,11 @@
 """A viewer that has one stimulus to make and one that waits, until it is closed or killed.
 
-python first_viewer.py FOLDER closed|killed FIRST SECOND
+python first_viewer.py FOLDER closed|killed|reopened FIRST SECOND
 
 FOLDER holds natural.mkv; FIRST and SECOND are configs as JSON. Prints a line when the first
 stimulus is under way; killed from outside, or closed by a mouse click on the answer to the
-question, whose words it prints.
+question, whose words it prints. Reopened: another viewer comes after it, and what it has in its
+queue is printed.
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ def main() -> None:
     main_window(viewer).close()
     for _ in range(20):
         QApplication.processEvents()
+    if end == "reopened":
+        viewer = napari.Viewer(show=True)
+        for making in GenerateWidget(viewer).queue.makings:
+            print(making.order.output, making.state, flush=True)
+        viewer.close()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from napari_stst.making import Making
 from napari_stst.orders import Order, stored_order
 from napari_stst.queue import _standing
 from napari_stst.settings import read_settings
+from patience import patience
 from small_runs import TREE, clip, config
 from stst.config import StstConfig, build
 from stst.errors import InputError
@@ -149,6 +150,20 @@ def test_a_click_continues_what_was_left(viewer, until, tmp_path, monkeypatch, e
         assert np.array_equal(made, frames_of(tmp_path, f"straight_{name}.mkv", tree))
     assert list(data_dir().rglob("*.json")) == []
     assert errors == []
+
+
+def test_another_viewer_of_the_same_process_offers_it(viewer, tmp_path):
+    clip(tmp_path / "natural.mkv")
+    found = subprocess.run(
+        [sys.executable, str(HERE / "first_viewer.py"), str(tmp_path), "reopened",
+         json.dumps(SLOW), json.dumps(QUICK)],
+        capture_output=True, text=True, timeout=patience(60), check=True,
+    )  # fmt: skip
+    assert found.stdout.splitlines()[-2:] == [
+        f"{tmp_path}/natural_metamer.mkv stopped", f"{tmp_path}/natural_metamer_2.mkv stopped"
+    ]  # fmt: skip
+    # and no process of it was killed where it stood
+    assert "Destroyed while process" not in found.stderr
 
 
 def test_the_offer_takes_the_room_of_its_words_and_no_more(viewer, until, qtbot, tmp_path):

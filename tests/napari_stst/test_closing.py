@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QDialog, QWidget
 
 from napari_stst.closing import OnClose
 
@@ -51,4 +52,31 @@ def test_not_when_it_is_hidden(qtbot):
     window.hide()
     qtbot.wait(20)
     assert calls == []
+    window.deleteLater()
+
+
+class Asking(Window):
+    """Asks in a dialog that stays open for a while, as napari does and the queue."""
+
+    def closeEvent(self, event) -> None:
+        dialog = QDialog(self)
+        QTimer.singleShot(200, dialog.accept if self.answer else dialog.reject)
+        event.setAccepted(dialog.exec() == QDialog.DialogCode.Accepted)
+
+
+def test_a_question_may_take_its_time(qtbot):
+    window, calls = Asking(False), []
+    OnClose(window, lambda: calls.append(1))
+    window.show()
+    # as a click does it, while events are waited for
+    QTimer.singleShot(0, window.close)
+    qtbot.wait(500)
+    # the user has said no, so that this is no closing
+    window.hide()
+    qtbot.wait(20)
+    assert calls == []
+    window.show()
+    window.answer = True
+    QTimer.singleShot(0, window.close)
+    qtbot.waitUntil(lambda: calls == [1])
     window.deleteLater()
