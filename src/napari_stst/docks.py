@@ -29,6 +29,7 @@ _AREAS = {
 _SETTLED_MS = 300  # docks slide to their places
 _EDGES = 4  # pixels of a dock's borders
 _NARROWEST = 50  # pixels, as napari has it
+_CUT = 0.05  # of a clip's sides: what napari's own docks cut off as soon as there is a layer
 _ALONG = {"right": Qt.Orientation.Horizontal, "bottom": Qt.Orientation.Vertical}
 
 
@@ -108,24 +109,33 @@ class FirstPlace(QObject):
         return False
 
     def _widen(self) -> None:
-        """Let nobody make the dock narrower than what is in it, which would be cut off.
+        """Let nobody make the dock narrower, or lower, than what is in it, which would be cut off.
 
-        napari allows any width; what is small enough to see everything goes with the font.
+        napari allows any width; what is small enough to see everything goes with the font. A
+        height of the bottom's is never taken back by Qt, because napari has set one: what was
+        needed once would go on to make the window larger than the screen.
         """
         dock, widget = dock_of(self.parent()), self.parent()
-        if dock is not None and isinstance(widget, QWidget) and self._along == _ALONG["right"]:
-            wanted = max(_NARROWEST, widget.minimumSizeHint().width() + _EDGES)
-            if wanted != dock.minimumWidth():
-                dock.setMinimumWidth(wanted)
-                self._sharing.start(0)
+        if dock is None or not isinstance(widget, QWidget):
+            return
+        needed = widget.minimumSizeHint()
+        if self._along == _ALONG["right"]:
+            wanted, now, ask = needed.width(), dock.minimumWidth(), dock.setMinimumWidth
+        else:
+            wanted, now, ask = needed.height(), dock.minimumHeight(), dock.setMinimumHeight
+        wanted = max(_NARROWEST, wanted + _EDGES)
+        if wanted != now:
+            ask(wanted)
+            self._sharing.start(0)
 
     def _share(self) -> None:
         """Let the window lay its docks out anew, which it does not do for a minimum alone."""
         docked = self._docked()
         if docked is not None:
             dock, window = docked
-            width = max(dock.width(), dock.minimumWidth())
-            window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
+            across = self._along == _ALONG["right"]
+            size = dock.size().expandedTo(dock.minimumSize())
+            window.resizeDocks([dock], [size.width() if across else size.height()], self._along)
 
     def _docked(self) -> tuple[QDockWidget, QMainWindow] | None:
         dock = dock_of(self.parent())
@@ -169,6 +179,10 @@ class FirstPlace(QObject):
             return
         dock, window = docked
         self._widen()
+        layout = window.layout()
+        if layout is not None:
+            # what the window needs at least is known now, and smaller than before
+            layout.activate()
         window.resize(self._size)
         self._looking.start(_SETTLED_MS)
         if self._known:
@@ -232,11 +246,12 @@ def _is_ours(dock: QDockWidget) -> bool:
 
 
 def _is_whole(viewer: Viewer) -> bool:
-    """Say whether the canvas shows all that there is of the layers."""
+    """Say whether the canvas shows all that there is of the layers, or all but."""
     if not len(viewer.layers) or viewer.dims.ndisplay != 2:
         return False
     low, high = (ends[list(viewer.dims.displayed)] for ends in viewer.layers.extent.world)
     camera = viewer.scene.camera
     half = np.array(viewer.canvas.viewbox_size(viewer.layers)) / camera.zoom / 2
     center = np.array(camera.center[-2:])
-    return bool((center - half <= low).all() and (high <= center + half).all())
+    cut = _CUT * (high - low)
+    return bool((center - half <= low + cut).all() and (high - cut <= center + half).all())

@@ -101,6 +101,31 @@ class TestFromEveryMenu:
         assert [in_front(one) for one in below] == [False, True]
         assert makers[-1].height() > 400
 
+    def test_a_small_screen_shows_them_all_beside_a_clip(self, viewer, qtbot):
+        # as high as a window with a frame is on a screen of 800 lines
+        window = main_window(viewer)
+        window.resize(944, 780)
+        choose_from_menu(viewer, "File", "Open Sample", DISPLAYED, "Cat")
+        qtbot.waitUntil(lambda: len(viewer.layers) == 1)
+        qtbot.wait(500)
+        for menu in (("Layers", "Measure", "Compare"), ("Layers", "Filter", "Scramble"),
+                     ("Plugins", DISPLAYED, "Queue")):  # fmt: skip
+            choose_from_menu(viewer, *menu)
+            qtbot.wait(600)
+            assert (window.width(), window.height()) == (944, 780), menu
+
+    def test_a_clip_that_was_whole_stays_whole(self, viewer, qtbot):
+        main_window(viewer).resize(944, 780)
+        choose_from_menu(viewer, "File", "Open Sample", DISPLAYED, "Cat")
+        qtbot.waitUntil(lambda: len(viewer.layers) == 1)
+        # the controls of the layer take a little of the canvas
+        qtbot.wait(500)
+        choose_from_menu(viewer, "Layers", "Filter", "Scramble")
+        width = viewer.layers[0].extent.world[1][-1]
+        qtbot.waitUntil(
+            lambda: viewer.canvas.viewbox_size(viewer.layers)[1] / viewer.scene.camera.zoom > width
+        )
+
     @pytest.mark.parametrize("first", ["plugins", "filter", "palette", "python"])
     def test_whatever_comes_first_there_is_no_second(self, viewer, qtbot, first):
         from napari._app_model import get_app_model
