@@ -31,10 +31,19 @@ def fill(box: QComboBox, choices: Sequence[tuple[str, Any]]) -> None:
     box.blockSignals(False)
 
 
-def narrow(box: QComboBox) -> None:
-    """Let a box be narrower than its longest choice."""
+def narrow(box: QComboBox, letters: int = 5) -> None:
+    """Let a box be narrower than its longest choice.
+
+    Parameters
+    ----------
+    box
+        To choose from.
+    letters
+        That there is room for at least. In a form they are few, so that the box stays beside its
+        label where a scroll bar takes room.
+    """
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
+    box.setMinimumContentsLength(letters)
 
 
 class SteadyButton(QPushButton):

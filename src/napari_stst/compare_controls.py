@@ -30,6 +30,7 @@ _SIGNS = {
     "signed": ("signed", "other − natural around mid-grey: grey is no difference"),
 }
 _STEPS = 1000  # of the slider
+_LETTERS = 8  # of a view's name that are seen at least
 
 
 class ViewControls(QWidget):
@@ -51,7 +52,7 @@ class ViewControls(QWidget):
         self.views = views
         self.box = QComboBox()
         self.box.addItems(MODES)
-        narrow(self.box)
+        narrow(self.box, _LETTERS)
         for place, tip in enumerate(_TIPS):
             self.box.setItemData(place, tip, Qt.ItemDataRole.ToolTipRole)
         self.options = QStackedWidget()
@@ -95,7 +96,7 @@ class ViewControls(QWidget):
 
     def _difference(self) -> QWidget:
         self.sign, self.gain = QComboBox(), QDoubleSpinBox()
-        narrow(self.sign)
+        narrow(self.sign, _LETTERS)
         for name, (sign, tip) in _SIGNS.items():
             self.sign.addItem(name, sign)
             self.sign.setItemData(self.sign.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)

@@ -7,11 +7,11 @@ import pytest
 from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel
+from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel
 
-from hands import click
+from hands import choose_from_menu, click
 from napari_stst import menus
-from napari_stst.docks import FirstPlace
+from napari_stst.docks import FirstPlace, dock_of
 from napari_stst.generate import GenerateWidget
 from napari_stst.scramble import ScrambleWidget
 from small_runs import clip
@@ -191,6 +191,25 @@ class TestRoom:
         right = bar.mapTo(window, bar.rect().topRight()).x()
         assert right < 944
         assert bar.visibleRegion().boundingRect().width() == bar.width()
+
+    def test_boxes_stay_beside_their_labels_where_a_scroll_bar_is(self, viewer, tmp_path, qtbot):
+        open_clips(viewer, tmp_path, "a")
+        window = viewer.window._qt_window
+        viewer.window.resize(944, 600)
+        choose_from_menu(viewer, "Layers", "Filter", "Scramble phases")
+        qtbot.wait(600)
+        (place,) = window.findChildren(FirstPlace)
+        widget = place.parent()
+        # as narrow as it can be drawn
+        window.resizeDocks([dock_of(widget)], [1], Qt.Orientation.Horizontal)
+        qtbot.wait(100)
+        assert widget.scroll.verticalScrollBar().isVisible()
+        labels = {one.text(): one for one in widget.findChildren(QLabel) if one.isVisible()}
+        for words in ("natural clip", "preset", "mode"):
+            label = labels[words]
+            middle = label.mapTo(window, label.rect().center())
+            beside = window.childAt(middle.x() + 150, middle.y())
+            assert isinstance(beside, QComboBox), words
 
     @pytest.mark.parametrize("size", [9, 16])
     def test_no_words_are_cut_with_larger_letters(self, viewer, tmp_path, qtbot, size):
