@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
 
 from napari_stst.boxes import FileOfferBox, OfferBox, narrow
 from napari_stst.frames_row import FramesRow
+from napari_stst.theme import WRONG
 from stst.config import toml_value
 from stst.errors import InputError
 
@@ -37,8 +38,6 @@ _NONE = "none"  # of a choice that need not be made
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 # the frames of a clip are called so, too
 _LABELS = {"frames": "by frame"}
-#: Vermilion of Okabe and Ito.
-WRONG = "#D55E00"
 _WRONG_STYLE = (
     "QLineEdit, QComboBox, QTextEdit, QTableWidget { "
     f"border: 1px solid {WRONG}; border-radius: 2px; }}"

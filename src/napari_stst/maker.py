@@ -34,7 +34,6 @@ from napari_stst.boxes import SmallButton, SteadyButton, fill, narrow
 from napari_stst.compare_places import frame_at
 from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.forms import (
-    WRONG,
     FormArea,
     Tree,
     fields_of,
@@ -62,6 +61,7 @@ from napari_stst.settings import (
     write_settings,
 )
 from napari_stst.sources import Source, folder_for, free_output, source_of, write_all
+from napari_stst.theme import colors_of
 from napari_stst.unfit import converted, ways_of, why_no_clip, why_not
 from napari_stst.wheel import leave_wheel
 from napari_stst.wording import in_form_words, parts_by_key
@@ -266,7 +266,8 @@ class MakerWidget(QWidget):
         self.scroll.fit()
         self.problem = QLabel()
         self.problem.setWordWrap(True)
-        self.problem.setStyleSheet(f"color: {WRONG};")
+        self.viewer.events.theme.connect(self._color_problem)
+        self._color_problem()
         self.problem.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.problem.hide()
         form = QWidget()
@@ -436,6 +437,10 @@ class MakerWidget(QWidget):
         preset = build(preset_tree(self._presets.taken), self.kind).model_dump(mode="json")
         keys = [one.key for one in fields]
         return [labels[key] for key in keys if _value(now, key) != _value(preset, key)]
+
+    def _color_problem(self, event: object = None) -> None:
+        """Write what is wrong so that it can be read, whatever the theme."""
+        self.problem.setStyleSheet(f"color: {colors_of(self.viewer).wrong};")
 
     def _say(self, problem: str) -> None:
         """Keep in sight what keeps the form from being made."""

@@ -14,6 +14,7 @@ from napari_stst import menus
 from napari_stst.docks import FirstPlace, dock_of
 from napari_stst.generate import GenerateWidget
 from napari_stst.scramble import ScrambleWidget
+from napari_stst.theme import contrast
 from small_runs import clip
 from stst.config import StstConfig, build, preset_tree
 
@@ -85,6 +86,19 @@ class TestWhatIsWrong:
         assert "config" not in error
         # what was refused stays to be read
         assert widget.problem.text() == error
+
+    @pytest.mark.parametrize("theme", ["dark", "light"])
+    def test_it_can_be_read_in_every_theme(self, viewer, tmp_path, theme, qtbot):
+        open_clips(viewer, tmp_path, "a")
+        widget = opened(viewer)
+        widget.choose_preset("quick")
+        write(widget._frames.line, "0:1000")
+        assert widget.problem.isVisible()
+        viewer.theme = theme
+        qtbot.wait(100)
+        words = widget.problem.palette().windowText().color().name()
+        behind = widget.problem.grab().toImage().pixelColor(0, 0).name()
+        assert contrast(words, behind) >= 4.5
 
     def test_all_that_is_wrong_is_marked_and_no_preset_blamed(self, viewer, tmp_path):
         open_clips(viewer, tmp_path, "a")
