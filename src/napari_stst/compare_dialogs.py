@@ -64,13 +64,14 @@ class _Dialog(QDialog):
         self.problem = Said()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         ok = self.buttons.addButton(action, QDialogButtonBox.ButtonRole.AcceptRole)
-        ok.setDefault(True)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addLayout(self.form)
         layout.addWidget(self.problem)
         layout.addWidget(self.buttons)
+        # once the button is the dialog's: else Enter is lost with the first click on a button
+        ok.setDefault(True)
         self.setMinimumWidth(460)
 
     def check(self) -> None:
@@ -203,7 +204,7 @@ def _weights_file(parent: QWidget) -> PathEdit:
         return str(QFileDialog.getOpenFileName(parent, "PredNet's weights", start, _HDF5)[0])
 
     line = PathEdit(browse, parent)
-    line.edit.setPlaceholderText("file, or none for random weights")
+    line.edit.setPlaceholderText("file, or the word none for random weights")
     line.setToolTip("The authors' HDF5 file, or one of our own (stst train-prednet)")
     return line
 
@@ -301,5 +302,5 @@ def _check_weights(text: str) -> None:
     if not text:
         raise InputError(
             "There are no weights. Give the authors' prednet_kitti_weights.hdf5, a file of your "
-            "own, or none for random ones."
+            "own, or the word none for random ones."
         )

@@ -10,8 +10,10 @@ from napari.utils._proxies import PublicOnlyProxy
 from pyqtgraph import LinearRegionItem
 from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QPushButton
 
+from hands import click, press, wait_for
 from napari_stst.background.measured import Measured
 from napari_stst.compare import CompareWidget
 from napari_stst.compare_dialogs import CkaDialog, PredictionDialog, ReportDialog
@@ -271,6 +273,21 @@ class TestResults:
         monkeypatch.setattr(widget.results, "_may_replace", lambda path: True)
         widget.actions.save.click()
         assert "the sidecar of" in errors[-1]
+
+    def test_enter_goes_on_after_what_was_missing_is_written(self, widget, monkeypatch):
+        asked = []
+        monkeypatch.setattr(widget, "measure_prediction", asked.append)
+        click(widget.actions.prednet)
+        wait_for(lambda: isinstance(QApplication.activeModalWidget(), PredictionDialog))
+        dialog = QApplication.activeModalWidget()
+        (measure,) = (one for one in dialog.findChildren(QPushButton) if one.text() == "Measure")
+        click(measure)
+        # what is to be written is a word, and not left out
+        assert "or the word none for random ones" in dialog.problem.text()
+        click(dialog.weights.edit)
+        QTest.keyClicks(dialog.weights.edit, "none")
+        press(Qt.Key.Key_Return)
+        assert asked == [{"weights": "none", "fit": "stretch"}]
 
     def test_the_report(self, widget, until, tmp_path, errors, monkeypatch):
         opened = []
