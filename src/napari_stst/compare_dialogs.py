@@ -68,6 +68,8 @@ class _Dialog(QDialog):
         self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addLayout(self.form)
+        # room that a message leaves behind is no row's, whose parts it would pull apart
+        layout.addStretch(1)
         layout.addWidget(self.problem)
         layout.addWidget(self.buttons)
         # once the button is the dialog's: else Enter is lost with the first click on a button
