@@ -11,6 +11,7 @@ from napari.layers import Image, Labels
 from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 
 from napari_stst.boxes import fill, narrow
+from napari_stst.compare_views import is_view
 from napari_stst.forms import Tree
 from napari_stst.keyboard import Section
 from napari_stst.layers import is_clip, opened_layer, rate_of
@@ -95,8 +96,8 @@ class GenerateWidget(MakerWidget):
         """Offer the regions and clips that there are."""
         layers = list(self.viewer.layers)
         regions = [(one.name, one) for one in layers if is_region(one)]
-        fill(self._region, [("none: the whole frame", None), *regions])
-        clips = [(one.name, one) for one in layers if is_clip(one)]
+        fill(self._region, [("none: whole frame", None), *regions])
+        clips = [(one.name, one) for one in layers if is_clip(one) and not is_view(one)]
         for chooser in self._targets.values():
             fill(chooser, [("the natural clip", None), *clips])
 

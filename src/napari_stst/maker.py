@@ -32,6 +32,7 @@ from qtpy.QtWidgets import (
 from napari_stst.asking import ask
 from napari_stst.boxes import SmallButton, SteadyButton, fill, narrow
 from napari_stst.compare_places import frame_at
+from napari_stst.compare_views import is_view
 from napari_stst.docks import FirstPlace, unwrapped
 from napari_stst.forms import (
     FormArea,
@@ -322,10 +323,13 @@ class MakerWidget(QWidget):
 
     def _on_layers(self, event: object = None) -> None:
         self._made = self._unfinished()
-        clips = [one for one in self.viewer.layers if is_clip(one) and one not in self._made]
+        # what Compare shows of two clips is none of its own, and goes when one looks otherwise
+        left_out = [*self._made, *filter(is_view, self.viewer.layers)]
+        layers = [one for one in self.viewer.layers if one not in left_out]
+        clips = [one for one in layers if is_clip(one)]
         none = [(self.without, None)] if self.without else []
         nothing_yet = self._natural.count() == 0
-        whys = [(why_no_clip(one), one) for one in self.viewer.layers if one not in self._made]
+        whys = [(why_no_clip(one), one) for one in layers]
         unfit = [(f"{one.name}: {why}", one) for why, one in whys if why]
         fill(self._natural, [*none, *((one.name, one) for one in clips), *unfit])
         active = self.viewer.layers.selection.active
@@ -478,7 +482,8 @@ class MakerWidget(QWidget):
 
     def make_selected(self) -> None:
         """Make the same of every clip that is selected in the list of layers."""
-        chosen = [one for one in self.viewer.layers.selection if is_clip(one)]
+        selected = self.viewer.layers.selection
+        chosen = [one for one in selected if is_clip(one) and not is_view(one)]
         if not chosen:
             show_error("No clip is selected in the list of layers.")
         (noise,) = (field.read() for field in self.fields if field.key == "noise")

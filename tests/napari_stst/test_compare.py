@@ -13,10 +13,12 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QPushButton
 
-from hands import click, press, wait_for
+from hands import choose_from_menu, click, press, wait_for
 from napari_stst.background.measured import Measured
+from napari_stst.closing import main_window
 from napari_stst.compare import CompareWidget
 from napari_stst.compare_dialogs import CkaDialog, PredictionDialog, ReportDialog
+from napari_stst.generate import GenerateWidget
 from napari_stst.layers import layer_of
 from napari_stst.theme import colors_of
 from small_runs import clip, frames, refused, stst, stst_analyze
@@ -128,6 +130,19 @@ class TestChoice:
         np.testing.assert_array_equal(part.scale, [1, 1, 1])
         viewer.layers.remove(other)
         until(lambda: widget.natural is natural)
+
+    def test_a_view_is_no_clip_to_make_stimuli_of(self, viewer, widget, natural, part):
+        # as they are, side by side, difference
+        for _ in range(2):
+            QTest.keyClick(widget.controls.box, Qt.Key.Key_Down)
+        wait_for(lambda: widget.views.layer in viewer.layers)
+        assert viewer.layers.selection.active is widget.views.layer
+        choose_from_menu(viewer, "Layers", "Filter", "Generate a metamer")
+        wait_for(lambda: main_window(viewer).findChild(GenerateWidget) is not None)
+        maker = main_window(viewer).findChild(GenerateWidget)
+        for box in (maker._natural, *maker._targets.values()):
+            offered = [box.itemData(place) for place in range(box.count())]
+            assert [one for one in offered if one is not None] == [natural, part]
 
     def test_a_clip_that_does_not_fit(self, widget, viewer, part, errors, until, tmp_path):
         other = add(viewer, clip(tmp_path / "short.mkv", 4, 40, 44, seed=4))
