@@ -78,6 +78,7 @@ class ClipChoice(QWidget):
             "does not say it"
         )
         part = QHBoxLayout()
+        part.setSpacing(3)
         part.addWidget(self.frames_edit, 3)
         part.addWidget(self.side_edit, 2)
         form = QFormLayout(self)

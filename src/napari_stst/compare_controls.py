@@ -29,6 +29,7 @@ _SIGNS = {
     "size": ("absolute", "|other − natural|: black is no difference"),
     "signed": ("signed", "other − natural around mid-grey: grey is no difference"),
 }
+_BETWEEN = 3  # pixels
 _STEPS = 1000  # of the slider
 _LETTERS = 8  # of a view's name that are seen at least
 
@@ -67,6 +68,7 @@ class ViewControls(QWidget):
         # one row: below the canvas there is little height
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(_BETWEEN)
         row.addWidget(self.box, 4)
         row.addWidget(self.options, 7)
         self.box.currentIndexChanged.connect(self._chosen)
@@ -150,6 +152,7 @@ def _row(*widgets: QWidget) -> QWidget:
     row = QWidget()
     layout = QHBoxLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(_BETWEEN)
     for widget in widgets:
         layout.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)
     return row
