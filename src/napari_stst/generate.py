@@ -96,7 +96,7 @@ class GenerateWidget(MakerWidget):
         """Offer the regions and clips that there are."""
         layers = list(self.viewer.layers)
         regions = [(one.name, one) for one in layers if is_region(one)]
-        fill(self._region, [("none: whole frame", None), *regions])
+        fill(self._region, [("whole frame", None), *regions])
         clips = [(one.name, one) for one in layers if is_clip(one) and not is_view(one)]
         for chooser in self._targets.values():
             fill(chooser, [("the natural clip", None), *clips])

@@ -20,7 +20,8 @@ _MOST = 2000  # points of a curve
 _EVERY_MS = 250
 _COLUMNS, _ROW = 3, 16  # of the legend; pixels
 _LABEL = 22  # pixels from one label of the logarithmic axis to the next, at least
-_AXIS = 54  # pixels, so that plots above each other have one axis to the right
+_AXIS = 64  # pixels, so that plots above each other have one axis to the right
+_BESIDE = 12  # pixels to the right, for half of the axis's last label
 
 
 class DecadeAxis(pg.AxisItem):
@@ -119,11 +120,13 @@ class LossPlot(QWidget):
             axis = self._plot.getAxis(side)
             axis.enableAutoSIPrefix(False)
             axis.setStyle(maxTextLevel=0, autoExpandTextSpace=False)
+        self._plot.getAxis("bottom").setStyle(hideOverlappingLabels=_BESIDE)
         self._legend = self._plot.addLegend(
             offset=(0, 1), colCount=_COLUMNS, labelTextSize="8pt", verSpacing=-8, horSpacing=6
         )
         # above the curves, which leave room for it
         grid = self._plot.getPlotItem().layout
+        grid.setContentsMargins(1, 1, _BESIDE, 1)
         grid.removeItem(self._plot.getPlotItem().titleLabel)
         grid.setRowFixedHeight(0, _ROW)
         grid.addItem(self._legend, 0, 1)

@@ -88,6 +88,40 @@ def test_labels_of_the_axis_never_lie_over_each_other(qtbot, low, high, height):
     assert len({text for *_, text in places}) == len(places)
 
 
+def specs(axis):
+    """Give what an axis writes, and where in the plot."""
+    picture = QImage(400, 500, QImage.Format.Format_ARGB32)
+    painter = QPainter(picture)
+    _, _, texts = axis.generateDrawSpecs(painter)
+    painter.end()
+    return {text: axis.mapRectToScene(rect) for rect, _, text in texts}
+
+
+def test_the_whole_of_the_work_is_written_on_the_axis(qtbot):
+    plot = LossPlot(DARK)
+    qtbot.addWidget(plot)
+    plot.resize(300, 150)
+    plot.show()
+    QApplication.processEvents()
+    written = specs(plot._plot.getAxis("bottom"))
+    assert {"0", "100"} <= set(written)
+    assert written["100"].right() <= plot._plot.width()
+
+
+def test_what_the_axis_is_about_does_not_lie_over_its_numbers(qtbot):
+    plot = LossPlot(DARK)
+    qtbot.addWidget(plot)
+    plot.resize(300, 150)
+    plot.show()
+    plot._plot.setRange(yRange=(1, 5), padding=0)
+    QApplication.processEvents()
+    axis = plot._plot.getAxis("left")
+    word = axis.mapRectToScene(axis.label.mapRectToParent(axis.label.boundingRect()))
+    written = specs(axis)
+    assert "1e+05" in written or "1e+04" in written
+    assert all(one.left() >= word.right() for one in written.values()), (word, written)
+
+
 def test_what_a_resumed_run_does_again_replaces_what_was_drawn(qtbot, until):
     plot = LossPlot(DARK)
     qtbot.addWidget(plot)
