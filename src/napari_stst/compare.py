@@ -446,6 +446,9 @@ class CompareWidget(QWidget):
         self._fit()
 
     def _fit(self) -> None:
+        # with larger letters the buttons ask for more
+        parts = (self.choice, self.controls.box, self.actions)
+        self._left.setFixedWidth(max(_CONTROLS, *(one.minimumSizeHint().width() for one in parts)))
         wide = self.width() > 1.2 * self.height()
         direction = QBoxLayout.Direction
         self._layout.setDirection(direction.LeftToRight if wide else direction.TopToBottom)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.layers import Image
+from napari.settings import get_settings
 from napari.utils._proxies import PublicOnlyProxy
 from pyqtgraph import LinearRegionItem
 from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
@@ -191,6 +192,17 @@ class TestChoice:
         assert saved.exists()
         close_dock(viewer)
         assert not saved.parent.exists()
+
+
+@pytest.mark.parametrize("size", [9, 16])
+def test_no_button_is_cut_with_larger_letters(viewer, natural, opened, qtbot, size):
+    widget = opened()
+    get_settings().appearance.font_size = size
+    qtbot.wait(300)
+    shown = [one for one in (*widget.findChildren(QPushButton), widget.controls.box)
+             if one.isVisible()]  # fmt: skip
+    assert len(shown) > 6
+    assert [one for one in shown if one.width() < one.minimumSizeHint().width()] == []
 
 
 class TestCursor:
