@@ -10,6 +10,8 @@ from napari_stst.leaps import LeapsWidget
 from napari_stst.making import Making, Order
 from napari_stst.queue_widget import QueueWidget
 from napari_stst.scramble import ScrambleWidget
+from napari_stst.weights import WeightsRow
+from patience import patience
 from small_runs import clip, config
 
 
@@ -33,6 +35,9 @@ def docked(viewer, kind, qtbot, tmp_path):
     qtbot.wait(100)
     viewer.window.activate()
     qtbot.waitUntil(lambda: QApplication.activeWindow() is not None)
+    # buttons of missing weights appear once it is known which are
+    for row in widget.findChildren(WeightsRow):
+        qtbot.waitUntil(lambda row=row: row.task is None, timeout=round(1000 * patience(60)))
     return widget
 
 
