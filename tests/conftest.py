@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,8 +26,12 @@ with warnings.catch_warnings(), suppress(ImportError):
     # they use what pydantic deprecates, and napari's fixtures import them in every test
     warnings.simplefilter("ignore")
     import napari
+    import napari.resources._icons
     import npe2  # noqa: F401
 
+    # written anew by every process: another one, as pytest-xdist has, would read half an icon
+    _ICONS = tempfile.TemporaryDirectory(prefix="napari-icons-")
+    napari.resources._icons.user_cache_dir = lambda: _ICONS.name
     napari.Viewer  # noqa: B018  it is loaded when it is asked for
 
 # how fast a busy machine is, is no property of the code

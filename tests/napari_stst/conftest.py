@@ -26,7 +26,7 @@ _SCREEN = bool(
 )
 with suppress(ImportError):
     # with all other modules, before garbage is looked for (see the conftest above)
-    import napari._qt.qt_main_window  # noqa: F401
+    pass
 if not _SCREEN:
     # without it Qt would abort the whole process
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

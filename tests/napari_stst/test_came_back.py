@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +109,7 @@ def test_a_click_continues_what_was_left(viewer, until, tmp_path, monkeypatch, e
         [sys.executable, str(HERE / "first_viewer.py"), str(tmp_path), end,
          json.dumps(SLOW), json.dumps(QUICK)],
         stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
     )  # fmt: skip
     try:
         assert first.stdout.readline() == "under way\n"
@@ -158,6 +160,7 @@ def test_another_viewer_of_the_same_process_offers_it(viewer, tmp_path):
         [sys.executable, str(HERE / "first_viewer.py"), str(tmp_path), "reopened",
          json.dumps(SLOW), json.dumps(QUICK)],
         capture_output=True, text=True, timeout=patience(60), check=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
     )  # fmt: skip
     assert found.stdout.splitlines()[-2:] == [
         f"{tmp_path}/natural_metamer.mkv stopped", f"{tmp_path}/natural_metamer_2.mkv stopped"
