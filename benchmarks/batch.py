@@ -12,7 +12,7 @@ import argparse
 from step import Setting
 from timing import keep, machine, side_by_side
 
-from stst.devices import numerics, pick_device
+from stst.utils.devices import numerics, pick_device
 
 
 def main() -> None:

@@ -23,8 +23,8 @@ import plain_color
 import torch
 from timing import keep, machine, side_by_side
 
-from stst.devices import numerics
 from stst.synthesis.color import color_transfer, distribution_transfer, regrain
+from stst.utils.devices import numerics
 from stst.video import read_video
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"

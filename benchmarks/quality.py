@@ -29,7 +29,6 @@ from torch import Tensor
 import stst.synthesis.stst as loop
 from stst.analysis.features import features
 from stst.config import StreamConfig, StstConfig, build, load_preset, merged
-from stst.devices import numerics
 from stst.models import load_stream
 from stst.pixels import as_tensor
 from stst.process import run_in_memory
@@ -40,6 +39,7 @@ from stst.synthesis.objective import Statistician, StstObjective, active_terms
 from stst.synthesis.octaves import Octave, through_octaves
 from stst.synthesis.prepare import prepare
 from stst.synthesis.rules import PAPER
+from stst.utils.devices import numerics
 from stst.video import Video, read_video
 
 LAYERS = ("conv1_1", "conv2_1", "conv3_1")

@@ -34,7 +34,7 @@ from timing import keep, machine
 
 import stst
 from stst.config import METHODS, RunConfig, build, preset_method, preset_tree
-from stst.devices import numerics, pick_device
+from stst.utils.devices import numerics, pick_device
 from stst.video import Video, open_video, read_video
 
 NOISE = ("per_clip", "shared")

@@ -18,13 +18,13 @@ from timing import keep, machine, side_by_side
 from torch import Tensor
 
 from stst.config import OptimizerConfig
-from stst.devices import numerics
 from stst.errors import InputError
 from stst.models.msoe import MSOE
 from stst.models.vgg import BLOCKS, VGG19
 from stst.synthesis.engine import make_rule, minimized
 from stst.synthesis.objective import Statistician, StstObjective
 from stst.synthesis.rules import PAPER
+from stst.utils.devices import numerics
 from stst.weights import load_tensors
 
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from stst.devices import environment
+from stst.utils.devices import environment
 
 RESULTS = Path(__file__).parent / "results"
 

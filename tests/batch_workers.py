@@ -11,7 +11,7 @@ from pathlib import Path
 from stst.analysis.batch import Measured, Settings, measure_pair
 from stst.analysis.manifest import NamedPair
 from stst.errors import InputError
-from stst.threads import default_threads
+from stst.utils.threads import default_threads
 
 
 def obey(word: str) -> str:

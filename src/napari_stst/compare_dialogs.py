@@ -25,7 +25,7 @@ from napari_stst.compare_models import AskLayers, ClipList, ModelRows
 from napari_stst.said import Said
 from napari_stst.theme import Colors
 from stst.errors import InputError
-from stst.paths import at_home
+from stst.utils.paths import at_home
 
 _REPLACE = "Replace a report that is there"
 _WIDE = 760  # pixels

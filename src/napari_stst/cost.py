@@ -15,8 +15,8 @@ from napari_stst.background.task import Task
 from napari_stst.closing import OnClose, main_window
 from napari_stst.queue import Queue
 from napari_stst.said import WholeLabel
-from stst.clock import duration
 from stst.errors import StstError
+from stst.utils.clock import duration
 
 #: How often the form is looked at.
 EVERY_MS = 700

@@ -16,8 +16,8 @@ from qtpy.QtCore import QStandardPaths
 from napari_stst.orders import Order
 from stst.config import METHODS, build
 from stst.errors import InputError, StstError
-from stst.files import written_whole
-from stst.locks import locked
+from stst.utils.files import written_whole
+from stst.utils.locks import locked
 
 _FORMAT = 1
 _FILE = "queue.json"

@@ -13,7 +13,7 @@ import numpy as np
 from napari_stst.lazy_frames import LazyFrames
 from napari_stst.levels import KEY
 from stst.errors import InputError
-from stst.files import check_output
+from stst.utils.files import check_output
 from stst.video import (
     AS_STORED,
     LazyVideo,

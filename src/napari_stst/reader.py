@@ -85,8 +85,8 @@ def _is_clip(path: Path) -> bool:
         return True
     if not path.is_dir() and path.suffix.lower() not in _ARRAYS:
         return False
-    from stst.diagnosis import stand_in
     from stst.errors import InputError
+    from stst.utils.diagnosis import stand_in
     from stst.video import probe
 
     # what has only the name of an array would get another library's words from another reader

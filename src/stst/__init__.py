@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from stst.threads import sleep_while_waiting
+from stst.utils.threads import sleep_while_waiting
 
 __version__ = "0.2.0"
 

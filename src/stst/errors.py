@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from stst.plain import one_line
+from stst.utils.text import one_line
 
 #: Characters of a message; a file may hold names and values of any length.
 LONGEST_MESSAGE = 1000

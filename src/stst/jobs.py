@@ -13,13 +13,10 @@ from typing import Any
 import numpy as np
 
 from stst.config import METHODS, LeapsConfig, RunConfig, StpsConfig, StstConfig
-from stst.devices import environment, numerics, outside
 from stst.errors import InputError
-from stst.files import check_output, remove_leftovers, sha256_of
 from stst.made import changed, check_continuable, check_made
 from stst.mishaps import Inputs
 from stst.outputs import Output, outputs_for
-from stst.paths import written_path
 from stst.process import Estimate, Prepared
 from stst.provenance import SCHEMA_VERSION, Input
 from stst.run_folder import RunFolder
@@ -29,6 +26,9 @@ from stst.synthesis.events import (
     RunFinished,
 )
 from stst.synthesis.mask import open_mask
+from stst.utils.devices import environment, numerics, outside
+from stst.utils.files import check_output, remove_leftovers, sha256_of
+from stst.utils.paths import written_path
 from stst.video import LazyVideo, Levels, check_video_output, needs_sidecar, sidecar_of
 from stst.video.orientation import ASKS
 
@@ -52,7 +52,7 @@ class Job:
         the outputs are whole and were made from the same clips and config.
     threads
         Of the CPU; None for what the run that is continued had, or for
-        `stst.threads.default_threads`.
+        `stst.utils.threads.default_threads`.
     only
         Seeds whose files are written; None for all. The others still run: bytes can depend on
         what was batched together.

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from stst.devices import guarded
 from stst.models.activations import Activation, Multiscale, wide
 from stst.models.products import correlated
+from stst.utils.devices import guarded
 
 
 @guarded(gradients=False)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
-from stst.files import sha256_of
 from stst.outputs import Output
-from stst.plain import found_value
 from stst.provenance import other_version, read_sidecar
+from stst.utils.files import sha256_of
+from stst.utils.text import found_value
 
 _SAME = ("method", "config", "weights")
 # what an input is, whatever decoded it

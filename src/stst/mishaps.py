@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 
-from stst.devices import free_memory, memory_in_use
 from stst.errors import TO_RESUME, InputError, StstError, first_line
-from stst.files import sha256_of
 from stst.process import ClipProcess, Groupable, Prepared
+from stst.utils.devices import free_memory, memory_in_use
+from stst.utils.files import sha256_of
 
 # of what is free, the rest being for what other programs take and for what lies idle between blocks
 _USABLE = 0.9

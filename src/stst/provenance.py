@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stst.diagnosis import json_fault, read_text
 from stst.errors import InputError
-from stst.files import written_whole
-from stst.plain import found_value
+from stst.utils.diagnosis import json_fault, read_text
+from stst.utils.files import written_whole
+from stst.utils.text import found_value
 from stst.video.sidecar import sidecar_path
 
 #: To be raised when a record changes, or the same record means other bytes.

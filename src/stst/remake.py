@@ -12,8 +12,8 @@ from stst.config.sources import check_trust
 from stst.errors import InputError
 from stst.jobs import Job, main_role
 from stst.outputs import MASTERS
-from stst.plain import found_value
 from stst.provenance import other_version, read_sidecar
+from stst.utils.text import found_value
 
 
 def job_of_sidecar(

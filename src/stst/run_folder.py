@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stst.diagnosis import json_fault
 from stst.errors import InputError, StstError
-from stst.files import check_output, explained, is_full, sync_folder, written_whole
-from stst.locks import LOCK, check_unlocked, locked
-from stst.text import decoded_text
 from stst.types import Frames
+from stst.utils.decoding import decoded_text
+from stst.utils.diagnosis import json_fault
+from stst.utils.files import check_output, explained, is_full, sync_folder, written_whole
+from stst.utils.locks import LOCK, check_unlocked, locked
 from stst.video.rates import parse_rate
 
 if TYPE_CHECKING:

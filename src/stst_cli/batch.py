@@ -76,7 +76,7 @@ def _batch(sources: Sequence[str], folder: Path, words: dict[str, Any]) -> None:
     from stst.batch.survey import shard_of, surveyed
     from stst.batch.work import tasks_of
     from stst.errors import InputError
-    from stst.paths import written_path
+    from stst.utils.paths import written_path
 
     if words["engine"] == "slurm":
         from stst.batch.slurm import check_slurm
@@ -144,8 +144,8 @@ def _warn(jobs: Sequence[BatchJob]) -> None:
 
 
 def _is_manifest(sources: Sequence[str]) -> bool:
-    from stst.rows import MANIFEST_SUFFIXES
-    from stst.spreadsheets import SHEET_SUFFIXES
+    from stst.utils.manifests import MANIFEST_SUFFIXES
+    from stst.utils.spreadsheets import SHEET_SUFFIXES
 
     suffixes = (*MANIFEST_SUFFIXES, *SHEET_SUFFIXES, ".txt")
     manifests = [one for one in sources if one.lower().endswith(suffixes)]
@@ -190,7 +190,7 @@ def _shard(text: str | None) -> tuple[int, int]:
 
 def _side_by_side(jobs: Sequence[BatchJob], words: dict[str, Any]) -> int:
     """Put seeds in one run where a graphics card does the work."""
-    from stst.devices import pick_device
+    from stst.utils.devices import pick_device
 
     if words["engine"] == "slurm":
         return 4 if words["gpus"] else 1
@@ -216,8 +216,8 @@ def _lanes(found: dict[str, Cost], threads: int) -> int:
 
     from stst.batch.local import lanes_for
     from stst.batch.problems import counted
-    from stst.devices import free_memory
-    from stst.threads import available_cores
+    from stst.utils.devices import free_memory
+    from stst.utils.threads import available_cores
 
     lanes = lanes_for(found.values(), threads, free_memory(torch.device("cpu")))
     on_cpu = any(cost.device == "cpu" for cost in found.values())
@@ -287,7 +287,7 @@ def _tables(
     from stst.batch.bids import write_catalogue
     from stst.batch.states import described
     from stst.batch.summary import write_summary
-    from stst.threads import available_cores
+    from stst.utils.threads import available_cores
 
     def tell(label: str, note: str | None) -> None:
         if note is not None:
@@ -304,7 +304,7 @@ def _print_plan(
     own: Sequence[BatchJob], left: set[str], found: dict[str, Cost], lanes: int, as_json: bool
 ) -> None:
     """Say what would be made, and what all of it would cost."""
-    from stst.clock import duration
+    from stst.utils.clock import duration
 
     total = sum(cost.seconds for cost in found.values())
     longest = max((cost.seconds for cost in found.values()), default=0.0)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from stst.clock import Clock, duration
-from stst.plain import one_line
+from stst.utils.clock import Clock, duration
+from stst.utils.text import one_line
 
 if TYPE_CHECKING:
     from stst.batch.work import Ended, Going

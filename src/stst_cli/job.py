@@ -52,9 +52,9 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
     dict
         What was printed.
     """
-    from stst.clock import duration
     from stst.errors import InputError, StstError
     from stst.synthesis.events import RunStopped
+    from stst.utils.clock import duration
     from stst_cli.progress import followed, interruptible
 
     path = job.folder.path
@@ -93,7 +93,7 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
 
 def print_plan(job: Job, as_json: bool) -> None:
     """Say what a job would do, and what it would cost."""
-    from stst.clock import duration
+    from stst.utils.clock import duration
 
     job.check_outputs()
     prepared = job.prepared

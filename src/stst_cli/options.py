@@ -17,8 +17,8 @@ class _Path(click.Path):
     """A path, where ``~`` is the home folder also if the shell has left it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from stst.files import check_local
-        from stst.paths import at_home
+        from stst.utils.files import check_local
+        from stst.utils.paths import at_home
 
         # click would take an empty name for the current folder
         check_local(value)

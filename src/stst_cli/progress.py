@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from stst.clock import Clock, duration
 from stst.config import SHORT_TERMS
-from stst.plain import one_line
+from stst.utils.clock import Clock, duration
+from stst.utils.text import one_line
 from stst_cli.streams import stop_signals
 
 if TYPE_CHECKING:

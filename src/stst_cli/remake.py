@@ -38,9 +38,9 @@ def remake(
     and says what has changed.
     """
     from stst.errors import StstError
-    from stst.paths import written_path
     from stst.provenance import read_sidecar
     from stst.remake import differences, job_of_sidecar
+    from stst.utils.paths import written_path
     from stst_cli.job import run_job
 
     before = read_sidecar(sidecar)

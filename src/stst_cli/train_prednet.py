@@ -164,8 +164,8 @@ def _followed(events: Iterator[Event]) -> TrainingDone | TrainingStopped:
 
 
 def _with_lines(events: Iterator[Event]) -> TrainingDone | TrainingStopped:
-    from stst.clock import duration
     from stst.training.job import StepTrained
+    from stst.utils.clock import duration
 
     began, first, shown = time.monotonic(), 0, 0.0
     for event in events:
@@ -185,7 +185,7 @@ def _with_lines(events: Iterator[Event]) -> TrainingDone | TrainingStopped:
 
 
 def _print_result(end: TrainingDone, as_json: bool) -> None:
-    from stst.clock import duration
+    from stst.utils.clock import duration
 
     judged = end.validation
     if as_json:
@@ -212,7 +212,7 @@ def _print_result(end: TrainingDone, as_json: bool) -> None:
 
 
 def _print_plan(job: TrainingJob, as_json: bool) -> None:
-    from stst.clock import duration
+    from stst.utils.clock import duration
 
     job.check()
     estimate, settings = job.estimate(), job.settings

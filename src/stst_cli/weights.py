@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stst.plain import one_line
+from stst.utils.text import one_line
 from stst_cli.options import PATH
 from stst_cli.words import say
 

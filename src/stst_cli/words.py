@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from stst.plain import one_line
+from stst.utils.text import one_line
 
 
 def say(text: str, err: bool = False) -> None:

@@ -47,7 +47,6 @@ from stst.config import (
 )
 from stst.config.command import command_words
 from stst.errors import InputError, StstError
-from stst.files import sha256_of
 from stst.jobs import Job
 from stst.provenance import read_sidecar
 from stst.remake import _recorded_output, differences, job_of_sidecar
@@ -57,6 +56,7 @@ from stst.report.page import part
 from stst.report.provenance import making_of, reading_of
 from stst.run_folder import RunFolder
 from stst.synthesis.events import Interim
+from stst.utils.files import sha256_of
 from stst.video import LazyVideo, Video, write_video
 from stst.video.sidecar import sidecar_rate
 from stst.weights import load_tensors

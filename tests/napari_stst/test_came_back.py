@@ -29,7 +29,7 @@ from small_runs import TREE, clip, config
 from stst.config import StstConfig, build
 from stst.errors import InputError
 from stst.jobs import Job
-from stst.locks import check_unlocked
+from stst.utils.locks import check_unlocked
 from stst.video import read_video
 
 HERE = Path(__file__).parent

@@ -18,7 +18,6 @@ import stst
 from old_versions import REMEDY, copied
 from small_runs import FPS, clip, config, frames
 from stst.errors import DivergedError, InputError, StstError
-from stst.files import sha256_of
 from stst.jobs import Job
 from stst.synthesis.events import (
     Checkpointed,
@@ -29,6 +28,7 @@ from stst.synthesis.events import (
     RunStarted,
     RunStopped,
 )
+from stst.utils.files import sha256_of
 from stst.video import LazyVideo, Video, frames_sha256, open_video, read_video, write_video
 
 ONE_FRAME = ["IterationDone"] * 3 + ["FrameDone", "Checkpointed"]

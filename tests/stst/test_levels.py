@@ -251,7 +251,7 @@ class TestContradictions:
 
 def test_what_is_measured_again_after_another_reading():
     from stst.analysis.batch import _described
-    from stst.files import sha256_of
+    from stst.utils.files import sha256_of
 
     plain = _described(Settings(), sha256_of)
     assert "bits" not in plain

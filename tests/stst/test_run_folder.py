@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from stst.errors import InputError, StstError
-from stst.files import written_whole
 from stst.run_folder import RunFolder
 from stst.synthesis.events import Interim
+from stst.utils.files import written_whole
 
 JOB = {"environment": {"threads": 1, "batch": [0, 1]}, "inputs": [{"fps": "25"}]}
 RNG = np.random.default_rng(0)

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from stst import weights
 from stst.errors import InputError, StstError
-from stst.hdf5 import read_arrays
+from stst.utils.hdf5 import read_arrays
 from stst.weights import formats, layouts, locate, registry
 
 REAL = os.environ.get("STST_WEIGHTS_DIR")

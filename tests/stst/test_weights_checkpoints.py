@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-import stst
 import tiny_classifier
 from stst.config.choice import ModelChoice
 from stst.errors import InputError
 from stst.models.building import built
 from stst.models.torchvision_weights import fit
+from stst.utils.files import sha256_of_file
 from stst.weights import import_file, load_tensors, load_vgg19
 from stst.weights.checkpoints import without_prefix
 from stst.weights.formats import read_raw
@@ -82,7 +82,7 @@ def test_names_of_files(tmp_path, state, name):
     torch.save({"state_dict": state}, tmp_path / name)
     loaded = load_tensors(tmp_path / name)
     assert list(loaded.tensors) == list(state)
-    assert loaded.provenance()["hash"] == f"sha256:{stst.files.sha256_of_file(tmp_path / name)}"
+    assert loaded.provenance()["hash"] == f"sha256:{sha256_of_file(tmp_path / name)}"
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

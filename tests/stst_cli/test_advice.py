@@ -73,7 +73,7 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst/config/sources.py --model": ("stst synthesize",),
     "stst/config/sources.py --trust-model": (*MADE, "stst remake", "stst-analyze validity"),
     # groups of tables write otherwise
-    "stst/files.py": (
+    "stst/utils/files.py": (
         *MADE, "stst remake", "stst export", "stst convert", "stst samples", "stst train-prednet",
         "stst weights fetch", "stst weights import", "stst-analyze features",
         *(one for one in PAIRS if one != "stst-analyze batch"),

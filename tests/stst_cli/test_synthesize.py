@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from small_runs import FPS, SMALL, clip, config, frames, process, refused, stst, synthesize
-from stst.files import written_whole
 from stst.jobs import Job
 from stst.provenance import read_sidecar
+from stst.utils.files import written_whole
 from stst.video import read_video, write_video
 from stst.video.pictures import RATE_FILE
 

@@ -15,9 +15,9 @@ import torch
 from patience import patience, wait_for
 from small_runs import clip, process, refused, stst
 from stst.errors import DivergedError
-from stst.locks import locked
 from stst.training.job import TrainingJob
 from stst.training.prednet import Trainer, TrainingSettings
+from stst.utils.locks import locked
 from stst_cli.train_prednet import train_prednet
 
 SMALL = (

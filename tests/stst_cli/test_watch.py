@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from patience import patience, wait_for
-from stst.native import noted, reading
+from stst.utils.crash_note import noted, reading
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there a process is watched")
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there a pr
 PROGRAM = """
 import os, signal, sys, time
 import click
-from stst.native import reading
+from stst.utils.crash_note import reading
 from stst_cli.commands import Commands
 
 @click.group(cls=Commands)

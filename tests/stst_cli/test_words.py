@@ -13,7 +13,7 @@ import pytest
 
 from patience import patience
 from small_runs import clip, refused, stst, stst_analyze
-from stst.plain import UNPRINTABLE
+from stst.utils.text import UNPRINTABLE
 
 #: Clears the screen, begins a line of its own, hides the suffix, runs a script in a browser.
 EVIL = "a\x1b[2J\nError: \u202e\x9b31m<script>alert(1)</script>"

@@ -154,8 +154,8 @@ def measure_cka(
     from stst.analysis.cka_verdicts import cka_limits, is_null, layers_of, said
     from stst.analysis.model_cka import cka_rows, steps, undefined
     from stst.analysis.unrelated import UnrelatedClips, null_notes
-    from stst.devices import pick_device
     from stst.models.classifiers import load_classifier
+    from stst.utils.devices import pick_device
     from stst.video import Levels
 
     nulls = UnrelatedClips(null, Levels(**(levels or {})))

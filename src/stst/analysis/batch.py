@@ -19,12 +19,12 @@ from stst.analysis.pairs import Alignment, NaturalClip
 from stst.analysis.tables import rows_as_csv
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
-from stst.files import as_text, check_output, sha256_of, sha256_of_file, written_whole
-from stst.labels import label_key
-from stst.lanes import Failure, compute_alone, in_processes
-from stst.rows import rows_as_text
 from stst.samples import sample_clips
-from stst.text import decoded_text
+from stst.utils.decoding import decoded_text
+from stst.utils.files import as_text, check_output, sha256_of, sha256_of_file, written_whole
+from stst.utils.manifests import rows_as_text
+from stst.utils.names import label_key
+from stst.utils.processes import Failure, compute_alone, in_processes
 from stst.video import AS_STORED, Levels, sidecar_path
 from stst.video.ranges import parse_range
 from stst.video.resize import fitted_size
@@ -72,7 +72,7 @@ class Settings:
     prediction
         How next frames are predicted; None to leave that out.
     device
-        Of the models, see `stst.devices.pick_device`.
+        Of the models, see `stst.utils.devices.pick_device`.
     null
         Natural clips of other content for the null of CKA, beside the sample clips; see
         `stst.analysis.unrelated.UnrelatedClips`.

@@ -16,8 +16,8 @@ from stst.analysis.prediction import (
 )
 from stst.analysis.unrelated import UnrelatedClips
 from stst.config.choice import ModelChoice
-from stst.devices import pick_device
 from stst.models.classifiers import LoadedClassifier, load_classifier
+from stst.utils.devices import pick_device
 from stst.video import Levels
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stst.config.choice import Estimator, Examples, check_estimator
-from stst.devices import guarded
 from stst.errors import InputError
+from stst.utils.devices import guarded
 
 # numbers that a block may hold at once: 128 MB
 _BLOCK = 2**24

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stst.devices import guarded
 from stst.types import Frames
+from stst.utils.devices import guarded
 
 Fit = Literal["stretch", "crop"]
 #: (H, W, 3) float64 RGB in [0, 1].

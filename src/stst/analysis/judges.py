@@ -11,10 +11,10 @@ import torch
 
 from stst.config import MODEL_PAIRS, StreamConfig, StstConfig, Term, build
 from stst.config.sources import check_trust
-from stst.devices import guarded, pick_device
 from stst.errors import InputError
 from stst.models import Kind, Stream, load_stream
-from stst.plain import found_value
+from stst.utils.devices import guarded, pick_device
+from stst.utils.text import found_value
 from stst.weights import brief
 
 #: The streams whose textures are compared.
@@ -149,7 +149,7 @@ def load_judges(streams: Streams, device: str = "auto") -> tuple[Judge, ...]:
     streams
         Of `streams_of_pair` or `streams_of_sidecar`.
     device
-        See `stst.devices.pick_device`.
+        See `stst.utils.devices.pick_device`.
 
     Returns
     -------

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stst.errors import InputError
-from stst.labels import clip_stem, label_key, label_problem, usable
-from stst.paths import written_path
-from stst.rows import read_rows
+from stst.utils.manifests import read_rows
+from stst.utils.names import clip_stem, label_key, label_problem, usable
+from stst.utils.paths import written_path
 from stst.video.arrays import ARRAY_SUFFIXES
 from stst.video.ffmpeg import VIDEO_SUFFIXES
 
@@ -102,7 +102,7 @@ def read_pairs(manifest: Path) -> list[NamedPair]:
     Raises
     ------
     InputError
-        Naming the file, the row and the field, see `stst.rows.read_rows`; also if a
+        Naming the file, the row and the field, see `stst.utils.manifests.read_rows`; also if a
         label cannot name a folder or comes twice.
     """
     rows = read_rows(manifest, "pairs", ("natural", "other"), ("label",))

@@ -18,9 +18,9 @@ from stst.analysis.cka import Kernel, as_examples, kernel, kernel_cka
 from stst.analysis.cka_verdicts import NULL, is_null
 from stst.analysis.unrelated import UnrelatedClip, brought_to
 from stst.config.choice import CkaSettings, Estimator
-from stst.devices import free_memory
 from stst.errors import InputError
 from stst.types import Frames
+from stst.utils.devices import free_memory
 from stst.video import Clip, as_grey, first_frame, is_grey, spread
 
 if TYPE_CHECKING:

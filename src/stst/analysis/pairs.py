@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
-from stst.files import sha256_of
-from stst.plain import found_value
+from stst.utils.files import sha256_of
+from stst.utils.text import found_value
 from stst.video import (
     AS_STORED,
     FrameRange,

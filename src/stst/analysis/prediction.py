@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stst.analysis.images import SSIM_SIDE, Fit, Image, fitted, ssim
-from stst.devices import guarded, numerics, pick_device
 from stst.errors import InputError
 from stst.models.prednet import PredNet, load_prednet
+from stst.utils.devices import guarded, numerics, pick_device
 from stst.video import Clip, first_frame
 from stst.weights import brief
 from stst.weights.prednet import Kernels
@@ -72,7 +72,7 @@ class PredictionSettings:
     size
         Height and width in pixels that the network sees.
     device
-        See `stst.devices.pick_device`.
+        See `stst.utils.devices.pick_device`.
     window
         Frames that the network sees, the predicted one included; the paper's 11.
     batch

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stst.errors import InputError
-from stst.files import as_text, check_output, written_whole
+from stst.utils.files import as_text, check_output, written_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def check_table_output(path: Path, overwrite: bool = False) -> None:
     Raises
     ------
     InputError
-        If the suffix is none of `SUFFIXES`, or see `stst.files.check_output`.
+        If the suffix is none of `SUFFIXES`, or see `stst.utils.files.check_output`.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from stst.analysis.cka_verdicts import counted
 from stst.analysis.images import fitted
 from stst.errors import InputError
-from stst.files import as_text, sha256_of
 from stst.samples import sample_clips
 from stst.types import Frames
+from stst.utils.files import as_text, sha256_of
 from stst.video import (
     AS_STORED,
     Clip,

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stst.analysis.judges import Judge
-from stst.devices import guarded, numerics
 from stst.errors import InputError
 from stst.losses import gram
+from stst.utils.devices import guarded, numerics
 from stst.video import Clip, first_frame, spread
 
 #: Natural frames that are compared with each other are at least so many frames apart.

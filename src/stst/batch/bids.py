@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
-from stst.files import written_whole
-from stst.rows import rows_as_text
+from stst.utils.files import written_whole
+from stst.utils.manifests import rows_as_text
 
 FOLDER = "stimuli"
 _SUFFIX = "_video"

@@ -26,9 +26,9 @@ from stst.config import (
 )
 from stst.config.sources import Tree, check_trust
 from stst.errors import InputError
-from stst.labels import label_key, label_problem, usable
 from stst.outputs import MASTERS, Output, outputs_for
-from stst.paths import written_path
+from stst.utils.names import label_key, label_problem, usable
+from stst.utils.paths import written_path
 from stst.video.ffmpeg import VIDEO_SUFFIXES
 
 Layout = Literal["plain", "bids"]

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from stst.batch.plan import BatchJob
 from stst.errors import InputError
-from stst.plain import found_value
 from stst.provenance import other_version, read_sidecar
 from stst.run_folder import RunFolder
+from stst.utils.text import found_value
 
 Kind = Literal["free", "begun", "done", "changed"]
 #: Hashes a file; the same one is asked for again and again.
@@ -51,7 +51,7 @@ def standing(job: BatchJob, hashed: Hash, asked: str | None = None) -> Standing:
     job
         The job.
     hashed
-        SHA-256 of a file or folder, see `stst.files.sha256_of`.
+        SHA-256 of a file or folder, see `stst.utils.files.sha256_of`.
     asked
         `asked_for` of the job when it was begun, as far as that is known.
 

@@ -20,11 +20,11 @@ from stst.analysis.pairs import Alignment, NaturalClip
 from stst.batch.plan import HIDDEN, SUMMARY, BatchJob
 from stst.batch.states import States, described
 from stst.errors import InputError
-from stst.files import sha256_of_file, written_whole
-from stst.lanes import Failure, Said, compute_alone, in_processes
 from stst.provenance import read_sidecar
-from stst.rows import rows_as_text
-from stst.text import decoded_text
+from stst.utils.decoding import decoded_text
+from stst.utils.files import sha256_of_file, written_whole
+from stst.utils.manifests import rows_as_text
+from stst.utils.processes import Failure, Said, compute_alone, in_processes
 from stst.video import LazyVideo
 
 #: Columns of the summary by the measure that they are the mean of, over frames; empty where no

@@ -12,7 +12,7 @@ from stst.batch.standing import Standing, standing
 from stst.batch.states import States
 from stst.batch.work import Task, refusal
 from stst.errors import InputError
-from stst.files import sha256_of
+from stst.utils.files import sha256_of
 
 
 @cache

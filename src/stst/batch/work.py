@@ -17,11 +17,11 @@ from stst.batch.plan import BatchJob
 from stst.batch.standing import Standing, asked_for, run_differs, standing
 from stst.batch.states import States
 from stst.errors import InputError, StstError, in_words
-from stst.files import sha256_of
 from stst.jobs import Job
-from stst.locks import check_unlocked
 from stst.run_folder import RunFolder
 from stst.synthesis.events import RunFinished, RunStarted, RunStopped
+from stst.utils.files import sha256_of
+from stst.utils.locks import check_unlocked
 
 # seconds between two words on how far a task is
 _SELDOM = 1.0

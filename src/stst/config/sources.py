@@ -16,12 +16,12 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from stst.config.schema import RunConfig, StstConfig, _updated
-from stst.diagnosis import read_text
 from stst.errors import InputError
-from stst.paths import written_path
-from stst.plain import found_value
-from stst.spreadsheets import spreadsheet_hint
-from stst.toml import toml_tree
+from stst.utils.diagnosis import read_text
+from stst.utils.paths import written_path
+from stst.utils.spreadsheets import spreadsheet_hint
+from stst.utils.text import found_value
+from stst.utils.toml import toml_tree
 
 Tree = dict[str, Any]
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from stst.errors import InputError
 from stst.figures.style import DPI, new_figure, shortened, styled
-from stst.files import written_whole
 from stst.types import Frames
+from stst.utils.files import written_whole
 from stst.video import spread
 
 if TYPE_CHECKING:

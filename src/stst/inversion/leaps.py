@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from stst.config import LeapsConfig
-from stst.devices import memory_in_use
 from stst.errors import DivergedError
 from stst.inversion.course import Course
 from stst.inversion.models import VideoModel
@@ -33,6 +32,7 @@ from stst.synthesis.events import (
 )
 from stst.synthesis.noise import ClipKey, clip_key, normal_noise, unkeyed
 from stst.types import Frames
+from stst.utils.devices import memory_in_use
 
 _WARM_UP, _TIMED = 1, 2
 # share of the work that finishing is, for progress only

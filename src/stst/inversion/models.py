@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from stst.config.choice import ModelChoice
 from stst.config.leaps import VIDEO_MODELS
-from stst.devices import guarded
 from stst.errors import InputError, first_line
 from stst.inversion.layers import is_normalization, watched, with_statistics
 from stst.inversion.zoo import ZOO, built_of_zoo, zoo_names
 from stst.models.building import Built, built
 from stst.models.preprocessing import Channels, Preprocessing, preprocessing
 from stst.models.torchvision_weights import member_named
+from stst.utils.devices import guarded
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from stst.config import LeapsConfig
-from stst.devices import numerics, pick_device
 from stst.errors import InputError
 from stst.inversion.classes import class_index
 from stst.inversion.leaps import Inversion
@@ -25,6 +24,7 @@ from stst.inversion.objective import LeapsObjective
 from stst.process import Prepared, refuse_input, run_in_memory
 from stst.synthesis.events import Event
 from stst.synthesis.noise import ClipKey
+from stst.utils.devices import numerics, pick_device
 from stst.video import Clip, Video
 
 # of a clip whose model says nothing and that has no stimulus

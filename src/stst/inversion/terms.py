@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from stst.devices import guarded
 from stst.inversion.layers import LayerInput
 from stst.losses import total_variation
+from stst.utils.devices import guarded
 
 _FIRST = 10.0
 # what the features of distant frames are to differ by, at least

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from stst.config import TERMS, StreamConfig, StstConfig, Term
-from stst.devices import guarded
 from stst.errors import InputError
 from stst.models.activations import Activation, Multiscale
 from stst.models.factory import made_by_factory
 from stst.models.stream import Kind, Stream, check_layers, validate_stream
+from stst.utils.devices import guarded
 
 __all__ = [
     "Activation",

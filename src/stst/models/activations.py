@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stst.devices import guarded
 from stst.models.products import by_position, correlated
+from stst.utils.devices import guarded
 
 #: Rows and columns.
 Window = tuple[slice, slice]

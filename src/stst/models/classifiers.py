@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from stst.config.choice import DEFAULT_LAYERS, ModelChoice
-from stst.devices import guarded, numerics
 from stst.errors import InputError, first_line
 from stst.models.building import Built, built, untrained
 from stst.models.preprocessing import Preprocessing, preprocessing
 from stst.types import Frames
+from stst.utils.devices import guarded, numerics
 
 # by class: nodes whose channels are the last axis
 _CHANNELS_LAST = {
@@ -130,7 +130,7 @@ def load_classifier(choice: ModelChoice, device: torch.device) -> LoadedClassifi
         ``package.module:factory`` is imported, which runs its code: where the choice was read
         in a file, the caller asks for trust first.
     device
-        See `stst.devices.pick_device`.
+        See `stst.utils.devices.pick_device`.
 
     Returns
     -------

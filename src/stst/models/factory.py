@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from stst.devices import numerics
 from stst.errors import InputError
+from stst.utils.devices import numerics
 
 #: Of random weights.
 SEED = 0

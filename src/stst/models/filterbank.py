@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from stst.devices import guarded
+from stst.utils.devices import guarded
 
 #: Sides of the filters, in pixels of the layer's own grid.
 _SIDES = {"conv1": 5, "conv2": 3, "conv3": 3}

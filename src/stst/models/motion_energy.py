@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stst.devices import guarded
 from stst.models.activations import Multiscale
 from stst.models.msoe import blurred_half, contrast_normalized, gaussian_kernel, symmetric_pad
 from stst.models.products import channels_last, convolved
+from stst.utils.devices import guarded
 
 SCALES = 5
 ORIENTATIONS = 12

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stst.devices import guarded
 from stst.errors import InputError
 from stst.models.activations import Multiscale
 from stst.models.products import channels_last, convolved
+from stst.utils.devices import guarded
 
 SCALES = 5
 _SHAPES = {

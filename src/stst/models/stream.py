@@ -8,9 +8,9 @@ from typing import Literal, Protocol, Self, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from stst.devices import guarded
 from stst.errors import InputError
 from stst.models.activations import Activation, Multiscale
+from stst.utils.devices import guarded
 
 #: Which input a stream takes: a frame, or a pair of frames.
 Kind = Literal["spatial", "temporal"]

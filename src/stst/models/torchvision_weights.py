@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from stst.diagnosis import stand_in, there
 from stst.errors import InputError, first_line
+from stst.utils.diagnosis import stand_in, there
 from stst.weights import REGISTRY, LoadedWeights, cache_dir, load_tensors, weights_dir
 from stst.weights.checkpoints import without_prefix
 from stst.weights.formats import no_such_file

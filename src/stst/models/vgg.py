@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stst.devices import guarded
 from stst.errors import InputError
 from stst.models.products import channels_last
+from stst.utils.devices import guarded
 
 Convention = Literal["keras", "torchvision"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from stst.analysis.pairs import NaturalClip, Pair
 from stst.errors import InputError
-from stst.files import as_text, sha256_of
 from stst.report.words import printable
+from stst.utils.files import as_text, sha256_of
 from stst.video import AS_STORED, LazyVideo, Levels, provenance_of, sidecar_path
 
 #: Of a sidecar's ``method``.

@@ -25,7 +25,6 @@ from stst.analysis.prediction import (
 )
 from stst.analysis.unrelated import UnrelatedClips, null_notes
 from stst.config.choice import CkaSettings, ModelChoice
-from stst.devices import pick_device
 from stst.errors import InputError
 from stst.figures import Course, Panel, clip_color, panel_bars, panel_courses
 from stst.models.classifiers import LoadedClassifier, load_classifier
@@ -35,6 +34,7 @@ from stst.report.page import Section, data_uri, part
 from stst.report.parts import Added, LeftOut, Part, leaving_out
 from stst.report.sections import picture_size, png_of, svg_of
 from stst.report.words import number
+from stst.utils.devices import pick_device
 from stst.video import AS_STORED, Levels, spread, to_uint8
 
 _LABELS = {"ssim": "SSIM", "cssim": "cSSIM", "mse": "mean squared error"}
@@ -62,7 +62,7 @@ def loaded_parts(
     prediction
         Of PredNet; None without it.
     device
-        Where the models of CKA compute, see `stst.devices.pick_device`.
+        Where the models of CKA compute, see `stst.utils.devices.pick_device`.
     null
         Natural clips of other content for the null of CKA, beside the sample clips.
     levels

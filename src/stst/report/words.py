@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from stst.plain import UNPRINTABLE
+from stst.utils.text import UNPRINTABLE
 from stst.video import AS_STORED, Levels
 
 _LONG = 600  # characters of a value

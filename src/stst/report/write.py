@@ -10,12 +10,12 @@ from stst.analysis.comparison import comparison_rows
 from stst.analysis.tables import table, write_table
 from stst.errors import InputError
 from stst.figures import feature_courses, feature_means, frame_sheet, picture
-from stst.files import check_output, written_whole
 from stst.report.clips import Clip
 from stst.report.content import Begin, Content, measure_content
 from stst.report.inversions import added_inversions
 from stst.report.page import GENERATOR, page, part
 from stst.report.sections import FIRST, LAST, comparison_section, key_of
+from stst.utils.files import check_output, written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stst.devices import guarded
 from stst.synthesis.noise import uniform_noise
+from stst.utils.devices import guarded
 
 
 def partners(shape: Sequence[int]) -> Tensor:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from stst.config import StpsConfig
-from stst.devices import memory_in_use
 from stst.errors import InputError
 from stst.pixels import as_tensor, picture_statistics, to_frames
 from stst.process import Estimate
@@ -26,6 +25,7 @@ from stst.synthesis.color import color_transfer
 from stst.synthesis.events import Event, FrameDone, Interim, RunStarted, StepDone
 from stst.synthesis.noise import clip_key
 from stst.types import Frames
+from stst.utils.devices import memory_in_use
 from stst.video import GREY_NOTE, Clip, is_grey
 
 _HELD: dict[str, type[HeldClip]] = {

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stst.devices import guarded
 from stst.models.activations import resized
 from stst.synthesis.region import shrunk_inside
 from stst.types import GREY
+from stst.utils.devices import guarded
 
 BINS = 300
 MARGIN = 1e-6

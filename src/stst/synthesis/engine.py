@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from stst.config import OptimizerConfig
-from stst.devices import guarded
 from stst.errors import DivergedError
+from stst.utils.devices import guarded
 
 
 class Objective(Protocol):

@@ -7,11 +7,11 @@ import time
 import torch
 from torch import Tensor
 
-from stst.devices import memory_in_use
 from stst.process import Estimate
 from stst.synthesis.engine import Objective, make_rule, minimized
 from stst.synthesis.noise import uniform_noise
 from stst.synthesis.stst import Synthesis
+from stst.utils.devices import memory_in_use
 
 _WARM_UP, _TIMED = 1, 3
 # Beside what autograd keeps there are gradients and one layer's temporaries; on a CPU also what

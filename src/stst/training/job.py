@@ -14,16 +14,16 @@ import numpy as np
 import torch
 
 import stst
-from stst.devices import environment, memory_in_use, numerics, outside, pick_device
 from stst.errors import InputError, StstError
-from stst.files import check_output, remove_leftovers, written_whole
 from stst.mishaps import ExhaustedError, told
-from stst.plain import found_value
 from stst.process import Estimate
 from stst.run_folder import RunFolder
 from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
 from stst.training.sequences import Sequences, described, load_clip, span
 from stst.types import Frames
+from stst.utils.devices import environment, memory_in_use, numerics, outside, pick_device
+from stst.utils.files import check_output, remove_leftovers, written_whole
+from stst.utils.text import found_value
 from stst.video import AS_STORED, Levels
 from stst.weights.formats import read_raw, write_safetensors
 
@@ -98,7 +98,7 @@ class TrainingJob:
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
     threads
         Of the CPU; None for what the run that is continued had, or for
-        `stst.threads.default_threads`.
+        `stst.utils.threads.default_threads`.
     overwrite
         Whether an existing output may be replaced.
     resume

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from stst.analysis.images import Fit, fitted
 from stst.errors import InputError
-from stst.files import sha256_of
 from stst.synthesis.noise import uniform_noise
 from stst.types import Frames
+from stst.utils.files import sha256_of
 from stst.video import AS_STORED, LazyVideo, Levels
 from stst.video.read import available_memory
 

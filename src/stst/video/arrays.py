@@ -14,9 +14,9 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from stst.diagnosis import unreadable
 from stst.errors import InputError
 from stst.types import Frames
+from stst.utils.diagnosis import unreadable
 from stst.video.clip import VideoInfo, check_size
 from stst.video.color import opaque, too_deep
 from stst.video.depth import FULL_RANGE, check_full_range, from_16_bits
@@ -27,7 +27,7 @@ from stst.video.remedies import without_rate
 from stst.video.sidecar import sidecar_rate
 
 ARRAY_SUFFIXES = (".npy", ".npz")
-# what else is read as a clip, see `stst.diagnosis.Content`
+# what else is read as a clip, see `stst.utils.diagnosis.Content`
 _OTHERS = ("video", "npy", "npz")
 FRAMES_KEY, RATE_KEY = "frames", "fps"
 _LAYOUT = "Save uint8 frames of shape (T, H, W, 3), or (T, H, W) for grey."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
-from stst.files import check_output
+from stst.utils.files import check_output
 from stst.video.clip import SourceInfo
 from stst.video.levels import Levels
 from stst.video.ranges import FrameRange, parse_range

@@ -11,9 +11,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stst.diagnosis import unreadable
 from stst.errors import InputError, first_line
-from stst.native import reading
+from stst.utils.crash_note import reading
+from stst.utils.diagnosis import unreadable
 from stst.video.clip import check_size
 from stst.video.planes import SITINGS
 

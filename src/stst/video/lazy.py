@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from stst.paths import written_path
 from stst.types import Frames
+from stst.utils.paths import written_path
 from stst.video.clip import SourceInfo, VideoInfo
 from stst.video.levels import AS_STORED, Levels
 from stst.video.ranges import FrameRange, parse_range

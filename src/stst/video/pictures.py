@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stst.diagnosis import absent, read_text, there, unreadable
 from stst.errors import InputError
-from stst.native import reading
 from stst.types import Frames
+from stst.utils.crash_note import reading
+from stst.utils.diagnosis import absent, read_text, there, unreadable
 from stst.video.aspect import SQUARE, aspect_note
 from stst.video.clip import MAX_PIXELS, VideoInfo, check_size
 from stst.video.color import opaque, too_deep

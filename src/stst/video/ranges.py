@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from stst.errors import InputError
-from stst.plain import found_value
+from stst.utils.text import found_value
 
 FrameRange: TypeAlias = str | slice | tuple[int | None, int | None] | None
 

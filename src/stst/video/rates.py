@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from stst.errors import InputError
-from stst.plain import found_value
+from stst.utils.text import found_value
 
 #: FFmpeg holds both parts of a rate in signed 32-bit integers.
 MAX_PART = 2**31 - 1

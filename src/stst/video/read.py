@@ -6,10 +6,10 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
-from stst.diagnosis import absent, unreadable
 from stst.errors import InputError
-from stst.files import check_local
-from stst.paths import written_path
+from stst.utils.diagnosis import absent, unreadable
+from stst.utils.files import check_local
+from stst.utils.paths import written_path
 from stst.video.arrays import ARRAY_SUFFIXES, open_array, probe_array
 from stst.video.clip import Video, VideoInfo
 from stst.video.container import ContainerReader
@@ -27,7 +27,7 @@ from stst.video.rates import parse_rate
 from stst.video.reader import ResampledReader, VideoReader
 from stst.video.scan import scan
 
-# what is read, see `stst.diagnosis.Content`; pictures only where one may be given
+# what is read, see `stst.utils.diagnosis.Content`; pictures only where one may be given
 _KINDS = ("picture", "video", "npy", "npz")
 
 Rate = Fraction | str | int | float

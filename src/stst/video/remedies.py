@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from stst.errors import InputError
-from stst.files import as_text
+from stst.utils.files import as_text
 from stst.video.levels import AS_STORED, Levels
 
 

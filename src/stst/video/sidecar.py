@@ -7,10 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from stst.diagnosis import json_fault, read_text, there
 from stst.errors import InputError
-from stst.files import written_whole
-from stst.paths import written_path
+from stst.utils.diagnosis import json_fault, read_text, there
+from stst.utils.files import written_whole
+from stst.utils.paths import written_path
 from stst.video.rates import parse_rate
 
 

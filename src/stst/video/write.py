@@ -17,9 +17,9 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 
 from stst.errors import InputError
-from stst.files import check_output, sha256_of, written_whole
-from stst.paths import at_home
 from stst.types import Frames
+from stst.utils.files import check_output, sha256_of, written_whole
+from stst.utils.paths import at_home
 from stst.video.arrays import FRAMES_KEY, RATE_KEY
 from stst.video.clip import Video, check_frames
 from stst.video.pictures import RATE_FILE

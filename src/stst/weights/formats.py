@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stst.diagnosis import absent, unreadable
 from stst.errors import InputError
-from stst.files import check_local, written_whole
-from stst.hdf5 import LARGEST_TOTAL
-from stst.native import reading
+from stst.utils.crash_note import reading
+from stst.utils.diagnosis import absent, unreadable
+from stst.utils.files import check_local, written_whole
+from stst.utils.hdf5 import LARGEST_TOTAL
 from stst.weights.checkpoints import more_than_tensors, state_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ METADATA_KEY = "stst"  # one key holding JSON: the order of several is not kept,
 HDF5_SUFFIXES = (".h5", ".hdf5")
 #: ``.tar`` as in ``.pth.tar``
 TORCH_SUFFIXES = (".bin", ".ckpt", ".pkl", ".pt", ".pth", ".pyth", ".tar")
-#: What is read of them, see `stst.diagnosis.Content`.
+#: What is read of them, see `stst.utils.diagnosis.Content`.
 KINDS = ("hdf5", "npz", "torch", "safetensors")
 _AGAIN = "cut short or damaged. Copy or download it again"
 
@@ -115,7 +115,7 @@ def write_safetensors(
 
 
 def _read_hdf5(path: Path) -> RawFile:
-    from stst.hdf5 import read_arrays
+    from stst.utils.hdf5 import read_arrays
 
     return _from_arrays(path, read_arrays(path))
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from stst.diagnosis import unreadable
 from stst.errors import InputError
-from stst.files import check_local
+from stst.utils.diagnosis import unreadable
+from stst.utils.files import check_local
 from stst.weights.formats import HDF5_SUFFIXES, KINDS, RawFile, no_such_file, read_raw
 from stst.weights.layouts import canonical
 from stst.weights.locate import (
@@ -220,7 +220,7 @@ def read_as(path: Path, entry: Entry) -> tuple[dict[str, torch.Tensor], Conventi
     InputError
         See `load_tensors`, but for the hash.
     """
-    from stst.devices import numerics
+    from stst.utils.devices import numerics
 
     with numerics():
         raw = read_raw(path)
@@ -228,7 +228,7 @@ def read_as(path: Path, entry: Entry) -> tuple[dict[str, torch.Tensor], Conventi
 
 
 def _load(path: Path, layout: Layout, found: FoundWeights | None) -> LoadedWeights:
-    from stst.devices import numerics
+    from stst.utils.devices import numerics
 
     entry = found.entry if found is not None else None
     with numerics():

@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from stst.diagnosis import absent, json_fault, read_text, stand_in, there
 from stst.errors import InputError
-from stst.files import written_whole
+from stst.utils.diagnosis import absent, json_fault, read_text, stand_in, there
+from stst.utils.files import written_whole
 from stst.weights.registry import REGISTRY, Entry, entry_named, how_to_get
 
 Place = Literal["STST_WEIGHTS_DIR", "cache", "file"]

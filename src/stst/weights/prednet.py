@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stst.errors import InputError
-from stst.files import check_local
+from stst.utils.files import check_local
 from stst.weights.checkpoints import without_prefix
 from stst.weights.formats import HDF5_SUFFIXES, TORCH_SUFFIXES, RawFile, no_such_file, read_raw
 from stst.weights.locate import digest
@@ -263,7 +263,7 @@ def _written_by_theano(path: Path, older: Arrays) -> bool:
     """
     backends: set[str] = set()
     if path.suffix.lower() in HDF5_SUFFIXES:
-        from stst.hdf5 import read_texts
+        from stst.utils.hdf5 import read_texts
 
         backends = read_texts(path, "backend")
         if older and not backends:

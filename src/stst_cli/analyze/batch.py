@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst.plain import one_line
+from stst.utils.text import one_line
 from stst_cli.analyze.models import chosen_models, loaded_parts, model_options
 from stst_cli.analyze.options import clip_options
 from stst_cli.commands import INTERRUPTED, terminable
@@ -60,7 +60,7 @@ def batch(
     yet, or not any more with these clips and options.
     """
     from stst.analysis.batch import Settings, run_batch
-    from stst.threads import available_cores
+    from stst.utils.threads import available_cores
 
     pairs, notes = _pairs(sources)
     for note in notes:

@@ -133,8 +133,8 @@ def cka(
     from stst.analysis.model_cka import undefined
     from stst.analysis.pairs import NaturalClip
     from stst.analysis.unrelated import UnrelatedClips, null_notes
-    from stst.devices import pick_device
     from stst.models.classifiers import load_classifier
+    from stst.utils.devices import pick_device
 
     check_table(output, overwrite, (natural, *others, *null))
     clip = NaturalClip(natural, frames, max_side, levels)

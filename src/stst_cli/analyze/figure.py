@@ -58,8 +58,8 @@ def figure(
     """
     from stst.errors import InputError
     from stst.figures import picture
-    from stst.files import check_output, written_whole
     from stst.report import open_clips
+    from stst.utils.files import check_output, written_whole
 
     kind = output.suffix.lower().removeprefix(".")
     if kind not in _KINDS:
@@ -98,8 +98,8 @@ def _drawn(number: str, clips: tuple[Clip, ...], words: dict[str, Any], levels: 
     if number == "3":
         from stst.analysis.cka_verdicts import said
         from stst.analysis.unrelated import UnrelatedClips, null_notes
-        from stst.devices import pick_device
         from stst.models.classifiers import load_classifier
+        from stst.utils.devices import pick_device
 
         choices, settings, _ = chosen_models({**words, "cka": words["cka"] or paper.MODELS})
         models = [load_classifier(one, pick_device(words["device"])) for one in choices]

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from stst.clock import duration
-from stst.plain import one_line
+from stst.utils.clock import duration
+from stst.utils.text import one_line
 
 #: Starts a piece of work, given its name and number of frames; what it gives is called for each.
 Begin = Callable[[str, int], Callable[[object], None]]

@@ -239,7 +239,7 @@ def _opened(
 ) -> list[LazyVideo]:
     """Open other natural clips at the size of this one, and without colour where it has none."""
     from stst.errors import InputError
-    from stst.files import sha256_of
+    from stst.utils.files import sha256_of
     from stst.video import LazyVideo
 
     for path in paths:

@@ -21,7 +21,7 @@ from stst.analysis.comparison import compare, comparison_rows
 from stst.analysis.features import features
 from stst.analysis.manifest import NamedPair
 from stst.errors import InputError, StstError
-from stst.files import sha256_of
+from stst.utils.files import sha256_of
 from stst.video import read_video
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from stst.analysis.manifest import NamedPair, clips_in, match_folders, read_pairs
 from stst.errors import InputError
-from stst.labels import label_problem
+from stst.utils.names import label_problem
 
 
 @pytest.fixture

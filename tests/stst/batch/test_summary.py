@@ -19,7 +19,7 @@ from stst.batch.problems import Problems
 from stst.batch.states import States
 from stst.batch.summary import write_summary
 from stst.batch.work import Stop, make, tasks_of
-from stst.lanes import Failure
+from stst.utils.processes import Failure
 from stst.video import read_video, write_video
 
 

@@ -21,9 +21,9 @@ from stst.batch.states import States
 from stst.batch.survey import shard_of
 from stst.batch.work import Ended, Going, Stop, make, tasks_of
 from stst.errors import InputError
-from stst.files import sha256_of
 from stst.jobs import Job
 from stst.provenance import read_sidecar
+from stst.utils.files import sha256_of
 
 
 @pytest.fixture
@@ -161,8 +161,8 @@ class TestOne:
         (job,) = cats(3)
         States(Path("out")).put(job, "running")
         holder = subprocess.Popen(
-            [sys.executable, "-c", "import sys; from pathlib import Path; from stst.locks import "
-             "locked\nwith locked(Path(sys.argv[1])): print(flush=True); sys.stdin.read()",
+            [sys.executable, "-c", "import sys; from pathlib import Path\n"
+             "from stst.utils.locks import locked\nwith locked(Path(sys.argv[1])): print(flush=True); sys.stdin.read()",
              job.run_folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         with holder:

@@ -263,7 +263,7 @@ def test_wrong_stacks(stack):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_the_gpu_agrees():
-    from stst.devices import numerics
+    from stst.utils.devices import numerics
 
     device, model, frames = torch.device("cuda"), network(torch.float32), clip(dtype=torch.float32)
     expected = model.run(frames)

@@ -7,9 +7,9 @@ import pytest
 
 from small_runs import clip
 from stst.errors import InputError
-from stst.files import sha256_of
 from stst.report import open_clips
 from stst.report.clips import labels_of
+from stst.utils.files import sha256_of
 
 STST, STPS = {"method": "stst"}, {"method": "stps"}
 

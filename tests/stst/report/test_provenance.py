@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from small_runs import clip
-from stst.files import sha256_of
 from stst.report.clips import Clip
 from stst.report.provenance import making_of, reading_of
 from stst.report.words import number, printable, rate_text, text
+from stst.utils.files import sha256_of
 from stst.video import LazyVideo
 
 ANYTHING = st.recursive(

@@ -17,10 +17,10 @@ from stst import __version__
 from stst.analysis.comparison import compare
 from stst.analysis.features import features
 from stst.errors import InputError
-from stst.files import sha256_of
 from stst.report import check_report_output, frames_to_read, open_clips, write_report
 from stst.report.sections import FIRST, LAST
 from stst.report.write import FILES
+from stst.utils.files import sha256_of
 from stst.video import LazyVideo, read_video, write_video
 
 VOID = {"meta", "link", "img", "input", "br"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small_clips import moving, noise
 
 from stst.errors import InputError, StstError
-from stst.files import sha256_of_file
+from stst.utils.files import sha256_of_file
 from stst.video import (
     Video,
     frames_sha256,

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from small_runs import clip, refused
-from stst.files import sha256_of
 from stst.report.write import FILES
+from stst.utils.files import sha256_of
 from stst_cli.analyze import main
 
 

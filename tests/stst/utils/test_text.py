@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from stst.errors import InputError, StstError, first_line
-from stst.plain import found_value, one_line
+from stst.utils.text import found_value, one_line
 
 
 @pytest.mark.parametrize(

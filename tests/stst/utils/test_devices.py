@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import stst
-from stst.devices import environment, guarded, numerics, outside, pick_device, pick_precision
 from stst.errors import InputError
+from stst.utils.devices import environment, guarded, numerics, outside, pick_device, pick_precision
 
 CPU = torch.device("cpu")
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from stst import clock
-from stst.clock import Clock, duration
+from stst.utils import clock
+from stst.utils.clock import Clock, duration
 
 
 @pytest.fixture

@@ -23,12 +23,12 @@ from safetensors.torch import save_file
 
 import stst
 from stst.config import read_config_file
-from stst.diagnosis import content, read_text
 from stst.errors import InputError
 from stst.models.prednet import load_prednet
 from stst.provenance import read_sidecar
-from stst.rows import read_rows
-from stst.toml import toml_tree
+from stst.utils.diagnosis import content, read_text
+from stst.utils.manifests import read_rows
+from stst.utils.toml import toml_tree
 from stst.video import open_video, probe, sidecar_of
 from stst.weights import find, import_file, list_weights, load_tensors, verify
 

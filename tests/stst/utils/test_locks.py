@@ -10,12 +10,12 @@ import time
 import pytest
 
 from stst.errors import InputError
-from stst.locks import LOCK, check_unlocked, locked
+from stst.utils.locks import LOCK, check_unlocked, locked
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from stst.locks import locked
+from stst.utils.locks import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(3600)

@@ -10,7 +10,7 @@ from stst.analysis.manifest import read_pairs
 from stst.config import read_config_file
 from stst.errors import InputError
 from stst.provenance import read_sidecar
-from stst.text import decoded_text
+from stst.utils.decoding import decoded_text
 from stst.video import probe, sidecar_of
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from batch_workers import obey, refuse_to_start, spell
 from patience import patience
-from stst.lanes import Failure, Said, in_processes
+from stst.utils.processes import Failure, Said, in_processes
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any
 
-from stst.diagnosis import read_text
 from stst.errors import InputError
-from stst.files import as_text
-from stst.plain import found_value
-from stst.spreadsheets import SHEET_SUFFIXES
-from stst.toml import toml_tree
+from stst.utils.diagnosis import read_text
+from stst.utils.files import as_text
+from stst.utils.spreadsheets import SHEET_SUFFIXES
+from stst.utils.text import found_value
+from stst.utils.toml import toml_tree
 
 #: Of manifests.
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".toml")

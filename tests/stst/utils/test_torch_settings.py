@@ -29,7 +29,6 @@ from stst.analysis.unrelated import UnrelatedClip
 from stst.analysis.validity import validity
 from stst.config import StreamConfig
 from stst.config.choice import CkaSettings, ModelChoice
-from stst.devices import numerics
 from stst.errors import DivergedError
 from stst.inversion.models import class_names
 from stst.inversion.terms import coherence, priming_jaccard
@@ -48,6 +47,7 @@ from stst.synthesis.engine import Adam, GradientDescent, minimized
 from stst.synthesis.events import FrameDone, IterationDone
 from stst.training.job import TrainingJob
 from stst.training.prednet import TrainingSettings
+from stst.utils.devices import numerics
 from stst.weights import load_tensors
 from stst.weights.formats import write_safetensors
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stst.errors import InputError
-from stst.rows import read_rows
+from stst.utils.manifests import read_rows
 
 #: What rows may hold in these tests, and how files of Windows' programs are refused.
 A = "A row needs clip and name, and may have note."

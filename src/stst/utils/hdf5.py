@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stst.diagnosis import unreadable
 from stst.errors import InputError
-from stst.native import reading
+from stst.utils.crash_note import reading
+from stst.utils.diagnosis import unreadable
 
 LARGEST_TOTAL = 8 * 2**30  # bytes once read: a few kB of HDF5 can declare arrays of any size
 DEEPEST = 16  # groups in groups; hard links can also form a cycle

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stst.errors import InputError, StstError
-from stst.files import (
+from stst.utils.files import (
     check_local,
     check_output,
     remove_leftovers,

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from stst.toml import toml_tree
+from stst.utils.toml import toml_tree
 
 
 def test_as_usual():

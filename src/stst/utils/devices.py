@@ -17,7 +17,7 @@ import torch
 
 import stst
 from stst.errors import InputError
-from stst.threads import default_threads
+from stst.utils.threads import default_threads
 from stst.video.read import available_memory
 
 Made = TypeVar("Made")
@@ -123,7 +123,8 @@ class numerics(AbstractContextManager[None]):
         ``"fp64"``, ``"fp32"``, ``"tf32"`` or ``"bf16"``; None for fp32, inside another one for
         what that has.
     threads
-        On the CPU; None for `stst.threads.default_threads`, inside another one for what that has.
+        On the CPU; None for `stst.utils.threads.default_threads`, inside another one for what that
+        has.
     gradients
         Whether gradients can be computed. False leaves it to the caller, as functions of tensors
         do.
