@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 import stst
 from stst.analysis.features import features
 from stst.config import StpsConfig, StreamConfig, StstConfig, load_preset
+from stst.engine.losses import gram
 from stst.errors import InputError
-from stst.losses import gram
 from stst.models import Kind, Stream, load_stream
 from stst.synthesis.prepare import synthesize
 from stst.video import Video, read_video

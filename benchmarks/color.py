@@ -23,7 +23,7 @@ import plain_color
 import torch
 from timing import keep, machine, side_by_side
 
-from stst.synthesis.color import color_transfer, distribution_transfer, regrain
+from stst.engine.color_transfer import color_transfer, distribution_transfer, regrain
 from stst.utils.devices import numerics
 from stst.video import read_video
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stst.synthesis.color import (
+from stst.engine.color_transfer import (
     BINS,
     MARGIN,
     REGRAIN_ITERATIONS,

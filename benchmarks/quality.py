@@ -29,12 +29,12 @@ from torch import Tensor
 import stst.synthesis.stst as loop
 from stst.analysis.features import features
 from stst.config import StreamConfig, StstConfig, build, load_preset, merged
+from stst.engine.color_transfer import color_transfer
+from stst.engine.events import Event, FrameDone, RunStarted
+from stst.engine.loop import make_rule, minimized
+from stst.engine.pixels import as_tensor
+from stst.engine.process import run_in_memory
 from stst.models import load_stream
-from stst.pixels import as_tensor
-from stst.process import run_in_memory
-from stst.synthesis.color import color_transfer
-from stst.synthesis.engine import make_rule, minimized
-from stst.synthesis.events import Event, FrameDone, RunStarted
 from stst.synthesis.objective import Statistician, StstObjective, active_terms
 from stst.synthesis.octaves import Octave, through_octaves
 from stst.synthesis.prepare import prepare

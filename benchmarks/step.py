@@ -18,10 +18,10 @@ from timing import keep, machine, side_by_side
 from torch import Tensor
 
 from stst.config import OptimizerConfig
+from stst.engine.loop import make_rule, minimized
 from stst.errors import InputError
 from stst.models.msoe import MSOE
 from stst.models.vgg import BLOCKS, VGG19
-from stst.synthesis.engine import make_rule, minimized
 from stst.synthesis.objective import Statistician, StstObjective
 from stst.synthesis.rules import PAPER
 from stst.utils.devices import numerics

@@ -26,13 +26,13 @@ from PIL import Image
 import stst
 from stst.analysis.cka import linear_cka
 from stst.config import build
+from stst.engine.color_transfer import color_transfer
+from stst.engine.events import FrameDone, Preview
+from stst.engine.losses import gram
+from stst.engine.pixels import as_tensor, to_frames
 from stst.errors import InputError
 from stst.figures.style import COLORS, new_figure, picture, styled
-from stst.losses import gram
 from stst.models.filterbank import FilterBank
-from stst.pixels import as_tensor, to_frames
-from stst.synthesis.color import color_transfer
-from stst.synthesis.events import FrameDone, Preview
 from stst.synthesis.prepare import prepare
 
 HERE = Path(__file__).parent

@@ -15,8 +15,8 @@ import stst
 from stst.analysis.cka import as_examples, linear_cka
 from stst.analysis.tables import table, write_table
 from stst.config import StreamConfig
+from stst.engine.pixels import as_tensor
 from stst.models import load_stream
-from stst.pixels import as_tensor
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
 

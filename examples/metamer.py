@@ -9,7 +9,7 @@ from pathlib import Path
 import stst
 from stst.analysis.comparison import compare
 from stst.analysis.features import features
-from stst.synthesis.events import FrameDone
+from stst.engine.events import FrameDone
 
 CLIP = Path(__file__).parents[1] / "sample_data" / "cat.mkv"
 

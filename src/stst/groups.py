@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stst.process import ClipProcess, Groupable, Process
-from stst.synthesis.events import (
+from stst.engine.events import (
     ClipIterationDone,
     Event,
     FrameDone,
@@ -19,6 +18,7 @@ from stst.synthesis.events import (
     IterationDone,
     RunStarted,
 )
+from stst.engine.process import ClipProcess, Groupable, Process
 
 
 def in_groups(

@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 
 from stst.config import METHODS, LeapsConfig, RunConfig, StpsConfig, StstConfig
+from stst.engine.events import (
+    Event,
+    RunFinished,
+)
+from stst.engine.process import Estimate, Prepared
 from stst.errors import InputError
 from stst.made import changed, check_continuable, check_made
 from stst.mishaps import Inputs
 from stst.outputs import Output, outputs_for
-from stst.process import Estimate, Prepared
 from stst.provenance import SCHEMA_VERSION, Input
 from stst.run_folder import RunFolder
 from stst.running import Run
-from stst.synthesis.events import (
-    Event,
-    RunFinished,
-)
 from stst.synthesis.mask import open_mask
 from stst.utils.devices import environment, numerics, outside
 from stst.utils.files import check_output, remove_leftovers, sha256_of

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
+from stst.engine.process import ClipProcess, Groupable, Prepared
 from stst.errors import TO_RESUME, InputError, StstError, first_line
-from stst.process import ClipProcess, Groupable, Prepared
 from stst.utils.devices import free_memory, memory_in_use
 from stst.utils.files import sha256_of
 

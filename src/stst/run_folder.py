@@ -24,7 +24,7 @@ from stst.utils.locks import LOCK, check_unlocked, locked
 from stst.video.rates import parse_rate
 
 if TYPE_CHECKING:
-    from stst.synthesis.events import Interim
+    from stst.engine.events import Interim
 
 _FORMAT = 1
 # what a run folder holds
@@ -296,7 +296,7 @@ class RunFolder:
         names = ("iteration", "frame", "octave", "seconds")
         iteration, frame, octave, seconds = _numbers(path, data, names)
         data = {name: value for name, value in data.items() if name not in names}
-        from stst.synthesis.events import Interim
+        from stst.engine.events import Interim
 
         return Interim(int(iteration), data, int(frame), int(octave)), seconds
 

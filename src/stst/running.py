@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from stst.config import LeapsConfig, RunConfig, StstConfig
-from stst.errors import TO_RESUME, StstError
-from stst.groups import in_groups
-from stst.mishaps import ExhaustedError, halved, released, told, what_fits
-from stst.process import ClipProcess, Groupable, Prepared
-from stst.provenance import write_sidecar
-from stst.remarks import remarks_on
-from stst.synthesis.events import (
+from stst.engine.events import (
     Checkpointed,
     ClipIterationDone,
     Event,
@@ -27,6 +21,12 @@ from stst.synthesis.events import (
     RunStarted,
     RunStopped,
 )
+from stst.engine.process import ClipProcess, Groupable, Prepared
+from stst.errors import TO_RESUME, StstError
+from stst.groups import in_groups
+from stst.mishaps import ExhaustedError, halved, released, told, what_fits
+from stst.provenance import write_sidecar
+from stst.remarks import remarks_on
 from stst.video import needs_sidecar, write_content, write_frames, write_preview
 
 if TYPE_CHECKING:

@@ -52,8 +52,8 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
     dict
         What was printed.
     """
+    from stst.engine.events import RunStopped
     from stst.errors import InputError, StstError
-    from stst.synthesis.events import RunStopped
     from stst.utils.clock import duration
     from stst_cli.progress import followed, interruptible
 

@@ -19,7 +19,7 @@ from stst.utils.text import one_line
 from stst_cli.streams import stop_signals
 
 if TYPE_CHECKING:
-    from stst.synthesis.events import (
+    from stst.engine.events import (
         ClipIterationDone,
         Event,
         FrameDone,
@@ -75,7 +75,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 
 def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunStopped:
-    from stst.synthesis.events import (
+    from stst.engine.events import (
         ClipIterationDone,
         FrameDone,
         IterationDone,
@@ -124,7 +124,7 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
 
 
 def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
-    from stst.synthesis.events import (
+    from stst.engine.events import (
         ClipIterationDone,
         FrameDone,
         IterationDone,
@@ -165,7 +165,7 @@ def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
 
 
 def _made(event: FrameDone | ClipIterationDone, plan: RunStarted) -> str:
-    from stst.synthesis.events import FrameDone
+    from stst.engine.events import FrameDone
 
     if isinstance(event, FrameDone):
         return _frame(event.frame, plan.frames)

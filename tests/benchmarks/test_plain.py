@@ -7,9 +7,9 @@ import torch
 from plain import PlainObjective, plain_step
 
 from stst.config import OptimizerConfig
+from stst.engine.loop import make_rule, minimized
 from stst.models.msoe import MSOE
 from stst.models.vgg import VGG19
-from stst.synthesis.engine import make_rule, minimized
 from stst.synthesis.objective import Statistician, StstObjective
 from stst.synthesis.rules import PAPER
 

@@ -8,7 +8,7 @@ import torch
 from plain_color import color_transfer as plain
 from plain_color import distribution_transfer as plain_distribution
 
-from stst.synthesis.color import color_transfer, distribution_transfer
+from stst.engine.color_transfer import color_transfer, distribution_transfer
 
 
 def smooth(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:

@@ -46,6 +46,7 @@ from stst.config import (
     to_toml,
 )
 from stst.config.command import command_words
+from stst.engine.events import Interim
 from stst.errors import InputError, StstError
 from stst.jobs import Job
 from stst.provenance import read_sidecar
@@ -55,7 +56,6 @@ from stst.report.inversions import inversions
 from stst.report.page import part
 from stst.report.provenance import making_of, reading_of
 from stst.run_folder import RunFolder
-from stst.synthesis.events import Interim
 from stst.utils.files import sha256_of
 from stst.video import LazyVideo, Video, write_video
 from stst.video.sidecar import sidecar_rate
@@ -239,7 +239,7 @@ def _read_batch(path: Path) -> None:
 
 def _sidecars(folder: Path) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
     """Make a stimulus by each of two methods; all share one natural clip."""
-    from stst.synthesis.events import RunFinished
+    from stst.engine.events import RunFinished
 
     natural = folder / "natural.npz"
     write_video(natural, Video(frames(0, 4, 16, 18), Fraction(25)))

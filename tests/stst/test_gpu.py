@@ -9,9 +9,9 @@ import torch
 from arrays import images, relative_error
 from stst.config import StpsConfig, StreamConfig, build, load_preset, merged
 from stst.config.schema import StstConfig
+from stst.engine.color_transfer import color_transfer
 from stst.models import load_stream
 from stst.scrambling.prepare import scramble
-from stst.synthesis.color import color_transfer
 from stst.synthesis.prepare import synthesize
 from stst.video import Video
 
@@ -74,7 +74,7 @@ def test_streams_agree_with_the_cpu(kind, model):
     layers = stream.texture_layers
     here = stream(frames, layers)
     there = stream.to(torch.device("cuda"))(frames.cuda(), layers)
-    from stst.losses import gram
+    from stst.engine.losses import gram
 
     for layer in layers:
         assert relative_error(gram(there[layer]).cpu(), gram(here[layer])) < 1e-4

@@ -12,8 +12,8 @@ import torch
 import small_runs
 import stst
 from stst.config import build, load_preset
+from stst.engine.events import FrameDone, Preview
 from stst.scrambling.stps import Scrambling
-from stst.synthesis.events import FrameDone, Preview
 from stst.synthesis.prepare import prepare
 from stst.video import GREY_NOTE, Video, as_grey, grey_values, is_grey
 

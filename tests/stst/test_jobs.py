@@ -17,9 +17,7 @@ import pytest
 import stst
 from old_versions import REMEDY, copied
 from small_runs import FPS, clip, config, frames
-from stst.errors import DivergedError, InputError, StstError
-from stst.jobs import Job
-from stst.synthesis.events import (
+from stst.engine.events import (
     Checkpointed,
     FrameDone,
     IterationDone,
@@ -28,6 +26,8 @@ from stst.synthesis.events import (
     RunStarted,
     RunStopped,
 )
+from stst.errors import DivergedError, InputError, StstError
+from stst.jobs import Job
 from stst.utils.files import sha256_of
 from stst.video import LazyVideo, Video, frames_sha256, open_video, read_video, write_video
 

@@ -16,18 +16,18 @@ import torch
 import small_inversions
 from small_runs import FPS, TRUST, clip, config, frames, refused, stst, synthesize
 from stst.config import StpsConfig, build
-from stst.errors import InputError, StstError
-from stst.groups import in_groups
-from stst.jobs import Job
-from stst.mishaps import halved
-from stst.remake import job_of_sidecar
-from stst.synthesis.events import (
+from stst.engine.events import (
     ClipIterationDone,
     FrameDone,
     IterationDone,
     RunFinished,
     RunStarted,
 )
+from stst.errors import InputError, StstError
+from stst.groups import in_groups
+from stst.jobs import Job
+from stst.mishaps import halved
+from stst.remake import job_of_sidecar
 from stst.synthesis.objective import StstObjective
 from stst.video import write_video
 

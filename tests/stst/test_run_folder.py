@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stst.engine.events import Interim
 from stst.errors import InputError, StstError
 from stst.run_folder import RunFolder
-from stst.synthesis.events import Interim
 from stst.utils.files import written_whole
 
 JOB = {"environment": {"threads": 1, "batch": [0, 1]}, "inputs": [{"fps": "25"}]}

@@ -14,9 +14,9 @@ import stst as package
 from patience import patience, wait_for
 from small_inversions import SMALL, TRUST, config
 from small_runs import PYTHONPATH, clip, refused, stst, stst_analyze
+from stst.engine.events import Checkpointed, ClipIterationDone, RunFinished, RunStopped
 from stst.jobs import Job
 from stst.run_folder import RunFolder
-from stst.synthesis.events import Checkpointed, ClipIterationDone, RunFinished, RunStopped
 from stst.video import read_video
 
 

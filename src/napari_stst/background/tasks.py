@@ -22,8 +22,8 @@ from napari_stst.background.messages import (
 )
 
 if TYPE_CHECKING:
+    from stst.engine.events import Event, RunStarted
     from stst.jobs import Job
-    from stst.synthesis.events import Event, RunStarted
 
 #: Where each task is; it is imported when it is asked for.
 TASKS = {
@@ -92,8 +92,8 @@ def make(
         The result has ``outputs``, ``seconds`` and ``warnings``.
     """
     from stst.config import METHODS, build
+    from stst.engine.events import RunFinished, RunStarted, RunStopped
     from stst.jobs import Job
-    from stst.synthesis.events import RunFinished, RunStarted, RunStopped
 
     settings = build(config, METHODS[config["method"]])
 
@@ -116,8 +116,8 @@ def make(
 
 
 def _started(job: Job, event: RunStarted) -> Started:
+    from stst.engine.process import ClipProcess
     from stst.jobs import main_role
-    from stst.process import ClipProcess
 
     prepared = job.prepared
     height, width = prepared.process.size
@@ -151,7 +151,7 @@ class _Told:
         self.next_clip = 0.0
 
     def of(self, event: Event) -> None:
-        from stst.synthesis.events import (
+        from stst.engine.events import (
             ClipIterationDone,
             ClipPreview,
             FrameDone,

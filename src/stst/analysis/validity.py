@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stst.analysis.judges import Judge
+from stst.engine.losses import gram
 from stst.errors import InputError
-from stst.losses import gram
 from stst.utils.devices import guarded, numerics
 from stst.video import Clip, first_frame, spread
 

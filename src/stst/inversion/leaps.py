@@ -14,15 +14,7 @@ import torch
 from torch import Tensor
 
 from stst.config import LeapsConfig
-from stst.errors import DivergedError
-from stst.inversion.course import Course
-from stst.inversion.models import VideoModel
-from stst.inversion.objective import Jittered, LeapsObjective
-from stst.pixels import picture_statistics, to_frames
-from stst.process import Estimate
-from stst.synthesis.engine import Adam, minimized
-from stst.synthesis.estimate import saved_bytes
-from stst.synthesis.events import (
+from stst.engine.events import (
     ClipIterationDone,
     ClipPreview,
     Event,
@@ -30,7 +22,15 @@ from stst.synthesis.events import (
     Interim,
     RunStarted,
 )
-from stst.synthesis.noise import ClipKey, clip_key, normal_noise, unkeyed
+from stst.engine.loop import Adam, minimized
+from stst.engine.noise import ClipKey, clip_key, normal_noise, unkeyed
+from stst.engine.pixels import picture_statistics, to_frames
+from stst.engine.process import Estimate
+from stst.errors import DivergedError
+from stst.inversion.course import Course
+from stst.inversion.models import VideoModel
+from stst.inversion.objective import Jittered, LeapsObjective
+from stst.synthesis.estimate import saved_bytes
 from stst.types import Frames
 from stst.utils.devices import memory_in_use
 

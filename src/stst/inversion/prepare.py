@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 
 from stst.config import LeapsConfig
+from stst.engine.events import Event
+from stst.engine.noise import ClipKey
+from stst.engine.process import Prepared, refuse_input, run_in_memory
 from stst.errors import InputError
 from stst.inversion.classes import class_index
 from stst.inversion.leaps import Inversion
@@ -21,9 +24,6 @@ from stst.inversion.models import (
     load_video_model,
 )
 from stst.inversion.objective import LeapsObjective
-from stst.process import Prepared, refuse_input, run_in_memory
-from stst.synthesis.events import Event
-from stst.synthesis.noise import ClipKey
 from stst.utils.devices import numerics, pick_device
 from stst.video import Clip, Video
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from stst.engine.losses import total_variation
 from stst.inversion.layers import LayerInput
-from stst.losses import total_variation
 from stst.utils.devices import guarded
 
 _FIRST = 10.0

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stst.engine.noise import uniform_noise
 from stst.errors import InputError
-from stst.synthesis.noise import uniform_noise
 from stst.utils.devices import guarded
 from stst.weights.prednet import GATES, Kernels, read_prednet
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import torch
 
 from stst.config import StpsConfig
+from stst.engine.events import Event
+from stst.engine.process import Prepared, refuse_input, run_in_memory
 from stst.errors import InputError
-from stst.process import Prepared, refuse_input, run_in_memory
 from stst.scrambling.stps import Scrambling
-from stst.synthesis.events import Event
 from stst.utils.devices import free_memory, numerics, pick_device
 from stst.video import Clip, Video
 

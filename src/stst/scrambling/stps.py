@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from stst.config import StpsConfig
+from stst.engine.color_transfer import color_transfer
+from stst.engine.events import Event, FrameDone, Interim, RunStarted, StepDone
+from stst.engine.noise import clip_key
+from stst.engine.pixels import as_tensor, picture_statistics, to_frames
+from stst.engine.process import Estimate
 from stst.errors import InputError
-from stst.pixels import as_tensor, picture_statistics, to_frames
-from stst.process import Estimate
 from stst.scrambling.phases import PhaseFields
 from stst.scrambling.spectrum import (
     BothSteps,
@@ -21,9 +24,6 @@ from stst.scrambling.spectrum import (
     TimeOnly,
     scrambled_pictures,
 )
-from stst.synthesis.color import color_transfer
-from stst.synthesis.events import Event, FrameDone, Interim, RunStarted, StepDone
-from stst.synthesis.noise import clip_key
 from stst.types import Frames
 from stst.utils.devices import memory_in_use
 from stst.video import GREY_NOTE, Clip, is_grey

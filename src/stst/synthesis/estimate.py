@@ -7,9 +7,9 @@ import time
 import torch
 from torch import Tensor
 
-from stst.process import Estimate
-from stst.synthesis.engine import Objective, make_rule, minimized
-from stst.synthesis.noise import uniform_noise
+from stst.engine.loop import Objective, make_rule, minimized
+from stst.engine.noise import uniform_noise
+from stst.engine.process import Estimate
 from stst.synthesis.stst import Synthesis
 from stst.utils.devices import memory_in_use
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stst.config import TERMS, StstConfig, Term
-from stst.losses import content_loss, gram, texture_loss, total_variation
+from stst.engine.losses import content_loss, gram, texture_loss, total_variation
 from stst.models.activations import Activation, Multiscale
 from stst.models.stream import Stream
 from stst.synthesis.region import Region

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from stst.config import TERMS, StstConfig, TargetsConfig, load_preset
+from stst.engine.events import Event
+from stst.engine.process import Prepared, refuse_input, run_in_memory
 from stst.errors import InputError
 from stst.models import Kind, LoadedStream, load_stream, resolved
-from stst.process import Prepared, refuse_input, run_in_memory
-from stst.synthesis.events import Event
 from stst.synthesis.mask import MaskArray, mask_video, regions_of
 from stst.synthesis.stst import Synthesis, Targets
 from stst.utils.devices import numerics, pick_device, pick_precision

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stst.losses import weighted
+from stst.engine.losses import weighted
+from stst.engine.pixels import as_tensor
 from stst.models.activations import Activation, Multiscale, Window
-from stst.pixels import as_tensor
 from stst.synthesis.octaves import through_octaves
 from stst.video import FrameSequence, inside_of
 
@@ -55,7 +55,7 @@ class Region:
         return torch.where(self.inside, images, self.natural)
 
     def weighted(self, activation: Activation) -> Tensor:
-        """Weight a layer's positions by how much of each lies inside; see `stst.losses.weighted`.
+        """Weight a layer's positions by how much of each lies inside: `stst.engine.losses.weighted`.
 
         Parameters
         ----------

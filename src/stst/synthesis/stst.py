@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from stst.config import StstConfig, Term
+from stst.engine.color_transfer import color_transfer
+from stst.engine.events import Event, FrameDone, Interim, IterationDone, Preview, RunStarted
+from stst.engine.loop import Rule, make_rule, minimized
+from stst.engine.noise import ClipKey, NoiseSource, Purpose, clip_key, noise_of_seeds
+from stst.engine.pixels import as_tensor, picture_statistics, to_frames
+from stst.engine.process import Estimate
 from stst.errors import DivergedError, InputError
 from stst.models.stream import Stream
-from stst.pixels import as_tensor, picture_statistics, to_frames
-from stst.process import Estimate
 from stst.scrambling.spectrum import scrambled_by_noise
-from stst.synthesis.color import color_transfer
-from stst.synthesis.engine import Rule, make_rule, minimized
-from stst.synthesis.events import Event, FrameDone, Interim, IterationDone, Preview, RunStarted
-from stst.synthesis.noise import ClipKey, NoiseSource, Purpose, clip_key, noise_of_seeds
 from stst.synthesis.objective import Statistician, Statistics, StstObjective, active_terms
 from stst.synthesis.octaves import Octave, octaves_of, through_octaves
 from stst.synthesis.region import Region, Regions

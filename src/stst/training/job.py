@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 import stst
+from stst.engine.process import Estimate
 from stst.errors import InputError, StstError
 from stst.mishaps import ExhaustedError, told
-from stst.process import Estimate
 from stst.run_folder import RunFolder
 from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
 from stst.training.sequences import Sequences, described, load_clip, span

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from stst.analysis.images import Fit
+from stst.engine.loop import Adam
 from stst.errors import DivergedError, InputError
 from stst.models.prednet import STACK, PredNet, check_size
-from stst.synthesis.engine import Adam
 from stst.training.sequences import Sequences, windows
 from stst.types import Frames
 

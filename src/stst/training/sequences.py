@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from stst.analysis.images import Fit, fitted
+from stst.engine.noise import uniform_noise
 from stst.errors import InputError
-from stst.synthesis.noise import uniform_noise
 from stst.types import Frames
 from stst.utils.files import sha256_of
 from stst.video import AS_STORED, LazyVideo, Levels

@@ -12,9 +12,9 @@ from torch import nn
 import stst
 from small_runs import frames
 from stst.config import LeapsConfig
+from stst.engine.events import ClipIterationDone
 from stst.inversion.layers import watched
 from stst.inversion.models import load_video_model, video_model_names
-from stst.synthesis.events import ClipIterationDone
 from stst.video import Video
 
 #: The smallest clips that they take: frames, height and width.

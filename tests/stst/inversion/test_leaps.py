@@ -13,6 +13,12 @@ import stst
 from small_inversions import config
 from small_runs import frames
 from stst.config import InputConfig, LeapsConfig
+from stst.engine.events import (
+    ClipIterationDone,
+    ClipPreview,
+    FrameDone,
+    RunStarted,
+)
 from stst.errors import DivergedError, InputError
 from stst.inversion.course import Course
 from stst.inversion.layers import watched, with_statistics
@@ -20,12 +26,6 @@ from stst.inversion.leaps import Schedule
 from stst.inversion.models import load_video_model
 from stst.inversion.prepare import prepare
 from stst.inversion.terms import diversity, priming_jaccard
-from stst.synthesis.events import (
-    ClipIterationDone,
-    ClipPreview,
-    FrameDone,
-    RunStarted,
-)
 from stst.video import Video
 
 CALM = {"iterations": 80, "learning_rate": 0.1, "roll": 0, "flip": False, "verifier": "none"}

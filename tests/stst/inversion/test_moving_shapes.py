@@ -14,7 +14,7 @@ import torch
 import moving_shapes
 import stst
 from stst.config import LeapsConfig
-from stst.synthesis.events import FrameDone
+from stst.engine.events import FrameDone
 
 #: Classes and seeds of the clips, fixed before any of them was made.
 PAIRS = [((number * 3) % 8, number) for number in range(10)]

@@ -9,11 +9,11 @@ import torch
 import moving_shapes
 import tiny_video
 from stst.config import LeapsConfig
+from stst.engine.loop import Adam, minimized
+from stst.engine.noise import unkeyed
 from stst.inversion.layers import watched
 from stst.inversion.models import load_video_model
 from stst.inversion.objective import Jittered, LeapsObjective, jittered
-from stst.synthesis.engine import Adam, minimized
-from stst.synthesis.noise import unkeyed
 
 ALL = {"priming_weight": 0.3, "coherence_weight": 0.2, "diversity_weight": 0.5, "tv_weight": 2.0}
 

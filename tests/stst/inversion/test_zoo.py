@@ -18,11 +18,11 @@ from torchvision.models import get_model_weights
 import stst
 from small_runs import frames
 from stst.config import LeapsConfig
+from stst.engine.events import ClipIterationDone
 from stst.errors import InputError
 from stst.inversion.layers import LayerInput, watched
 from stst.inversion.models import check_verifier, load_video_model
 from stst.inversion.zoo import ZOO, FramesFirst, ZooModel, current_names, zoo_names
-from stst.synthesis.events import ClipIterationDone
 from stst.video import Video
 
 # too much arithmetic for a CPU, and the same code as of a smaller one

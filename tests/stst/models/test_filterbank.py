@@ -5,7 +5,7 @@ from importlib import resources
 import pytest
 import torch
 
-from stst.losses import gram
+from stst.engine.losses import gram
 from stst.models.filterbank import FilterBank
 from stst.models.stream import validate_stream
 

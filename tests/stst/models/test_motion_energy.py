@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from stst.losses import gram
+from stst.engine.losses import gram
 from stst.models.motion_energy import (
     ORIENTATIONS,
     WAVELENGTH,

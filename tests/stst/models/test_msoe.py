@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from arrays import images, pictures, relative_error
+from stst.engine.losses import gram
 from stst.errors import InputError
-from stst.losses import gram
 from stst.models.msoe import MSOE, symmetric_pad
 from stst.models.stream import validate_stream
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from arrays import images, pictures, relative_error
+from stst.engine.losses import content_loss, gram, texture_loss
 from stst.errors import InputError
-from stst.losses import content_loss, gram, texture_loss
 from stst.models.vgg import BLOCKS, VGG19, layer_names
 
 SIZES = ("67x101", "72x128")

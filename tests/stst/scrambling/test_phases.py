@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stst.engine.noise import uniform_noise
 from stst.scrambling.phases import (
     PhaseFields,
     antisymmetric,
@@ -17,7 +18,6 @@ from stst.scrambling.phases import (
     partners,
     signs_only,
 )
-from stst.synthesis.noise import uniform_noise
 
 SIDES = st.integers(1, 9)
 

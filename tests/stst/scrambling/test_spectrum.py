@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stst.engine.noise import uniform_noise
 from stst.scrambling.phases import PhaseFields, factors, own_partners
 from stst.scrambling.spectrum import (
     BothSteps,
@@ -16,7 +17,6 @@ from stst.scrambling.spectrum import (
     scrambled_by_noise,
     scrambled_pictures,
 )
-from stst.synthesis.noise import uniform_noise
 
 SHAPES = st.tuples(st.integers(2, 9), st.integers(1, 14), st.integers(1, 14))
 SEEDS = st.integers(0, 2**32)

@@ -9,14 +9,14 @@ import torch
 import stst
 from small_runs import FPS, clip, frames
 from stst.config import InputConfig, StpsConfig
+from stst.engine.color_transfer import color_transfer
+from stst.engine.events import FrameDone, RunStarted, StepDone
+from stst.engine.pixels import as_tensor, to_frames
 from stst.errors import InputError
-from stst.pixels import as_tensor, to_frames
 from stst.scrambling.phases import PhaseFields
 from stst.scrambling.prepare import prepare
 from stst.scrambling.spectrum import BothSteps, scrambled_pictures
 from stst.scrambling.stps import Scrambling
-from stst.synthesis.color import color_transfer
-from stst.synthesis.events import FrameDone, RunStarted, StepDone
 from stst.video import LazyVideo, Video
 
 MODES = ("both", "spatial", "spatiotemporal", "temporal")

@@ -11,9 +11,9 @@ import torch
 
 import stst
 from stst.config import build, load_preset
+from stst.engine.events import IterationDone
 from stst.models.filterbank import FilterBank
 from stst.models.motion_energy import MotionEnergy
-from stst.synthesis.events import IterationDone
 from stst.synthesis.objective import TOTAL_VARIATION, Statistician, StstObjective
 from stst.synthesis.prepare import prepare
 from stst.synthesis.rules import PAPER, REFERENCE

@@ -7,10 +7,10 @@ import torch
 import tiny_model
 from small_runs import config, frames
 from stst.config import TERMS
+from stst.engine.events import FrameDone
+from stst.engine.noise import unkeyed
 from stst.errors import DivergedError
 from stst.synthesis.estimate import estimated
-from stst.synthesis.events import FrameDone
-from stst.synthesis.noise import unkeyed
 from stst.synthesis.prepare import prepare
 from stst.synthesis.stst import Synthesis, Targets
 from stst.video import Video

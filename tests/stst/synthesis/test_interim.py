@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from small_runs import FPS, config, frames
-from stst.synthesis.events import FrameDone, IterationDone
+from stst.engine.events import FrameDone, IterationDone
 from stst.synthesis.mask import mask_video
 from stst.synthesis.prepare import prepare
 from stst.video import Video

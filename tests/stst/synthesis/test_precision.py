@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from stst.config import StreamConfig
+from stst.engine.pixels import as_tensor
 from stst.models import load_stream
-from stst.pixels import as_tensor
 from stst.synthesis.objective import Statistician, StstObjective
 from stst.synthesis.rules import PAPER
 from stst.video import read_video

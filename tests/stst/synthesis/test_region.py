@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 import stst
 from small_runs import FPS, config, frames
 from stst.config import OptimizerConfig
+from stst.engine.color_transfer import color_transfer
+from stst.engine.events import FrameDone, IterationDone, Preview, RunStarted
+from stst.engine.loop import GradientDescent, make_rule, minimized
+from stst.engine.losses import content_loss, gram, total_variation, weighted
 from stst.errors import InputError
-from stst.losses import content_loss, gram, total_variation, weighted
 from stst.models import Multiscale
 from stst.models.activations import resized
 from stst.remarks import remarks_on
-from stst.synthesis.color import color_transfer
-from stst.synthesis.engine import GradientDescent, make_rule, minimized
 from stst.synthesis.estimate import estimated
-from stst.synthesis.events import FrameDone, IterationDone, Preview, RunStarted
 from stst.synthesis.mask import COVERS_ALL
 from stst.synthesis.objective import Statistician, StstObjective
 from stst.synthesis.prepare import prepare

@@ -9,11 +9,11 @@ import torch
 
 from arrays import images, pictures, relative_error
 from stst.config import StstConfig, build, merged, preset_text
+from stst.engine.events import FrameDone, IterationDone, Preview, RunStarted
+from stst.engine.loop import make_rule, minimized
+from stst.engine.noise import unkeyed
+from stst.engine.pixels import to_frames
 from stst.errors import DivergedError, InputError
-from stst.pixels import to_frames
-from stst.synthesis.engine import make_rule, minimized
-from stst.synthesis.events import FrameDone, IterationDone, Preview, RunStarted
-from stst.synthesis.noise import unkeyed
 from stst.synthesis.objective import Statistician, StstObjective
 from stst.synthesis.octaves import octave_size, through_octaves
 from stst.synthesis.rules import PAPER, REFERENCE

@@ -29,11 +29,14 @@ from stst.analysis.unrelated import UnrelatedClip
 from stst.analysis.validity import validity
 from stst.config import StreamConfig
 from stst.config.choice import CkaSettings, ModelChoice
+from stst.engine.color_transfer import color_transfer, regrain
+from stst.engine.events import FrameDone, IterationDone
+from stst.engine.loop import Adam, GradientDescent, minimized
+from stst.engine.losses import content_loss, texture_loss, total_variation
+from stst.engine.losses import gram as layer_gram
 from stst.errors import DivergedError
 from stst.inversion.models import class_names
 from stst.inversion.terms import coherence, priming_jaccard
-from stst.losses import content_loss, texture_loss, total_variation
-from stst.losses import gram as layer_gram
 from stst.models import Multiscale, load_stream, validate_stream
 from stst.models.classifiers import layer_names, load_classifier
 from stst.models.filterbank import FilterBank
@@ -42,9 +45,6 @@ from stst.models.msoe import MSOE, SCALES
 from stst.models.prednet import PredNet
 from stst.models.vgg import VGG19
 from stst.scrambling.phases import PhaseFields, factors, own_partners
-from stst.synthesis.color import color_transfer, regrain
-from stst.synthesis.engine import Adam, GradientDescent, minimized
-from stst.synthesis.events import FrameDone, IterationDone
 from stst.training.job import TrainingJob
 from stst.training.prednet import TrainingSettings
 from stst.utils.devices import numerics

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arrays import images, pictures, relative_error
-from stst.losses import content_loss, gram, texture_loss, total_variation
+from stst.engine.losses import content_loss, gram, texture_loss, total_variation
 from stst.models.activations import resized
 
 LAYERS = ("conv1_1", "conv2_1", "conv3_1")

@@ -12,11 +12,11 @@ import small_inversions
 import stst
 from small_runs import FPS, config, frames
 from stst.config import StpsConfig
+from stst.engine.noise import clip_key, noise_of_seeds, normal_noise, uniform_noise, unkeyed
+from stst.engine.process import Prepared
 from stst.inversion.prepare import prepare as prepare_inversion
 from stst.jobs import Job
-from stst.process import Prepared
 from stst.scrambling.prepare import prepare as prepare_scrambling
-from stst.synthesis.noise import clip_key, noise_of_seeds, normal_noise, uniform_noise, unkeyed
 from stst.synthesis.prepare import prepare
 from stst.video import LazyVideo, Video, read_video, write_video
 from stst.video.reader import VideoReader

@@ -32,7 +32,7 @@ def gram(activation: Activation, by_channels: bool = True) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from stst.losses import gram
+    >>> from stst.engine.losses import gram
     >>> activation = torch.tensor([[[[1.0, 2.0]], [[0.0, 1.0]]]])  # 2 channels, 2 positions
     >>> gram(activation)
     tensor([[[1.2500, 0.5000],

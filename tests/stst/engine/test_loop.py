@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from stst.config import OptimizerConfig
+from stst.engine.loop import Adam, GradientDescent, LimitedMemory, make_rule, minimized
 from stst.errors import DivergedError
-from stst.synthesis.engine import Adam, GradientDescent, LimitedMemory, make_rule, minimized
 
 
 class Distance:

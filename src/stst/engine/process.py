@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from stst.config import InputConfig, RunConfig
+from stst.engine.events import Event, FrameDone, Interim, RunStarted
 from stst.errors import InputError
-from stst.synthesis.events import Event, FrameDone, Interim, RunStarted
 from stst.utils.devices import numerics
 from stst.video import Video
 

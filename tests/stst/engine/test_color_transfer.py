@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arrays import images, pictures
-from stst.models.activations import resized
-from stst.synthesis.color import (
+from stst.engine.color_transfer import (
     color_transfer,
     distribution_transfer,
     match_distribution,
     regrain,
 )
+from stst.models.activations import resized
 
 SIZES = ("33x37", "67x101", "144x256")
 

@@ -1,0 +1,1 @@
+"""What every method shares: the loop, losses, colour transfer, events."""
