@@ -27,8 +27,8 @@ from stst.analysis.features import features
 from stst.config import StpsConfig, StreamConfig, StstConfig, load_preset
 from stst.engine.losses import gram
 from stst.errors import InputError
+from stst.methods.stst.prepare import synthesize
 from stst.models import Kind, Stream, load_stream
-from stst.synthesis.prepare import synthesize
 from stst.video import Video, read_video
 
 RESULTS = Path(__file__).parent / "results"

@@ -26,7 +26,7 @@ import torch
 from timing import keep, machine, side_by_side
 from torch import Tensor
 
-import stst.synthesis.stst as loop
+import stst.methods.stst.synthesis as loop
 from stst.analysis.features import features
 from stst.config import StreamConfig, StstConfig, build, load_preset, merged
 from stst.engine.color_transfer import color_transfer
@@ -34,11 +34,11 @@ from stst.engine.events import Event, FrameDone, RunStarted
 from stst.engine.loop import make_rule, minimized
 from stst.engine.pixels import as_tensor
 from stst.engine.process import run_in_memory
+from stst.methods.stst.objective import Statistician, StstObjective, active_terms
+from stst.methods.stst.octaves import Octave, through_octaves
+from stst.methods.stst.prepare import prepare
+from stst.methods.stst.variants import PAPER
 from stst.models import load_stream
-from stst.synthesis.objective import Statistician, StstObjective, active_terms
-from stst.synthesis.octaves import Octave, through_octaves
-from stst.synthesis.prepare import prepare
-from stst.synthesis.rules import PAPER
 from stst.utils.devices import numerics
 from stst.video import Video, read_video
 

@@ -20,10 +20,10 @@ from torch import Tensor
 from stst.config import OptimizerConfig
 from stst.engine.loop import make_rule, minimized
 from stst.errors import InputError
+from stst.methods.stst.objective import Statistician, StstObjective
+from stst.methods.stst.variants import PAPER
 from stst.models.msoe import MSOE
 from stst.models.vgg import BLOCKS, VGG19
-from stst.synthesis.objective import Statistician, StstObjective
-from stst.synthesis.rules import PAPER
 from stst.utils.devices import numerics
 from stst.weights import load_tensors
 

@@ -32,8 +32,8 @@ from stst.engine.losses import gram
 from stst.engine.pixels import as_tensor, to_frames
 from stst.errors import InputError
 from stst.figures.style import COLORS, new_figure, picture, styled
+from stst.methods.stst.prepare import prepare
 from stst.models.filterbank import FilterBank
-from stst.synthesis.prepare import prepare
 
 HERE = Path(__file__).parent
 SAMPLES = HERE.parent / "sample_data"

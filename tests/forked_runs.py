@@ -80,12 +80,12 @@ def _serve() -> None:
     import av  # noqa: F401
     import torchvision.models.video  # noqa: F401
 
-    import stst.inversion.prepare
     import stst.jobs
+    import stst.methods.leaps.prepare
+    import stst.methods.stps.prepare
+    import stst.methods.stst.prepare
     import stst.models
     import stst.running
-    import stst.scrambling.prepare
-    import stst.synthesis.prepare
     import stst.training.job
     import stst.video.encode
     import stst_cli.job

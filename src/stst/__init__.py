@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     )
     from stst.errors import InputError, StstError
     from stst.figures import save_side_by_side, side_by_side
-    from stst.inversion.prepare import leaps
     from stst.jobs import Job
+    from stst.methods.leaps.prepare import leaps
+    from stst.methods.stps.prepare import scramble
+    from stst.methods.stst.prepare import synthesize
     from stst.models import Multiscale, Stream, validate_stream
-    from stst.scrambling.prepare import scramble
-    from stst.synthesis.prepare import synthesize
     from stst.video import (
         Video,
         convert,
@@ -55,11 +55,11 @@ _PLACES = {
     ),
     "stst.errors": ("InputError", "StstError"),
     "stst.figures": ("save_side_by_side", "side_by_side"),
-    "stst.inversion.prepare": ("leaps",),
+    "stst.methods.leaps.prepare": ("leaps",),
     "stst.jobs": ("Job",),
     "stst.models": ("Multiscale", "Stream", "validate_stream"),
-    "stst.scrambling.prepare": ("scramble",),
-    "stst.synthesis.prepare": ("synthesize",),
+    "stst.methods.stps.prepare": ("scramble",),
+    "stst.methods.stst.prepare": ("synthesize",),
     "stst.video": (
         "Video",
         "convert",

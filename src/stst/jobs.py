@@ -20,12 +20,12 @@ from stst.engine.events import (
 from stst.engine.process import Estimate, Prepared
 from stst.errors import InputError
 from stst.made import changed, check_continuable, check_made
+from stst.methods.stst.mask import open_mask
 from stst.mishaps import Inputs
 from stst.outputs import Output, outputs_for
 from stst.provenance import SCHEMA_VERSION, Input
 from stst.run_folder import RunFolder
 from stst.running import Run
-from stst.synthesis.mask import open_mask
 from stst.utils.devices import environment, numerics, outside
 from stst.utils.files import check_output, remove_leftovers, sha256_of
 from stst.utils.paths import written_path
@@ -156,15 +156,15 @@ class Job:
         # on as many threads as the run: what an inversion is primed with is computed here
         with numerics(threads=self._chosen_threads()):
             if isinstance(self.config, StstConfig):
-                from stst.synthesis.prepare import prepare
+                from stst.methods.stst.prepare import prepare
 
                 return prepare(self.clips(), self.config)
             if isinstance(self.config, StpsConfig):
-                from stst.scrambling.prepare import prepare as prepare_scrambling
+                from stst.methods.stps.prepare import prepare as prepare_scrambling
 
                 return prepare_scrambling(self.clips(), self.config)
             if isinstance(self.config, LeapsConfig):
-                from stst.inversion.prepare import prepare as prepare_inversion
+                from stst.methods.leaps.prepare import prepare as prepare_inversion
 
                 return prepare_inversion(self.clips(), self.config)
         raise InputError(f"method: {self.config.method!r} is none of {', '.join(METHODS)}.")

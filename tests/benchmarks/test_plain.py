@@ -8,10 +8,10 @@ from plain import PlainObjective, plain_step
 
 from stst.config import OptimizerConfig
 from stst.engine.loop import make_rule, minimized
+from stst.methods.stst.objective import Statistician, StstObjective
+from stst.methods.stst.variants import PAPER
 from stst.models.msoe import MSOE
 from stst.models.vgg import VGG19
-from stst.synthesis.objective import Statistician, StstObjective
-from stst.synthesis.rules import PAPER
 
 LAYERS = ("conv1_1", "conv2_1")
 

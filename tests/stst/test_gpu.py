@@ -10,9 +10,9 @@ from arrays import images, relative_error
 from stst.config import StpsConfig, StreamConfig, build, load_preset, merged
 from stst.config.schema import StstConfig
 from stst.engine.color_transfer import color_transfer
+from stst.methods.stps.prepare import scramble
+from stst.methods.stst.prepare import synthesize
 from stst.models import load_stream
-from stst.scrambling.prepare import scramble
-from stst.synthesis.prepare import synthesize
 from stst.video import Video
 
 pytestmark = [

@@ -13,8 +13,8 @@ import small_runs
 import stst
 from stst.config import build, load_preset
 from stst.engine.events import FrameDone, Preview
-from stst.scrambling.stps import Scrambling
-from stst.synthesis.prepare import prepare
+from stst.methods.stps.scrambling import Scrambling
+from stst.methods.stst.prepare import prepare
 from stst.video import GREY_NOTE, Video, as_grey, grey_values, is_grey
 
 FPS = Fraction(25)

@@ -26,9 +26,9 @@ from stst.engine.events import (
 from stst.errors import InputError, StstError
 from stst.groups import in_groups
 from stst.jobs import Job
+from stst.methods.stst.objective import StstObjective
 from stst.mishaps import halved
 from stst.remake import job_of_sidecar
-from stst.synthesis.objective import StstObjective
 from stst.video import write_video
 
 
@@ -164,7 +164,7 @@ class TestGroups:
             assert ours.statistics == theirs.statistics
 
     def test_inversions(self, monkeypatch):
-        from stst.inversion.objective import LeapsObjective
+        from stst.methods.leaps.objective import LeapsObjective
 
         real = LeapsObjective.judged
 
@@ -237,7 +237,7 @@ class TestNotEvenOne:
         def exhausted(*_):
             raise MemoryError
 
-        monkeypatch.setattr("stst.scrambling.stps.Scrambling._finished", exhausted)
+        monkeypatch.setattr("stst.methods.stps.scrambling.Scrambling._finished", exhausted)
         made = Job(Path("natural.npz"), "out.npy", build({}, StpsConfig))
         with pytest.raises(StstError, match="out of memory on cpu: one sample of 18x20 px"):
             list(made.run())
@@ -262,7 +262,7 @@ def test_a_device_that_fails(monkeypatch, failing):
     if failing == "__call__":
         owner = StstObjective
     else:
-        from stst.synthesis.stst import Synthesis as owner
+        from stst.methods.stst.synthesis import Synthesis as owner
     real = getattr(owner, failing)
     monkeypatch.setattr(owner, failing, fail)
     monkeypatch.setattr("stst.running.CHECKPOINT_SHARE", float("inf"))
@@ -379,7 +379,7 @@ class TestInputs:
         def damaged(*_):
             raise InputError("natural.npz: frame 2 is damaged.")
 
-        monkeypatch.setattr("stst.synthesis.stst.Synthesis._wanted", damaged)
+        monkeypatch.setattr("stst.methods.stst.synthesis.Synthesis._wanted", damaged)
         with pytest.raises(InputError, match="frame 2 is damaged"):
             list(job().run())
 

@@ -273,6 +273,6 @@ def classes(model: str, weights: str, tell: Tell, stop: Stop) -> Result:
     Result
         A list; empty where the model does not name them.
     """
-    from stst.inversion.models import class_names
+    from stst.methods.leaps.classifiers import class_names
 
     return Result(list(class_names(model, weights)))

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stst.methods.stst.region import shrunk_inside
 from stst.models.activations import resized
-from stst.synthesis.region import shrunk_inside
 from stst.types import GREY
 from stst.utils.devices import guarded
 

@@ -14,10 +14,10 @@ from small_runs import FPS, config, frames
 from stst.config import StpsConfig
 from stst.engine.noise import clip_key, noise_of_seeds, normal_noise, uniform_noise, unkeyed
 from stst.engine.process import Prepared
-from stst.inversion.prepare import prepare as prepare_inversion
 from stst.jobs import Job
-from stst.scrambling.prepare import prepare as prepare_scrambling
-from stst.synthesis.prepare import prepare
+from stst.methods.leaps.prepare import prepare as prepare_inversion
+from stst.methods.stps.prepare import prepare as prepare_scrambling
+from stst.methods.stst.prepare import prepare
 from stst.video import LazyVideo, Video, read_video, write_video
 from stst.video.reader import VideoReader
 
@@ -277,7 +277,7 @@ class TestLeaps:
 
     @pytest.mark.parametrize("noise", ["per_clip", "shared"])
     def test_every_step_is_moved_by_the_clip_s_own_draw(self, noise, monkeypatch):
-        import stst.inversion.objective as objective
+        import stst.methods.leaps.objective as objective
 
         asked = []
         jittered = objective.jittered

@@ -35,8 +35,9 @@ from stst.engine.loop import Adam, GradientDescent, minimized
 from stst.engine.losses import content_loss, texture_loss, total_variation
 from stst.engine.losses import gram as layer_gram
 from stst.errors import DivergedError
-from stst.inversion.models import class_names
-from stst.inversion.terms import coherence, priming_jaccard
+from stst.methods.leaps.classifiers import class_names
+from stst.methods.leaps.terms import coherence, priming_jaccard
+from stst.methods.stps.phases import PhaseFields, factors, own_partners
 from stst.models import Multiscale, load_stream, validate_stream
 from stst.models.classifiers import layer_names, load_classifier
 from stst.models.filterbank import FilterBank
@@ -44,7 +45,6 @@ from stst.models.motion_energy import MotionEnergy
 from stst.models.msoe import MSOE, SCALES
 from stst.models.prednet import PredNet
 from stst.models.vgg import VGG19
-from stst.scrambling.phases import PhaseFields, factors, own_partners
 from stst.training.job import TrainingJob
 from stst.training.prednet import TrainingSettings
 from stst.utils.devices import numerics

@@ -1,0 +1,593 @@
+"""Spatiotemporal style transfer: frame after frame through octaves, colour transfer, blending."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from stst.config import StstConfig, Term
+from stst.engine.color_transfer import color_transfer
+from stst.engine.events import Event, FrameDone, Interim, IterationDone, Preview, RunStarted
+from stst.engine.loop import Rule, make_rule, minimized
+from stst.engine.noise import ClipKey, NoiseSource, Purpose, clip_key, noise_of_seeds
+from stst.engine.pixels import as_tensor, picture_statistics, to_frames
+from stst.engine.process import Estimate
+from stst.errors import DivergedError, InputError
+from stst.methods.stps.spectrum import scrambled_by_noise
+from stst.methods.stst.objective import Statistician, Statistics, StstObjective, active_terms
+from stst.methods.stst.octaves import Octave, octaves_of, through_octaves
+from stst.methods.stst.region import Region, Regions
+from stst.methods.stst.variants import PAPER, frame_order, rules_named
+from stst.models.stream import Stream
+from stst.types import Frames
+from stst.video import FrameSequence
+
+# Work of finishing a frame (colour transfer), in iterations at full resolution; for estimates only
+_FINISHING = 2
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The clips that are matched; frames (T, H, W, 3) uint8 of one size and length.
+
+    Attributes
+    ----------
+    by_term
+        One clip for every loss term.
+    color
+        The clip whose colours are taken.
+    grey
+        Whether all of them are grey in every pixel.
+    """
+
+    by_term: Mapping[Term, FrameSequence]
+    color: FrameSequence
+    grey: bool = False
+
+    @property
+    def frames(self) -> int:
+        """Length of the clips."""
+        return len(self.color)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.color.shape[1], self.color.shape[2]
+
+    @property
+    def channels(self) -> int:
+        """How many are optimised: one of clips without colour, else three."""
+        return 1 if self.grey else 3
+
+
+class Synthesis:
+    """One run of STST over a clip, for several seeds at once.
+
+    Of grey clips one channel is optimised, which the streams see as red, green and blue.
+
+    Parameters
+    ----------
+    config
+        With the layers of every active term filled in (see `stst.models.resolved`).
+    spatial, temporal
+        The streams, on `device`; None where no term needs one.
+    targets
+        What is matched.
+    device
+        Where the arithmetic runs.
+    whose
+        Gives what tells the natural clip from others: whose noise is drawn, see `clip_key`.
+    noise
+        For tests: replaces the noise of the seeds.
+    regions
+        Where the clip is replaced, the rest stays natural; None for everywhere.
+
+    Raises
+    ------
+    InputError
+        If a frame is too small for an octave, or the clip too short for the temporal terms.
+    """
+
+    def __init__(
+        self,
+        config: StstConfig,
+        spatial: Stream | None,
+        temporal: Stream | None,
+        targets: Targets,
+        device: torch.device,
+        whose: ClipKey,
+        noise: NoiseSource | None = None,
+        regions: Regions | None = None,
+    ) -> None:
+        self.config = config
+        self.regions = regions
+        self.rules = rules_named(config.rules)
+        self.streams = {"spatial": spatial, "temporal": temporal}
+        self.statistician = Statistician(spatial, temporal, self.rules, config.precision)
+        # what is on record can be compared, whatever the rules and the precision of a run
+        self._yardstick = Statistician(spatial, temporal, PAPER, "fp32")
+        self.targets = targets
+        self.device = device
+        self.clip_key = clip_key(config, whose)
+        self.noise = noise or noise_of_seeds(config.seeds, targets.size, self.clip_key)
+        self.order = frame_order(targets.frames, config.padding_frames, self.rules)
+        if targets.frames == 1 and config.temporal_needed:
+            raise InputError(
+                "the clip has 1 frame, and the temporal terms compare neighbouring frames. Use a "
+                "longer clip, or turn them off: --set temporal.texture_weight=0 "
+                "--set temporal.content_weight=0."
+            )
+        self._settings = {frame: config.for_frame(frame) for frame in range(targets.frames)}
+        self._octaves: dict[int, list[Octave]] = {}
+        self._standing: _Standing | None = None
+        self.notes: list[str] = []
+        for place in self._places():
+            frame = self._frame(place)
+            octaves, left_out = octaves_of(
+                self._setting(place), targets.size, self._min_sides(place)
+            )
+            stays = regions is not None and regions.is_empty(self.order[place])
+            self._octaves[frame] = [] if stays else octaves
+            self.notes.extend(line for line in left_out if line not in self.notes)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames in pixels."""
+        return self.targets.size
+
+    def started(self, first: int | None = None) -> RunStarted:
+        """Describe the run; `first` is the first frame still to be made."""
+        sizes = {octave.size: None for octaves in self._octaves.values() for octave in octaves}
+        return RunStarted(
+            frames=self.targets.frames,
+            padding=self.config.padding_frames,
+            octaves=tuple(sorted(sizes)),
+            iterations=sum(o.config.iterations for all_ in self._octaves.values() for o in all_),
+            first=self._frame(self._places()[0]) if first is None else first,
+            notes=tuple(self.notes),
+        )
+
+    def work(self) -> dict[int, int]:
+        """Give every frame's work in pixels times iterations, to share out time estimates."""
+        height, width = self.targets.size
+        finish = _FINISHING * height * width if self.config.color_transfer else 0
+        return {
+            frame: sum(octave.cost for octave in octaves) + (finish if octaves else 0)
+            for frame, octaves in self._octaves.items()
+        }
+
+    def run(
+        self,
+        after: int | None = None,
+        state: Tensor | None = None,
+        preview_seconds: float | None = None,
+        interim: Interim | None = None,
+    ) -> Iterator[Event]:
+        """Make the frames one after the other; closing the generator cancels.
+
+        Parameters
+        ----------
+        after
+            The last frame that is already made (negative: padding); None to begin.
+        state
+            (B, C, H, W) float32, that frame as `FrameDone.state` gave it.
+        preview_seconds
+            How often at most a preview is shown; None for never.
+        interim
+            From where the frame after `after` goes on; of another frame it is left alone.
+
+        Yields
+        ------
+        Event
+            RunStarted, then IterationDone, Preview and FrameDone.
+
+        Raises
+        ------
+        DivergedError
+            Naming the frame, the octave and the iteration.
+        """
+        places = [place for place in self._places() if after is None or self._frame(place) > after]
+        yield self.started(self._frame(places[0]) if places else self.targets.frames)
+        if after is not None and state is not None:
+            # a clone lies in memory as torch's own tensors do, on which sums can depend
+            generated = state.clone().to(self.device)
+        else:
+            generated = self._before_all()
+        clock = _Progress(self.work(), after)
+        for place in places:
+            frame = self._frame(place)
+            made = _Made()
+            held = interim if interim is not None and interim.frame == frame else None
+            yield from self._made(place, generated, made, clock, preview_seconds, held)
+            self._standing = None
+            clock.frame_done(frame)
+            yield self._done(place, made, generated, clock.done / clock.total)
+            generated = made.images
+
+    def interim(self) -> Interim | None:
+        """Say where the frame in the making stands, between two events; None between frames."""
+        return None if self._standing is None else self._standing.interim()
+
+    def with_seeds(self, seeds: tuple[int, ...]) -> Synthesis:
+        """Give the same run for other seeds, which follow by one; the models are shared."""
+        config = self.config.model_copy(update={"seed": seeds[0], "samples": len(seeds)})
+        spatial, temporal = self.streams["spatial"], self.streams["temporal"]
+        made = Synthesis(
+            config, spatial, temporal, self.targets, self.device, self.clip_key,
+            regions=self.regions,
+        )  # fmt: skip
+        made.notes = list(self.notes)
+        return made
+
+    def estimate(self) -> Estimate:
+        """Time a few iterations and count what they hold."""
+        from stst.methods.stst.estimate import estimated
+
+        return estimated(self)
+
+    def smallest_octave(self) -> Octave:
+        """Give the coarsest octave of the last frame that is optimised."""
+        return self._octaves[self._frame(self._last_place())][0]
+
+    def rehearsal(self, previous: Tensor) -> tuple[StstObjective, Tensor, int]:
+        """Set up the smallest octave of the last frame that is optimised, for measuring.
+
+        Parameters
+        ----------
+        previous
+            (B, C, H, W) in [0, 1]; any picture.
+
+        Returns
+        -------
+        StstObjective
+            Of that octave.
+        Tensor
+            (B, C, h, w) to optimise.
+        int
+            h·w.
+        """
+        place = self._last_place()
+        config, size = self._setting(place), self.smallest_octave().size
+        terms = active_terms(config, first=place == 0)
+        small = through_octaves(previous, [size], False)[0].clone()
+        region = self._region(place)
+        (here,) = self._through(region, [size])
+        (wanted,) = self._wanted(self.statistician, place, terms, [size], region)
+        weights = {term: config.term_weight(term) for term in terms}
+        tv_weight = self.smallest_octave().config.tv_weight
+        objective = StstObjective(
+            self.statistician, wanted, weights, tv_weight, config.equalize, small, here
+        )
+        return objective, small.clone(), size[0] * size[1]
+
+    def _made(
+        self,
+        place: int,
+        previous: Tensor,
+        made: _Made,
+        clock: _Progress,
+        preview_seconds: float | None,
+        held: Interim | None,
+    ) -> Iterator[Event]:
+        """Optimise one frame through its octaves, from `held` on, and leave it in `made`."""
+        frame, config = self._frame(place), self._setting(place)
+        octaves = self._octaves[frame]
+        sizes = [octave.size for octave in octaves]
+        region = self._region(place)
+        made.inside = None if region is None else region.inside
+        if region is not None and not octaves:
+            # nothing is inside
+            made.images = region.natural.expand_as(previous)
+            made.losses = made.weights = previous.new_zeros(len(previous), 0)
+            return
+        terms = active_terms(config, first=place == 0)
+        wanted = self._wanted(self.statistician, place, terms, sizes, region)
+        regions = self._through(region, sizes)
+        previous = self._renewed(place, previous)
+        befores = through_octaves(previous, sizes, self.rules.chained_resizing)
+        images = self._start(place, config, previous)
+        shown = time.monotonic()
+        for index, octave in enumerate(octaves):
+            if held is not None and index < held.octave:
+                made.iterations += octave.config.iterations
+                continue
+            images = through_octaves(images, [octave.size], False)[0].clone()
+            here = regions[index]
+            if here is not None:
+                images = here.composed(images)
+            objective = StstObjective(
+                self.statistician,
+                wanted[index],
+                {term: config.term_weight(term) for term in terms},
+                octave.config.tv_weight,
+                config.equalize,
+                befores[index],
+                here,
+            )
+            rule = make_rule(
+                config.optimizer, self.rules.std_per_channel, here.inside if here else None
+            )
+            standing = _Standing(frame, index, made, images, objective, rule)
+            if held is not None and index == held.octave:
+                standing.restore(held, self.device)
+                images = standing.images
+            self._standing = standing
+            steps = minimized(
+                images,
+                objective,
+                rule=rule,
+                iterations=octave.config.iterations,
+                learning_rate=octave.config.learning_rate,
+                schedule=config.optimizer.schedule,
+                first=standing.iteration,
+            )
+            try:
+                for iteration, losses in steps:
+                    standing.note(iteration, losses)
+                    yield IterationDone(
+                        sample=config.seeds,
+                        frame=frame,
+                        octave=octave.config.exponent,
+                        iteration=iteration,
+                        progress=clock.share(frame, octaves, index, iteration + 1),
+                        terms=objective.terms,
+                        values=losses,
+                    )
+                    if preview_seconds is not None and time.monotonic() - shown >= preview_seconds:
+                        yield Preview(frame, octave.config.exponent, to_frames(images))
+                        shown = time.monotonic()
+            except DivergedError as error:
+                raise DivergedError(
+                    f"the run diverged at frame {frame}, octave {octave.config.exponent}, {error}"
+                ) from error
+        if region is not None:
+            images = region.composed(images)
+        if config.color_transfer:
+            images = color_transfer(images, self._color(place, self.device), made.inside)
+        made.images = images
+
+    def _wanted(
+        self,
+        statistician: Statistician,
+        place: int,
+        terms: tuple[Term, ...],
+        sizes: list[tuple[int, int]],
+        region: Region | None,
+    ) -> list[dict[Term, Statistics]]:
+        """Compute the targets' statistics, per octave."""
+        config, chained = self._setting(place), statistician.rules.chained_resizing
+        out: list[dict[Term, Statistics]] = [{} for _ in sizes]
+        for term in terms:
+            clip = self.targets.by_term[term]
+            layers = config.term_layers(term)
+            pyramid = through_octaves(
+                as_tensor(clip[self.order[place]], self.device), sizes, chained
+            )
+            if term.startswith("temporal"):
+                before = through_octaves(
+                    as_tensor(clip[self.order[place - 1]], self.device), sizes, chained
+                )
+                pyramid = [torch.stack(pair, dim=1) for pair in zip(before, pyramid, strict=True)]
+            for index, frames in enumerate(pyramid):
+                out[index][term] = statistician.wanted(term, frames, layers, region)
+        return out
+
+    def _start(self, place: int, config: StstConfig, previous: Tensor) -> Tensor:
+        """Give what a frame is optimised from: noise, or the previous frame and noise (eq. 9)."""
+        frame = self._frame(place)
+        if place == self._places()[0] and config.start == "noise":
+            return self._noise(frame, "start")
+        blended = config.blend * previous
+        if config.blend < 1:
+            blended = blended + (1 - config.blend) * self._noise(frame, "blend")
+        return blended
+
+    def _renewed(self, place: int, previous: Tensor) -> Tensor:
+        """Replace what was natural in the previous frame and is inside the region now.
+
+        What can be named would shine through: as the start, and as what the motion continues.
+        """
+        if self.regions is None or place == 0:
+            return previous
+        entered = self.regions.entered(self.order[place - 1], self.order[place])
+        if not entered.any():
+            return previous
+        new = torch.from_numpy(entered).to(self.device)
+        return torch.where(new, self._anew(place, "previous"), previous)
+
+    def _before_all(self) -> Tensor:
+        """Give what stands in for the frame before the first one that is optimised."""
+        images, region = self._anew(0, "previous"), self._region(0)
+        return images if region is None else region.composed(images)
+
+    def _anew(self, place: int, noise: Purpose) -> Tensor:
+        """Give (B, C, H, W) noise of that purpose, or the target with random phases."""
+        frame = self._frame(place)
+        if self.config.start == "noise":
+            return self._noise(frame, noise)
+        target = self._color(place, torch.device("cpu"))
+        phases = self.noise(frame, "phases")[:, 0]
+        return scrambled_by_noise(target, phases).clamp(0, 1).to(self.device)
+
+    def _color(self, place: int, device: torch.device) -> Tensor:
+        """Give (1, C, H, W) the frame whose colours are taken."""
+        return as_tensor(self.targets.color[self.order[place]], device)[:, : self.targets.channels]
+
+    def _region(self, place: int) -> Region | None:
+        """Give what is replaced of a frame; None where it is all of it."""
+        region = self.regions.at(self.order[place], self.device) if self.regions else None
+        if region is None or not self.targets.grey:
+            return region
+        return replace(region, natural=region.natural[:, :1])
+
+    def _through(
+        self, region: Region | None, sizes: list[tuple[int, int]]
+    ) -> Sequence[Region | None]:
+        if region is None:
+            return [None] * len(sizes)
+        return region.through(sizes, self.rules.chained_resizing)
+
+    def _noise(self, frame: int, purpose: Purpose) -> Tensor:
+        return self.noise(frame, purpose)[:, : self.targets.channels].to(self.device)
+
+    def _done(self, place: int, made: _Made, previous: Tensor, progress: float) -> FrameDone:
+        images = to_frames(made.images)
+        # every step ends with clipping, so what was clipped lies at an end
+        clipped = (made.images <= 0) | (made.images >= 1)
+        columns = zip(
+            made.losses.tolist(),
+            made.weights.tolist(),
+            self._distances(place, made, images, to_frames(previous)),
+            picture_statistics(images, clipped, made.inside),
+            strict=True,
+        )
+        statistics = tuple(
+            {
+                "losses": dict(zip(made.terms, losses, strict=True)),
+                "weights": dict(zip(made.terms, weights, strict=True)),
+                "unweighted": unweighted,
+                **picture,
+                "iterations": made.iterations,
+            }
+            for losses, weights, unweighted, picture in columns
+        )
+        frame = self._frame(place)
+        return FrameDone(frame, images, statistics, made.images.cpu().numpy(), progress)
+
+    def _distances(
+        self, place: int, made: _Made, images: Frames, previous: Frames
+    ) -> list[dict[str, dict[str, float]]]:
+        """Give every sample's unweighted loss by term and layer, of the frames as files have them.
+
+        Rules and precision are the same for all runs, the size is the full one, and the frame
+        before is the finished one, so that the numbers can be compared and computed again.
+        """
+        if self._frame(place) < 0 or not made.iterations:
+            return [{} for _ in images]
+        config, region = self._setting(place), self._region(place)
+        terms = active_terms(config, first=place == 0)
+        (wanted,) = self._wanted(self._yardstick, place, terms, [self.size], region)
+        now, before = (
+            torch.cat([as_tensor(one, self.device) for one in frames])
+            for frames in (images, previous)
+        )
+        weights = {term: config.term_weight(term) for term in terms}
+        objective = StstObjective(self._yardstick, wanted, weights, 1.0, 0.0, before, region)
+        with torch.no_grad():
+            losses = objective.losses_by_layer(now)
+        lists = {
+            term: {layer: values.tolist() for layer, values in by_layer.items()}
+            for term, by_layer in losses.items()
+        }
+        return [
+            {
+                term: {layer: values[sample] for layer, values in by_layer.items()}
+                for term, by_layer in lists.items()
+            }
+            for sample in range(len(images))
+        ]
+
+    def _places(self) -> list[int]:
+        """List the places in the padded order that are optimised.
+
+        With padding the first one has no predecessor, stays noise and only serves as one.
+        """
+        return list(range(min(1, self.config.padding_frames), len(self.order)))
+
+    def _last_place(self) -> int:
+        """Give the last place where anything is optimised."""
+        return max(place for place in self._places() if self._octaves[self._frame(place)])
+
+    def _frame(self, place: int) -> int:
+        return place - self.config.padding_frames
+
+    def _setting(self, place: int) -> StstConfig:
+        return self._settings[max(self._frame(place), 0)]
+
+    def _min_sides(self, place: int) -> dict[str, int]:
+        config = self._setting(place)
+        out = {"the image": 2}
+        for which in ("spatial", "temporal"):
+            terms = [t for t in active_terms(config, place == 0) if t.startswith(which)]
+            stream = self.streams[which]
+            if terms and stream is not None:
+                layers = [layer for term in terms for layer in config.term_layers(term)]
+                out[f"the {which} model {getattr(config, which).model}"] = stream.min_side(layers)
+        return out
+
+
+class _Made:
+    """One frame in the making: its images at the end, and what its sidecar needs."""
+
+    images: Tensor
+    losses: Tensor
+    weights: Tensor
+    inside: Tensor | None = None
+    terms: tuple[str, ...] = ()
+    iterations: int = 0
+
+
+class _Standing:
+    """All that the next step of a frame depends on, besides the frame before it."""
+
+    def __init__(
+        self,
+        frame: int,
+        octave: int,
+        made: _Made,
+        images: Tensor,
+        objective: StstObjective,
+        rule: Rule,
+    ) -> None:
+        self.frame, self.octave, self.iteration = frame, octave, 0
+        self.made, self.images, self.objective, self.rule = made, images, objective, rule
+
+    def note(self, iteration: int, losses: Tensor) -> None:
+        """Take down a step that was done."""
+        assert self.objective.weights is not None
+        self.made.terms, self.made.losses = self.objective.terms, losses
+        self.made.weights = self.objective.weights
+        self.made.iterations += 1
+        self.iteration = iteration + 1
+
+    def interim(self) -> Interim | None:
+        if self.objective.weights is None:
+            return None  # nothing was done in this octave
+        tensors = {
+            "images": self.images,
+            "losses": self.made.losses,
+            "weights": self.objective.weights,
+        }
+        return Interim.of(self.iteration, tensors | self.rule.memory(), self.frame, self.octave)
+
+    def restore(self, interim: Interim, device: torch.device) -> None:
+        tensors = interim.tensors(device)
+        self.images, self.objective.weights = tensors["images"], tensors["weights"]
+        self.made.terms, self.made.losses = self.objective.terms, tensors["losses"]
+        self.made.weights = tensors["weights"]
+        self.made.iterations += interim.iteration
+        self.iteration = interim.iteration
+        self.rule.restore(tensors, interim.iteration)
+
+
+class _Progress:
+    """Share of the work that is done."""
+
+    def __init__(self, work: Mapping[int, int], after: int | None) -> None:
+        self.work = work
+        self.total = sum(work.values())
+        self.done = sum(
+            cost for frame, cost in work.items() if after is not None and frame <= after
+        )
+
+    def frame_done(self, frame: int) -> None:
+        self.done += self.work[frame]
+
+    def share(self, frame: int, octaves: list[Octave], index: int, iterations: int) -> float:
+        height, width = octaves[index].size
+        here = sum(octave.cost for octave in octaves[:index]) + height * width * iterations
+        return (self.done + here) / self.total
