@@ -80,19 +80,19 @@ def _serve() -> None:
     import av  # noqa: F401
     import torchvision.models.video  # noqa: F401
 
-    import stst.jobs
     import stst.methods.leaps.prepare
     import stst.methods.stps.prepare
     import stst.methods.stst.prepare
     import stst.models
-    import stst.running
+    import stst.runs.job
+    import stst.runs.runner
     import stst.training.job
     import stst.video.encode
     import stst_cli.job
     import stst_cli.main
 
     # checkpoints as often as is asked for, at any cost
-    stst.running.CHECKPOINT_SHARE = math.inf
+    stst.runs.runner.CHECKPOINT_SHARE = math.inf
     often = partial(stst.training.job.TrainingJob, save_seconds=0.0)
     stst.training.job.TrainingJob = often
     for line in sys.stdin:

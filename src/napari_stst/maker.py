@@ -69,7 +69,7 @@ from napari_stst.wording import in_form_words, parts_by_key
 from stst.config import RunConfig, build, merged, preset_tree
 from stst.config.command import command_words
 from stst.errors import InputError, StstError
-from stst.outputs import outputs_for
+from stst.runs.outputs import outputs_for
 from stst.utils.files import as_text
 from stst.video import AS_STORED, Levels, parse_range, parse_rate
 

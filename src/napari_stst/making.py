@@ -29,7 +29,7 @@ from napari_stst.layers import AXES, layer_of, opened_layer
 from napari_stst.orders import Order, stored_order
 from napari_stst.playback import playback_of
 from napari_stst.wording import in_form_words, shortened
-from stst.outputs import outputs_for
+from stst.runs.outputs import outputs_for
 from stst.utils.clock import Clock
 
 if TYPE_CHECKING:

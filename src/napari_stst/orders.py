@@ -9,9 +9,9 @@ from typing import Any
 
 from stst.config import METHODS, build, paths_beside
 from stst.errors import InputError
-from stst.made import check_continuable
-from stst.outputs import MASTERS, outputs_for
-from stst.run_folder import RunFolder
+from stst.runs.checkpoint import RunFolder
+from stst.runs.fingerprint import check_continuable
+from stst.runs.outputs import MASTERS, outputs_for
 
 #: What the clip is called that a command is given.
 MAIN_ROLES = ("natural", "stimulus")
@@ -119,7 +119,7 @@ def stored_order(folder: Path) -> Order:
 
 
 def method_of_run(folder: Path, job: Mapping[str, Any]) -> str:
-    """Name the method of a run; `job` as `stst.run_folder.RunFolder.job` gives it.
+    """Name the method of a run; `job` as `stst.runs.checkpoint.RunFolder.job` gives it.
 
     Raises
     ------

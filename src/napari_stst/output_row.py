@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
 
 from napari_stst.boxes import SmallButton
 from stst.errors import InputError
-from stst.outputs import MASTERS
+from stst.runs.outputs import MASTERS
 from stst.utils.paths import at_home
 from stst.video import sidecar_path
 

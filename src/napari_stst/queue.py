@@ -18,7 +18,7 @@ from napari_stst.orders import stored_order
 from napari_stst.playback import playback_of
 from napari_stst.settings import own_models
 from stst.errors import StstError
-from stst.run_folder import RunFolder
+from stst.runs.checkpoint import RunFolder
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -10,8 +10,8 @@ from napari_stst.orders import MAIN_ROLES, Order, clip_of_run, stored_order, tre
 from stst.config import RunConfig, paths_beside, read_config_file, to_toml
 from stst.config.command import command_words
 from stst.config.sources import models_named
-from stst.provenance import other_version, read_sidecar
-from stst.run_folder import RunFolder
+from stst.runs.checkpoint import RunFolder
+from stst.runs.sidecar import other_version, read_sidecar
 from stst.utils.files import written_whole
 from stst.video import AS_STORED, Levels, recorded_levels
 

@@ -15,7 +15,7 @@ from napari.layers import Image
 from napari_stst.layers import file_of, saved_clip
 from napari_stst.regions import Mask
 from stst.errors import StstError
-from stst.outputs import outputs_for
+from stst.runs.outputs import outputs_for
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     )
     from stst.errors import InputError, StstError
     from stst.figures import save_side_by_side, side_by_side
-    from stst.jobs import Job
     from stst.methods.leaps.prepare import leaps
     from stst.methods.stps.prepare import scramble
     from stst.methods.stst.prepare import synthesize
     from stst.models import Multiscale, Stream, validate_stream
+    from stst.runs.job import Job
     from stst.video import (
         Video,
         convert,
@@ -56,7 +56,7 @@ _PLACES = {
     "stst.errors": ("InputError", "StstError"),
     "stst.figures": ("save_side_by_side", "side_by_side"),
     "stst.methods.leaps.prepare": ("leaps",),
-    "stst.jobs": ("Job",),
+    "stst.runs.job": ("Job",),
     "stst.models": ("Multiscale", "Stream", "validate_stream"),
     "stst.methods.stps.prepare": ("scramble",),
     "stst.methods.stst.prepare": ("synthesize",),

@@ -18,8 +18,8 @@ from stst_cli.words import say
 def export(run: Path, output: str, overwrite: bool) -> None:
     """Write the finished frames of the unfinished run folder RUN (X.run) as a clip."""
     from stst.errors import InputError
-    from stst.outputs import outputs_for
-    from stst.run_folder import RunFolder, rate_of
+    from stst.runs.checkpoint import RunFolder, rate_of
+    from stst.runs.outputs import outputs_for
     from stst.video import write_video
 
     folder = RunFolder(run)

@@ -14,7 +14,7 @@ from stst_cli.words import say
 
 if TYPE_CHECKING:
     from stst.config import RunConfig
-    from stst.jobs import Job
+    from stst.runs.job import Job
 
 
 def run_command(
@@ -28,7 +28,7 @@ def run_command(
     resume: bool,
 ) -> None:
     """Do what a command that makes stimuli was asked for; the options have the same names."""
-    from stst.jobs import Job
+    from stst.runs.job import Job
 
     job = Job(natural, output, config, overwrite=overwrite, resume=resume)
     if dry_run:

@@ -38,8 +38,8 @@ def remake(
     and says what has changed.
     """
     from stst.errors import StstError
-    from stst.provenance import read_sidecar
-    from stst.remake import differences, job_of_sidecar
+    from stst.runs.remake import differences, job_of_sidecar
+    from stst.runs.sidecar import read_sidecar
     from stst.utils.paths import written_path
     from stst_cli.job import run_job
 

@@ -48,14 +48,14 @@ from stst.config import (
 from stst.config.command import command_words
 from stst.engine.events import Interim
 from stst.errors import InputError, StstError
-from stst.jobs import Job
-from stst.provenance import read_sidecar
-from stst.remake import _recorded_output, differences, job_of_sidecar
 from stst.report.clips import Clip, labels_of
 from stst.report.inversions import inversions
 from stst.report.page import part
 from stst.report.provenance import making_of, reading_of
-from stst.run_folder import RunFolder
+from stst.runs.checkpoint import RunFolder
+from stst.runs.job import Job
+from stst.runs.remake import _recorded_output, differences, job_of_sidecar
+from stst.runs.sidecar import read_sidecar
 from stst.utils.files import sha256_of
 from stst.video import LazyVideo, Video, write_video
 from stst.video.sidecar import sidecar_rate

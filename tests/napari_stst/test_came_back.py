@@ -28,7 +28,7 @@ from patience import patience
 from small_runs import TREE, clip, config
 from stst.config import StstConfig, build
 from stst.errors import InputError
-from stst.jobs import Job
+from stst.runs.job import Job
 from stst.utils.locks import check_unlocked
 from stst.video import read_video
 

@@ -15,7 +15,7 @@ from napari_stst.unfit import STILL, converted, ways_of, why_no_clip
 from small_runs import clip, frames
 from stst.config import StpsConfig
 from stst.errors import InputError
-from stst.jobs import Job
+from stst.runs.job import Job
 from stst.video import read_video
 
 T, H, W = 3, 6, 7

@@ -16,7 +16,7 @@ import pytest
 
 from patience import patience, wait_for
 from small_runs import PYTHONPATH, SMALL, clip, stst
-from stst.provenance import read_sidecar
+from stst.runs.sidecar import read_sidecar
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 

@@ -13,7 +13,7 @@ import pytest
 
 from patience import patience, wait_for
 from small_runs import PYTHONPATH, SMALL, clip, refused, stst
-from stst.provenance import read_sidecar
+from stst.runs.sidecar import read_sidecar
 
 QUICK = (*SMALL, "--device", "cpu", "--jobs", "2")
 # steps enough for a run to be caught at work

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from small_runs import FPS, SMALL, clip, frames, refused, stst, synthesize
-from stst.run_folder import RunFolder
+from stst.runs.checkpoint import RunFolder
 from stst.video import read_video
 
 

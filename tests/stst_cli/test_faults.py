@@ -40,7 +40,7 @@ COMMANDS = {
 @pytest.fixture
 def begin(tmp_path, monkeypatch):
     """Make a folder with what is there before the run; the run is done there."""
-    monkeypatch.setattr("stst.running.CHECKPOINT_SHARE", float("inf"))
+    monkeypatch.setattr("stst.runs.runner.CHECKPOINT_SHARE", float("inf"))
     start = tmp_path / "start"
     start.mkdir()
     clip(start / "natural.npz")

@@ -15,8 +15,8 @@ from patience import patience, wait_for
 from small_inversions import SMALL, TRUST, config
 from small_runs import PYTHONPATH, clip, refused, stst, stst_analyze
 from stst.engine.events import Checkpointed, ClipIterationDone, RunFinished, RunStopped
-from stst.jobs import Job
-from stst.run_folder import RunFolder
+from stst.runs.checkpoint import RunFolder
+from stst.runs.job import Job
 from stst.video import read_video
 
 

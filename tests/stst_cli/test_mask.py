@@ -8,7 +8,7 @@ import pytest
 
 import stst as library
 from small_runs import FPS, TRUST, clip, config, frames, refused, stst, synthesize
-from stst.provenance import read_sidecar
+from stst.runs.sidecar import read_sidecar
 from stst.video import read_video, write_video
 
 

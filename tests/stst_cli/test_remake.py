@@ -6,7 +6,7 @@ import pytest
 
 from old_versions import REMEDY, copied
 from small_runs import TRUST, clip, refused, stst, synthesize
-from stst.provenance import read_sidecar
+from stst.runs.sidecar import read_sidecar
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import stst as package
 from patience import patience, wait_for
 from small_runs import clip, process, refused, stst
 from stst.config import StpsConfig
-from stst.run_folder import RunFolder
+from stst.runs.checkpoint import RunFolder
 from stst.video import GREY_NOTE, read_video, write_video
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from small_runs import FPS, SMALL, clip, config, frames, process, refused, stst, synthesize
-from stst.jobs import Job
-from stst.provenance import read_sidecar
+from stst.runs.job import Job
+from stst.runs.sidecar import read_sidecar
 from stst.utils.files import written_whole
 from stst.video import read_video, write_video
 from stst.video.pictures import RATE_FILE
@@ -387,7 +387,7 @@ class TestFullDisk:
         def full(number):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        import stst.provenance
+        import stst.runs.sidecar
         import stst.video.write
 
         def failing(path, overwrite=False):
@@ -396,7 +396,7 @@ class TestFullDisk:
             return written_whole(path, overwrite)
 
         with monkeypatch.context() as patched:
-            for module in (stst.video.write, stst.provenance):
+            for module in (stst.video.write, stst.runs.sidecar):
                 patched.setattr(module, "written_whole", failing)
             shown = synthesize(*words)
         assert shown.exit_code == 1

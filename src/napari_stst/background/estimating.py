@@ -13,7 +13,7 @@ from napari_stst.background.messages import Result
 
 if TYPE_CHECKING:
     from napari_stst.background.tasks import Stop, Tell
-    from stst.jobs import Job
+    from stst.runs.job import Job
 
 
 def estimate_run(
@@ -47,7 +47,7 @@ def estimate_run(
         ``frames`` and ``size`` (H, W).
     """
     from stst.config import METHODS, build
-    from stst.jobs import Job
+    from stst.runs.job import Job
 
     tree = {key: value for key, value in config.items() if key not in ("targets", "mask")}
     settings = build(tree, METHODS[config["method"]])

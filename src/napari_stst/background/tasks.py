@@ -23,7 +23,7 @@ from napari_stst.background.messages import (
 
 if TYPE_CHECKING:
     from stst.engine.events import Event, RunStarted
-    from stst.jobs import Job
+    from stst.runs.job import Job
 
 #: Where each task is; it is imported when it is asked for.
 TASKS = {
@@ -93,7 +93,7 @@ def make(
     """
     from stst.config import METHODS, build
     from stst.engine.events import RunFinished, RunStarted, RunStopped
-    from stst.jobs import Job
+    from stst.runs.job import Job
 
     settings = build(config, METHODS[config["method"]])
 
@@ -117,7 +117,7 @@ def make(
 
 def _started(job: Job, event: RunStarted) -> Started:
     from stst.engine.process import ClipProcess
-    from stst.jobs import main_role
+    from stst.runs.job import main_role
 
     prepared = job.prepared
     height, width = prepared.process.size

@@ -11,7 +11,7 @@ from stst.batch.plan import BatchJob, without_seed
 from stst.batch.problems import Problems
 from stst.config import RunConfig
 from stst.errors import StstError
-from stst.jobs import Job
+from stst.runs.job import Job
 
 # clips and seeds that a warning names
 _SHOWN = 3

@@ -26,7 +26,7 @@ from stst.config import (
 )
 from stst.config.sources import Tree, check_trust
 from stst.errors import InputError
-from stst.outputs import MASTERS, Output, outputs_for
+from stst.runs.outputs import MASTERS, Output, outputs_for
 from stst.utils.names import label_key, label_problem, usable
 from stst.utils.paths import written_path
 from stst.video.ffmpeg import VIDEO_SUFFIXES
@@ -122,7 +122,7 @@ class BatchJob:
 
     @property
     def target(self) -> str:
-        """The master, as `stst.jobs.Job` wants it."""
+        """The master, as `stst.runs.job.Job` wants it."""
         return str(self.folder / self.output) + ("/" if self.output.endswith("/") else "")
 
     @cached_property
@@ -142,7 +142,7 @@ class BatchJob:
 
     def inputs(self) -> dict[str, Path]:
         """Give the input files by role."""
-        from stst.jobs import Job  # needs torch, which takes its time to load
+        from stst.runs.job import Job  # needs torch, which takes its time to load
 
         return Job(self.natural, self.target, self.config).paths()
 

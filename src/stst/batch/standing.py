@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from stst.batch.plan import BatchJob
 from stst.errors import InputError
-from stst.provenance import other_version, read_sidecar
-from stst.run_folder import RunFolder
+from stst.runs.checkpoint import RunFolder
+from stst.runs.sidecar import other_version, read_sidecar
 from stst.utils.text import found_value
 
 Kind = Literal["free", "begun", "done", "changed"]

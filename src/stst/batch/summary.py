@@ -20,7 +20,7 @@ from stst.analysis.pairs import Alignment, NaturalClip
 from stst.batch.plan import HIDDEN, SUMMARY, BatchJob
 from stst.batch.states import States, described
 from stst.errors import InputError
-from stst.provenance import read_sidecar
+from stst.runs.sidecar import read_sidecar
 from stst.utils.decoding import decoded_text
 from stst.utils.files import sha256_of_file, written_whole
 from stst.utils.manifests import rows_as_text

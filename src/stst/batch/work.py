@@ -18,8 +18,8 @@ from stst.batch.standing import Standing, asked_for, run_differs, standing
 from stst.batch.states import States
 from stst.engine.events import RunFinished, RunStarted, RunStopped
 from stst.errors import InputError, StstError, in_words
-from stst.jobs import Job
-from stst.run_folder import RunFolder
+from stst.runs.checkpoint import RunFolder
+from stst.runs.job import Job
 from stst.utils.files import sha256_of
 from stst.utils.locks import check_unlocked
 

@@ -51,7 +51,7 @@ def leaving_out(what: str, left_out: list[LeftOut]) -> Iterator[None]:
     except StstError as error:
         left_out.append(LeftOut(what, error))
     except (MemoryError, RuntimeError) as error:
-        from stst.mishaps import is_out_of_memory
+        from stst.runs.failures import is_out_of_memory
 
         if not is_out_of_memory(error):
             raise

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stst.provenance import READABLE
 from stst.report.clips import METHODS, Clip
 from stst.report.words import number, rate_text, text
+from stst.runs.sidecar import READABLE
 from stst.video import SourceInfo
 
 Facts = list[tuple[str, str]]

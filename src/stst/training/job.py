@@ -16,8 +16,8 @@ import torch
 import stst
 from stst.engine.process import Estimate
 from stst.errors import InputError, StstError
-from stst.mishaps import ExhaustedError, told
-from stst.run_folder import RunFolder
+from stst.runs.checkpoint import RunFolder
+from stst.runs.failures import ExhaustedError, told
 from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
 from stst.training.sequences import Sequences, described, load_clip, span
 from stst.types import Frames

@@ -21,8 +21,8 @@ from stst.batch.states import States
 from stst.batch.survey import shard_of
 from stst.batch.work import Ended, Going, Stop, make, tasks_of
 from stst.errors import InputError
-from stst.jobs import Job
-from stst.provenance import read_sidecar
+from stst.runs.job import Job
+from stst.runs.sidecar import read_sidecar
 from stst.utils.files import sha256_of
 
 
@@ -262,7 +262,7 @@ class TestSideBySide:
 
     def test_cut_off_while_files_are_put_in_place(self, here, monkeypatch):
         jobs = cats(1, 2)
-        from stst import running as module
+        from stst.runs import runner as module
 
         written = []
 

@@ -23,7 +23,7 @@ from stst.config import (
 )
 from stst.errors import InputError
 from stst.models import load_stream
-from stst.provenance import write_sidecar
+from stst.runs.sidecar import write_sidecar
 from stst_cli.settings import run_config
 
 

@@ -25,7 +25,7 @@ import stst
 from stst.config import read_config_file
 from stst.errors import InputError
 from stst.models.prednet import load_prednet
-from stst.provenance import read_sidecar
+from stst.runs.sidecar import read_sidecar
 from stst.utils.diagnosis import content, read_text
 from stst.utils.manifests import read_rows
 from stst.utils.toml import toml_tree

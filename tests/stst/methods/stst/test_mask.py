@@ -18,9 +18,9 @@ import stst
 from small_runs import FPS, PYTHONPATH, TRUST, clip, config, frames
 from stst.engine.events import RunFinished, RunStopped
 from stst.errors import InputError
-from stst.jobs import Job
-from stst.provenance import read_sidecar
-from stst.remake import job_of_sidecar
+from stst.runs.job import Job
+from stst.runs.remake import job_of_sidecar
+from stst.runs.sidecar import read_sidecar
 from stst.utils.files import sha256_of
 from stst.video import frames_sha256, open_video, read_video, write_preview, write_video
 

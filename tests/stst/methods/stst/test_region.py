@@ -23,7 +23,7 @@ from stst.methods.stst.region import Region, Regions, shrunk_inside
 from stst.methods.stst.variants import PAPER, REFERENCE
 from stst.models import Multiscale
 from stst.models.activations import resized
-from stst.remarks import remarks_on
+from stst.runs.warnings import remarks_on
 from stst.video import Video
 from tiny_model import Filters
 

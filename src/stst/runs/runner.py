@@ -23,14 +23,14 @@ from stst.engine.events import (
 )
 from stst.engine.process import ClipProcess, Groupable, Prepared
 from stst.errors import TO_RESUME, StstError
-from stst.groups import in_groups
-from stst.mishaps import ExhaustedError, halved, released, told, what_fits
-from stst.provenance import write_sidecar
-from stst.remarks import remarks_on
+from stst.runs.failures import ExhaustedError, halved, released, told, what_fits
+from stst.runs.groups import in_groups
+from stst.runs.sidecar import write_sidecar
+from stst.runs.warnings import remarks_on
 from stst.video import needs_sidecar, write_content, write_frames, write_preview
 
 if TYPE_CHECKING:
-    from stst.jobs import Job
+    from stst.runs.job import Job
 
 #: Share of a run's time that checkpoints within a frame or a clip may take.
 CHECKPOINT_SHARE = 0.02

@@ -24,11 +24,11 @@ from stst.engine.events import (
     RunStarted,
 )
 from stst.errors import InputError, StstError
-from stst.groups import in_groups
-from stst.jobs import Job
 from stst.methods.stst.objective import StstObjective
-from stst.mishaps import halved
-from stst.remake import job_of_sidecar
+from stst.runs.failures import halved
+from stst.runs.groups import in_groups
+from stst.runs.job import Job
+from stst.runs.remake import job_of_sidecar
 from stst.video import write_video
 
 
@@ -211,16 +211,16 @@ class TestGroups:
 class TestNotEvenOne:
     def test_what_would_fit_is_said(self, memory, monkeypatch):
         memory(0)
-        monkeypatch.setattr("stst.mishaps.free_memory", lambda device: 30 * 2**30)
-        monkeypatch.setattr("stst.jobs.Job.estimate", lambda job, one: Peak(60 * 2**30))
-        monkeypatch.setattr("stst.mishaps.memory_in_use", lambda device: 0)
+        monkeypatch.setattr("stst.runs.failures.free_memory", lambda device: 30 * 2**30)
+        monkeypatch.setattr("stst.runs.job.Job.estimate", lambda job, one: Peak(60 * 2**30))
+        monkeypatch.setattr("stst.runs.failures.memory_in_use", lambda device: 0)
         line = refused(synthesize("natural.npz", "-o", "out.mkv", "--samples", "2"), code=1)
         assert line == (
             "Error: out of memory on cpu: one sample of 18x20 px takes about 60 GiB, and 30 GiB "
             "are free. A max_side of 13 would fit; or take the device cpu."
         )
         assert not Path("out_seed0.mkv").exists()
-        monkeypatch.setattr("stst.mishaps.free_memory", lambda device: 90 * 2**30)
+        monkeypatch.setattr("stst.runs.failures.free_memory", lambda device: 90 * 2**30)
         shown = synthesize("natural.npz", "-o", "out.mkv", "--overwrite")
         refused(
             shown,
@@ -265,7 +265,7 @@ def test_a_device_that_fails(monkeypatch, failing):
         from stst.methods.stst.synthesis import Synthesis as owner
     real = getattr(owner, failing)
     monkeypatch.setattr(owner, failing, fail)
-    monkeypatch.setattr("stst.running.CHECKPOINT_SHARE", float("inf"))
+    monkeypatch.setattr("stst.runs.runner.CHECKPOINT_SHARE", float("inf"))
     words = ("natural.npz", "-o", "out.mkv", "--set", "checkpoint_every=1")
     refused(
         synthesize(*words), "cpu failed (CUDA error: unspecified launch failure). The run is kept",
@@ -304,7 +304,7 @@ class TestInputs:
         return ("natural.mkv", "-o", "out.mkv", "--target", "color=color.npz", "--mask", "mask.npz")
 
     def when_a_frame_is_done(self, monkeypatch, harm):
-        from stst.run_folder import RunFolder
+        from stst.runs.checkpoint import RunFolder
 
         real, kept = RunFolder.keep, []
 

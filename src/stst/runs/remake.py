@@ -10,9 +10,9 @@ from typing import Any
 from stst.config import METHODS, RunConfig, build
 from stst.config.sources import check_trust
 from stst.errors import InputError
-from stst.jobs import Job, main_role
-from stst.outputs import MASTERS
-from stst.provenance import other_version, read_sidecar
+from stst.runs.job import Job, main_role
+from stst.runs.outputs import MASTERS
+from stst.runs.sidecar import other_version, read_sidecar
 from stst.utils.text import found_value
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from stst.engine.events import Interim
 from stst.errors import InputError, StstError
-from stst.run_folder import RunFolder
+from stst.runs.checkpoint import RunFolder
 from stst.utils.files import written_whole
 
 JOB = {"environment": {"threads": 1, "batch": [0, 1]}, "inputs": [{"fps": "25"}]}
@@ -65,7 +65,7 @@ class TestRunFolder:
                 raise KeyboardInterrupt
             return written_whole(path, overwrite)
 
-        monkeypatch.setattr("stst.run_folder.written_whole", cut)
+        monkeypatch.setattr("stst.runs.checkpoint.written_whole", cut)
         with pytest.raises(KeyboardInterrupt):
             keep(run, 1)
         assert (run.path / "frames/000001.npz").exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stst.errors import InputError
-from stst.outputs import outputs_for
+from stst.runs.outputs import outputs_for
 
 
 class TestNames:

@@ -7,7 +7,7 @@ import pytest
 
 from old_versions import MADE, REMEDY
 from stst.errors import InputError
-from stst.provenance import (
+from stst.runs.sidecar import (
     SCHEMA_VERSION,
     Input,
     other_version,

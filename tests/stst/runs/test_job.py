@@ -27,7 +27,7 @@ from stst.engine.events import (
     RunStopped,
 )
 from stst.errors import DivergedError, InputError, StstError
-from stst.jobs import Job
+from stst.runs.job import Job
 from stst.utils.files import sha256_of
 from stst.video import LazyVideo, Video, frames_sha256, open_video, read_video, write_video
 
@@ -348,7 +348,7 @@ class TestResume:
 
     def test_what_a_killed_run_goes_on_from(self, natural, tmp_path, whole, monkeypatch):
         """A generator that is closed keeps nothing, as a process that is killed."""
-        monkeypatch.setattr("stst.running.CHECKPOINT_SHARE", math.inf)
+        monkeypatch.setattr("stst.runs.runner.CHECKPOINT_SHARE", math.inf)
         every = {"samples": 2, "checkpoint_every": 2}
         events = job(natural, "out.mkv", **every).run()
         seen = []
@@ -371,7 +371,8 @@ class TestResume:
         """Where writing takes long compared with iterations, there are fewer of them."""
         kept = []
         monkeypatch.setattr(
-            "stst.run_folder.RunFolder.keep_interim", lambda *words: kept.append(time.sleep(0.05))
+            "stst.runs.checkpoint.RunFolder.keep_interim",
+            lambda *words: kept.append(time.sleep(0.05)),
         )
         done(job(natural, checkpoint_every=1))
         assert len(kept) == 1, "the next one would be due after 2.5 seconds"
@@ -530,7 +531,7 @@ class TestResume:
         def full(*words, **options):
             raise StstError("the disk is full")
 
-        monkeypatch.setattr("stst.running.write_sidecar", full)
+        monkeypatch.setattr("stst.runs.runner.write_sidecar", full)
         with pytest.raises(StstError, match="the disk is full"):
             done(job(natural, "out.mkv", samples=2))
         monkeypatch.undo()
@@ -734,7 +735,9 @@ def test_a_job_with_other_inputs_reads_them(natural, tmp_path):
 
 def test_each_file_is_read_once(natural, monkeypatch):
     read = []
-    monkeypatch.setattr("stst.jobs.LazyVideo", lambda *w, **k: read.append(w) or LazyVideo(*w, **k))
+    monkeypatch.setattr(
+        "stst.runs.job.LazyVideo", lambda *w, **k: read.append(w) or LazyVideo(*w, **k)
+    )
     made = job(natural, targets={"color": str(natural), "temporal_texture": str(natural)})
     done(made)
     assert len(read) == 1

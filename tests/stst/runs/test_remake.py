@@ -10,9 +10,9 @@ import pytest
 from old_versions import REMEDY, copied
 from small_runs import TRUST, clip, config
 from stst.errors import InputError, StstError
-from stst.jobs import Job
-from stst.provenance import read_sidecar
-from stst.remake import differences, job_of_sidecar
+from stst.runs.job import Job
+from stst.runs.remake import differences, job_of_sidecar
+from stst.runs.sidecar import read_sidecar
 
 TRUSTED = TRUST[1::2]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stst.errors import InputError
-from stst.outputs import Output
-from stst.provenance import other_version, read_sidecar
+from stst.runs.outputs import Output
+from stst.runs.sidecar import other_version, read_sidecar
 from stst.utils.files import sha256_of
 from stst.utils.text import found_value
 

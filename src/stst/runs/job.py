@@ -19,13 +19,13 @@ from stst.engine.events import (
 )
 from stst.engine.process import Estimate, Prepared
 from stst.errors import InputError
-from stst.made import changed, check_continuable, check_made
 from stst.methods.stst.mask import open_mask
-from stst.mishaps import Inputs
-from stst.outputs import Output, outputs_for
-from stst.provenance import SCHEMA_VERSION, Input
-from stst.run_folder import RunFolder
-from stst.running import Run
+from stst.runs.checkpoint import RunFolder
+from stst.runs.failures import Inputs
+from stst.runs.fingerprint import changed, check_continuable, check_made
+from stst.runs.outputs import Output, outputs_for
+from stst.runs.runner import Run
+from stst.runs.sidecar import SCHEMA_VERSION, Input
 from stst.utils.devices import environment, numerics, outside
 from stst.utils.files import check_output, remove_leftovers, sha256_of
 from stst.utils.paths import written_path

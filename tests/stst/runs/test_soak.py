@@ -12,7 +12,7 @@ import pytest
 import small_inversions
 from small_runs import clip, config
 from stst.engine.events import IterationDone
-from stst.jobs import Job
+from stst.runs.job import Job
 
 #: Memory that 150 runs may add, in MiB; 150 clips and states of these sizes are more than 100.
 TOLERANCE = 16
