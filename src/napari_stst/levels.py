@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from stst.errors import InputError
 from stst.video import AS_STORED, LazyVideo, Levels, VideoInfo, probe
-from stst.video.color import needed_levels
-from stst.video.levels import HIGHEST_PEAK
-from stst.video.tonemap import USUAL_PEAK
+from stst.video.color.levels import HIGHEST_PEAK
+from stst.video.color.rgb import needed_levels
+from stst.video.color.tonemap import USUAL_PEAK
 
 if TYPE_CHECKING:
     from napari.layers import Image

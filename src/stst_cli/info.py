@@ -71,7 +71,7 @@ def _needed(found: VideoInfo) -> list[str]:
     """List the options that a clip is read with; none where these do not help."""
     from stst.errors import InputError
     from stst.video import open_video
-    from stst.video.color import needed_levels
+    from stst.video.color.rgb import needed_levels
 
     asked = needed_levels(found)
     options = asked.options()

@@ -62,7 +62,7 @@ def levels_options(function: Callable[..., Any]) -> Callable[..., Any]:
     def with_levels(
         bits: int | None, tonemap: str | None, peak_nits: float | None, **words: Any
     ) -> Any:
-        from stst.video.levels import Levels
+        from stst.video.color.levels import Levels
 
         return function(levels=Levels(bits, tonemap, peak_nits), **words)
 

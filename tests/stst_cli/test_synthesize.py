@@ -17,7 +17,7 @@ from stst.runs.job import Job
 from stst.runs.sidecar import read_sidecar
 from stst.utils.files import written_whole
 from stst.video import read_video, write_video
-from stst.video.pictures import RATE_FILE
+from stst.video.formats.pictures import RATE_FILE
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from stst.video import (
     spread,
     to_uint8,
 )
-from stst.video.arrays import ARRAY_SUFFIXES
-from stst.video.pictures import PICTURE_SUFFIXES
+from stst.video.formats.arrays import ARRAY_SUFFIXES
+from stst.video.formats.pictures import PICTURE_SUFFIXES
 from stst.video.read import Rate
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from stst.errors import InputError
 from stst.runs.outputs import MASTERS, Output, outputs_for
 from stst.utils.names import label_key, label_problem, usable
 from stst.utils.paths import written_path
-from stst.video.ffmpeg import VIDEO_SUFFIXES
+from stst.video.formats.ffmpeg import VIDEO_SUFFIXES
 
 Layout = Literal["plain", "bids"]
 

@@ -30,7 +30,7 @@ from stst.utils.devices import environment, numerics, outside
 from stst.utils.files import check_output, remove_leftovers, sha256_of
 from stst.utils.paths import written_path
 from stst.video import LazyVideo, Levels, check_video_output, needs_sidecar, sidecar_of
-from stst.video.orientation import ASKS
+from stst.video.formats.orientation import ASKS
 
 
 @dataclass(frozen=True)

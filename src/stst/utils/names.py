@@ -5,9 +5,9 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
-from stst.video.arrays import ARRAY_SUFFIXES
-from stst.video.ffmpeg import VIDEO_SUFFIXES
-from stst.video.pictures import PICTURE_SUFFIXES
+from stst.video.formats.arrays import ARRAY_SUFFIXES
+from stst.video.formats.ffmpeg import VIDEO_SUFFIXES
+from stst.video.formats.pictures import PICTURE_SUFFIXES
 
 # as a part of a path, a name may take 255 bytes on most systems
 _LONGEST, _LONGEST_BYTES = 100, 200

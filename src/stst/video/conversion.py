@@ -11,7 +11,7 @@ from typing import Any
 from stst.errors import InputError
 from stst.utils.files import check_output
 from stst.video.clip import SourceInfo
-from stst.video.levels import Levels
+from stst.video.color.levels import Levels
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.read import open_video
 from stst.video.sidecar import sidecar_of, sidecar_path, sidecar_rate, write_content

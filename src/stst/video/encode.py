@@ -16,7 +16,7 @@ import numpy as np
 
 from stst.errors import StstError
 from stst.types import Frames
-from stst.video.timing import RATE_TAG
+from stst.video.formats.timing import RATE_TAG
 
 if TYPE_CHECKING:
     from av import VideoFrame

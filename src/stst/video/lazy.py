@@ -12,7 +12,7 @@ from pathlib import Path
 from stst.types import Frames
 from stst.utils.paths import written_path
 from stst.video.clip import SourceInfo, VideoInfo
-from stst.video.levels import AS_STORED, Levels
+from stst.video.color.levels import AS_STORED, Levels
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.read import Rate, open_video
 from stst.video.reader import VideoReader

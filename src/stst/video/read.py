@@ -10,22 +10,22 @@ from stst.errors import InputError
 from stst.utils.diagnosis import absent, unreadable
 from stst.utils.files import check_local
 from stst.utils.paths import written_path
-from stst.video.arrays import ARRAY_SUFFIXES, open_array, probe_array
 from stst.video.clip import Video, VideoInfo
-from stst.video.container import ContainerReader
-from stst.video.ffmpeg import VIDEO_SUFFIXES, remedy_of
-from stst.video.levels import Levels
-from stst.video.pictures import (
+from stst.video.color.levels import Levels
+from stst.video.formats.arrays import ARRAY_SUFFIXES, open_array, probe_array
+from stst.video.formats.container import ContainerReader
+from stst.video.formats.ffmpeg import VIDEO_SUFFIXES, remedy_of
+from stst.video.formats.pictures import (
     PICTURE_SUFFIXES,
     PictureReader,
     picture_sequence,
     probe_pictures,
     single_picture,
 )
+from stst.video.formats.scan import scan
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.rates import parse_rate
 from stst.video.reader import ResampledReader, VideoReader
-from stst.video.scan import scan
 
 # what is read, see `stst.utils.diagnosis.Content`; pictures only where one may be given
 _KINDS = ("picture", "video", "npy", "npz")
@@ -69,7 +69,7 @@ def read_video(
         16 bits are taken for full range, 0 to 65535. Without it, such clips are refused.
     tonemap
         ``"bt2408"`` to bring clips of high dynamic range (PQ, HLG) to 8-bit BT.709, see
-        `stst.video.tonemap`. Without it, such clips are refused.
+        `stst.video.color.tonemap`. Without it, such clips are refused.
     peak_nits
         Peak in cd/m² that a clip of high dynamic range was made for, where its file does not say
         it; 1000 if None.

@@ -13,8 +13,8 @@ import numpy as np
 from stst.errors import InputError
 from stst.types import Frames
 from stst.video.clip import SourceInfo, VideoInfo
+from stst.video.color.levels import AS_STORED
 from stst.video.grey import as_grey
-from stst.video.levels import AS_STORED
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.rates import nearest_frames
 from stst.video.resize import fitted_size, shrunk

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stst.errors import InputError
 from stst.utils.files import as_text
-from stst.video.levels import AS_STORED, Levels
+from stst.video.color.levels import AS_STORED, Levels
 
 
 def convert_command(

@@ -20,9 +20,9 @@ from stst.errors import InputError
 from stst.types import Frames
 from stst.utils.files import check_output, sha256_of, written_whole
 from stst.utils.paths import at_home
-from stst.video.arrays import FRAMES_KEY, RATE_KEY
 from stst.video.clip import Video, check_frames
-from stst.video.pictures import RATE_FILE
+from stst.video.formats.arrays import FRAMES_KEY, RATE_KEY
+from stst.video.formats.pictures import RATE_FILE
 from stst.video.rates import parse_rate
 from stst.video.sidecar import sidecar_of, sidecar_path, sidecar_rate, write_content
 

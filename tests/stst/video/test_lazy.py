@@ -11,7 +11,7 @@ import pytest
 from small_runs import FPS, clip, frames
 from stst import InputError, frames_sha256, read_video, write_preview, write_video
 from stst.video import LazyVideo
-from stst.video.container import ContainerReader
+from stst.video.formats.container import ContainerReader
 
 NAMES = ["clip.mkv", "clip.npz", "clip.npy", "clip", "clip.mp4"]
 ORDER = (5, 0, 6, 6, 1, 2, 3, 0, 5, 4, 6, 2)

@@ -10,7 +10,7 @@ from small_clips import encode, moving, save_pictures
 from deep_clips import encode_planes, put
 from stst.errors import InputError
 from stst.video import open_video, probe, read_video
-from stst.video.planes import components, layout_of
+from stst.video.color.planes import components, layout_of
 
 LUMA = {"bt601": ("0.299", "0.114", 6), "bt709": ("0.2126", "0.0722", 1)}
 LUMA["bt2020nc"] = ("0.2627", "0.0593", 9)

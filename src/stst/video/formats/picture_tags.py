@@ -8,8 +8,8 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stst.video.aspect import SQUARE, density_aspect
-from stst.video.orientation import Orientation, exif_orientation
+from stst.video.formats.aspect import SQUARE, density_aspect
+from stst.video.formats.orientation import Orientation, exif_orientation
 
 if TYPE_CHECKING:
     from PIL.Image import Image

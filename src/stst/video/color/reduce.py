@@ -9,10 +9,10 @@ import numpy as np
 
 from stst.errors import InputError
 from stst.types import Frames
-from stst.video.color import ColorReading
-from stst.video.depth import grey_row, rgb_rows, rounded_grey, rounded_rgb
-from stst.video.planes import Integers, components, layout_of
-from stst.video.tonemap import Values, tone_mapped
+from stst.video.color.depth import grey_row, rgb_rows, rounded_grey, rounded_rgb
+from stst.video.color.planes import Integers, components, layout_of
+from stst.video.color.rgb import ColorReading
+from stst.video.color.tonemap import Values, tone_mapped
 
 if TYPE_CHECKING:
     from av import VideoFrame

@@ -19,13 +19,13 @@ from stst.errors import InputError
 from stst.types import Frames
 from stst.utils.crash_note import reading
 from stst.utils.diagnosis import absent, read_text, there, unreadable
-from stst.video.aspect import SQUARE, aspect_note
 from stst.video.clip import MAX_PIXELS, VideoInfo, check_size
-from stst.video.color import opaque, too_deep
-from stst.video.depth import FULL_RANGE, check_full_range, from_16_bits
-from stst.video.levels import AS_STORED, Levels
-from stst.video.orientation import ASKS, Orientation, exif_orientation
-from stst.video.picture_tags import ORIENTATION, aspect_in, orientation_in
+from stst.video.color.depth import FULL_RANGE, check_full_range, from_16_bits
+from stst.video.color.levels import AS_STORED, Levels
+from stst.video.color.rgb import opaque, too_deep
+from stst.video.formats.aspect import SQUARE, aspect_note
+from stst.video.formats.orientation import ASKS, Orientation, exif_orientation
+from stst.video.formats.picture_tags import ORIENTATION, aspect_in, orientation_in
 from stst.video.rates import parse_rate
 from stst.video.reader import VideoReader
 from stst.video.remedies import rgb_command, without_rate

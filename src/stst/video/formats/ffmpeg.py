@@ -15,7 +15,7 @@ from stst.errors import InputError, first_line
 from stst.utils.crash_note import reading
 from stst.utils.diagnosis import unreadable
 from stst.video.clip import check_size
-from stst.video.planes import SITINGS
+from stst.video.color.planes import SITINGS
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -141,8 +141,8 @@ def chroma_siting(container: InputContainer, index: int) -> str | None:
     Returns
     -------
     str or None
-        A key of `stst.video.planes.SITINGS`; None where nothing is said. Decoders of H.264 and
-        HEVC say what these standards assume.
+        A key of `stst.video.color.planes.SITINGS`; None where nothing is said. Decoders of H.264
+        and HEVC say what these standards assume.
     """
     import av.logging as log
 

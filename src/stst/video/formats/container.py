@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from stst.errors import InputError
 from stst.types import Frames
-from stst.video.color import RgbConverter
-from stst.video.ffmpeg import damaged, ffmpeg_failures, open_container, video_stream
-from stst.video.levels import AS_STORED, Levels
+from stst.video.color.levels import AS_STORED, Levels
+from stst.video.color.reduce import ReducingConverter
+from stst.video.color.rgb import RgbConverter
+from stst.video.formats.ffmpeg import damaged, ffmpeg_failures, open_container, video_stream
+from stst.video.formats.scan import check_readable, scan
 from stst.video.reader import VideoReader
-from stst.video.reduce import ReducingConverter
-from stst.video.scan import check_readable, scan
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame

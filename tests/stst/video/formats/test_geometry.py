@@ -13,7 +13,7 @@ from PIL import Image
 from small_clips import encode, moving
 
 from stst.video import LazyVideo, probe, read_video, write_video
-from stst.video.aspect import aspect_note, density_aspect
+from stst.video.formats.aspect import aspect_note, density_aspect
 from stst_cli.info import info
 
 ORIENTATION = 0x0112

@@ -8,7 +8,7 @@ import pytest
 from deep_clips import BT2020, HLG, PQ, encode_planes
 from stst.errors import InputError
 from stst.video import probe, read_video
-from stst.video.tonemap import hlg_to_light, pq_to_light, system_gamma, tone_curve
+from stst.video.color.tonemap import hlg_to_light, pq_to_light, system_gamma, tone_curve
 
 # linear BT.2020 to BT.709, Recommendation ITU-R BT.2087 backwards, as published to four digits
 TO_709 = [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]

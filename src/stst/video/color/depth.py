@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stst.errors import InputError
 from stst.types import Frames
-from stst.video.planes import Integers
+from stst.video.color.planes import Integers
 
 #: Shares of red and blue in luma, by the name of the matrix.
 LUMA: dict[str, tuple[Fraction, Fraction]] = {

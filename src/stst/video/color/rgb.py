@@ -1,8 +1,8 @@
 """From a decoded FFmpeg frame to 8-bit RGB, by the colour tags of its stream.
 
 Untagged video is read as BT.601, limited range: what OpenCV and FFmpeg's tools do. More than 8 bits
-and high dynamic range are read where that is asked for, see `stst.video.levels`; untagged matrices
-and primaries of high dynamic range are those of BT.2020, which BT.2100 has.
+and high dynamic range are read where that is asked for, see `stst.video.color.levels`; untagged
+matrices and primaries of high dynamic range are those of BT.2020, which BT.2100 has.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from stst.errors import InputError
 from stst.types import Frames
-from stst.video.levels import AS_STORED, CURVES, Levels
-from stst.video.light import brightest, side_data_of
-from stst.video.planes import layout_of
-from stst.video.tonemap import PRIMARIES as TONE_MAPPED
-from stst.video.tonemap import USUAL_PEAK
+from stst.video.color.levels import AS_STORED, CURVES, Levels
+from stst.video.color.light import brightest, side_data_of
+from stst.video.color.planes import layout_of
+from stst.video.color.tonemap import PRIMARIES as TONE_MAPPED
+from stst.video.color.tonemap import USUAL_PEAK
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -98,13 +98,13 @@ class ColorReading:
     levels
         How its values become 8 bits; nothing where they have these, or that was not asked for.
     transfer, primaries
-        Of high dynamic range: ``pq`` or ``hlg``, and a key of `stst.video.tonemap.PRIMARIES`;
+        Of high dynamic range: ``pq`` or ``hlg``, and a key of `stst.video.color.tonemap.PRIMARIES`;
         else empty.
     peak_from
         Who says the peak: ``"as the file says"``, ``"as given"`` or ``"assumed"``.
     siting, siting_assumed
-        Where chroma samples lie, a key of `stst.video.planes.SITINGS`, and whether the file does
-        not say; None where none are enlarged by our own arithmetic.
+        Where chroma samples lie, a key of `stst.video.color.planes.SITINGS`, and whether the file
+        does not say; None where none are enlarged by our own arithmetic.
     """
 
     pixel_format: str

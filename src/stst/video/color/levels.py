@@ -9,7 +9,7 @@ from typing import Any
 
 from stst.errors import InputError
 
-#: Names of tone curves, see `stst.video.tonemap`.
+#: Names of tone curves, see `stst.video.color.tonemap`.
 CURVES = ("bt2408",)
 #: The most that PQ can code, in cd/m².
 HIGHEST_PEAK = 10_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
-from stst.video.levels import HIGHEST_PEAK
+from stst.video.color.levels import HIGHEST_PEAK
 
 if TYPE_CHECKING:
     from av import VideoFrame

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stst.errors import InputError
-from stst.video.aspect import SQUARE, aspect_note
-from stst.video.avi import empty_chunks
 from stst.video.clip import VideoInfo, check_size
-from stst.video.color import ColorReading, level_notes, reading_of
-from stst.video.ffmpeg import (
+from stst.video.color.levels import AS_STORED, Levels
+from stst.video.color.light import brightest
+from stst.video.color.rgb import ColorReading, level_notes, reading_of
+from stst.video.formats.aspect import SQUARE, aspect_note
+from stst.video.formats.avi import empty_chunks
+from stst.video.formats.ffmpeg import (
     chroma_siting,
     damaged,
     ffmpeg_failures,
@@ -25,10 +27,8 @@ from stst.video.ffmpeg import (
     tags_of,
     video_stream,
 )
-from stst.video.levels import AS_STORED, Levels
-from stst.video.light import brightest
-from stst.video.orientation import Orientation, orientation_of
-from stst.video.timing import RATE_TAG, STREAMS, Header, Timing, timing_of, timing_of_avi
+from stst.video.formats.orientation import Orientation, orientation_of
+from stst.video.formats.timing import RATE_TAG, STREAMS, Header, Timing, timing_of, timing_of_avi
 
 if TYPE_CHECKING:
     from av import VideoFrame

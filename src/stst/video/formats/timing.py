@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from stst.video.levels import AS_STORED, Levels
+from stst.video.color.levels import AS_STORED, Levels
 from stst.video.rates import even_rate, exact_rate, parse_rate, placed, rate_note, snapped
 from stst.video.remedies import convert_command
 

@@ -1,0 +1,1 @@
+"""What clips are stored in: containers, streams, pictures, arrays."""
