@@ -24,7 +24,7 @@ from palette import small_png
 from PIL import Image
 
 import stst
-from stst.analysis.cka import linear_cka
+from stst.analysis.cka.similarity import linear_cka
 from stst.config import build
 from stst.engine.color_transfer import color_transfer
 from stst.engine.events import FrameDone, Preview

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import stst
-from stst.analysis.cka import as_examples, linear_cka
+from stst.analysis.cka.similarity import as_examples, linear_cka
 from stst.analysis.tables import table, write_table
 from stst.config import StreamConfig
 from stst.engine.pixels import as_tensor

@@ -11,7 +11,7 @@ from napari_stst.background.measured import Match
 from napari_stst.background.messages import Failed, Result, Step, Stopped
 from napari_stst.background.worker import done
 from small_runs import clip, refused, stst, stst_analyze
-from stst.analysis.cka_verdicts import is_null
+from stst.analysis.cka.verdicts import is_null
 from stst.analysis.tables import as_csv, table
 
 CKA = "tiny_classifier:image=none@early.0,late"

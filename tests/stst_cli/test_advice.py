@@ -55,10 +55,10 @@ LEVELS = (*PARTS, "stst train-prednet")
 #: By file, or by file and the first option in a message: the commands that can say it.
 WHO: dict[str, tuple[str, ...]] = {
     "stst/analysis/judges.py": ("stst-analyze validity",),
-    "stst/analysis/model_cka.py": CKA,
+    "stst/analysis/cka/models.py": CKA,
     "stst/analysis/pairs.py": PAIRS,
     "stst/analysis/prediction.py": PREDNET,
-    "stst/analysis/unrelated.py": CKA,
+    "stst/analysis/cka/unrelated.py": CKA,
     "stst/analysis/validity.py": ("stst-analyze validity",),
     "stst/batch/slurm.py": ("stst batch",),
     "stst/batch/work.py": ("stst batch",),

@@ -151,9 +151,9 @@ def measure_cka(
     settings, choice = CkaSettings(examples, estimator), parse_choice(model)
     pairs = _pairs(_natural(natural, frames, max_side, levels), others)
     tell(Step(f"loading {choice.model}", 0.0, {}))
-    from stst.analysis.cka_verdicts import cka_limits, is_null, layers_of, said
-    from stst.analysis.model_cka import cka_rows, steps, undefined
-    from stst.analysis.unrelated import UnrelatedClips, null_notes
+    from stst.analysis.cka.models import cka_rows, steps, undefined
+    from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
+    from stst.analysis.cka.verdicts import cka_limits, is_null, layers_of, said
     from stst.models.classifiers import load_classifier
     from stst.utils.devices import pick_device
     from stst.video import Levels

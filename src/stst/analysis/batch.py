@@ -75,7 +75,7 @@ class Settings:
         Of the models, see `stst.utils.devices.pick_device`.
     null
         Natural clips of other content for the null of CKA, beside the sample clips; see
-        `stst.analysis.unrelated.UnrelatedClips`.
+        `stst.analysis.cka.unrelated.UnrelatedClips`.
     levels
         How values of more than 8 bits, or of high dynamic range, become 8 bits.
     """

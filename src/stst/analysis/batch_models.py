@@ -7,14 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stst.analysis.model_cka import cka_rows
+from stst.analysis.cka.models import cka_rows
+from stst.analysis.cka.unrelated import UnrelatedClips
 from stst.analysis.prediction import (
     LoadedPredictor,
     PredictionSettings,
     load_predictor,
     predictions,
 )
-from stst.analysis.unrelated import UnrelatedClips
 from stst.config.choice import ModelChoice
 from stst.models.classifiers import LoadedClassifier, load_classifier
 from stst.utils.devices import pick_device

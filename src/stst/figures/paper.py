@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stst.analysis.cka_verdicts import counted
+from stst.analysis.cka.verdicts import counted
 from stst.analysis.features import Features
 from stst.figures.features import SHOWN, axis_label, draw_courses, draw_means
 from stst.figures.models import Course

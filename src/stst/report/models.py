@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from stst.analysis.cka_verdicts import band_words, cka_limits, is_null, layers_of
-from stst.analysis.model_cka import cka_rows, steps
+from stst.analysis.cka.models import cka_rows, steps
+from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
+from stst.analysis.cka.verdicts import band_words, cka_limits, is_null, layers_of
 from stst.analysis.prediction import (
     MEASURES,
     PREDICTION_ERROR,
@@ -23,7 +24,6 @@ from stst.analysis.prediction import (
     load_predictor,
     predictions,
 )
-from stst.analysis.unrelated import UnrelatedClips, null_notes
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
 from stst.figures import Course, Panel, clip_color, panel_bars, panel_courses

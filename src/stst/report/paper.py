@@ -23,8 +23,8 @@ from stst.video import spread
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from stst.analysis.cka.unrelated import UnrelatedClip, UnrelatedClips
     from stst.analysis.prediction import LoadedPredictor
-    from stst.analysis.unrelated import UnrelatedClip, UnrelatedClips
     from stst.models.classifiers import LoadedClassifier
 
 #: The vision models of figure 3.
@@ -111,7 +111,7 @@ def steps_3(
     settings: CkaSettings,
 ) -> int:
     """Count the frames that `drawn_3` shows to models."""
-    from stst.analysis.model_cka import steps
+    from stst.analysis.cka.models import steps
 
     return sum(steps(clips[0].video, unrelated, model, unrelated, settings) for model in models)
 
@@ -138,8 +138,8 @@ def drawn_3(
     begin
         As in `drawn_2`.
     """
-    from stst.analysis.cka_verdicts import layers_of
-    from stst.analysis.model_cka import cka_rows, steps
+    from stst.analysis.cka.models import cka_rows, steps
+    from stst.analysis.cka.verdicts import layers_of
     from stst.figures.models import Course
     from stst.report.models import short_name, timed_values
 

@@ -20,8 +20,8 @@ from stst_cli.options import PATH, WHOLE
 from stst_cli.words import say
 
 if TYPE_CHECKING:
+    from stst.analysis.cka.unrelated import UnrelatedClip
     from stst.analysis.pairs import NaturalClip
-    from stst.analysis.unrelated import UnrelatedClip
     from stst.config.choice import CkaSettings, ModelChoice
     from stst.models.classifiers import LoadedClassifier
     from stst.video import LazyVideo, Levels
@@ -129,10 +129,10 @@ def cka(
         raise click.UsageError("Missing argument 'NATURAL'.")
     if not others:
         raise click.UsageError("Missing argument 'OTHER...'.")
-    from stst.analysis.cka_verdicts import said
-    from stst.analysis.model_cka import undefined
+    from stst.analysis.cka.models import undefined
+    from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
+    from stst.analysis.cka.verdicts import said
     from stst.analysis.pairs import NaturalClip
-    from stst.analysis.unrelated import UnrelatedClips, null_notes
     from stst.models.classifiers import load_classifier
     from stst.utils.devices import pick_device
 
@@ -172,7 +172,7 @@ def _rows(
     settings: CkaSettings,
 ) -> Iterator[dict[str, Any]]:
     """Compare the clips of each alignment with the natural clip, a few at the same time."""
-    from stst.analysis.model_cka import cka_rows, steps
+    from stst.analysis.cka.models import cka_rows, steps
     from stst_cli.analyze.progress import frames_counted
 
     parts = [

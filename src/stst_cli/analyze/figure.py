@@ -96,8 +96,8 @@ def _drawn(number: str, clips: tuple[Clip, ...], words: dict[str, Any], levels: 
         with frames_counted(paper.steps_2(clips)) as begin:
             return paper.drawn_2(clips, begin)
     if number == "3":
-        from stst.analysis.cka_verdicts import said
-        from stst.analysis.unrelated import UnrelatedClips, null_notes
+        from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
+        from stst.analysis.cka.verdicts import said
         from stst.models.classifiers import load_classifier
         from stst.utils.devices import pick_device
 

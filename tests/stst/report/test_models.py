@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from small_runs import clip
-from stst.analysis.cka_verdicts import is_null, layers_of
-from stst.analysis.model_cka import cka_rows
+from stst.analysis.cka.models import cka_rows
+from stst.analysis.cka.unrelated import UnrelatedClips
+from stst.analysis.cka.verdicts import is_null, layers_of
 from stst.analysis.prediction import PredictionSettings, load_predictor, predictions
 from stst.analysis.tables import as_csv, table
-from stst.analysis.unrelated import UnrelatedClips
 from stst.config.choice import CkaSettings, ModelChoice, parse_choice
 from stst.errors import InputError, StstError
 from stst.models.classifiers import load_classifier

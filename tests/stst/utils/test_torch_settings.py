@@ -19,13 +19,13 @@ import torch
 import small_inversions
 import stst
 from small_runs import config, frames
-from stst.analysis.cka import kernel, kernel_cka, linear_cka
+from stst.analysis.cka.models import cka_rows
+from stst.analysis.cka.similarity import kernel, kernel_cka, linear_cka
+from stst.analysis.cka.unrelated import UnrelatedClip
 from stst.analysis.comparison import compare
 from stst.analysis.features import features
 from stst.analysis.judges import load_judges, streams_of_pair
-from stst.analysis.model_cka import cka_rows
 from stst.analysis.prediction import PredictionSettings, load_predictor, predictions
-from stst.analysis.unrelated import UnrelatedClip
 from stst.analysis.validity import validity
 from stst.config import StreamConfig
 from stst.config.choice import CkaSettings, ModelChoice

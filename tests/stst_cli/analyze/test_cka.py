@@ -10,10 +10,10 @@ import torch
 
 import tiny_classifier
 from small_runs import clip, refused, stst_analyze, synthesize
-from stst.analysis.cka_verdicts import said
-from stst.analysis.model_cka import cka_rows
+from stst.analysis.cka.models import cka_rows
+from stst.analysis.cka.unrelated import UnrelatedClips
+from stst.analysis.cka.verdicts import said
 from stst.analysis.tables import as_csv, as_json, table
-from stst.analysis.unrelated import UnrelatedClips
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.models.classifiers import load_classifier
 from stst.samples import sample_clips
@@ -161,7 +161,7 @@ class TestNull:
         assert shown.stdout == as_csv(expected("part.mkv"))
 
     def test_without_any_there_is_no_value(self, here, monkeypatch):
-        monkeypatch.setattr("stst.analysis.unrelated.sample_clips", list)
+        monkeypatch.setattr("stst.analysis.cka.unrelated.sample_clips", list)
         shown = stst_analyze("cka", "natural.npz", "part.mkv", *IMAGE, "-o", "t.csv")
         line = refused(shown, "CKA of", "natural.npz and part.mkv has no null", "--null CLIP")
         assert line.endswith("Give other natural clips: --null CLIP.")

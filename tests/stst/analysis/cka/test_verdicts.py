@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stst.analysis.cka_verdicts import band_words, cka_limits, layers_of, said
+from stst.analysis.cka.verdicts import band_words, cka_limits, layers_of, said
 
 NAN = float("nan")
 

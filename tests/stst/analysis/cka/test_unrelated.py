@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from small_runs import FPS, clip, frames, stst
+from stst.analysis.cka.unrelated import SAME, UnrelatedClip, UnrelatedClips, brought_to, null_notes
 from stst.analysis.images import fitted
-from stst.analysis.unrelated import SAME, UnrelatedClip, UnrelatedClips, brought_to, null_notes
 from stst.errors import InputError
 from stst.samples import sample_path
 from stst.video import LazyVideo, Video, read_video, to_uint8, write_preview, write_video
@@ -141,7 +141,8 @@ class TestGiven:
 
 def test_none_is_left(monkeypatch, foreign):
     monkeypatch.setattr(
-        "stst.analysis.unrelated.sample_clips", lambda: [sample_path("cat"), sample_path("coffee")]
+        "stst.analysis.cka.unrelated.sample_clips",
+        lambda: [sample_path("cat"), sample_path("coffee")],
     )
     with pytest.raises(InputError) as caught:
         left(sample_path("cat"), sample_path("coffee"))

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stst.analysis.cka import Kernel, as_examples, kernel, kernel_cka
-from stst.analysis.cka_verdicts import NULL, is_null
-from stst.analysis.unrelated import UnrelatedClip, brought_to
+from stst.analysis.cka.similarity import Kernel, as_examples, kernel, kernel_cka
+from stst.analysis.cka.unrelated import UnrelatedClip, brought_to
+from stst.analysis.cka.verdicts import NULL, is_null
 from stst.config.choice import CkaSettings, Estimator
 from stst.errors import InputError
 from stst.types import Frames
@@ -80,8 +80,8 @@ def cka_rows(
     the natural clip, the other clip and the unrelated clips, except the one pair that is tested;
     5 frames (windows of a video model) of each clip, evenly spread, every one with every one. The
     band goes from the 2.5 % to the 97.5 % quantile of these values. Unrelated clips are brought to
-    the size of the natural one (`stst.analysis.unrelated.brought_to`). With frames as examples each
-    two clips give one value, over as many first frames as the shorter one has.
+    the size of the natural one (`stst.analysis.cka.unrelated.brought_to`). With frames as examples
+    each two clips give one value, over as many first frames as the shorter one has.
 
     Beside it, as nulls of their own: ``noise``, the natural clip against its own pixels in random
     order, which keeps its colours, mean and contrast and nothing else; and ``timing``, frames of
@@ -101,7 +101,7 @@ def cka_rows(
         See `stst.models.classifiers.load_classifier`.
     unrelated
         By the name of the clip, those that have nothing to do with it or with `natural`, see
-        `stst.analysis.unrelated.UnrelatedClips`.
+        `stst.analysis.cka.unrelated.UnrelatedClips`.
     settings
         What is compared.
     on_frame

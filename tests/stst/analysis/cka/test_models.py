@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from small_runs import FPS, clip, frames
-from stst.analysis.cka import as_examples, linear_cka
-from stst.analysis.cka_verdicts import is_null
-from stst.analysis.model_cka import cka_rows, steps, undefined
-from stst.analysis.unrelated import UnrelatedClip, brought_to
+from stst.analysis.cka.models import cka_rows, steps, undefined
+from stst.analysis.cka.similarity import as_examples, linear_cka
+from stst.analysis.cka.unrelated import UnrelatedClip, brought_to
+from stst.analysis.cka.verdicts import is_null
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
 from stst.models.classifiers import load_classifier
@@ -20,7 +20,7 @@ from stst.video import LazyVideo, Video, as_grey, is_grey
 
 CPU = torch.device("cpu")
 HALF = (0.5, 0.5, 0.5)
-GOLDEN = Path(__file__).parents[2] / "golden/cka_golden.json"
+GOLDEN = Path(__file__).parents[3] / "golden/cka_golden.json"
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ class TestClips:
             }  # fmt: skip
 
     def test_no_room(self, image, monkeypatch):
-        monkeypatch.setattr("stst.analysis.model_cka.free_memory", lambda device: 1000)
+        monkeypatch.setattr("stst.analysis.cka.models.free_memory", lambda device: 1000)
         with pytest.raises(InputError) as caught:
             compared(video_of(0), {"x": video_of(1)}, image, CkaSettings("frames"))
         assert str(caught.value) == (

@@ -140,7 +140,7 @@ def said(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     Parameters
     ----------
     rows
-        Of `stst.analysis.model_cka.cka_rows`.
+        Of `stst.analysis.cka.models.cka_rows`.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def said(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def layers_of(rows: Sequence[Mapping[str, Any]]) -> list[LayerCka]:
-    """Sum up rows of `stst.analysis.model_cka.cka_rows`.
+    """Sum up rows of `stst.analysis.cka.models.cka_rows`.
 
     Parameters
     ----------

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stst.analysis import cka
-from stst.analysis.cka import as_examples, kernel, kernel_cka, linear_cka
+from stst.analysis.cka.similarity import as_examples, kernel, kernel_cka, linear_cka
+from stst.analysis.cka import similarity as cka
 from stst.errors import InputError
 
 shapes = st.tuples(st.integers(4, 30), st.integers(1, 40), st.integers(1, 40))
@@ -124,7 +124,7 @@ class TestPublished:
             assert value == pytest.approx(found[f"cka_{layer}"], abs=1e-9)
 
     def test_the_goldens_agree_with_each_other(self, golden):
-        told = json.loads((Path(__file__).parents[2] / "golden/cka_golden.json").read_text())
+        told = json.loads((Path(__file__).parents[3] / "golden/cka_golden.json").read_text())
         assert told["plain"]["nat0|gen0"]["features.7"] == pytest.approx(
             golden("cka_unit")["cka_feat7"], abs=1e-9
         )

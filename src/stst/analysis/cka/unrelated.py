@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stst.analysis.cka_verdicts import counted
+from stst.analysis.cka.verdicts import counted
 from stst.analysis.images import fitted
 from stst.errors import InputError
 from stst.samples import sample_clips

@@ -96,7 +96,7 @@ def linear_cka(
     columns, to ‖XᵀY‖² − n/(n−2) Σᵢ Kᵢᵢ Lᵢᵢ + ΣK ΣL / ((n−1)(n−2)), the sums over the diagonals.
 
     A value says nothing without those of features that have nothing to do with each other: see
-    `stst.analysis.model_cka.cka_rows`.
+    `stst.analysis.cka.models.cka_rows`.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def linear_cka(
     Examples
     --------
     >>> import numpy as np
-    >>> from stst.analysis.cka import linear_cka
+    >>> from stst.analysis.cka.similarity import linear_cka
     >>> x = np.random.default_rng(0).normal(size=(20, 5))
     >>> rotation, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))
     >>> round(linear_cka(x, 3 * x @ rotation), 6)

@@ -1,0 +1,1 @@
+"""Centred kernel alignment of models' layers, beside that of unrelated clips."""
