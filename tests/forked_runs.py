@@ -88,8 +88,8 @@ def _serve() -> None:
     import stst.runs.runner
     import stst.training.job
     import stst.video.encode
-    import stst_cli.job
     import stst_cli.main
+    import stst_cli.shared.job
 
     # checkpoints as often as is asked for, at any cost
     stst.runs.runner.CHECKPOINT_SHARE = math.inf

@@ -95,8 +95,6 @@ def _import_all() -> None:
     import av  # noqa: F401
     import torchvision.models.video  # noqa: F401
 
-    import stst_cli.job
-    import stst_cli.main  # noqa: F401
     from napari_stst.background.tasks import TASKS
 
     for task in TASKS.values():

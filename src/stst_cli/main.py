@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import click
 
-from stst_cli.batch import batch
-from stst_cli.commands import Commands, version_option
-from stst_cli.convert import convert
-from stst_cli.export import export
-from stst_cli.info import info
-from stst_cli.leaps import leaps
-from stst_cli.presets import presets
-from stst_cli.remake import remake
-from stst_cli.samples import samples
-from stst_cli.scramble import scramble
-from stst_cli.synthesize import synthesize
-from stst_cli.train_prednet import train_prednet
-from stst_cli.weights import weights
+from stst_cli.make.batch import batch
+from stst_cli.make.convert import convert
+from stst_cli.make.export import export
+from stst_cli.make.info import info
+from stst_cli.make.leaps import leaps
+from stst_cli.make.presets import presets
+from stst_cli.make.remake import remake
+from stst_cli.make.samples import samples
+from stst_cli.make.scramble import scramble
+from stst_cli.make.synthesize import synthesize
+from stst_cli.make.train_prednet import train_prednet
+from stst_cli.make.weights import weights
+from stst_cli.shared.commands import Commands, version_option
 
 
 @click.group(cls=Commands)

@@ -14,8 +14,8 @@ import stst
 from small_runs import process, refused
 from small_runs import stst as command
 from stst.errors import InputError, StstError
-from stst_cli.commands import Commands
 from stst_cli.main import main
+from stst_cli.shared.commands import Commands
 
 
 def test_version():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from stst_cli.analyze import batch, cka, compare, features, figure, prednet, report, validity
-from stst_cli.commands import Commands, version_option
+from stst_cli.shared.commands import Commands, version_option
 
 
 @click.group(cls=Commands)

@@ -13,9 +13,9 @@ import click
 from stst.utils.text import one_line
 from stst_cli.analyze.models import chosen_models, loaded_parts, model_options
 from stst_cli.analyze.options import clip_options
-from stst_cli.commands import INTERRUPTED, terminable
-from stst_cli.options import PATH
-from stst_cli.words import say
+from stst_cli.shared.commands import INTERRUPTED, terminable
+from stst_cli.shared.options import PATH
+from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
     from stst.analysis.batch import Outcome

@@ -16,8 +16,8 @@ from stst_cli.analyze.options import (
     give_table,
     table_options,
 )
-from stst_cli.options import PATH, WHOLE
-from stst_cli.words import say
+from stst_cli.shared.options import PATH, WHOLE
+from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
     from stst.analysis.cka.unrelated import UnrelatedClip

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
-from stst_cli.options import PATH
-from stst_cli.words import say
+from stst_cli.shared.options import PATH
+from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
     from stst.video import Levels

@@ -11,7 +11,7 @@ import click
 from stst_cli.analyze.models import chosen_models, model_options
 from stst_cli.analyze.options import clip_options, overwrite_option
 from stst_cli.analyze.progress import frames_counted
-from stst_cli.options import PATH
+from stst_cli.shared.options import PATH
 
 if TYPE_CHECKING:
     from stst.report.clips import Clip

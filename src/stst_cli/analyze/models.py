@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from stst_cli.analyze.options import chosen_estimator, cka_options
-from stst_cli.options import size_option
-from stst_cli.words import say
+from stst_cli.shared.options import size_option
+from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
     from stst.analysis.prediction import PredictionSettings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from stst_cli.options import PATH, WHOLE, levels_options
-from stst_cli.words import give, say
+from stst_cli.shared.options import PATH, WHOLE, levels_options
+from stst_cli.shared.terminal import give, say
 
 if TYPE_CHECKING:
     from stst.config.choice import Estimator

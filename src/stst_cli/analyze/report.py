@@ -9,8 +9,8 @@ import click
 
 from stst_cli.analyze.models import command_words, loaded_parts, model_options
 from stst_cli.analyze.options import clip_options, overwrite_option
-from stst_cli.options import PATH
-from stst_cli.words import say
+from stst_cli.shared.options import PATH
+from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
     from stst.video import Levels

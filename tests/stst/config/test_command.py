@@ -21,7 +21,7 @@ from stst.config import (
     preset_text,
 )
 from stst.config.command import command_words
-from stst_cli import leaps, scramble, synthesize
+from stst_cli.make import leaps, scramble, synthesize
 
 OCTAVES = [{"exponent": 0, "iterations": 7, "learning_rate": 1e-05, "tv_weight": 0.25}]
 CHANGES = st.fixed_dictionaries(
@@ -52,7 +52,7 @@ def parsed(words, monkeypatch):
         named = None if natural is None else str(natural)
         found.update(natural=named, output=output, config=config)
 
-    monkeypatch.setattr("stst_cli.job.run_command", note)
+    monkeypatch.setattr("stst_cli.shared.job.run_command", note)
     command = getattr(module, words[1])
     assert isinstance(command, click.Command)
     command.main(words[2:], standalone_mode=False)

@@ -24,7 +24,7 @@ from stst.config import (
 from stst.errors import InputError
 from stst.models import load_stream
 from stst.runs.sidecar import write_sidecar
-from stst_cli.settings import run_config
+from stst_cli.shared.settings import run_config
 
 
 def made(**given) -> StstConfig:

@@ -165,7 +165,7 @@ class TestRegistry:
         assert str(published) == "sha256:dcbb9e9d…"
 
     def test_import_is_light(self):
-        code = "import sys, stst.weights, stst_cli.weights; sys.exit('torch' in sys.modules)"
+        code = "import sys, stst.weights, stst_cli.make.weights; sys.exit('torch' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stst.analysis.cka.similarity import as_examples, kernel, kernel_cka, linear_cka
 from stst.analysis.cka import similarity as cka
+from stst.analysis.cka.similarity import as_examples, kernel, kernel_cka, linear_cka
 from stst.errors import InputError
 
 shapes = st.tuples(st.integers(4, 30), st.integers(1, 40), st.integers(1, 40))

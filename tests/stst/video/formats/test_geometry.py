@@ -14,7 +14,7 @@ from small_clips import encode, moving
 
 from stst.video import LazyVideo, probe, read_video, write_video
 from stst.video.formats.aspect import aspect_note, density_aspect
-from stst_cli.info import info
+from stst_cli.make.info import info
 
 ORIENTATION = 0x0112
 #: What EXIF's numbers ask for, by numpy alone.

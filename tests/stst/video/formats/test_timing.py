@@ -15,7 +15,7 @@ from stst.video import open_video, probe, read_video
 from stst.video.formats.scan import _leading, _Packets
 from stst.video.formats.timing import Header, timing_of, timing_of_avi
 from stst.video.rates import even_rate, rate_note
-from stst_cli.info import info
+from stst_cli.make.info import info
 
 MS = Fraction(1, 1000)
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from small_runs import refused, stst
 from stst.errors import InputError
 from stst.video import write_video
-from stst_cli.info import info
+from stst_cli.make.info import info
 
 FRAMES = np.zeros((3, 8, 12, 3), np.uint8)
 

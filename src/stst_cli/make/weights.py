@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from stst.utils.text import one_line
-from stst_cli.options import PATH
-from stst_cli.words import say
+from stst_cli.shared.options import PATH
+from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
     from stst.weights import Status

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from stst.config import SHORT_TERMS
 from stst.utils.clock import Clock, duration
 from stst.utils.text import one_line
-from stst_cli.streams import stop_signals
+from stst_cli.shared.streams import stop_signals
 
 if TYPE_CHECKING:
     from stst.engine.events import (

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stst_cli.options import PATH, WHOLE, run_options
+from stst_cli.shared.options import PATH, WHOLE, run_options
 
 _OWN = (
     "model", "weights", "target", "verifier", "verifier_weights", "length", "size", "rate",
@@ -76,8 +76,8 @@ def leaps(
     made (`stst remake` makes it again).
     """
     from stst.config import LeapsConfig
-    from stst_cli.job import run_command
-    from stst_cli.settings import run_config
+    from stst_cli.shared.job import run_command
+    from stst_cli.shared.settings import run_config
 
     own = {name: options.pop(name) for name in _OWN}
     own = {name: value for name, value in own.items() if value is not None}

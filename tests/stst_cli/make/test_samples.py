@@ -8,7 +8,7 @@ from small_runs import refused
 from stst.video import read_video
 from stst_cli.main import main
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAMES = ["README.md", "astronaut.mkv", "cat.mkv", "coffee.mkv", "motion.json"]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stst_cli.options import PATH, pairs
+from stst_cli.shared.options import PATH, pairs
 
 
 @click.command(no_args_is_help=True)
@@ -41,7 +41,7 @@ def remake(
     from stst.runs.remake import differences, job_of_sidecar
     from stst.runs.sidecar import read_sidecar
     from stst.utils.paths import written_path
-    from stst_cli.job import run_job
+    from stst_cli.shared.job import run_job
 
     before = read_sidecar(sidecar)
     job = job_of_sidecar(

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from stst.errors import InputError, StstError
 from stst.weights import registry
-from stst_cli.weights import weights
+from stst_cli.make.weights import weights
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def publish(monkeypatch, name, path):
 
 def test_help_does_not_import_torch():
     code = (
-        "import sys; from stst_cli.weights import weights\n"
+        "import sys; from stst_cli.make.weights import weights\n"
         "try: weights(['fetch', '--help'])\n"
         "except SystemExit: sys.exit('torch' in sys.modules or 'stst.weights' in sys.modules)"
     )

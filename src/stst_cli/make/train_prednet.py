@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.options import PATH, WHOLE, levels_options, size_option
-from stst_cli.words import say
+from stst_cli.shared.options import PATH, WHOLE, levels_options, size_option
+from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
     from stst.training.job import StepTrained, TrainingDone, TrainingJob, TrainingStopped
@@ -116,8 +116,8 @@ def _end(job: TrainingJob) -> TrainingDone:
     """Train with progress on stderr; exit where the user stops it."""
     from stst.errors import InputError, StstError
     from stst.training.job import TrainingStopped
-    from stst_cli.job import command_to_resume
-    from stst_cli.progress import interruptible
+    from stst_cli.shared.job import command_to_resume
+    from stst_cli.shared.progress import interruptible
 
     folder = job.folder.path
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stst_cli.options import PATH, pairs, run_options
+from stst_cli.shared.options import PATH, pairs, run_options
 
 
 @click.command(no_args_is_help=True)
@@ -44,8 +44,8 @@ def synthesize(
     made (`stst remake` makes it again). Without options: preset fast, model paper.
     """
     from stst.config import StstConfig, model_override
-    from stst_cli.job import run_command
-    from stst_cli.settings import run_config
+    from stst_cli.shared.job import run_command
+    from stst_cli.shared.settings import run_config
 
     own = model_override(model) if model is not None else {}
     own = {**own, "targets": pairs(targets, "--target")}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stst_cli.options import PATH, WHOLE, levels_options
-from stst_cli.words import say
+from stst_cli.shared.options import PATH, WHOLE, levels_options
+from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
     from stst.video import Levels

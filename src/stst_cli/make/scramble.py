@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stst_cli.options import PATH, run_options
+from stst_cli.shared.options import PATH, run_options
 
 
 @click.command(no_args_is_help=True)
@@ -43,8 +43,8 @@ def scramble(
     preview for looking at and a sidecar that says how it was made (`stst remake` makes it again).
     """
     from stst.config import StpsConfig
-    from stst_cli.job import run_command
-    from stst_cli.settings import run_config
+    from stst_cli.shared.job import run_command
+    from stst_cli.shared.settings import run_config
 
     names = ("mode", "coherence", "phase_per_channel", "color_transfer")
     own = {name: options.pop(name) for name in names}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.words import say
+from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
     from stst.config import RunConfig
@@ -55,7 +55,7 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
     from stst.engine.events import RunStopped
     from stst.errors import InputError, StstError
     from stst.utils.clock import duration
-    from stst_cli.progress import followed, interruptible
+    from stst_cli.shared.progress import followed, interruptible
 
     path = job.folder.path
     try:

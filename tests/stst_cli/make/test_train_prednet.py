@@ -18,7 +18,7 @@ from stst.errors import DivergedError
 from stst.training.job import TrainingJob
 from stst.training.prednet import Trainer, TrainingSettings
 from stst.utils.locks import locked
-from stst_cli.train_prednet import train_prednet
+from stst_cli.make.train_prednet import train_prednet
 
 SMALL = (
     *("--size", "8x12", "--stack", "3,4,5", "--steps", "6", "--batch", "2", "--sequence", "3"),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from stst_cli.options import PATH
-from stst_cli.words import say
+from stst_cli.shared.options import PATH
+from stst_cli.shared.terminal import say
 
 
 @click.command(no_args_is_help=True)

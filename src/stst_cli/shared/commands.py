@@ -13,9 +13,9 @@ from typing import Any
 import click
 
 from stst.errors import StstError
-from stst_cli.streams import forgiving_streams, stop_signals
-from stst_cli.watch import watched
-from stst_cli.words import say
+from stst_cli.shared.crash_watcher import watched
+from stst_cli.shared.streams import forgiving_streams, stop_signals
+from stst_cli.shared.terminal import say
 
 INTERRUPTED = 130
 

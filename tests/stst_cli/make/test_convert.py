@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from stst.errors import InputError
 from stst.video import read_video, write_video
-from stst_cli.convert import convert
+from stst_cli.make.convert import convert
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (4, 9, 14, 3), dtype=np.uint8)
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from stst_cli.options import PATH, WHOLE, bits_options
+from stst_cli.shared.options import PATH, WHOLE, bits_options
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

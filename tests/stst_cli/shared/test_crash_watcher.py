@@ -23,7 +23,7 @@ PROGRAM = """
 import os, signal, sys, time
 import click
 from stst.utils.crash_note import reading
-from stst_cli.commands import Commands
+from stst_cli.shared.commands import Commands
 
 @click.group(cls=Commands)
 def main(): ...
