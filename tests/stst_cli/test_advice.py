@@ -78,7 +78,7 @@ WHO: dict[str, tuple[str, ...]] = {
         "stst weights fetch", "stst weights import", "stst-analyze features",
         *(one for one in PAIRS if one != "stst-analyze batch"),
     ),
-    "stst/inversion/": ("stst leaps",),
+    "stst/methods/leaps/": ("stst leaps",),
     "stst/runs/job.py": RUNS,
     "stst/runs/fingerprint.py": RUNS,
     "stst/errors.py": RUNS,

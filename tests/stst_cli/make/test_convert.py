@@ -68,7 +68,7 @@ def test_errors_are_for_the_group_to_say(tmp_path, clip):
 @pytest.mark.parametrize("name", ["convert", "info"])
 def test_help_imports_nothing_heavy(name):
     code = (
-        f"import sys; from stst_cli.{name} import {name} as command; "
+        f"import sys; from stst_cli.make.{name} import {name} as command; "
         "command.main(['--help'], standalone_mode=False); "
         "heavy = {'numpy', 'av', 'cv2', 'torch'} & set(sys.modules); "
         "sys.exit(str(heavy) if heavy else 0)"
