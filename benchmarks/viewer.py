@@ -44,9 +44,9 @@ def measured(clip: Path, given: argparse.Namespace) -> dict[str, object]:
     from qtpy.QtCore import QTimer
     from vispy.gloo.glir import GlirProgram
 
-    from napari_stst.arrange import side_by_side
-    from napari_stst.generate import GenerateWidget
-    from napari_stst.layers import layer_of
+    from napari_stst.make.generate import GenerateWidget
+    from napari_stst.viewer.arrange import side_by_side
+    from napari_stst.viewer.layers import layer_of
     from stst.config import StstConfig, build, merged, preset_tree
     from stst.video import read_video, write_video
 

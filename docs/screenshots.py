@@ -70,8 +70,8 @@ class Tour:
 
     def open(self, name: str) -> Any:
         """Open a widget from the menu of plugins, and give it."""
-        from napari_stst.closing import main_window
-        from napari_stst.docks import DISPLAYED
+        from napari_stst.viewer.closing import main_window
+        from napari_stst.viewer.docks import DISPLAYED
 
         place: Any = main_window(self.viewer).menuBar()
         for title in ("Plugins", DISPLAYED, name):

@@ -10,7 +10,7 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_stst.closing import main_window
+from napari_stst.viewer.closing import main_window
 from patience import patience
 
 LEFT = Qt.MouseButton.LeftButton

@@ -53,7 +53,7 @@ def viewer(make_napari_viewer, monkeypatch, tmp_path, warm_workers):
     monkeypatch.setenv("STST_DATA_DIR", str(tmp_path / "kept for the user"))
     monkeypatch.chdir(tmp_path)
     # a process more beside every run would only take time; tests of costs set it back
-    monkeypatch.setattr("napari_stst.cost.EVERY_MS", 10**8)
+    monkeypatch.setattr("napari_stst.make.cost.EVERY_MS", 10**8)
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1280, 800)
     return viewer

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_stst import reader, samples
-from napari_stst.docks import DISPLAYED, PLUGIN
+from napari_stst.contrib import reader, samples
+from napari_stst.viewer.docks import DISPLAYED, PLUGIN
 from stst.errors import StstError
 
 ROOT = Path(__file__).parents[2]
@@ -57,5 +57,5 @@ def test_a_sample_that_is_missing_is_named():
 
 
 def test_reading_the_manifest_imports_no_torch():
-    code = "import napari_stst.reader, sys; assert 'torch' not in sys.modules"
+    code = "import napari_stst.contrib.reader, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -110,7 +110,7 @@ WHO: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 #: They stand beside a field or a button, which they explain, or are what words of forms replace.
 OF_THE_VIEWER = (
-    "napari_stst/compare_clips.py", "napari_stst/compare_dialogs.py", "napari_stst/wording.py",
+    "napari_stst/compare/clips.py", "napari_stst/compare/dialogs.py", "napari_stst/make/wording.py",
 )  # fmt: skip
 
 

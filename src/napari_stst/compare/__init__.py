@@ -1,0 +1,1 @@
+"""Looking at clips beside each other, and measuring them."""

@@ -1,0 +1,171 @@
+"""What was measured: a tab for each kind, with its courses, and its table on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QStackedWidget, QTabWidget, QWidget
+
+from napari_stst.compare.time_plots import CoursePlot
+from stst.analysis.tables import table, write_table
+from stst.errors import InputError, StstError
+from stst.video import sidecar_path
+
+if TYPE_CHECKING:
+    from napari_stst.background.measured import Measured
+    from napari_stst.widgets.theme import Colors
+
+_EMPTY = (
+    "Choose a natural clip, and tick what is to be compared with it.\n"
+    "The courses of its features will be here; click in them to go to a frame."
+)
+_SUFFIXES = (".csv", ".parquet", ".json")
+_FILTER = "CSV (*.csv);;Parquet (*.parquet);;JSON (*.json)"
+
+
+class Results(QStackedWidget):
+    """Tabs of courses, or words where there are none.
+
+    Parameters
+    ----------
+    colors
+        Of the viewer's theme.
+    parent
+        Owns the widget.
+    """
+
+    #: A frame of the natural clip that was clicked at, or dragged to.
+    frame_chosen = Signal(int)
+
+    def __init__(self, colors: Colors, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.colors = colors
+        self.measured: dict[str, Measured] = {}
+        self.plots: dict[str, CoursePlot] = {}
+        self.tabs = QTabWidget()
+        empty = QLabel(_EMPTY)
+        empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        empty.setWordWrap(True)
+        self.addWidget(empty)
+        self.addWidget(self.tabs)
+
+    def show_measured(
+        self,
+        title: str,
+        measured: Measured,
+        labels: Sequence[str],
+        seconds: float | None,
+        frame: float,
+    ) -> None:
+        """Show what was measured, in place of what the tab of that title had.
+
+        Parameters
+        ----------
+        title
+            Of the tab.
+        measured
+            Its courses and rows.
+        labels
+            Of the clips by their place.
+        seconds
+            From one frame of the natural clip to the next, if that is known.
+        frame
+            Where the cursor is.
+        """
+        self.measured[title] = measured
+        if title not in self.plots:
+            plot = CoursePlot(self.colors)
+            plot.frame_chosen.connect(self.frame_chosen)
+            self.plots[title] = plot
+            self.tabs.addTab(plot, title)
+        plot = self.plots[title]
+        plot.set_cursor(frame)
+        plot.show_panels(measured.panels, labels, seconds, measured.verdicts)
+        self.tabs.setCurrentWidget(plot)
+        self.setCurrentWidget(self.tabs)
+
+    def forget(self) -> None:
+        """Show nothing."""
+        self.measured.clear()
+        self.tabs.clear()
+        for plot in self.plots.values():
+            plot.deleteLater()
+        self.plots.clear()
+        self.setCurrentIndex(0)
+
+    def set_cursor(self, frame: float) -> None:
+        """Bring all cursors to a frame of the natural clip."""
+        for plot in self.plots.values():
+            plot.set_cursor(frame)
+
+    def set_colors(self, colors: Colors) -> None:
+        """Follow another theme."""
+        self.colors = colors
+        for plot in self.plots.values():
+            plot.set_colors(colors)
+
+    def save(self, path: Path, clips: Iterable[Path]) -> None:
+        """Write the rows of the shown tab as a table; an existing file is replaced.
+
+        Parameters
+        ----------
+        path
+            Its suffix says the format, see `stst.analysis.tables.write_table`.
+        clips
+            Those whose sidecars must stay.
+
+        Raises
+        ------
+        StstError
+            If the table cannot be written there.
+        """
+        for clip in clips:
+            if sidecar_path(clip).resolve() == path.resolve():
+                raise InputError(
+                    f"{path}: the sidecar of {clip} has this name. Choose another one for the "
+                    "table."
+                )
+        shown = self.tabs.tabText(self.tabs.currentIndex())
+        write_table(table(self.measured[shown].rows), path, overwrite=True)
+
+    def ask_and_save(self, folder: Path, name: str, clips: Iterable[Path]) -> None:
+        """Ask where the table of the shown tab is to be, and write it; see `save`.
+
+        Parameters
+        ----------
+        folder
+            Where the asking begins.
+        name
+            Proposed, without a suffix.
+        clips
+            As `save` has them.
+        """
+        # asked below, where the whole name is known
+        path, kind = QFileDialog.getSaveFileName(
+            self, "Save the table", str(folder / f"{name}.csv"), _FILTER,
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )  # fmt: skip
+        if not path:
+            return
+        known = path.lower().endswith(_SUFFIXES)
+        target = Path(path if known else path + kind[kind.rindex("*") + 1 : -1])
+        if os.path.lexists(target) and not self._may_replace(target):
+            return
+        try:
+            self.save(target, clips)
+        except StstError as error:
+            show_error(str(error))
+
+    def _may_replace(self, path: Path) -> bool:
+        box = QMessageBox(
+            QMessageBox.Icon.Question, "Save the table", f"{path} exists.", parent=self
+        )
+        replace = box.addButton("Replace it", QMessageBox.ButtonRole.AcceptRole)
+        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        box.exec()
+        return box.clickedButton() is replace

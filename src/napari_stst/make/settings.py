@@ -1,0 +1,113 @@
+"""Configs that the viewer loads and saves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_stst.queue.request import MAIN_ROLES, Order, clip_of_run, stored_order, tree_of_run
+from stst.config import RunConfig, paths_beside, read_config_file, to_toml
+from stst.config.command import command_words
+from stst.config.sources import models_named
+from stst.runs.checkpoint import RunFolder
+from stst.runs.sidecar import other_version, read_sidecar
+from stst.utils.files import written_whole
+from stst.video import AS_STORED, Levels, recorded_levels
+
+Tree = dict[str, Any]
+
+
+def read_settings(path: Path) -> Tree:
+    """Read a config, or the one that a sidecar or an unfinished run records.
+
+    Parameters
+    ----------
+    path
+        ``X.toml``, ``X.json``, or the folder ``X.run`` or the file in it.
+
+    Returns
+    -------
+    dict
+        A tree; the clips that it names lie relative to the file, their paths do so no more.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    if (run := run_of(path)) is not None:
+        return tree_of_run(run, RunFolder(run).job())
+    if path.suffix.lower() == ".json":
+        tree = read_sidecar(path)["config"]
+    else:
+        tree = read_config_file(path, trusted=None)
+    return paths_beside(tree, path.absolute())
+
+
+def natural_of(path: Path) -> Path | None:
+    """Name the clip that a recorded run started from; None for a config, which names none."""
+    if (run := run_of(path)) is not None:
+        return clip_of_run(run, RunFolder(run).job())
+    if path.suffix.lower() != ".json":
+        return None
+    inputs = read_sidecar(path)["inputs"]
+    named = [one.get("path") for one in inputs if one.get("role") in MAIN_ROLES]
+    return path.absolute().parent / named[0] if named and isinstance(named[0], str) else None
+
+
+def levels_in(tree: Mapping[str, Any]) -> Levels:
+    """Say how the clips of a config's tree are read.
+
+    Raises
+    ------
+    InputError
+        If it says something that cannot be.
+    """
+    taken = tree.get("input")
+    return recorded_levels(taken, "the config") if isinstance(taken, Mapping) else AS_STORED
+
+
+def note_on(path: Path) -> str:
+    """Say of a sidecar whose stimulus cannot be made again here; "" of any other file."""
+    if path.suffix.lower() != ".json" or run_of(path) is not None:
+        return ""
+    another = other_version(read_sidecar(path))
+    return another and f"{path.name} is loaded as settings for a new stimulus: {another}."
+
+
+def run_of(path: Path) -> Path | None:
+    """Name the folder of an unfinished run that a path is, or is in; None where it is neither."""
+    folder = path.absolute()
+    if folder.name == "job.json":
+        folder = folder.parent
+    return folder if folder.suffix == ".run" and folder.is_dir() else None
+
+
+def order_of(path: Path) -> Order | None:
+    """Give the order that goes on with the run that a path is in; None where there is none.
+
+    Raises
+    ------
+    InputError
+        If the run cannot be continued.
+    """
+    run = run_of(path)
+    return None if run is None else stored_order(run)
+
+
+def own_models(tree: Mapping[str, Any]) -> list[str]:
+    """Name the models ``package.module:factory`` of a tree; importing one runs its code."""
+    return [one for one in dict.fromkeys(models_named(tree).values()) if ":" in one]
+
+
+def write_settings(path: Path, config: RunConfig) -> None:
+    """Write a config as TOML; the user has been asked about a file that is there."""
+    with written_whole(path, overwrite=True) as part:
+        part.write_text(to_toml(config), encoding="utf-8", newline="\n")
+
+
+def nearest_preset(config: RunConfig, names: Sequence[str]) -> str:
+    """Name the preset, out of some of the config's method, that needs the fewest words."""
+    lengths = {name: len(command_words(config, name, "", "")) for name in names}
+    return min(names, key=lambda name: lengths[name])

@@ -1,0 +1,1 @@
+"""Clips in the viewer: layers, playing, docks, closing."""

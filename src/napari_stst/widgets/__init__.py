@@ -1,0 +1,1 @@
+"""Parts that any widget may have: forms, boxes, words, keys."""

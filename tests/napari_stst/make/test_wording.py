@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_stst.make.wording import in_form_words, parts_by_key, shortened
+from stst.config import StstConfig, build
+from stst.errors import InputError
+
+LABELS = {
+    "input.frames": "frames", "frames": "by frame", "input.max_side": "longest side",
+    "blend": "blend", "octaves": "octaves", "spatial.texture_weight": "texture weight (spatial)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("--frames 0:9 is not inside a", "frames 0:9 is not inside a"),
+        ("--max-side 0: too small", "longest side 0: too small"),
+        ("config: input.max_side: no", "longest side: no"),
+        ("octaves.0.iterations: at least 1", "octaves, row 1, iterations: at least 1"),
+        ("a --max-sided thing of my_blend: here", "a max sided thing of my_blend: here"),
+        ("config: blend: Give --set blend=hard.", "blend: Give blend = hard."),
+    ],
+)
+def test_keys_and_options_become_labels(text, words):
+    assert in_form_words(text, LABELS) == words
+
+
+def test_every_wrong_value_is_told_of_its_own_key():
+    tree = {"blend": "much", "octaves": [{"exponent": 0, "iterations": -1}],
+            "input": {"max_side": 0}, "spatial": {"texture_weight": "a; b: c"}}  # fmt: skip
+    with pytest.raises(InputError) as error:
+        build(tree, StstConfig)
+    parts = parts_by_key(str(error.value), LABELS)
+    assert set(parts) == {"blend", "octaves", "input.max_side", "spatial.texture_weight"}
+    assert parts["blend"].startswith("blend: ")
+    assert parts["octaves"].startswith("octaves, row 1, iterations: ")
+    assert parts["input.max_side"].startswith("longest side: ")
+    assert parts["spatial.texture_weight"].startswith("texture weight (spatial): ")
+
+
+def test_what_is_of_no_key_is_kept():
+    assert parts_by_key("too little memory", LABELS) == {"": "too little memory"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "made.run exists: an earlier run was not finished. Give --resume to continue it, or "
+            "--overwrite to start anew.",
+            "made.run exists: an earlier run was not finished. Name the same output again: "
+            "resuming it, and starting anew, are offered.",
+        ),
+        ("Shrink it: --max-side 640.", "Shrink it: the longest side 640."),
+        ("Give it: --set spatial.model=vgg19.", "Give it: spatial.model = vgg19."),
+        ("Take fewer: --frames 0:9, or --precision fp32.",
+         "Take fewer: frames 0:9, or precision fp32."),
+        ("a dash - and -- two, e-mail", "a dash - and -- two, e-mail"),
+    ],
+)  # fmt: skip
+def test_options_become_words_of_the_form(text, expected):
+    assert in_form_words(text) == expected
+
+
+def test_folders_are_left_out_where_there_is_little_room(tmp_path):
+    text = f"{tmp_path}/a/b/made.run is in use; {tmp_path}/a/natural.mkv is not."
+    paths = (tmp_path / "a" / "b" / "made.run", None, tmp_path / "a" / "natural.mkv")
+    assert shortened(text, paths) == "made.run is in use; natural.mkv is not."
+    assert shortened("/x/y.mkv is bad", (Path("/other/z.mkv"),)) == "/x/y.mkv is bad"
