@@ -25,7 +25,7 @@ from napari_stst.compare.models import AskLayers, ClipList, ModelRows
 from napari_stst.widgets.labels import Said
 from napari_stst.widgets.theme import Colors
 from stst.errors import InputError
-from stst.utils.paths import at_home
+from stst.utils.files import at_home
 
 _REPLACE = "Replace a report that is there"
 _WIDE = 760  # pixels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_stst.contrib.reader import LayerData, read
-from stst.samples import sample_path
+from stst.video.samples import sample_path
 
 
 def cat() -> list[LayerData]:

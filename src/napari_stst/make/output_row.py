@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
 from napari_stst.widgets.boxes import SmallButton
 from stst.errors import InputError
 from stst.runs.outputs import MASTERS
-from stst.utils.paths import at_home
+from stst.utils.files import at_home
 from stst.video import sidecar_path
 
 

@@ -19,15 +19,15 @@ from stst.analysis.pairs import Alignment, NaturalClip
 from stst.analysis.tables import rows_as_csv
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
-from stst.samples import sample_clips
-from stst.utils.decoding import decoded_text
 from stst.utils.files import as_text, check_output, sha256_of, sha256_of_file, written_whole
 from stst.utils.manifests import rows_as_text
 from stst.utils.names import label_key
 from stst.utils.processes import Failure, compute_alone, in_processes
+from stst.utils.text import decoded_text
 from stst.video import AS_STORED, Levels, sidecar_path
 from stst.video.ranges import parse_range
 from stst.video.resize import fitted_size
+from stst.video.samples import sample_clips
 
 if TYPE_CHECKING:
     from stst.analysis.prediction import PredictionSettings

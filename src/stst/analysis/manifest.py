@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stst.errors import InputError
+from stst.utils.files import written_path
 from stst.utils.manifests import read_rows
 from stst.utils.names import clip_stem, label_key, label_problem, usable
-from stst.utils.paths import written_path
 from stst.video.formats.arrays import ARRAY_SUFFIXES
 from stst.video.formats.ffmpeg import VIDEO_SUFFIXES
 

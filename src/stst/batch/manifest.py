@@ -17,10 +17,9 @@ from stst.batch.problems import Problems
 from stst.config import METHODS, toml_value
 from stst.config.sources import key_hint
 from stst.errors import InputError
-from stst.utils.manifests import check_suffix, read_rows, read_toml_tables
+from stst.utils.files import at_home, written_path
+from stst.utils.manifests import check_suffix, read_rows, read_toml_tables, spreadsheet_hint
 from stst.utils.names import clip_stem
-from stst.utils.paths import at_home, written_path
-from stst.utils.spreadsheets import spreadsheet_hint
 from stst.utils.text import found_value
 
 #: Fields of a row that are no keys of a config.

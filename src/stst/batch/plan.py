@@ -27,8 +27,8 @@ from stst.config import (
 from stst.config.sources import Tree, check_trust
 from stst.errors import InputError
 from stst.runs.outputs import MASTERS, Output, outputs_for
+from stst.utils.files import written_path
 from stst.utils.names import label_key, label_problem, usable
-from stst.utils.paths import written_path
 from stst.video.formats.ffmpeg import VIDEO_SUFFIXES
 
 Layout = Literal["plain", "bids"]

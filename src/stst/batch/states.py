@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from stst.batch.plan import HIDDEN, JOBS, BatchJob
-from stst.utils.decoding import decoded_text
 from stst.utils.files import check_output, written_whole
 from stst.utils.manifests import rows_as_text
+from stst.utils.text import decoded_text
 
 COLUMNS = (
     "label", "natural", "method", "preset", "config", "seed", "state", "seconds", "error", "output",

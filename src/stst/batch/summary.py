@@ -21,10 +21,10 @@ from stst.batch.plan import HIDDEN, SUMMARY, BatchJob
 from stst.batch.states import States, described
 from stst.errors import InputError
 from stst.runs.sidecar import read_sidecar
-from stst.utils.decoding import decoded_text
 from stst.utils.files import sha256_of_file, written_whole
 from stst.utils.manifests import rows_as_text
 from stst.utils.processes import Failure, Said, compute_alone, in_processes
+from stst.utils.text import decoded_text
 from stst.video import LazyVideo
 
 #: Columns of the summary by the measure that they are the mean of, over frames; empty where no

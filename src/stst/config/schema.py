@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from stst.utils.paths import written_path
+from stst.utils.files import written_path
 
 #: The loss terms of the two streams, by name.
 Term = Literal["spatial_texture", "spatial_content", "temporal_texture", "temporal_content"]

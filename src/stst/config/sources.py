@@ -18,8 +18,8 @@ from pydantic import BaseModel, ValidationError
 from stst.config.schema import RunConfig, StstConfig, _updated
 from stst.errors import InputError
 from stst.utils.diagnosis import read_text
-from stst.utils.paths import written_path
-from stst.utils.spreadsheets import spreadsheet_hint
+from stst.utils.files import written_path
+from stst.utils.manifests import spreadsheet_hint
 from stst.utils.text import found_value
 from stst.utils.toml import toml_tree
 

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stst.engine.noise import uniform_noise
 from stst.errors import InputError
 from stst.utils.devices import guarded
+from stst.utils.noise import uniform_noise
 from stst.weights.prednet import GATES, Kernels, read_prednet
 
 STACK = (3, 48, 96, 192)

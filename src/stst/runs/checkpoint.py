@@ -17,11 +17,11 @@ import numpy as np
 
 from stst.errors import InputError, StstError
 from stst.types import Frames
-from stst.utils.decoding import decoded_text
 from stst.utils.diagnosis import json_fault
 from stst.utils.files import check_output, explained, is_full, sync_folder, written_whole
 from stst.utils.locks import LOCK, check_unlocked, locked
-from stst.video.rates import parse_rate
+from stst.utils.text import decoded_text
+from stst.video.formats.rates import parse_rate
 
 if TYPE_CHECKING:
     from stst.engine.events import Interim

@@ -27,8 +27,7 @@ from stst.runs.outputs import Output, outputs_for
 from stst.runs.runner import Run
 from stst.runs.sidecar import SCHEMA_VERSION, Input
 from stst.utils.devices import environment, numerics, outside
-from stst.utils.files import check_output, remove_leftovers, sha256_of
-from stst.utils.paths import written_path
+from stst.utils.files import check_output, remove_leftovers, sha256_of, written_path
 from stst.video import LazyVideo, Levels, check_video_output, needs_sidecar, sidecar_of
 from stst.video.formats.orientation import ASKS
 

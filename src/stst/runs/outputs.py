@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stst.errors import InputError
-from stst.utils.paths import at_home
+from stst.utils.files import at_home
 
 #: Suffixes of a master; a folder stands for a PNG sequence.
 MASTERS = (".mkv", ".npy", ".npz")

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from stst.analysis.images import Fit, fitted
-from stst.engine.noise import uniform_noise
 from stst.errors import InputError
 from stst.types import Frames
 from stst.utils.files import sha256_of
+from stst.utils.noise import uniform_noise
 from stst.video import AS_STORED, LazyVideo, Levels
 from stst.video.read import available_memory
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stst.errors import InputError
-from stst.utils.decoding import decoded_text
+from stst.utils.text import decoded_text
 
 _HEAD = 1024  # bytes; a pointer is shorter, and every mark stands before
 _SHOWN = 40  # bytes of a text, in a message

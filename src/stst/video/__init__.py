@@ -18,11 +18,11 @@ from stst.video.clip import (
 )
 from stst.video.color.levels import AS_STORED, Levels, recorded_levels
 from stst.video.conversion import Converted, convert
+from stst.video.formats.rates import parse_rate
 from stst.video.grey import GREY_NOTE, as_grey, grey_values, is_grey
 from stst.video.lazy import LazyFrames, LazyVideo
 from stst.video.masks import INSIDE_FROM, NEARLY, REACH, check_mask, inside_of, undecided
 from stst.video.ranges import FrameRange, parse_range, spread
-from stst.video.rates import parse_rate
 from stst.video.read import open_video, probe, read_video
 from stst.video.reader import VideoReader
 from stst.video.resize import fitted_size

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from stst.types import Frames
-from stst.utils.paths import written_path
+from stst.utils.files import written_path
 from stst.video.clip import SourceInfo, VideoInfo
 from stst.video.color.levels import AS_STORED, Levels
 from stst.video.ranges import FrameRange, parse_range

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from stst.errors import InputError
 from stst.utils.diagnosis import absent, unreadable
-from stst.utils.files import check_local
-from stst.utils.paths import written_path
+from stst.utils.files import check_local, written_path
 from stst.video.clip import Video, VideoInfo
 from stst.video.color.levels import Levels
 from stst.video.formats.arrays import ARRAY_SUFFIXES, open_array, probe_array
@@ -22,9 +21,9 @@ from stst.video.formats.pictures import (
     probe_pictures,
     single_picture,
 )
+from stst.video.formats.rates import parse_rate
 from stst.video.formats.scan import scan
 from stst.video.ranges import FrameRange, parse_range
-from stst.video.rates import parse_rate
 from stst.video.reader import ResampledReader, VideoReader
 
 # what is read, see `stst.utils.diagnosis.Content`; pictures only where one may be given

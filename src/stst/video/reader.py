@@ -14,9 +14,9 @@ from stst.errors import InputError
 from stst.types import Frames
 from stst.video.clip import SourceInfo, VideoInfo
 from stst.video.color.levels import AS_STORED
+from stst.video.formats.rates import nearest_frames
 from stst.video.grey import as_grey
 from stst.video.ranges import FrameRange, parse_range
-from stst.video.rates import nearest_frames
 from stst.video.resize import fitted_size, shrunk
 
 

@@ -9,9 +9,8 @@ from typing import Any
 
 from stst.errors import InputError
 from stst.utils.diagnosis import json_fault, read_text, there
-from stst.utils.files import written_whole
-from stst.utils.paths import written_path
-from stst.video.rates import parse_rate
+from stst.utils.files import written_path, written_whole
+from stst.video.formats.rates import parse_rate
 
 
 def sidecar_path(path: Path | str) -> Path:

@@ -18,12 +18,11 @@ import numpy as np
 
 from stst.errors import InputError
 from stst.types import Frames
-from stst.utils.files import check_output, sha256_of, written_whole
-from stst.utils.paths import at_home
+from stst.utils.files import at_home, check_output, sha256_of, written_whole
 from stst.video.clip import Video, check_frames
 from stst.video.formats.arrays import FRAMES_KEY, RATE_KEY
 from stst.video.formats.pictures import RATE_FILE
-from stst.video.rates import parse_rate
+from stst.video.formats.rates import parse_rate
 from stst.video.sidecar import sidecar_of, sidecar_path, sidecar_rate, write_content
 
 OUTPUT_SUFFIXES = (".mkv", ".npy", ".npz", ".mp4")

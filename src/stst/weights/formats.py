@@ -23,8 +23,8 @@ from stst.errors import InputError
 from stst.utils.crash_note import reading
 from stst.utils.diagnosis import absent, unreadable
 from stst.utils.files import check_local, written_whole
-from stst.utils.hdf5 import LARGEST_TOTAL
 from stst.weights.checkpoints import more_than_tensors, state_of
+from stst.weights.hdf5 import LARGEST_TOTAL
 
 if TYPE_CHECKING:
     import torch
@@ -115,7 +115,7 @@ def write_safetensors(
 
 
 def _read_hdf5(path: Path) -> RawFile:
-    from stst.utils.hdf5 import read_arrays
+    from stst.weights.hdf5 import read_arrays
 
     return _from_arrays(path, read_arrays(path))
 

@@ -263,7 +263,7 @@ def _written_by_theano(path: Path, older: Arrays) -> bool:
     """
     backends: set[str] = set()
     if path.suffix.lower() in HDF5_SUFFIXES:
-        from stst.utils.hdf5 import read_texts
+        from stst.weights.hdf5 import read_texts
 
         backends = read_texts(path, "backend")
         if older and not backends:

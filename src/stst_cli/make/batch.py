@@ -76,7 +76,7 @@ def _batch(sources: Sequence[str], folder: Path, words: dict[str, Any]) -> None:
     from stst.batch.survey import shard_of, surveyed
     from stst.batch.work import tasks_of
     from stst.errors import InputError
-    from stst.utils.paths import written_path
+    from stst.utils.files import written_path
 
     if words["engine"] == "slurm":
         from stst.batch.slurm import check_slurm
@@ -144,8 +144,7 @@ def _warn(jobs: Sequence[BatchJob]) -> None:
 
 
 def _is_manifest(sources: Sequence[str]) -> bool:
-    from stst.utils.manifests import MANIFEST_SUFFIXES
-    from stst.utils.spreadsheets import SHEET_SUFFIXES
+    from stst.utils.manifests import MANIFEST_SUFFIXES, SHEET_SUFFIXES
 
     suffixes = (*MANIFEST_SUFFIXES, *SHEET_SUFFIXES, ".txt")
     manifests = [one for one in sources if one.lower().endswith(suffixes)]

@@ -40,7 +40,7 @@ def remake(
     from stst.errors import StstError
     from stst.runs.remake import differences, job_of_sidecar
     from stst.runs.sidecar import read_sidecar
-    from stst.utils.paths import written_path
+    from stst.utils.files import written_path
     from stst_cli.shared.job import run_job
 
     before = read_sidecar(sidecar)

@@ -21,8 +21,8 @@ def samples(folder: Path, overwrite: bool) -> None:
     README.md names the photographs, motion.json the exact motion.
     """
     from stst.errors import InputError
-    from stst.samples import sample_files
     from stst.utils.files import check_output, written_whole
+    from stst.video.samples import sample_files
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; the clips go to a folder. Choose another name.")

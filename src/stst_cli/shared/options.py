@@ -17,8 +17,7 @@ class _Path(click.Path):
     """A path, where ``~`` is the home folder also if the shell has left it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from stst.utils.files import check_local
-        from stst.utils.paths import at_home
+        from stst.utils.files import at_home, check_local
 
         # click would take an empty name for the current folder
         check_local(value)

@@ -26,7 +26,7 @@ from small_runs import clip, frames, refused, stst, stst_analyze
 from stst.analysis.tables import as_csv, table
 from stst.config.choice import parse_choice
 from stst.report.write import FILES
-from stst.samples import sample_path
+from stst.video.samples import sample_path
 
 CKA = "tiny_classifier:image=none@late"
 

@@ -24,8 +24,8 @@ from stst.report import frames_to_read, open_clips, write_report
 from stst.report.models import CkaPart, FailedPart, PredictionPart, loaded_parts
 from stst.report.words import number
 from stst.report.write import FILES
-from stst.samples import sample_path
 from stst.video import read_video, write_video
+from stst.video.samples import sample_path
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,7 @@ from stst.analysis.manifest import read_pairs
 from stst.config import read_config_file
 from stst.errors import InputError
 from stst.runs.sidecar import read_sidecar
-from stst.utils.decoding import decoded_text
+from stst.utils.text import decoded_text
 from stst.video import probe, sidecar_of
 
 

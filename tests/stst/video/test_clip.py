@@ -9,7 +9,7 @@ import pytest
 from stst.errors import InputError
 from stst.video import SourceInfo, Video, fitted_size, frames_sha256, parse_range, to_uint8
 from stst.video import parse_rate as rate_of
-from stst.video.rates import even_rate, nearest_frames, snapped
+from stst.video.formats.rates import even_rate, nearest_frames, snapped
 from stst.video.resize import shrunk
 
 FRAMES = np.zeros((2, 4, 5, 3), np.uint8)

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from stst.errors import InputError
 from stst.models.prednet import PredNet, load_prednet
-from stst.utils.hdf5 import read_arrays, read_texts
 from stst.weights.formats import write_safetensors
+from stst.weights.hdf5 import read_arrays, read_texts
 from stst.weights.prednet import read_prednet
 
 STACK = (3, 4, 5)

@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 
 from stst import weights
 from stst.errors import InputError, StstError
-from stst.utils.hdf5 import read_arrays
 from stst.weights import formats, layouts, locate, registry
+from stst.weights.hdf5 import read_arrays
 
 REAL = os.environ.get("STST_WEIGHTS_DIR")
 H5_NAME = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"

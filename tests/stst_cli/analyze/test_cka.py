@@ -16,8 +16,8 @@ from stst.analysis.cka.verdicts import said
 from stst.analysis.tables import as_csv, as_json, table
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.models.classifiers import load_classifier
-from stst.samples import sample_clips
 from stst.video import LazyVideo
+from stst.video.samples import sample_clips
 
 IMAGE = ("--model", "tiny_classifier:image", "--layers", "early,late", "--device", "cpu")
 REFERENCE = "natural.npz [frames=2:5, max_side=33]"

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from stst.analysis.cka.verdicts import counted
 from stst.analysis.images import fitted
 from stst.errors import InputError
-from stst.samples import sample_clips
 from stst.types import Frames
 from stst.utils.files import as_text, sha256_of
 from stst.video import (
@@ -32,6 +31,7 @@ from stst.video import (
 from stst.video.formats.arrays import ARRAY_SUFFIXES
 from stst.video.formats.pictures import PICTURE_SUFFIXES
 from stst.video.read import Rate
+from stst.video.samples import sample_clips
 
 if TYPE_CHECKING:
     from stst.models.classifiers import LoadedClassifier

@@ -23,7 +23,6 @@ from stst.engine.events import (
     RunStarted,
 )
 from stst.engine.loop import Adam, minimized
-from stst.engine.noise import ClipKey, clip_key, normal_noise, unkeyed
 from stst.engine.pixels import picture_statistics, to_frames
 from stst.engine.process import Estimate
 from stst.errors import DivergedError
@@ -33,6 +32,7 @@ from stst.methods.leaps.objective import Jittered, LeapsObjective
 from stst.methods.stst.estimate import saved_bytes
 from stst.types import Frames
 from stst.utils.devices import memory_in_use
+from stst.utils.noise import ClipKey, clip_key, normal_noise, unkeyed
 
 _WARM_UP, _TIMED = 1, 2
 # share of the work that finishing is, for progress only

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stst.config import LeapsConfig
-from stst.engine.noise import ClipKey, uniform_noise
 from stst.methods.leaps.classifiers import VideoModel
 from stst.methods.leaps.layers import LayerInput, watched, with_statistics
 from stst.methods.leaps.terms import (
@@ -24,6 +23,7 @@ from stst.methods.leaps.terms import (
     total_variation_of_clip,
 )
 from stst.models.activations import wide
+from stst.utils.noise import ClipKey, uniform_noise
 
 #: What stands for a layer where a term is of the scores, or of the clip itself.
 SCORES, PIXELS = "scores", "pixels"
@@ -208,7 +208,7 @@ def jittered(
     flip
         Whether it may be mirrored left to right.
     key
-        Of the natural clip, see `stst.engine.noise.clip_key`.
+        Of the natural clip, see `stst.utils.noise.clip_key`.
     """
     drawn = uniform_noise(seed, iteration, "jitter", (3,), key).tolist()
     down, across = (int(value * (2 * roll + 1)) - roll for value in drawn[:2])

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from stst.config import LeapsConfig
 from stst.engine.events import Event
-from stst.engine.noise import ClipKey
 from stst.engine.process import Prepared, refuse_input, run_in_memory
 from stst.errors import InputError
 from stst.methods.leaps.classes import class_index
@@ -25,6 +24,7 @@ from stst.methods.leaps.classifiers import (
 from stst.methods.leaps.inversion import Inversion
 from stst.methods.leaps.objective import LeapsObjective
 from stst.utils.devices import numerics, pick_device
+from stst.utils.noise import ClipKey
 from stst.video import Clip, Video
 
 # of a clip whose model says nothing and that has no stimulus

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stst.engine.noise import uniform_noise
 from stst.utils.devices import guarded
+from stst.utils.noise import uniform_noise
 
 
 def partners(shape: Sequence[int]) -> Tensor:
@@ -151,7 +151,7 @@ class PhaseFields:
     channels
         3 for a field per colour channel, 1 for one that all share.
     clip
-        Key of the clip, see `stst.engine.noise.clip_key`; "" for fields that belong to none.
+        Key of the clip, see `stst.utils.noise.clip_key`; "" for fields that belong to none.
     """
 
     def __init__(

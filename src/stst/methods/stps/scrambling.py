@@ -12,7 +12,6 @@ from torch import Tensor
 from stst.config import StpsConfig
 from stst.engine.color_transfer import color_transfer
 from stst.engine.events import Event, FrameDone, Interim, RunStarted, StepDone
-from stst.engine.noise import clip_key
 from stst.engine.pixels import as_tensor, picture_statistics, to_frames
 from stst.engine.process import Estimate
 from stst.errors import InputError
@@ -26,6 +25,7 @@ from stst.methods.stps.spectrum import (
 )
 from stst.types import Frames
 from stst.utils.devices import memory_in_use
+from stst.utils.noise import clip_key
 from stst.video import GREY_NOTE, Clip, is_grey
 
 _HELD: dict[str, type[HeldClip]] = {

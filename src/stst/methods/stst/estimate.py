@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from stst.engine.loop import Objective, make_rule, minimized
-from stst.engine.noise import uniform_noise
 from stst.engine.process import Estimate
 from stst.methods.stst.synthesis import Synthesis
 from stst.utils.devices import memory_in_use
+from stst.utils.noise import uniform_noise
 
 _WARM_UP, _TIMED = 1, 3
 # Beside what autograd keeps there are gradients and one layer's temporaries; on a CPU also what

@@ -13,7 +13,6 @@ from stst.config import StstConfig, Term
 from stst.engine.color_transfer import color_transfer
 from stst.engine.events import Event, FrameDone, Interim, IterationDone, Preview, RunStarted
 from stst.engine.loop import Rule, make_rule, minimized
-from stst.engine.noise import ClipKey, NoiseSource, Purpose, clip_key, noise_of_seeds
 from stst.engine.pixels import as_tensor, picture_statistics, to_frames
 from stst.engine.process import Estimate
 from stst.errors import DivergedError, InputError
@@ -24,6 +23,7 @@ from stst.methods.stst.region import Region, Regions
 from stst.methods.stst.variants import PAPER, frame_order, rules_named
 from stst.models.stream import Stream
 from stst.types import Frames
+from stst.utils.noise import ClipKey, NoiseSource, Purpose, clip_key, noise_of_seeds
 from stst.video import FrameSequence
 
 # Work of finishing a frame (colour transfer), in iterations at full resolution; for estimates only

@@ -21,7 +21,7 @@ from stst.video.clip import VideoInfo, check_size
 from stst.video.color.depth import FULL_RANGE, check_full_range, from_16_bits
 from stst.video.color.levels import AS_STORED, Levels
 from stst.video.color.rgb import opaque, too_deep
-from stst.video.rates import parse_rate
+from stst.video.formats.rates import parse_rate
 from stst.video.reader import VideoReader
 from stst.video.remedies import without_rate
 from stst.video.sidecar import sidecar_rate

@@ -26,7 +26,7 @@ from stst.video.color.rgb import opaque, too_deep
 from stst.video.formats.aspect import SQUARE, aspect_note
 from stst.video.formats.orientation import ASKS, Orientation, exif_orientation
 from stst.video.formats.picture_tags import ORIENTATION, aspect_in, orientation_in
-from stst.video.rates import parse_rate
+from stst.video.formats.rates import parse_rate
 from stst.video.reader import VideoReader
 from stst.video.remedies import rgb_command, without_rate
 from stst.video.sidecar import sidecar_rate

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from stst.video.color.levels import AS_STORED, Levels
-from stst.video.rates import even_rate, exact_rate, parse_rate, placed, rate_note, snapped
+from stst.video.formats.rates import even_rate, exact_rate, parse_rate, placed, rate_note, snapped
 from stst.video.remedies import convert_command
 
 #: Tag of our masters, because Matroska cannot hold 60000/1001.

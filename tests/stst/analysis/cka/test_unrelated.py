@@ -10,8 +10,8 @@ from small_runs import FPS, clip, frames, stst
 from stst.analysis.cka.unrelated import SAME, UnrelatedClip, UnrelatedClips, brought_to, null_notes
 from stst.analysis.images import fitted
 from stst.errors import InputError
-from stst.samples import sample_path
 from stst.video import LazyVideo, Video, read_video, to_uint8, write_preview, write_video
+from stst.video.samples import sample_path
 
 NAMES = ("astronaut", "cat", "coffee")
 

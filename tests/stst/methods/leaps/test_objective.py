@@ -10,10 +10,10 @@ import moving_shapes
 import tiny_video
 from stst.config import LeapsConfig
 from stst.engine.loop import Adam, minimized
-from stst.engine.noise import unkeyed
 from stst.methods.leaps.classifiers import load_video_model
 from stst.methods.leaps.layers import watched
 from stst.methods.leaps.objective import Jittered, LeapsObjective, jittered
+from stst.utils.noise import unkeyed
 
 ALL = {"priming_weight": 0.3, "coherence_weight": 0.2, "diversity_weight": 0.5, "tv_weight": 2.0}
 

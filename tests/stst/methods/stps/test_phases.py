@@ -8,7 +8,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stst.engine.noise import uniform_noise
 from stst.methods.stps.phases import (
     PhaseFields,
     antisymmetric,
@@ -18,6 +17,7 @@ from stst.methods.stps.phases import (
     partners,
     signs_only,
 )
+from stst.utils.noise import uniform_noise
 
 SIDES = st.integers(1, 9)
 

@@ -8,7 +8,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stst.engine.noise import uniform_noise
 from stst.methods.stps.phases import PhaseFields, factors, own_partners
 from stst.methods.stps.spectrum import (
     BothSteps,
@@ -17,6 +16,7 @@ from stst.methods.stps.spectrum import (
     scrambled_by_noise,
     scrambled_pictures,
 )
+from stst.utils.noise import uniform_noise
 
 SHAPES = st.tuples(st.integers(2, 9), st.integers(1, 14), st.integers(1, 14))
 SEEDS = st.integers(0, 2**32)

@@ -8,11 +8,11 @@ import tiny_model
 from small_runs import config, frames
 from stst.config import TERMS
 from stst.engine.events import FrameDone
-from stst.engine.noise import unkeyed
 from stst.errors import DivergedError
 from stst.methods.stst.estimate import estimated
 from stst.methods.stst.prepare import prepare
 from stst.methods.stst.synthesis import Synthesis, Targets
+from stst.utils.noise import unkeyed
 from stst.video import Video
 
 

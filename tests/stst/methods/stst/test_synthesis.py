@@ -11,13 +11,13 @@ from arrays import images, pictures, relative_error
 from stst.config import StstConfig, build, merged, preset_text
 from stst.engine.events import FrameDone, IterationDone, Preview, RunStarted
 from stst.engine.loop import make_rule, minimized
-from stst.engine.noise import unkeyed
 from stst.engine.pixels import to_frames
 from stst.errors import DivergedError, InputError
 from stst.methods.stst.objective import Statistician, StstObjective
 from stst.methods.stst.octaves import octave_size, through_octaves
 from stst.methods.stst.synthesis import Synthesis, Targets
 from stst.methods.stst.variants import PAPER, REFERENCE
+from stst.utils.noise import unkeyed
 from tiny_model import Filters
 
 LAYERS = {"spatial_texture": ("conv1_1", "conv2_1", "conv3_1"), "temporal_texture": ("concat",)}

@@ -12,9 +12,9 @@ from small_clips import encode, moving, opencv_frames
 
 from stst.errors import InputError
 from stst.video import open_video, probe, read_video
+from stst.video.formats.rates import even_rate, rate_note
 from stst.video.formats.scan import _leading, _Packets
 from stst.video.formats.timing import Header, timing_of, timing_of_avi
-from stst.video.rates import even_rate, rate_note
 from stst_cli.make.info import info
 
 MS = Fraction(1, 1000)

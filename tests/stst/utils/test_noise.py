@@ -12,12 +12,12 @@ import small_inversions
 import stst
 from small_runs import FPS, config, frames
 from stst.config import StpsConfig
-from stst.engine.noise import clip_key, noise_of_seeds, normal_noise, uniform_noise, unkeyed
 from stst.engine.process import Prepared
 from stst.methods.leaps.prepare import prepare as prepare_inversion
 from stst.methods.stps.prepare import prepare as prepare_scrambling
 from stst.methods.stst.prepare import prepare
 from stst.runs.job import Job
+from stst.utils.noise import clip_key, noise_of_seeds, normal_noise, uniform_noise, unkeyed
 from stst.video import LazyVideo, Video, read_video, write_video
 from stst.video.reader import VideoReader
 

@@ -10,7 +10,7 @@ from stst.config.schema import StstConfig, TargetsConfig
 from stst.config.sources import build, load_preset, merged, paths_beside, set_override
 from stst.errors import InputError
 from stst.runs.outputs import outputs_for
-from stst.utils.paths import at_home, written_path
+from stst.utils.files import at_home, written_path
 from stst.video import LazyVideo, probe, read_video, sidecar_path, write_video
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stst.errors import StstError
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 # in the installed package, or in a clone of the repository
 _FOLDERS = (_HERE / "sample_data", _HERE.parents[1] / "sample_data")
 
