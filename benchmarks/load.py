@@ -22,7 +22,7 @@ from pathlib import Path
 
 from timing import keep, machine
 
-from stst.utils.threads import ASLEEP, available_cores, default_threads
+from stst.utils.machine import ASLEEP, available_cores, default_threads
 from stst.video import frames_sha256, read_video
 
 ROOT = Path(__file__).parents[1]

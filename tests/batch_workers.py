@@ -8,10 +8,11 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-from stst.analysis.batch import Measured, Settings, measure_pair
+from stst.analysis.batch import Measured, measure_pair
 from stst.analysis.manifest import NamedPair
+from stst.analysis.settings import Settings
 from stst.errors import InputError
-from stst.utils.threads import default_threads
+from stst.utils.machine import default_threads
 
 
 def obey(word: str) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from stst.utils.threads import available_cores
+from stst.utils.machine import available_cores
 
 Found = TypeVar("Found")
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from stst.utils.threads import sleep_while_waiting
-
-__version__ = "0.2.0"
+from stst.utils.machine import sleep_while_waiting
+from stst.version import __version__
 
 if TYPE_CHECKING:
     from stst.config import (

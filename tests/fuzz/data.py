@@ -46,6 +46,7 @@ from stst.config import (
     to_toml,
 )
 from stst.config.command import command_words
+from stst.config.methods import BUILT_IN
 from stst.engine.events import Interim
 from stst.errors import InputError, StstError
 from stst.report.clips import Clip, labels_of
@@ -104,7 +105,7 @@ def _read_config(folder: Path) -> None:
     path = folder / "config.toml"
     tree = paths_beside(read_config_file(path), path)
     method = tree.get("method", "stst")
-    kind = METHODS.get(method, StstConfig) if isinstance(method, str) else StstConfig
+    kind = BUILT_IN[method].config if method in BUILT_IN else StstConfig
     config = build(tree, kind, str(path))
     assert build(tomllib.loads(to_toml(config)), kind) == config
     assert config.seeds
@@ -163,7 +164,7 @@ def _read_assignments(folder: Path) -> None:
     for line in lines:
         tree = set_override(tree, line)
     kind = (
-        METHODS[preset_tree(preset).get("method", "stst")]
+        METHODS[preset_tree(preset).get("method", "stst")].config
         if preset in preset_names()
         else StstConfig
     )
@@ -606,8 +607,9 @@ def _imported(path: Path) -> None:
 
 def _results(folder: Path) -> dict[str, bytes]:
     """Measure one pair as a batch does."""
-    from stst.analysis.batch import Settings, run_batch
+    from stst.analysis.batch import run_batch
     from stst.analysis.manifest import NamedPair
+    from stst.analysis.settings import Settings
 
     write_video(folder / "a.npz", Video(frames(0, 4, 16, 18), Fraction(25)))
     write_video(folder / "b.npz", Video(frames(1, 4, 16, 18), Fraction(25)))

@@ -50,7 +50,7 @@ def estimate_run(
     from stst.runs.job import Job
 
     tree = {key: value for key, value in config.items() if key not in ("targets", "mask")}
-    settings = build(tree, METHODS[config["method"]])
+    settings = build(tree, METHODS[config["method"]].config)
     with tempfile.TemporaryDirectory() as folder:
         path = None if natural is None else Path(natural)
         if shape is not None:

@@ -71,7 +71,7 @@ def make(
     overwrite: bool = False,
     resume: bool = False,
 ) -> Result | Stopped:
-    """Make stimuli, as ``stst synthesize``, ``stst scramble`` and ``stst leaps`` do.
+    """Make stimuli, as ``stst synthesize`` and the commands of other methods do.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def make(
     from stst.engine.events import RunFinished, RunStarted, RunStopped
     from stst.runs.job import Job
 
-    settings = build(config, METHODS[config["method"]])
+    settings = build(config, METHODS[config["method"]].config)
 
     path = None if natural is None else Path(natural)
     job = Job(path, output, settings, overwrite=overwrite, resume=resume)
@@ -117,7 +117,6 @@ def make(
 
 def _started(job: Job, event: RunStarted) -> Started:
     from stst.engine.process import ClipProcess
-    from stst.runs.job import main_role
 
     prepared = job.prepared
     height, width = prepared.process.size
@@ -127,7 +126,7 @@ def _started(job: Job, event: RunStarted) -> Started:
     for sample in range(len(seeds)):
         for index, frame in enumerate(job.folder.frames(sample) if kept else ()):
             done[sample, index] = frame
-    clip = job.clips().get(main_role(job.config))
+    clip = job.clips().get(job.method.main_role)
     return Started(
         frames=event.frames,
         size=(height, width),

@@ -11,7 +11,7 @@ from stst.video import fitted_size, parse_range
 
 _ITERATIONS = 100_000  # of a frame, or of a clip that is made as a whole
 _BYTES = 4 * 2**30  # of what is shown while it is made
-_LEAPS_LENGTH, _LEAPS_SIDE = 16, 224  # where the config leaves them to the model, about
+_MODEL_LENGTH, _MODEL_SIDE = 16, 224  # where the config leaves them to the model, about
 
 
 def large_words(config: RunConfig, shape: tuple[int, ...] | None) -> str:
@@ -56,8 +56,8 @@ def _pixels(config: Any, shape: tuple[int, ...] | None) -> int:
     """Count the pixels of all frames of one sample, about."""
     if hasattr(config, "length"):
         numbers = [int(one) for one in re.findall(r"\d+", config.size or "")]
-        sides = [*numbers, *numbers] or [_LEAPS_SIDE] * 2
-        return int((config.length or _LEAPS_LENGTH) * sides[0] * sides[1])
+        sides = [*numbers, *numbers] or [_MODEL_SIDE] * 2
+        return int((config.length or _MODEL_LENGTH) * sides[0] * sides[1])
     if shape is None:
         return 0
     count, height, width = shape[:3]

@@ -136,7 +136,7 @@ class MakerWidget(QWidget):
         # what was said of it may be true no more
         self._output.line.textChanged.connect(lambda _: self._looking.start())
         self._follow_layers()
-        self.set_tree(preset_tree(self.preset))
+        self.set_tree(_base(self.preset))
         self._on_queue()
         if self.run.making is not None and not self.run.making.came_back:
             # closed and opened again while something is made
@@ -239,6 +239,7 @@ class MakerWidget(QWidget):
         self._preset_row = PresetRow(self._presets)
         self._preset_row.reset.connect(lambda: self.choose_preset(self._presets.taken))
         self._form.addRow("preset", self._preset_row)
+        self._form.setRowVisible(self._preset_row, self._presets.count() > 0)
 
     def _add_basic_rows(self) -> None:
         by_key = {field.key: field for field in self.fields}
@@ -438,7 +439,7 @@ class MakerWidget(QWidget):
             now = build(tree, self.kind).model_dump(mode="json")
         except InputError:
             return [labels[one.key] for one in fields if one.wrong] or ["what is wrong"]
-        preset = build(preset_tree(self._presets.taken), self.kind).model_dump(mode="json")
+        preset = build(_base(self._presets.taken), self.kind).model_dump(mode="json")
         keys = [one.key for one in fields]
         return [labels[key] for key in keys if _value(now, key) != _value(preset, key)]
 
@@ -464,7 +465,7 @@ class MakerWidget(QWidget):
         """Take a preset's settings; clip, frames, size, seed, samples and output stay."""
         self._presets.setCurrentText(name)
         now = {key: value for key, value in self._or_empty().items() if key in self.kept}
-        self.set_tree(merged(preset_tree(name), now))
+        self.set_tree(merged(_base(name), now))
 
     def _preset_chosen(self, name: str) -> None:
         """Take a preset that was chosen by hand, after asking about what was changed by hand."""
@@ -554,7 +555,7 @@ class MakerWidget(QWidget):
             raise InputError(
                 f"{path}: it is for the method {method}, this widget makes {self.method}."
             )
-        base = preset_tree(self._presets.currentText())
+        base = _base(self._presets.currentText())
         self.set_tree(merged(base, tree))
         self._presets.show_nearest(build(self.tree(), self.kind))
         self._choose_natural(natural_of(path), levels_in(tree))
@@ -731,3 +732,8 @@ def _value(tree: Mapping[str, Any], key: str) -> Any:
     for part in key.split("."):
         node = node[part]
     return node
+
+
+def _base(preset: str) -> Tree:
+    """Give the settings of a preset; none, where a method has no presets."""
+    return preset_tree(preset) if preset else {}

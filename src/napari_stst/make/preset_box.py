@@ -47,7 +47,8 @@ class PresetBox(QComboBox):
 
     def show_nearest(self, config: RunConfig) -> None:
         """Show the preset that a config is nearest to, by the length of the command."""
-        self.setCurrentText(nearest_preset(config, self._names))
+        if self._names:
+            self.setCurrentText(nearest_preset(config, self._names))
 
 
 class PresetRow(QWidget):

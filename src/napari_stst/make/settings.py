@@ -9,7 +9,6 @@ from typing import Any
 from napari_stst.queue.request import MAIN_ROLES, Order, clip_of_run, stored_order, tree_of_run
 from stst.config import RunConfig, paths_beside, read_config_file, to_toml
 from stst.config.command import command_words
-from stst.config.sources import models_named
 from stst.runs.checkpoint import RunFolder
 from stst.runs.sidecar import other_version, read_sidecar
 from stst.utils.files import written_whole
@@ -94,11 +93,6 @@ def order_of(path: Path) -> Order | None:
     """
     run = run_of(path)
     return None if run is None else stored_order(run)
-
-
-def own_models(tree: Mapping[str, Any]) -> list[str]:
-    """Name the models ``package.module:factory`` of a tree; importing one runs its code."""
-    return [one for one in dict.fromkeys(models_named(tree).values()) if ":" in one]
 
 
 def write_settings(path: Path, config: RunConfig) -> None:

@@ -141,5 +141,5 @@ def _read(file: Path) -> tuple[list[Kept], list[str]]:
 
 def _kept(entry: dict[str, Any]) -> Kept:
     order = Order.from_dict(entry)
-    build(order.config, METHODS[order.config["method"]])
+    build(order.config, METHODS[order.config["method"]].config)
     return Kept(order, bool(entry["began"]))

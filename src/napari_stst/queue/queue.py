@@ -10,13 +10,13 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_stst.make.settings import own_models
 from napari_stst.queue.job import ACTIVE, ENDED_EARLY, UNFINISHED, Making
 from napari_stst.queue.kept_queue import Kept, KeptQueue
 from napari_stst.queue.request import stored_order
 from napari_stst.viewer.closing import MayClose, OnClose, main_window
 from napari_stst.viewer.playback import playback_of
 from napari_stst.widgets.dialogs import ask
+from stst.config.sources import code_named
 from stst.errors import StstError
 from stst.runs.checkpoint import RunFolder
 
@@ -58,7 +58,7 @@ class Queue(QObject):
 
         It takes the place of one of the same output that ended early.
         """
-        self.trusted.update(own_models(making.order.config))
+        self.trusted.update(code_named(making.order.config).values())
         for one in list(self.makings):
             if one.state in ENDED_EARLY and one.order.output == making.order.output:
                 self._leave_out(one)
@@ -116,10 +116,11 @@ class Queue(QObject):
             Asks a question with answers, in the name of the window by default.
         """
         asking = asking or partial(ask, self._window(), "Own model")
-        for model in own_models(config):
+        for key, model in code_named(config).items():
             if model in self.trusted:
                 continue
-            words = f"{origin} names the model {model}. Using it runs its code. Do you trust it?"
+            what = "method" if key == "method" else "model"
+            words = f"{origin} names the {what} {model}. Using it runs its code. Do you trust it?"
             if asking(words, ("Trust it", "Cancel")) != "Trust it":
                 return False
             self.trusted.add(model)

@@ -26,10 +26,10 @@ from napari_stst.queue.unfinished import CameBack
 from napari_stst.viewer.docks import FirstPlace, unwrapped
 from napari_stst.widgets.boxes import SteadyButton
 from napari_stst.widgets.keyboard import order_tabs
+from stst.config import METHODS
 
 _HEIGHT = 170  # pixels
 _COLUMNS = ("clip", "method", "seed", "output", "state", "done", "left")
-_METHODS = {"stst": "STST", "stps": "STPS", "leaps": "LEAPS"}
 
 
 class QueueWidget(QWidget):
@@ -150,7 +150,7 @@ def _texts(making: Making) -> tuple[str, ...]:
     seed, samples = config["seed"], config["samples"]
     return (
         _clip(making),
-        _METHODS[config["method"]],
+        METHODS.titles()[config["method"]],
         str(seed) if samples == 1 else f"{seed} to {seed + samples - 1}",
         Path(making.order.output).name,
         making.state,

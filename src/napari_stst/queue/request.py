@@ -93,7 +93,9 @@ def stored_order(folder: Path) -> Order:
     job = RunFolder(folder).job()
     check_continuable(folder, job)
     natural = clip_of_run(folder, job)
-    config = build(tree_of_run(folder, job), METHODS[method_of_run(folder, job)], f"{folder}")
+    config = build(
+        tree_of_run(folder, job), METHODS[method_of_run(folder, job)].config, f"{folder}"
+    )
     name = job.get("output")
     if not isinstance(name, str) or Path(name).name != name:
         raise InputError(f"{folder}/job.json is damaged: output is {name!r}, not a name.")

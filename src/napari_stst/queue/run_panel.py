@@ -29,6 +29,7 @@ from napari_stst.queue.result_row import ResultRow
 from napari_stst.queue.unfinished import CameBack
 from napari_stst.widgets.boxes import SteadyButton
 from napari_stst.widgets.theme import colors_of
+from stst.config import METHODS
 
 #: Pixels, at least: what an ended run says below them must not make the window grow.
 _PLOT_HEIGHT = 100
@@ -72,8 +73,7 @@ class RunPanel(QWidget):
         self.follow.setChecked(True)
         self.follow.setToolTip("Move the time slider to the frame that is being made.")
         self.follow.toggled.connect(self._set_follow)
-        if method == "leaps":
-            # all frames are made together
+        if METHODS[method].whole_clip:
             self.follow.hide()
         row = QHBoxLayout()
         row.setSpacing(2)
@@ -176,8 +176,8 @@ class RunPanel(QWidget):
         for plot in self._plots:
             plot.clear()
         first = self.losses.isHidden()
-        self.losses.setVisible(self.method in ("stst", "leaps"))
-        self.probabilities.setVisible(self.method == "leaps")
+        self.losses.setVisible(METHODS[self.method].has_losses)
+        self.probabilities.setVisible(METHODS[self.method].has_probabilities)
         if first and not self.losses.isHidden():
             self._make_room()
         for step in making.course:

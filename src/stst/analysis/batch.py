@@ -6,40 +6,29 @@ import csv
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-import stst
 from stst.analysis.comparison import compare, comparison_rows
 from stst.analysis.features import Features, features
 from stst.analysis.manifest import NamedPair
 from stst.analysis.pairs import Alignment, NaturalClip
+from stst.analysis.settings import COMPARISON, FEATURES, TABLES, Settings
 from stst.analysis.tables import rows_as_csv
-from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
 from stst.utils.files import as_text, check_output, sha256_of, sha256_of_file, written_whole
 from stst.utils.manifests import rows_as_text
 from stst.utils.names import label_key
 from stst.utils.processes import Failure, compute_alone, in_processes
 from stst.utils.text import decoded_text
-from stst.video import AS_STORED, Levels, sidecar_path
+from stst.version import __version__
+from stst.video import sidecar_path
 from stst.video.ranges import parse_range
 from stst.video.resize import fitted_size
 from stst.video.samples import sample_clips
 
-if TYPE_CHECKING:
-    from stst.analysis.prediction import PredictionSettings
-
-#: Tables of every pair and of the whole batch; the last two where models were asked for.
-FEATURES, COMPARISON, CKA, PREDICTION = (
-    "features.csv",
-    "comparison.csv",
-    "cka.csv",
-    "prediction.csv",
-)
-TABLES = (FEATURES, COMPARISON, CKA, PREDICTION)
 #: Of the whole batch: labels of the clips that tables name; and what failed, if anything did.
 PAIRS, ERRORS = "pairs.csv", "errors.csv"
 #: Written last, so that a pair that has it is done.
@@ -52,48 +41,6 @@ _OF_A_PAIR = {*TABLES, RECORD}
 _NAMES = ("label", "natural", "other")
 # to be raised when a record or a table changes its meaning: everything is measured again
 _FORMAT = 2
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is measured, and of what.
-
-    Attributes
-    ----------
-    frames
-        ``"A:B"`` of natural clips where no sidecar says it (see `stst.analysis.pairs`); None for
-        all.
-    max_side
-        Likewise, in pixels; None for the full size.
-    models
-        Vision models in which CKA with the natural clip is taken.
-    cka
-        How it is taken.
-    prediction
-        How next frames are predicted; None to leave that out.
-    device
-        Of the models, see `stst.utils.devices.pick_device`.
-    null
-        Natural clips of other content for the null of CKA, beside the sample clips; see
-        `stst.analysis.cka.unrelated.UnrelatedClips`.
-    levels
-        How values of more than 8 bits, or of high dynamic range, become 8 bits.
-    """
-
-    frames: str | None = None
-    max_side: int | None = None
-    models: tuple[ModelChoice, ...] = ()
-    cka: CkaSettings = field(default_factory=CkaSettings)
-    prediction: PredictionSettings | None = None
-    device: str = "auto"
-    null: tuple[Path, ...] = ()
-    levels: Levels = AS_STORED
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """Names of the tables that every pair has."""
-        wanted = (True, True, bool(self.models), self.prediction is not None)
-        return tuple(name for name, one in zip(TABLES, wanted, strict=True) if one)
 
 
 _FEATURES_ALONE = Settings()
@@ -179,7 +126,7 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
         {
             **identity,
             "notes": [as_text(note) for note in opened.notes],
-            "versions": {"napari-stst": stst.__version__, "opencv": cv2.__version__},
+            "versions": {"napari-stst": __version__, "opencv": cv2.__version__},
         },
     )
 

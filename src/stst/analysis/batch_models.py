@@ -15,14 +15,15 @@ from stst.analysis.prediction import (
     load_predictor,
     predictions,
 )
+from stst.analysis.settings import CKA, PREDICTION
 from stst.config.choice import ModelChoice
 from stst.models.classifiers import LoadedClassifier, load_classifier
 from stst.utils.devices import pick_device
 from stst.video import Levels
 
 if TYPE_CHECKING:
-    from stst.analysis.batch import Settings
     from stst.analysis.pairs import Pair
+    from stst.analysis.settings import Settings
 
 
 def model_rows(
@@ -44,8 +45,6 @@ def model_rows(
     dict
         Rows by the name of the table.
     """
-    from stst.analysis.batch import CKA, PREDICTION
-
     rows: dict[str, Iterable[Mapping[str, Any]]] = {}
     if settings.models:
         unrelated = {

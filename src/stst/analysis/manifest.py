@@ -13,9 +13,10 @@ from pathlib import Path
 from stst.errors import InputError
 from stst.utils.files import written_path
 from stst.utils.manifests import read_rows
-from stst.utils.names import clip_stem, label_key, label_problem, usable
+from stst.utils.names import label_key, label_problem, usable
 from stst.video.formats.arrays import ARRAY_SUFFIXES
 from stst.video.formats.ffmpeg import VIDEO_SUFFIXES
+from stst.video.read import clip_stem
 
 #: What `--samples` writes; the seed is the second group.
 _SAMPLE = re.compile(r"(.+)_seed([0-9]+)", re.DOTALL)

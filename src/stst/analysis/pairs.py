@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from stst.config.methods import BUILT_IN
 from stst.errors import InputError
 from stst.utils.files import sha256_of
 from stst.utils.text import found_value
@@ -121,9 +122,10 @@ class Pair:
 
     @property
     def role(self) -> str:
-        """Say what the natural clip was to the other: ``"natural"``, or ``"stimulus"`` to LEAPS."""
+        """Say what the natural clip was to the method that made the other, see `MethodSpec`."""
         method = self.sidecar.get("method") if self.sidecar else None
-        return "stimulus" if method == "leaps" else "natural"
+        spec = BUILT_IN.get(method) if isinstance(method, str) else None
+        return spec.main_role if spec else "natural"
 
 
 class NaturalClip:

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stst.config import METHODS
+from stst.config.methods import BUILT_IN
 from stst.errors import InputError
 from stst.utils.files import written_whole
 from stst.utils.manifests import rows_as_text
@@ -35,14 +37,9 @@ _COLUMNS = {
     "description": "What the stimulus is.",
     "present": "Whether the file is in this folder.",
     "natural": "The natural clip that the stimulus was made of, as it was named.",
-    "method": "stst: spatiotemporal style transfer; stps: phase scrambling; leaps: an inversion.",
+    "method": "; ".join(f"{name}: {spec.long_title}" for name, spec in BUILT_IN.items()) + ".",
     "preset": "Named settings of the method.",
     "seed": "Seed of the noise.",
-}
-_METHODS = {
-    "stst": "Metamer by spatiotemporal style transfer",
-    "stps": "Phase-scrambled clip",
-    "leaps": "Inversion of a video classifier",
 }
 
 
@@ -106,7 +103,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, str]:
     cells = {
         "stimulus_id": str(row["label"]).removesuffix(_SUFFIX),
         "type": "video",
-        "description": f"{_METHODS[row['method']]}{of}, seed {row['seed']}",
+        "description": f"{METHODS[row['method']].stimulus}{of}, seed {row['seed']}",
         "present": "true" if row["done"] else "false",
         **{key: row[key] for key in ("natural", "method", "preset", "seed")},
     }

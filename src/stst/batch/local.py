@@ -9,8 +9,8 @@ from stst.batch.checks import Cost
 from stst.batch.plan import BatchJob
 from stst.batch.states import States
 from stst.batch.work import STOP, Ended, Going, Task, make
+from stst.utils.machine import available_cores
 from stst.utils.processes import Failure, Said, in_processes
-from stst.utils.threads import available_cores
 
 # A step of a run ends before the process does; the longest take about as long, in seconds
 _PATIENCE = 60.0

@@ -15,12 +15,13 @@ from typing import Any
 
 from stst.batch.problems import Problems
 from stst.config import METHODS, toml_value
-from stst.config.sources import key_hint
+from stst.config.hints import key_hint
+from stst.config.methods import BUILT_IN
 from stst.errors import InputError
 from stst.utils.files import at_home, written_path
 from stst.utils.manifests import check_suffix, read_rows, read_toml_tables, spreadsheet_hint
-from stst.utils.names import clip_stem
 from stst.utils.text import found_value
+from stst.video.read import clip_stem
 
 #: Fields of a row that are no keys of a config.
 FIELDS = ("natural", "method", "preset", "config", "seed", "output")
@@ -189,8 +190,9 @@ def seeds_of(value: Any, where: str) -> Seeds:
 
 def _unknown(key: str) -> str | None:
     """Say of a name whether no method's config has it; then with a hint, where there is one."""
-    kinds = METHODS.values()
-    known = any(key.partition(".")[0] in kind.model_fields for kind in kinds)
+    kinds = [spec.config for spec in BUILT_IN.values()]
+    # what keys another package's method has is not known before it is trusted and imported
+    known = METHODS.foreign() or any(key.partition(".")[0] in kind.model_fields for kind in kinds)
     return None if known else key_hint(key, kinds)
 
 

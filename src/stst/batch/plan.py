@@ -24,7 +24,9 @@ from stst.config import (
     set_override,
     set_value,
 )
-from stst.config.sources import Tree, check_trust
+from stst.config.methods import BUILT_IN
+from stst.config.presets import Tree
+from stst.config.sources import check_trust
 from stst.errors import InputError
 from stst.runs.outputs import MASTERS, Output, outputs_for
 from stst.utils.files import written_path
@@ -33,17 +35,13 @@ from stst.video.formats.ffmpeg import VIDEO_SUFFIXES
 
 Layout = Literal["plain", "bids"]
 
-#: Presets of methods where none is named.
-DEFAULT_PRESETS = {"stst": "fast", "stps": "stps", "leaps": "leaps"}
 # commands are methods, too
-_METHODS = {"synthesize": "stst", "scramble": "stps"}
+_COMMANDS = {spec.command: name for name, spec in BUILT_IN.items() if spec.command != name}
 #: Of the folder itself; no stimulus may be called so.
 JOBS, SUMMARY = "jobs.csv", "summary.csv"
 #: Where states of jobs and logs lie.
 HIDDEN = ".stst-batch"
 _RESERVED = ("jobs", "summary", "stimuli", "dataset_description")
-# beside a master, whatever the method
-_BESIDE = ("best", "last", "stimulus")
 
 
 # thousands of jobs have the same
@@ -225,10 +223,10 @@ def _draft(one: Wanted, seed: int | None, common: Common) -> _Draft:
         check_trust(_own(one.settings), common.trusted, one.where)
     if seed is not None:
         tree = merged(tree, {"seed": seed})
-    config = build(tree, METHODS[tree["method"]], one.where)
+    config = build(tree, METHODS[tree["method"]].config, one.where)
     if config.samples != 1:
         raise InputError(f"samples is {config.samples}; give several seeds instead.")
-    if one.natural is None and config.method != "leaps":
+    if one.natural is None and METHODS[config.method].needs_clip:
         raise InputError(f"natural is missing, and the method {config.method} needs a clip.")
     return _Draft(one, config, preset, config_name)
 
@@ -242,9 +240,11 @@ def _tree(one: Wanted, common: Common) -> tuple[Tree, str, str]:
         from_file = paths_beside(read, config_path)
     preset = one.preset or common.preset
     method = _method(one, preset, from_file)
+    check_trust({"method": method}, common.trusted, one.where)
     if preset is None:
-        preset = DEFAULT_PRESETS[method]
-    tree = merged(_preset_for(preset, method, "preset "), from_file, common.options)
+        preset = METHODS[method].default_preset or ""
+    base = _preset_for(preset, method, "preset ") if preset else {}
+    tree = merged(base, from_file, common.options)
     for assignment in common.assignments:
         tree = set_override(tree, assignment)
     return {**tree, "method": method}, preset, "" if config_path is None else str(config_path)
@@ -254,13 +254,13 @@ def _method(one: Wanted, preset: str | None, from_file: Mapping[str, Any]) -> st
     """Take the method that is named, or the preset's, or the file's, or style transfer."""
     said = one.method
     if said is not None:
-        method = _METHODS.get(said, said)
+        method = _COMMANDS.get(said, said)
     elif preset is not None:
         method = _preset_method(preset)
     else:
         method = str(from_file.get("method", "stst"))
     if method not in METHODS:
-        raise InputError(f"method is {method!r}; allowed are {', '.join([*METHODS, *_METHODS])}.")
+        raise InputError(f"method is {method!r}; allowed are {', '.join([*METHODS, *_COMMANDS])}.")
     if from_file.get("method", method) != method:
         raise InputError(
             f"config is for the method {from_file['method']!r}, and the job is for {method!r}."
@@ -344,7 +344,7 @@ def _claim(job: BatchJob, taken: dict[str, tuple[str, str]]) -> None:
     """Refuse a name that another job's files have, on any system."""
     files = job.files
     names = {job.label, *(path.name for path in files.files().values()), job.run_folder.name}
-    others = [files.beside(name) for name in _BESIDE]
+    others = [files.beside(name) for name in job.config.extra_outputs(job.natural is not None)]
     names |= {path.name for other in others for path in (other.master, other.sidecar)}
     owners = dict.fromkeys(sorted(names), job.label)
     if job.group is not None:

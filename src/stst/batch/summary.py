@@ -19,6 +19,7 @@ from stst.analysis.features import Features, features
 from stst.analysis.pairs import Alignment, NaturalClip
 from stst.batch.plan import HIDDEN, SUMMARY, BatchJob
 from stst.batch.states import States, described
+from stst.config import METHODS
 from stst.errors import InputError
 from stst.runs.sidecar import read_sidecar
 from stst.utils.files import sha256_of_file, written_whole
@@ -162,8 +163,8 @@ def _measured(job: BatchJob) -> _Measured:
             natural = _natural(job.natural, pair.alignment)
             row |= {f"natural_{key}": value for key, value in natural.items()}
         except InputError as error:
-            # what primes an inversion need not have its size or length
-            note = None if job.config.method == "leaps" else str(error)
+            # another kind of clip need not have the stimulus's size or length
+            note = str(error) if METHODS[job.config.method].main_role == "natural" else None
     return _Measured(row, note)
 
 

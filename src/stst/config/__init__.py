@@ -1,7 +1,8 @@
 """One frozen, validated config for every method: the Python argument and the TOML file alike."""
 
 from stst.config.leaps import LeapsConfig
-from stst.config.methods import METHODS
+from stst.config.methods import METHODS, MethodSpec
+from stst.config.presets import preset_for, preset_method, preset_names, preset_text, preset_tree
 from stst.config.schema import (
     SHORT_TERMS,
     TERMS,
@@ -23,11 +24,6 @@ from stst.config.sources import (
     merged,
     model_override,
     paths_beside,
-    preset_for,
-    preset_method,
-    preset_names,
-    preset_text,
-    preset_tree,
     read_config_file,
     set_override,
     set_value,
@@ -43,6 +39,7 @@ __all__ = [
     "FrameOverride",
     "InputConfig",
     "LeapsConfig",
+    "MethodSpec",
     "OctaveConfig",
     "OptimizerConfig",
     "RunConfig",

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stst.config.methods import METHODS
+from stst.config.presets import preset_tree
 from stst.config.schema import RunConfig
-from stst.config.sources import MODEL_PAIRS, build, merged, model_override, preset_tree
+from stst.config.sources import MODEL_PAIRS, build, merged, model_override
 
-_COMMANDS = {"stst": "synthesize", "stps": "scramble", "leaps": "leaps"}
 # of leaps alone
 _LEAPS = ("model", "weights", "target", "verifier")
 _OPTIONS = ("seed", "samples", "device", "precision")
@@ -24,7 +24,7 @@ def command_words(config: RunConfig, preset: str, natural: str | None, output: s
     config
         What is to be done.
     preset
-        What the command starts from; everything else is an option of its own.
+        What the command starts from; everything else is an option of its own. Empty for none.
     natural, output
         The clip (None to invert without a stimulus), and the name of the master.
 
@@ -33,18 +33,21 @@ def command_words(config: RunConfig, preset: str, natural: str | None, output: s
     list of str
         For `shlex.join`.
     """
-    tree = preset_tree(preset)
+    tree = preset_tree(preset) if preset else {}
     wanted = _plain(config)
     if natural is not None and natural.startswith("-"):
         natural = f"./{natural}"  # not an option
     clips = [] if natural is None else [natural]
-    words = ["stst", _COMMANDS[config.method], *clips, "-o", output, "--preset", preset]
-    base = _plain(build(tree, METHODS[config.method]))
+    spec = METHODS[config.method]
+    words = ["stst", spec.command, *clips, "-o", output]
+    if preset:
+        words += ["--preset", preset]
+    base = _plain(build(tree, spec.config))
     for name, (spatial, temporal) in MODEL_PAIRS.items():
         pair = (spatial, temporal)
         if _models(wanted) == pair and _models(base) != pair:
             words += ["--model", name]
-            base = _plain(build(merged(tree, model_override(name)), METHODS[config.method]))
+            base = _plain(build(merged(tree, model_override(name)), spec.config))
     for key in _OPTIONS:
         if wanted[key] != base[key]:
             words += [f"--{key}", str(wanted[key])]

@@ -138,6 +138,22 @@ class LeapsConfig(RunConfig):
     keep: Literal["best", "last"] = "best"
     checkpoint_every: Annotated[int, Field(ge=1)] = 100
 
+    def extra_outputs(self, with_clip: bool) -> list[str]:
+        """Name the clip that `keep` leaves, and the stimulus as the model saw it.
+
+        Parameters
+        ----------
+        with_clip
+            Whether there is a stimulus that primes the model.
+
+        Returns
+        -------
+        list of str
+            What follows the master's stem.
+        """
+        names = ["last" if self.keep == "best" else "best"]
+        return [*names, "stimulus"] if with_clip else names
+
     @property
     def verifier_name(self) -> str:
         """What ``"auto"`` stands for here; else the verifier as it is."""

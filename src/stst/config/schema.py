@@ -297,6 +297,25 @@ class RunConfig(_Frozen):
         """One seed per sample."""
         return tuple(range(self.seed, self.seed + self.samples))
 
+    def further_inputs(self) -> dict[str, str]:
+        """Name the files that are read beside the clip that a command is given, by role."""
+        return {}
+
+    def extra_outputs(self, with_clip: bool) -> list[str]:
+        """Name the clips that are written beside each stimulus.
+
+        Parameters
+        ----------
+        with_clip
+            Whether there is a clip that it is made of.
+
+        Returns
+        -------
+        list of str
+            What follows the master's stem, e.g. ``"best"`` for ``X.best.mkv``.
+        """
+        return []
+
 
 class StstConfig(RunConfig):
     """Spatiotemporal style transfer (Greco & Siegel 2024).
@@ -357,6 +376,11 @@ class StstConfig(RunConfig):
     targets: TargetsConfig = TargetsConfig()
     mask: Annotated[str, Field(min_length=1)] | None = None
     checkpoint_every: Annotated[int, Field(ge=1)] = 10
+
+    def further_inputs(self) -> dict[str, str]:
+        """Name the clips of single terms, and the mask."""
+        mask = {} if self.mask is None else {"mask": self.mask}
+        return {**self.targets.model_dump(exclude_none=True), **mask}
 
     @field_validator("mask")
     @classmethod

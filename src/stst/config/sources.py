@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 import shlex
-import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, time
-from functools import cache
-from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from stst.config.hints import explain, suggestion
+from stst.config.methods import METHODS
+from stst.config.presets import Tree, preset_tree
 from stst.config.schema import RunConfig, StstConfig, _updated
 from stst.errors import InputError
 from stst.utils.diagnosis import read_text
 from stst.utils.files import written_path
-from stst.utils.manifests import spreadsheet_hint
-from stst.utils.text import found_value
 from stst.utils.toml import toml_tree
-
-Tree = dict[str, Any]
 
 #: What ``--model NAME`` stands for: the pair of streams.
 MODEL_PAIRS = {
@@ -33,152 +27,7 @@ MODEL_PAIRS = {
 
 # more than any key has, and few enough to follow one by one
 _DEEPEST = 20
-# what pydantic says in words of Python, by its names of errors
-_WORDS = {
-    **dict.fromkeys(("string_type", "string_unicode"), "should be text"),
-    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "should be a whole number"),
-    **dict.fromkeys(("float_type", "float_parsing"), "should be a number"),
-    "finite_number": "should be a finite number",
-    "int_parsing_size": "is too large a number",
-    **dict.fromkeys(("bool_type", "bool_parsing"), "should be true or false"),
-    **dict.fromkeys(("tuple_type", "list_type"), "should be a list"),
-    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "should be a table"),
-    "string_too_short": "should not be empty",
-    "too_short": "should have at least {min_length} entries",
-    "too_long": "should have at most {max_length} entries",
-}
-
 AnyConfig = TypeVar("AnyConfig", bound=RunConfig)
-
-
-@cache
-def preset_names() -> tuple[str, ...]:
-    """Name the presets that ship with the package."""
-    folder = resources.files("stst") / "presets"
-    return tuple(sorted(p.name[:-5] for p in folder.iterdir() if p.name.endswith(".toml")))
-
-
-def preset_text(name: str) -> str:
-    """Give a preset's TOML; its leading comment describes it.
-
-    Parameters
-    ----------
-    name
-        Of the preset.
-
-    Returns
-    -------
-    str
-        The file, comments included.
-
-    Raises
-    ------
-    InputError
-        If there is no such preset; names the ones there are.
-    """
-    if name not in preset_names():
-        raise InputError(
-            f"unknown preset {name!r}{_suggestion(name, preset_names())}. "
-            f"There are: {', '.join(preset_names())}."
-        )
-    path = resources.files("stst") / "presets" / f"{name}.toml"
-    text: str = path.read_text("utf-8")
-    return text
-
-
-def preset_tree(name: str) -> Tree:
-    """Read a preset as a tree of values; see `preset_text`.
-
-    Parameters
-    ----------
-    name
-        Of the preset.
-
-    Returns
-    -------
-    dict
-        As TOML has it.
-    """
-    return tomllib.loads(preset_text(name))
-
-
-def preset_method(name: str) -> str:
-    """Name the method that a preset is for.
-
-    Parameters
-    ----------
-    name
-        Of the preset.
-
-    Returns
-    -------
-    str
-        ``"stst"``, ``"stps"`` or ``"leaps"``.
-    """
-    method: str = preset_tree(name).get("method", "stst")
-    return method
-
-
-def preset_for(name: str, method: str, origin: str = "--preset ") -> Tree:
-    """Read a preset of a method; see `preset_tree`.
-
-    Parameters
-    ----------
-    name
-        Of the preset.
-    method
-        That it has to be for.
-    origin
-        Named at the head of a message, before the preset.
-
-    Returns
-    -------
-    dict
-        As TOML has it.
-
-    Raises
-    ------
-    InputError
-        If there is no such preset, or it is for another method; names those there are.
-    """
-    tree = preset_tree(name)
-    if preset_method(name) != method:
-        fitting = [one for one in preset_names() if preset_method(one) == method]
-        raise InputError(
-            f"{origin}{name}: it is for the method {preset_method(name)}, this is {method}. "
-            f"There are: {', '.join(fitting)}."
-        )
-    return tree
-
-
-def load_preset(name: str) -> StstConfig:
-    """Build the config of a preset for synthesis.
-
-    Parameters
-    ----------
-    name
-        Of the preset, see `preset_names`.
-
-    Returns
-    -------
-    StstConfig
-        Frozen. `build` makes a changed one, and checks it: pydantic's ``model_copy`` would not.
-
-    Raises
-    ------
-    InputError
-        If there is no such preset, or it is for another method.
-
-    Examples
-    --------
-    >>> import stst
-    >>> config = stst.load_preset("quick")
-    >>> config.spatial.model, config.octaves[-1].iterations
-    ('filterbank', 40)
-    >>> config.model_copy(update={"seed": 7, "samples": 3}).seeds
-    (7, 8, 9)
-    """
-    return build(preset_tree(name), StstConfig, f"preset {name}")
 
 
 def read_config_file(path: Path, trusted: Collection[str] | None = ()) -> Tree:
@@ -246,19 +95,31 @@ def paths_beside(tree: Mapping[str, Any], file: Path) -> Tree:
 
 
 def check_trust(tree: Mapping[str, Any], trusted: Collection[str], origin: str) -> None:
-    """Refuse own models that a file names and the user did not.
+    """Refuse own models, and methods of other packages, that a file names and the user did not.
 
     Raises
     ------
     InputError
         With the hint at ``--trust-model``.
     """
-    for key, model in models_named(tree).items():
-        if ":" in model and model not in trusted:
+    for key, name in code_named(tree).items():
+        if name not in trusted:
             raise InputError(
-                f"{origin}: {key} names {model!r}; importing it would run its code. "
-                f"If you trust it, give --trust-model {model}."
+                f"{origin}: {key} names {name!r}; importing it would run its code. "
+                f"If you trust it, give --trust-model {name}."
             )
+
+
+def code_named(tree: Mapping[str, Any]) -> dict[str, str]:
+    """Give what a tree names, by key, whose use imports code that is not this package's.
+
+    Models are ``package.module:factory``, methods those that another package has registered.
+    """
+    out = {key: model for key, model in models_named(tree).items() if ":" in model}
+    method = tree.get("method")
+    if isinstance(method, str) and method in METHODS.foreign():
+        out["method"] = method
+    return out
 
 
 def models_named(tree: Mapping[str, Any]) -> dict[str, str]:
@@ -293,7 +154,7 @@ def model_override(name: str) -> Tree:
     """
     if name not in MODEL_PAIRS:
         raise InputError(
-            f"--model: unknown model {name!r}{_suggestion(name, MODEL_PAIRS)}. There are: "
+            f"--model: unknown model {name!r}{suggestion(name, MODEL_PAIRS)}. There are: "
             f"{', '.join(MODEL_PAIRS)}. A model of your own goes in by "
             "--set spatial.model=package.module:factory (or temporal.model)."
         )
@@ -449,7 +310,7 @@ def build(tree: Mapping[str, Any], kind: type[AnyConfig], origin: str = "config"
     try:
         return kind.model_validate(dict(tree))
     except ValidationError as error:
-        lines = [_explained(one, kind) for one in error.errors(include_url=False)]
+        lines = [explain(one, kind) for one in error.errors(include_url=False)]
         raise InputError(f"{origin}: " + "; ".join(dict.fromkeys(lines))) from None
 
 
@@ -478,118 +339,31 @@ def to_toml(config: RunConfig) -> str:
     return text
 
 
-def key_hint(key: str, kinds: Iterable[type[RunConfig]]) -> str:
-    """Say which key may have been meant by one that is unknown.
+def load_preset(name: str) -> StstConfig:
+    """Build the config of a preset for synthesis.
 
     Parameters
     ----------
-    key
-        ``a.b.0.c``.
-    kinds
-        Config classes that may have it.
+    name
+        Of the preset, see `preset_names`.
 
     Returns
     -------
-    str
-        ``did you mean 'input.frames'?``; empty where nothing is like it.
+    StstConfig
+        Frozen. `build` makes a changed one, and checks it: pydantic's ``model_copy`` would not.
+
+    Raises
+    ------
+    InputError
+        If there is no such preset, or it is for another method.
+
+    Examples
+    --------
+    >>> import stst
+    >>> config = stst.load_preset("quick")
+    >>> config.spatial.model, config.octaves[-1].iterations
+    ('filterbank', 40)
+    >>> config.model_copy(update={"seed": 7, "samples": 3}).seeds
+    (7, 8, 9)
     """
-    table, _, name = key.rpartition(".")
-    lower = name.lower().replace("-", "_").replace(" ", "_")
-    places: dict[str, list[str]] = {}
-    for place in dict.fromkeys(place for kind in kinds for place in _places(kind)):
-        if place != key:
-            places.setdefault(place.rpartition(".")[2], []).append(place)
-    leaf = lower if lower in places else next(iter(_close(lower, places)), "")
-    meant = places.get(leaf, [])
-    # what is beside it goes first, then what is least deep
-    beside = re.sub(r"\.\d+", ".0", f"{table}.{leaf}") if table else leaf
-    least = min((place.count(".") for place in meant), default=0)
-    if beside in meant:
-        meant = [f"{table}.{leaf}" if table else leaf]
-    else:
-        meant = [place for place in meant if place.count(".") == least]
-    return f"did you mean {' or '.join(map(repr, meant))}?" if meant else ""
-
-
-@cache
-def _places(kind: type[BaseModel]) -> tuple[str, ...]:
-    """List all keys of a config, those of tables and of lists of tables too."""
-    return tuple(_places_below(kind))
-
-
-def _places_below(kind: type[BaseModel], above: str = "") -> Iterator[str]:
-    for name, info in kind.model_fields.items():
-        yield f"{above}{name}"
-        below = _model_in(info.annotation)
-        if below is not None:
-            several = get_origin(info.annotation) is tuple or "tuple[" in str(info.annotation)
-            yield from _places_below(below, f"{above}{name}.{'0.' if several else ''}")
-
-
-def _explained(error: Any, kind: type[RunConfig]) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        known = _keys_at(kind, error["loc"][:-1])
-        hint = _hint_in_table(where, known, key_hint(where, [kind]))
-        hint = f" ({hint})" if hint else ""
-        return f"unknown key {where!r}{hint}; allowed here: {', '.join(known)}"
-    if error["type"] == "missing":
-        return f"{where} is missing"
-    message = _in_words(error)
-    if not where:
-        return message
-    if isinstance(error["input"], dict):
-        return f"{where}: {message}"
-    hint = spreadsheet_hint(error["input"])
-    if error["type"] == "tuple_type" and isinstance(error["input"], str):
-        hint = key_hint(where, [kind])  # frames of the run are not those of its clip
-    hint = f"; {hint}" if hint else ""
-    return f"{where}: {message} (found {found_value(error['input'])}{hint})"
-
-
-def _hint_in_table(key: str, known: Sequence[str], hint: str) -> str:
-    """Prefer keys of the same table that hold what was written to keys of other tables."""
-    table, _, name = key.rpartition(".")
-    meant = [f"{table}.{one}" for one in known if name.lower() in one]
-    if not table or not name or f"'{table}." in hint or not meant:
-        return hint
-    return f"did you mean {' or '.join(map(repr, meant))}?"
-
-
-def _in_words(error: Any) -> str:
-    said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    known = _WORDS.get(error["type"])
-    if known is None:
-        return str(said[0].lower() + said[1:])
-    return known.format(**error.get("ctx", {}))
-
-
-def _keys_at(kind: type[BaseModel], path: Sequence[int | str]) -> list[str]:
-    """List the keys of the table that a path of keys and indices leads to."""
-    for part in path:
-        if isinstance(part, int):
-            continue
-        found = _model_in(kind.model_fields[part].annotation)
-        if found is None:
-            break
-        kind = found
-    return list(kind.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in get_args(annotation):
-        found = _model_in(argument)
-        if found is not None:
-            return found
-    return None
-
-
-def _close(word: str, known: Iterable[str]) -> list[str]:
-    return difflib.get_close_matches(word, list(known), n=1)
-
-
-def _suggestion(word: str, known: Collection[str]) -> str:
-    close = _close(word, known)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    return build(preset_tree(name), StstConfig, f"preset {name}")

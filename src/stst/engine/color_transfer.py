@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stst.methods.stst.region import shrunk_inside
+from stst.engine.pixels import shrink_mask
 from stst.models.activations import resized
 from stst.types import GREY
 from stst.utils.devices import guarded
@@ -268,7 +268,7 @@ def _regrained(pictures: Tensor, colors: Tensor, level: int, inside: Tensor | No
     size = pictures.shape[-2:]
     half = [(side + 1) // 2 for side in size]
     if level + 1 < len(REGRAIN_ITERATIONS) and min(half) > REGRAIN_MIN_SIDE:
-        free = None if inside is None else shrunk_inside(inside, half)
+        free = None if inside is None else shrink_mask(inside, half)
         smaller = _regrained(_resized(pictures, half), _resized(colors, half), level + 1, free)
         start = _resized(smaller, size)
     else:

@@ -1,11 +1,13 @@
-"""Between frames of 8 bits and tensors in [0, 1]."""
+"""Between frames of 8 bits and tensors in [0, 1]; masks of a region brought to a size."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stst.errors import DivergedError
@@ -69,3 +71,15 @@ def picture_statistics(
             {"luminance": float(grey.mean()), "contrast": float(grey.std()), "clipped": share}
         )
     return out
+
+
+def shrink_mask(inside: Tensor, size: Sequence[int]) -> Tensor:
+    """Shrink (1, 1, H, W) bool to (1, 1, *size): inside is what touches a pixel inside."""
+    return average_mask(inside.float(), size) > 0
+
+
+def average_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """Average (1, 1, H, W) over the cells of a grid; every pixel belongs to at least one."""
+    height, width = size
+    # on the CPU: not every device does it where the sizes do not divide
+    return F.adaptive_avg_pool2d(mask.cpu(), (height, width)).to(mask.device)

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from stst.analysis.pairs import NaturalClip, Pair
+from stst.config import METHODS
 from stst.errors import InputError
 from stst.report.words import printable
 from stst.utils.files import as_text, sha256_of
 from stst.video import AS_STORED, LazyVideo, Levels, provenance_of, sidecar_path
 
-#: Of a sidecar's ``method``.
-METHODS = {"stst": "STST", "stps": "STPS", "leaps": "LEAPS"}
 _ROLES = ("natural", "stimulus")
 
 
@@ -143,7 +142,7 @@ def _label(path: Path, sidecar: Mapping[str, Any] | None, depth: int) -> str:
     # clips of one stem in one folder differ in their suffix
     name = "/".join([*folders, whole.name if depth > 1 else whole.stem])
     method = sidecar.get("method") if sidecar else None
-    short = METHODS.get(method) if isinstance(method, str) else None
+    short = METHODS.titles().get(method) if isinstance(method, str) else None
     return printable(" ".join((f"{name} ({short})" if short else name).split()))
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import stst
 from stst.report.words import printable
+from stst.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -75,7 +75,7 @@ def page(title: str, lead: Markup, sections: Sequence[Section], command: str) ->
         lead=lead,
         sections=sections,
         command=command,
-        version=stst.__version__,
+        version=__version__,
         generator=Markup(GENERATOR),
         style=Markup(style),
         script=Markup(script),

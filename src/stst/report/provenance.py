@@ -11,18 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stst.report.clips import METHODS, Clip
+from stst.config.methods import BUILT_IN
+from stst.report.clips import Clip
 from stst.report.words import number, rate_text, text
 from stst.runs.sidecar import READABLE
 from stst.video import SourceInfo
 
 Facts = list[tuple[str, str]]
 
-_NAMES = {
-    "STST": "spatiotemporal style transfer",
-    "STPS": "spatiotemporal phase scrambling",
-    "LEAPS": "learned preconscious synthesis",
-}
 _SETTINGS = (
     ("preset", "Preset"),
     ("rules", "Rules"),
@@ -140,8 +136,8 @@ def _facts(clip: Clip, sidecar: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Sidecar", f"{clip.sidecar_path.name}{tail}"
     if "method" in sidecar:
         method = sidecar["method"]
-        short = METHODS.get(method) if isinstance(method, str) else None
-        yield "Method", f"{short}, {_NAMES[short]}" if short else text(method)
+        spec = BUILT_IN.get(method) if isinstance(method, str) else None
+        yield "Method", f"{spec.title}, {spec.long_title}" if spec else text(method)
     if "seed" in sidecar:
         yield "Seed", text(sidecar["seed"])
     output = sidecar.get("output")

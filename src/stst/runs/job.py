@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from stst.config import METHODS, LeapsConfig, RunConfig, StpsConfig, StstConfig
+from stst.config import METHODS, RunConfig
+from stst.config.methods import MethodSpec
 from stst.engine.events import (
     Event,
     RunFinished,
@@ -34,7 +35,7 @@ from stst.video.formats.orientation import ASKS
 
 @dataclass(frozen=True)
 class Job:
-    """One call of ``stst synthesize``, ``scramble`` or ``leaps``: files in, files out.
+    """One call of a command that makes stimuli, e.g. ``stst synthesize``: files in, files out.
 
     Attributes
     ----------
@@ -51,7 +52,7 @@ class Job:
         the outputs are whole and were made from the same clips and config.
     threads
         Of the CPU; None for what the run that is continued had, or for
-        `stst.utils.threads.default_threads`.
+        `stst.utils.machine.default_threads`.
     only
         Seeds whose files are written; None for all. The others still run: bytes can depend on
         what was batched together.
@@ -68,6 +69,13 @@ class Job:
         default_factory=dict, init=False, compare=False, repr=False
     )
     _inputs: Inputs = field(default_factory=Inputs, init=False, compare=False, repr=False)
+
+    @property
+    def method(self) -> MethodSpec:
+        """What makes the stimuli."""
+        if self.config.method not in METHODS:
+            raise InputError(f"method: {self.config.method!r} is none of {', '.join(METHODS)}.")
+        return METHODS[self.config.method]
 
     @property
     def outputs(self) -> list[Output]:
@@ -87,16 +95,14 @@ class Job:
         InputError
             If there is no natural clip, and the method cannot do without.
         """
-        others = {}
-        if isinstance(self.config, StstConfig):
-            others = self.config.targets.model_dump(exclude_none=True)
-            if self.config.mask is not None:
-                others["mask"] = self.config.mask
-        own = {}
+        own: dict[str, Path] = {}
         if self.natural is not None:
-            own[main_role(self.config)] = written_path(self.natural)
-        elif not isinstance(self.config, LeapsConfig):
-            raise InputError("there is no natural clip, and only leaps can do without.")
+            own[self.method.main_role] = written_path(self.natural)
+        elif self.method.needs_clip:
+            raise InputError(
+                f"there is no natural clip, and the method {self.config.method} needs one."
+            )
+        others = self.config.further_inputs()
         return {**own, **{role: Path(path) for role, path in others.items()}}
 
     def check_outputs(self) -> None:
@@ -154,19 +160,8 @@ class Job:
         """Inputs opened and checked, and models loaded where there are any."""
         # on as many threads as the run: what an inversion is primed with is computed here
         with numerics(threads=self._chosen_threads()):
-            if isinstance(self.config, StstConfig):
-                from stst.methods.stst.prepare import prepare
-
-                return prepare(self.clips(), self.config)
-            if isinstance(self.config, StpsConfig):
-                from stst.methods.stps.prepare import prepare as prepare_scrambling
-
-                return prepare_scrambling(self.clips(), self.config)
-            if isinstance(self.config, LeapsConfig):
-                from stst.methods.leaps.prepare import prepare as prepare_inversion
-
-                return prepare_inversion(self.clips(), self.config)
-        raise InputError(f"method: {self.config.method!r} is none of {', '.join(METHODS)}.")
+            prepared: Prepared = self.method.door()(self.clips(), self.config)
+            return prepared
 
     def _begun(self) -> dict[str, Any] | None:
         """Read what the run that is to be continued is made of; None where there is none."""
@@ -360,17 +355,13 @@ class Job:
 
     def others(self) -> list[str]:
         """Name the clips that are written beside the master."""
-        if not isinstance(self.config, LeapsConfig):
-            return []
-        names = ["last" if self.config.keep == "best" else "best"]
-        return names if self.natural is None else [*names, "stimulus"]
+        return self.config.extra_outputs(self.natural is not None)
 
     def _record(self, prepared: Prepared) -> dict[str, Any]:
         """Say what the run is made of, as the sidecar and a resume need it."""
         folder = self.folder.path.absolute().parent
         inputs = self.inputs()
-        config_of = prepared.config
-        config = config_of.model_dump(mode="json", exclude_none=True)
+        config = prepared.config.model_dump(mode="json", exclude_none=True)
         if "targets" in config:
             paths = {one.role: one.described(folder)["path"] for one in inputs}
             config["targets"] = {role: paths[role] for role in config["targets"]}
@@ -385,8 +376,8 @@ class Job:
                 prepared.device, prepared.config.precision, prepared.config.seeds
             ),
             "output": outputs_for(self.output, (0,))[0].master.name,
-            # of other methods it is that of the natural clip
-            **({"fps": str(prepared.fps)} if isinstance(config_of, LeapsConfig) else {}),
+            # else it is that of the natural clip
+            **({"fps": str(prepared.fps)} if self.method.main_role != "natural" else {}),
         }
 
     def _open(self, record: Mapping[str, Any], begun: Mapping[str, Any] | None) -> None:
@@ -420,11 +411,6 @@ class Job:
             said = [note for note in video.source.notes if role != "mask" or note.endswith(ASKS)]
             notes.extend(f"{role}: {note}" for note in said)
         return list(dict.fromkeys(notes))
-
-
-def main_role(config: RunConfig) -> str:
-    """Name the role of the clip that a command is given."""
-    return "stimulus" if isinstance(config, LeapsConfig) else "natural"
 
 
 def _conversion(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from stst.config import METHODS, RunConfig, build
 from stst.config.sources import check_trust
 from stst.errors import InputError
-from stst.runs.job import Job, main_role
+from stst.runs.job import Job
 from stst.runs.outputs import MASTERS
 from stst.runs.sidecar import other_version, read_sidecar
 from stst.utils.text import found_value
@@ -66,7 +66,7 @@ def job_of_sidecar(
         )
     tree = dict(content["config"])
     check_trust(tree, trusted, str(sidecar))
-    main = main_role(METHODS[method].model_construct())
+    main: str = METHODS[method].main_role
     recorded = _by_role(content, sidecar, main)
     paths = _located(sidecar, recorded, inputs or {})
     others = {role: str(path) for role, path in paths.items() if role != main}
@@ -75,7 +75,7 @@ def job_of_sidecar(
     if others:
         tree["targets"] = others
     tree["device"] = device or str(content["environment"].get("device", "auto")).split(" ")[0]
-    config = build(tree, METHODS[method], str(sidecar))
+    config = build(tree, METHODS[method].config, str(sidecar))
     seed = content.get("seed", config.seed)
     if seed not in config.seeds:
         raise InputError(

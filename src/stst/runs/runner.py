@@ -6,11 +6,12 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
-from stst.config import LeapsConfig, RunConfig, StstConfig
+from stst.config import METHODS, RunConfig
 from stst.engine.events import (
     Checkpointed,
     ClipIterationDone,
@@ -21,16 +22,54 @@ from stst.engine.events import (
     RunStarted,
     RunStopped,
 )
-from stst.engine.process import ClipProcess, Groupable, Prepared
+from stst.engine.process import ClipProcess, Estimate, Groupable, Prepared
 from stst.errors import TO_RESUME, StstError
+from stst.runs.checkpoint import RunFolder
 from stst.runs.failures import ExhaustedError, halved, released, told, what_fits
 from stst.runs.groups import in_groups
+from stst.runs.outputs import Output
 from stst.runs.sidecar import write_sidecar
-from stst.runs.warnings import remarks_on
 from stst.video import needs_sidecar, write_content, write_frames, write_preview
 
-if TYPE_CHECKING:
-    from stst.runs.job import Job
+
+class RunnableJob(Protocol):
+    """What a run asks of the job that it is of; `stst.runs.job.Job` documents it."""
+
+    @property
+    def overwrite(self) -> bool:
+        """Whether existing outputs may be replaced."""
+
+    @property
+    def resume(self) -> bool:
+        """Whether an unfinished run is continued."""
+
+    @property
+    def only(self) -> tuple[int, ...] | None:
+        """Seeds whose files are written; None for all."""
+
+    @property
+    def outputs(self) -> list[Output]:
+        """The names of what is made, a sample each."""
+
+    @property
+    def folder(self) -> RunFolder:
+        """What is finished, on disk."""
+
+    def estimate(self, prepared: Prepared) -> Estimate:
+        """Measure time and memory."""
+
+    def check_inputs(self, record: Mapping[str, Any]) -> None:
+        """Raise where an input has changed since."""
+
+    def files(self) -> list[dict[str, Path]]:
+        """Name all files of every sample."""
+
+    def others(self) -> list[str]:
+        """Name the clips that are written beside each stimulus."""
+
+    def notes(self, prepared: Prepared) -> list[str]:
+        """Say what a reader of the sidecar should know."""
+
 
 #: Share of a run's time that checkpoints within a frame or a clip may take.
 CHECKPOINT_SHARE = 0.02
@@ -58,7 +97,7 @@ class Run:
         As in `Job.run`.
     """
 
-    job: Job
+    job: RunnableJob
     prepared: Prepared
     record: Mapping[str, Any]
     groups: list[list[int]]
@@ -178,7 +217,7 @@ class Run:
                 if needs_sidecar(other.master):
                     write_content(other.sidecar, {"output": beside[name].as_dict()})
             per_frame = job.folder.statistics(sample)
-            warnings = remarks_on(prepared.config, per_frame)
+            warnings = METHODS[prepared.config.method].remarks_on(prepared.config, per_frame)
             found.extend(f"{output.master}: {line}" for line in warnings)
             batch = next(list(group) for group in self.groups if seed in group)
             content = {
@@ -201,7 +240,7 @@ class _Checkpoints:
     """When an optimisation is put on disk: every so many iterations, but at little cost."""
 
     def __init__(self, config: RunConfig) -> None:
-        self._every = config.checkpoint_every if isinstance(config, StstConfig | LeapsConfig) else 1
+        self._every = int(getattr(config, "checkpoint_every", 1))
         self._since, self._not_before = 0, -math.inf
 
     def due(self) -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 
-import stst
 from stst.engine.process import Estimate
 from stst.errors import InputError, StstError
 from stst.runs.checkpoint import RunFolder
@@ -24,6 +23,7 @@ from stst.types import Frames
 from stst.utils.devices import environment, memory_in_use, numerics, outside, pick_device
 from stst.utils.files import check_output, remove_leftovers, written_whole
 from stst.utils.text import found_value
+from stst.version import __version__
 from stst.video import AS_STORED, Levels
 from stst.weights.formats import read_raw, write_safetensors
 
@@ -98,7 +98,7 @@ class TrainingJob:
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
     threads
         Of the CPU; None for what the run that is continued had, or for
-        `stst.utils.threads.default_threads`.
+        `stst.utils.machine.default_threads`.
     overwrite
         Whether an existing output may be replaced.
     resume
@@ -354,7 +354,7 @@ class TrainingJob:
         training = {name: record[name] for name in ("config", "inputs", "environment")}
         metadata = {
             "model": "prednet",
-            "version": stst.__version__,
+            "version": __version__,
             "stack": list(self.settings.stack),
             "training": training,
         }

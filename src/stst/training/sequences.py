@@ -14,9 +14,9 @@ from stst.analysis.images import Fit, fitted
 from stst.errors import InputError
 from stst.types import Frames
 from stst.utils.files import sha256_of
+from stst.utils.machine import available_memory
 from stst.utils.noise import uniform_noise
 from stst.video import AS_STORED, LazyVideo, Levels
-from stst.video.read import available_memory
 
 
 def load_clip(

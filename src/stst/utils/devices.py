@@ -15,10 +15,9 @@ from typing import Any, TypeVar, cast
 
 import torch
 
-import stst
 from stst.errors import InputError
-from stst.utils.threads import default_threads
-from stst.video.read import available_memory
+from stst.utils.machine import available_memory, default_threads
+from stst.version import __version__
 
 Made = TypeVar("Made")
 Sent = TypeVar("Sent")
@@ -123,7 +122,7 @@ class numerics(AbstractContextManager[None]):
         ``"fp64"``, ``"fp32"``, ``"tf32"`` or ``"bf16"``; None for fp32, inside another one for
         what that has.
     threads
-        On the CPU; None for `stst.utils.threads.default_threads`, inside another one for what that
+        On the CPU; None for `stst.utils.machine.default_threads`, inside another one for what that
         has.
     gradients
         Whether gradients can be computed. False leaves it to the caller, as functions of tensors
@@ -409,7 +408,7 @@ def environment(device: torch.device, precision: str, seeds: Sequence[int]) -> d
     if device.type == "cuda":
         name = f"{device} ({torch.cuda.get_device_name(device)})"
     # of the code that runs: what was installed can be older, where it is a checkout
-    versions = {"python": platform.python_version(), "napari-stst": stst.__version__}
+    versions = {"python": platform.python_version(), "napari-stst": __version__}
     for distribution in _DISTRIBUTIONS:
         try:
             versions[distribution] = metadata.version(distribution)

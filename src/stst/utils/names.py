@@ -1,13 +1,8 @@
-"""Names of what a batch makes, safe on any system; and which entries of a folder are clips."""
+"""Names of what a batch makes, safe on any system."""
 
 from __future__ import annotations
 
 import unicodedata
-from pathlib import Path
-
-from stst.video.formats.arrays import ARRAY_SUFFIXES
-from stst.video.formats.ffmpeg import VIDEO_SUFFIXES
-from stst.video.formats.pictures import PICTURE_SUFFIXES
 
 # as a part of a path, a name may take 255 bytes on most systems
 _LONGEST, _LONGEST_BYTES = 100, 200
@@ -59,26 +54,3 @@ def usable(name: str) -> str:
 def _is_plain(char: str) -> bool:
     # marks are parts of words in many scripts
     return char in _PUNCTUATION or unicodedata.category(char)[0] in "LMN"
-
-
-def clip_stem(entry: Path) -> str | None:
-    """Give the stem of an entry of a folder that is a clip, in Unicode's form NFC; else None.
-
-    Clips are video files, arrays, and folders of pictures. Hidden files, previews, unfinished
-    runs and sidecars are none.
-    """
-    name = entry.name
-    if name.startswith(".") or name.lower().endswith((".preview.mp4", ".run")):
-        return None
-    if entry.is_dir():
-        return unicodedata.normalize("NFC", name) if _has_pictures(entry) else None
-    if entry.suffix.lower() not in (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES):
-        return None
-    return unicodedata.normalize("NFC", entry.stem)
-
-
-def _has_pictures(folder: Path) -> bool:
-    return any(
-        entry.suffix.lower() in PICTURE_SUFFIXES and not entry.name.startswith(".")
-        for entry in folder.iterdir()
-    )

@@ -13,7 +13,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
 from stst.errors import in_words
-from stst.utils.threads import children_sleep
+from stst.utils.machine import children_sleep
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
@@ -55,7 +55,7 @@ def compute_alone() -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    os.environ["OMP_NUM_THREADS"] = "1"  # see `stst.utils.threads.default_threads`
+    os.environ["OMP_NUM_THREADS"] = "1"  # see `stst.utils.machine.default_threads`
 
 
 def in_processes(

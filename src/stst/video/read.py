@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from fractions import Fraction
 from pathlib import Path
 
 from stst.errors import InputError
 from stst.utils.diagnosis import absent, unreadable
 from stst.utils.files import check_local, written_path
+from stst.utils.machine import available_memory
 from stst.video.clip import Video, VideoInfo
 from stst.video.color.levels import Levels
 from stst.video.formats.arrays import ARRAY_SUFFIXES, open_array, probe_array
@@ -246,50 +248,24 @@ def _check_memory(path: Path | str, count: int, width: int, height: int) -> None
         )
 
 
-def available_memory() -> int | None:
-    """Give the bytes of memory that can still be used, or None where the system does not say."""
-    of_job = left_to_job()
-    meminfo = Path("/proc/meminfo")
-    if meminfo.is_file():
-        for line in meminfo.read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                free = int(line.split()[1]) * 1024
-                return free if of_job is None else min(free, of_job)
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
+def clip_stem(entry: Path) -> str | None:
+    """Give the stem of an entry of a folder that is a clip, in Unicode's form NFC; else None.
 
-
-def left_to_job(
-    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
-) -> int | None:
-    """Give what limits on this process's group leave: containers, jobs on a cluster (cgroup v2).
-
-    Parameters
-    ----------
-    root, own
-        Where Linux says it.
-
-    Returns
-    -------
-    int or None
-        Bytes under the tightest limit, of this group or one above it; None without a limit.
+    Clips are video files, arrays, and folders of pictures. Hidden files, previews, unfinished
+    runs and sidecars are none.
     """
-    try:
-        lines = own.read_text(encoding="utf-8").splitlines()
-        name = next(line[3:] for line in lines if line.startswith("0::"))
-    except (OSError, StopIteration):
+    name = entry.name
+    if name.startswith(".") or name.lower().endswith((".preview.mp4", ".run")):
         return None
-    group = root / name.lstrip("/")
-    left = []
-    for folder in (group, *group.parents):
-        if not folder.is_relative_to(root):
-            break
-        try:
-            limit = (folder / "memory.max").read_text(encoding="ascii").strip()
-            used = int((folder / "memory.current").read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            continue  # the uppermost group has no such files
-        if limit.isdigit():
-            left.append(max(0, int(limit) - used))
-    return min(left, default=None)
+    if entry.is_dir():
+        return unicodedata.normalize("NFC", name) if _has_pictures(entry) else None
+    if entry.suffix.lower() not in (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES):
+        return None
+    return unicodedata.normalize("NFC", entry.stem)
+
+
+def _has_pictures(folder: Path) -> bool:
+    return any(
+        entry.suffix.lower() in PICTURE_SUFFIXES and not entry.name.startswith(".")
+        for entry in folder.iterdir()
+    )

@@ -59,8 +59,9 @@ def batch(
     which clip, DIR/errors.csv what failed. The same command once more does only what is not done
     yet, or not any more with these clips and options.
     """
-    from stst.analysis.batch import Settings, run_batch
-    from stst.utils.threads import available_cores
+    from stst.analysis.batch import run_batch
+    from stst.analysis.settings import Settings
+    from stst.utils.machine import available_cores
 
     pairs, notes = _pairs(sources)
     for note in notes:
@@ -129,7 +130,8 @@ def _lines(outcome: Outcome) -> list[str]:
 
 def _summed_up(outcomes: list[Outcome], folder: Path, as_json: bool) -> int:
     """Print what there is now; give the number of pairs that failed."""
-    from stst.analysis.batch import ERRORS, PAIRS, TABLES
+    from stst.analysis.batch import ERRORS, PAIRS
+    from stst.analysis.settings import TABLES
 
     labels: dict[str, list[str]] = {"done": [], "up to date": [], "failed": []}
     for outcome in outcomes:

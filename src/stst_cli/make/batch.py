@@ -216,7 +216,7 @@ def _lanes(found: dict[str, Cost], threads: int) -> int:
     from stst.batch.local import lanes_for
     from stst.batch.problems import counted
     from stst.utils.devices import free_memory
-    from stst.utils.threads import available_cores
+    from stst.utils.machine import available_cores
 
     lanes = lanes_for(found.values(), threads, free_memory(torch.device("cpu")))
     on_cpu = any(cost.device == "cpu" for cost in found.values())
@@ -286,7 +286,7 @@ def _tables(
     from stst.batch.bids import write_catalogue
     from stst.batch.states import described
     from stst.batch.summary import write_summary
-    from stst.utils.threads import available_cores
+    from stst.utils.machine import available_cores
 
     def tell(label: str, note: str | None) -> None:
         if note is not None:

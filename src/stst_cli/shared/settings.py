@@ -39,7 +39,7 @@ def run_config(
     kind
         Config of the method.
     default_preset
-        Where none is named.
+        Where none is named; empty for the defaults of the config.
     own
         What the method's own options say.
     preset, config_file, trusted, seed, samples, device, precision, frames, max_side, grey,
@@ -54,7 +54,10 @@ def run_config(
     from stst.config import build, merged, paths_beside, preset_for, read_config_file, set_override
 
     method = kind.model_fields["method"].default
-    tree = preset_for(default_preset if preset is None else preset, method)
+    if preset is None and not default_preset:
+        tree = {}
+    else:
+        tree = preset_for(default_preset if preset is None else preset, method)
     if config_file is not None:
         tree = merged(tree, paths_beside(read_config_file(config_file, trusted), config_file))
     shared = {"seed": seed, "samples": samples, "device": device, "precision": precision}

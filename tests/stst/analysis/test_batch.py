@@ -16,10 +16,11 @@ import stst
 from batch_workers import counted
 from small_runs import clip
 from stst.analysis import tables
-from stst.analysis.batch import Settings, measure_pair, run_batch
+from stst.analysis.batch import measure_pair, run_batch
 from stst.analysis.comparison import compare, comparison_rows
 from stst.analysis.features import features
 from stst.analysis.manifest import NamedPair
+from stst.analysis.settings import Settings
 from stst.errors import InputError, StstError
 from stst.utils.files import sha256_of
 from stst.video import read_video
@@ -366,7 +367,8 @@ class TestRefusals:
 
 def test_measuring_takes_neither_torch_nor_pandas(here):
     code = (
-        "import sys\nfrom stst.analysis.batch import NamedPair, Settings, measure_pair\n"
+        "import sys\nfrom stst.analysis.batch import NamedPair, measure_pair\n"
+        "from stst.analysis.settings import Settings\n"
         "measure_pair(NamedPair('a', 'a.npz', 'a2.npz'), Settings())\n"
         "print(*{'torch', 'pandas', 'matplotlib', 'click', 'rich'} & set(sys.modules))"
     )

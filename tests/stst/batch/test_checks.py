@@ -11,7 +11,7 @@ from stst.batch.local import lanes_for
 from stst.batch.manifest import Wanted
 from stst.batch.plan import Common, planned
 from stst.batch.problems import BatchError, Problems
-from stst.utils.threads import available_cores
+from stst.utils.machine import available_cores
 
 
 @pytest.fixture

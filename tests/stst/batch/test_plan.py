@@ -139,7 +139,10 @@ class TestNames:
         [
             ({"output": "x"}, {"output": "X"}),
             ({"output": "x.mkv"}, {"output": "x.npy"}),
-            ({"output": "x"}, {"output": "x.best"}),
+            (
+                {"output": "x", "method": "leaps", "settings": {"target": "3"}},
+                {"output": "x.stimulus"},
+            ),
             ({"output": "x.run"}, {"output": "x"}),
             ({"seed": 1}, {"seed": 1}),
             ({"seed": 1, "output": "cat_fast"}, {"seed": 1}),

@@ -67,7 +67,7 @@ def patch():
 
 @pytest.mark.parametrize("name", preset_names())
 def test_a_preset_alone(name, patch):
-    config = build(tomllib.loads(preset_text(name)), METHODS[preset_method(name)])
+    config = build(tomllib.loads(preset_text(name)), METHODS[preset_method(name)].config)
     words = command_words(config, name, "in.mp4", "out.mkv")
     assert words[2:] == ["in.mp4", "-o", "out.mkv", "--preset", name]
     assert parsed(words, patch)["config"] == config

@@ -120,7 +120,7 @@ def test_toml_round_trip(tree):
 
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_load_and_survive_toml(name):
-    kind = METHODS[preset_method(name)]
+    kind = METHODS[preset_method(name)].config
     preset = build(tomllib.loads(preset_text(name)), kind)
     assert preset.method == preset_method(name)
     assert build(tomllib.loads(to_toml(preset)), kind) == preset

@@ -16,7 +16,7 @@ def test_one_as_toml(tmp_path):
     for name in preset_names():
         shown = stst("presets", name)
         assert (shown.exit_code, shown.stderr) == (0, "")
-        kind = METHODS[preset_method(name)]
+        kind = METHODS[preset_method(name)].config
         assert build(tomllib.loads(shown.stdout), kind).method == preset_method(name)
 
 

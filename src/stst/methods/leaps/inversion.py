@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from stst.config import LeapsConfig
+from stst.engine.estimate import saved_bytes, time_step
 from stst.engine.events import (
     ClipIterationDone,
     ClipPreview,
@@ -29,12 +30,10 @@ from stst.errors import DivergedError
 from stst.methods.leaps.classifiers import VideoModel
 from stst.methods.leaps.history import Course
 from stst.methods.leaps.objective import Jittered, LeapsObjective
-from stst.methods.stst.estimate import saved_bytes
 from stst.types import Frames
 from stst.utils.devices import memory_in_use
 from stst.utils.noise import ClipKey, clip_key, normal_noise, unkeyed
 
-_WARM_UP, _TIMED = 1, 2
 # share of the work that finishing is, for progress only
 _FINISHING = 0.001
 
@@ -219,20 +218,13 @@ class Inversion:
         # the noise of no clip: its hash would decode all of it
         clips, jittered = self._start(unkeyed), Jittered(self.objective, unkeyed)
         saved = saved_bytes(jittered, clips)
-        steps = minimized(
-            clips,
+        each = time_step(
             jittered,
+            clips,
             rule=Adam(self.config.betas),
-            iterations=_WARM_UP + _TIMED,
             learning_rate=self.schedule,
             bounds=self.bounds,
         )
-        start = 0.0
-        for iteration, losses in steps:
-            losses.tolist()  # waits for the device
-            if iteration == _WARM_UP - 1:
-                start = time.perf_counter()
-        each = (time.perf_counter() - start) / _TIMED
         # what the backward pass holds, the gradients on their way, and one layer's temporaries
         memory = int(1.3 * saved) + memory_in_use(self.device)
         return Estimate(each * self.config.iterations, memory)

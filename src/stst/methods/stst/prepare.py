@@ -10,7 +10,8 @@ from stst.engine.events import Event
 from stst.engine.process import Prepared, refuse_input, run_in_memory
 from stst.errors import InputError
 from stst.methods.stst.mask import MaskArray, mask_video, regions_of
-from stst.methods.stst.synthesis import Synthesis, Targets
+from stst.methods.stst.synthesis import Synthesis
+from stst.methods.stst.targets import Targets
 from stst.models import Kind, LoadedStream, load_stream, resolved
 from stst.utils.devices import numerics, pick_device, pick_precision
 from stst.video import GREY_NOTE, Clip, LazyVideo, Video, is_grey

@@ -7,27 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from stst.engine.losses import weighted
-from stst.engine.pixels import as_tensor
+from stst.engine.pixels import as_tensor, average_mask, shrink_mask
 from stst.methods.stst.octaves import through_octaves
 from stst.models.activations import Activation, Multiscale, Window
 from stst.video import FrameSequence, inside_of
-
-
-def shrunk_inside(inside: Tensor, size: Sequence[int]) -> Tensor:
-    """Shrink (1, 1, H, W) bool to (1, 1, *size): inside is what touches a pixel inside."""
-    return _averaged(inside.float(), size) > 0
-
-
-def _averaged(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """Average (1, 1, H, W) over the cells of a grid; every pixel belongs to at least one."""
-    height, width = size
-    # on the CPU: not every device does it where the sizes do not divide
-    return F.adaptive_avg_pool2d(mask.cpu(), (height, width)).to(mask.device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,14 +88,14 @@ class Region:
             (1, 1, *size) in [0, 1]: the share of each cell that is inside.
         """
         if size not in self._weights:
-            self._weights[size] = _averaged(self.mask, size)
+            self._weights[size] = average_mask(self.mask, size)
         return self._weights[size]
 
     def through(self, sizes: Sequence[tuple[int, int]], chained: bool) -> list[Region]:
         """Give the region at every octave; `sizes` and `chained` as in `through_octaves`."""
         naturals = through_octaves(self.natural, sizes, chained)
         return [
-            replace(self, natural=natural, inside=shrunk_inside(self.inside, size))
+            replace(self, natural=natural, inside=shrink_mask(self.inside, size))
             for natural, size in zip(naturals, sizes, strict=True)
         ]
 

@@ -3,65 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from stst.config import StstConfig, Term
 from stst.engine.color_transfer import color_transfer
+from stst.engine.estimate import scale_up
 from stst.engine.events import Event, FrameDone, Interim, IterationDone, Preview, RunStarted
-from stst.engine.loop import Rule, make_rule, minimized
+from stst.engine.loop import make_rule, minimized
 from stst.engine.pixels import as_tensor, picture_statistics, to_frames
 from stst.engine.process import Estimate
 from stst.errors import DivergedError, InputError
 from stst.methods.stps.spectrum import scrambled_by_noise
+from stst.methods.stst.frame import FrameInMaking, Progress, Standing
 from stst.methods.stst.objective import Statistician, Statistics, StstObjective, active_terms
 from stst.methods.stst.octaves import Octave, octaves_of, through_octaves
 from stst.methods.stst.region import Region, Regions
+from stst.methods.stst.targets import Targets
 from stst.methods.stst.variants import PAPER, frame_order, rules_named
 from stst.models.stream import Stream
 from stst.types import Frames
-from stst.utils.noise import ClipKey, NoiseSource, Purpose, clip_key, noise_of_seeds
-from stst.video import FrameSequence
+from stst.utils.devices import memory_in_use
+from stst.utils.noise import (
+    ClipKey,
+    NoiseSource,
+    Purpose,
+    clip_key,
+    noise_of_seeds,
+    uniform_noise,
+)
 
 # Work of finishing a frame (colour transfer), in iterations at full resolution; for estimates only
 _FINISHING = 2
-
-
-@dataclass(frozen=True)
-class Targets:
-    """The clips that are matched; frames (T, H, W, 3) uint8 of one size and length.
-
-    Attributes
-    ----------
-    by_term
-        One clip for every loss term.
-    color
-        The clip whose colours are taken.
-    grey
-        Whether all of them are grey in every pixel.
-    """
-
-    by_term: Mapping[Term, FrameSequence]
-    color: FrameSequence
-    grey: bool = False
-
-    @property
-    def frames(self) -> int:
-        """Length of the clips."""
-        return len(self.color)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return self.color.shape[1], self.color.shape[2]
-
-    @property
-    def channels(self) -> int:
-        """How many are optimised: one of clips without colour, else three."""
-        return 1 if self.grey else 3
 
 
 class Synthesis:
@@ -123,7 +99,7 @@ class Synthesis:
             )
         self._settings = {frame: config.for_frame(frame) for frame in range(targets.frames)}
         self._octaves: dict[int, list[Octave]] = {}
-        self._standing: _Standing | None = None
+        self._standing: Standing | None = None
         self.notes: list[str] = []
         for place in self._places():
             frame = self._frame(place)
@@ -197,10 +173,10 @@ class Synthesis:
             generated = state.clone().to(self.device)
         else:
             generated = self._before_all()
-        clock = _Progress(self.work(), after)
+        clock = Progress(self.work(), after)
         for place in places:
             frame = self._frame(place)
-            made = _Made()
+            made = FrameInMaking()
             held = interim if interim is not None and interim.frame == frame else None
             yield from self._made(place, generated, made, clock, preview_seconds, held)
             self._standing = None
@@ -224,10 +200,22 @@ class Synthesis:
         return made
 
     def estimate(self) -> Estimate:
-        """Time a few iterations and count what they hold."""
-        from stst.methods.stst.estimate import estimated
-
-        return estimated(self)
+        """Run a few iterations of the last frame's smallest octave, and scale up by pixels."""
+        in_use = memory_in_use(self.device)
+        height, width = self.targets.size
+        shape = (self.targets.channels, height, width)
+        noise = [uniform_noise(seed, 0, "estimate", shape) for seed in self.config.seeds]
+        objective, images, pixels = self.rehearsal(torch.stack(noise).to(self.device))
+        return scale_up(
+            objective,
+            images,
+            pixels=pixels,
+            whole=height * width,
+            work=sum(self.work().values()),
+            in_use=in_use,
+            rule=make_rule(self.config.optimizer, self.rules.std_per_channel),
+            learning_rate=self.smallest_octave().config.learning_rate,
+        )
 
     def smallest_octave(self) -> Octave:
         """Give the coarsest octave of the last frame that is optimised."""
@@ -268,8 +256,8 @@ class Synthesis:
         self,
         place: int,
         previous: Tensor,
-        made: _Made,
-        clock: _Progress,
+        made: FrameInMaking,
+        clock: Progress,
         preview_seconds: float | None,
         held: Interim | None,
     ) -> Iterator[Event]:
@@ -311,7 +299,7 @@ class Synthesis:
             rule = make_rule(
                 config.optimizer, self.rules.std_per_channel, here.inside if here else None
             )
-            standing = _Standing(frame, index, made, images, objective, rule)
+            standing = Standing(frame, index, made, images, objective, rule)
             if held is not None and index == held.octave:
                 standing.restore(held, self.device)
                 images = standing.images
@@ -434,7 +422,9 @@ class Synthesis:
     def _noise(self, frame: int, purpose: Purpose) -> Tensor:
         return self.noise(frame, purpose)[:, : self.targets.channels].to(self.device)
 
-    def _done(self, place: int, made: _Made, previous: Tensor, progress: float) -> FrameDone:
+    def _done(
+        self, place: int, made: FrameInMaking, previous: Tensor, progress: float
+    ) -> FrameDone:
         images = to_frames(made.images)
         # every step ends with clipping, so what was clipped lies at an end
         clipped = (made.images <= 0) | (made.images >= 1)
@@ -459,7 +449,7 @@ class Synthesis:
         return FrameDone(frame, images, statistics, made.images.cpu().numpy(), progress)
 
     def _distances(
-        self, place: int, made: _Made, images: Frames, previous: Frames
+        self, place: int, made: FrameInMaking, images: Frames, previous: Frames
     ) -> list[dict[str, dict[str, float]]]:
         """Give every sample's unweighted loss by term and layer, of the frames as files have them.
 
@@ -518,76 +508,3 @@ class Synthesis:
                 layers = [layer for term in terms for layer in config.term_layers(term)]
                 out[f"the {which} model {getattr(config, which).model}"] = stream.min_side(layers)
         return out
-
-
-class _Made:
-    """One frame in the making: its images at the end, and what its sidecar needs."""
-
-    images: Tensor
-    losses: Tensor
-    weights: Tensor
-    inside: Tensor | None = None
-    terms: tuple[str, ...] = ()
-    iterations: int = 0
-
-
-class _Standing:
-    """All that the next step of a frame depends on, besides the frame before it."""
-
-    def __init__(
-        self,
-        frame: int,
-        octave: int,
-        made: _Made,
-        images: Tensor,
-        objective: StstObjective,
-        rule: Rule,
-    ) -> None:
-        self.frame, self.octave, self.iteration = frame, octave, 0
-        self.made, self.images, self.objective, self.rule = made, images, objective, rule
-
-    def note(self, iteration: int, losses: Tensor) -> None:
-        """Take down a step that was done."""
-        assert self.objective.weights is not None
-        self.made.terms, self.made.losses = self.objective.terms, losses
-        self.made.weights = self.objective.weights
-        self.made.iterations += 1
-        self.iteration = iteration + 1
-
-    def interim(self) -> Interim | None:
-        if self.objective.weights is None:
-            return None  # nothing was done in this octave
-        tensors = {
-            "images": self.images,
-            "losses": self.made.losses,
-            "weights": self.objective.weights,
-        }
-        return Interim.of(self.iteration, tensors | self.rule.memory(), self.frame, self.octave)
-
-    def restore(self, interim: Interim, device: torch.device) -> None:
-        tensors = interim.tensors(device)
-        self.images, self.objective.weights = tensors["images"], tensors["weights"]
-        self.made.terms, self.made.losses = self.objective.terms, tensors["losses"]
-        self.made.weights = tensors["weights"]
-        self.made.iterations += interim.iteration
-        self.iteration = interim.iteration
-        self.rule.restore(tensors, interim.iteration)
-
-
-class _Progress:
-    """Share of the work that is done."""
-
-    def __init__(self, work: Mapping[int, int], after: int | None) -> None:
-        self.work = work
-        self.total = sum(work.values())
-        self.done = sum(
-            cost for frame, cost in work.items() if after is not None and frame <= after
-        )
-
-    def frame_done(self, frame: int) -> None:
-        self.done += self.work[frame]
-
-    def share(self, frame: int, octaves: list[Octave], index: int, iterations: int) -> float:
-        height, width = octaves[index].size
-        here = sum(octave.cost for octave in octaves[:index]) + height * width * iterations
-        return (self.done + here) / self.total

@@ -9,9 +9,9 @@ from small_runs import config, frames
 from stst.config import TERMS
 from stst.engine.events import FrameDone
 from stst.errors import DivergedError
-from stst.methods.stst.estimate import estimated
 from stst.methods.stst.prepare import prepare
-from stst.methods.stst.synthesis import Synthesis, Targets
+from stst.methods.stst.synthesis import Synthesis
+from stst.methods.stst.targets import Targets
 from stst.utils.noise import unkeyed
 from stst.video import Video
 
@@ -28,12 +28,12 @@ def last(made: Synthesis) -> np.ndarray:
 
 def test_it_leaves_the_run_as_it_was():
     untouched, measured = synthesis(), synthesis()
-    estimated(measured)
+    measured.estimate()
     assert np.array_equal(last(measured), last(untouched))
 
 
 def test_it_gives_positive_numbers():
-    found = estimated(synthesis())
+    found = synthesis().estimate()
     assert found.seconds > 0
     assert found.memory > 2**20
 
@@ -41,34 +41,34 @@ def test_it_gives_positive_numbers():
 @pytest.fixture
 def empty_machine(monkeypatch):
     """Without what the process has in use already, which depends on the tests before."""
-    monkeypatch.setattr("stst.methods.stst.estimate.memory_in_use", lambda device: 0)
-    monkeypatch.setattr("stst.methods.stst.estimate._LIBRARIES", 0)
+    monkeypatch.setattr("stst.methods.stst.synthesis.memory_in_use", lambda device: 0)
+    monkeypatch.setattr("stst.engine.estimate._LIBRARIES", 0)
 
 
 def test_memory_grows_with_pixels_and_samples(empty_machine):
     octaves = [{"exponent": 0, "iterations": 1, "learning_rate": 0.01}]
-    small = estimated(synthesis(octaves=octaves)).memory
-    assert estimated(synthesis(octaves=octaves, size=(36, 40))).memory > 3 * small
-    assert estimated(synthesis(octaves=octaves, samples=3)).memory > 2 * small
+    small = synthesis(octaves=octaves).estimate().memory
+    assert synthesis(octaves=octaves, size=(36, 40)).estimate().memory > 3 * small
+    assert synthesis(octaves=octaves, samples=3).estimate().memory > 2 * small
     # it does not grow with the length: frames are made one after the other
-    assert estimated(synthesis(count=9, octaves=octaves)).memory == pytest.approx(small, rel=0.01)
+    assert synthesis(count=9, octaves=octaves).estimate().memory == pytest.approx(small, rel=0.01)
 
 
 def test_memory_is_that_of_the_full_resolution(empty_machine):
     octaves = [
         {"exponent": exponent, "iterations": 1, "learning_rate": 0.01} for exponent in (-2, -1, 0)
     ]
-    whole = estimated(synthesis(size=(60, 60), octaves=octaves[2:])).memory
-    scaled_up = estimated(synthesis(size=(60, 60), octaves=octaves)).memory
+    whole = synthesis(size=(60, 60), octaves=octaves[2:]).estimate().memory
+    scaled_up = synthesis(size=(60, 60), octaves=octaves).estimate().memory
     assert scaled_up == pytest.approx(whole, rel=0.3)
 
 
 def test_time_is_shared_out_by_work(monkeypatch):
     ticks = iter(range(100))
-    monkeypatch.setattr("stst.methods.stst.estimate.time.perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr("stst.engine.estimate.time.perf_counter", lambda: float(next(ticks)))
 
     def seconds(**changes):
-        return estimated(synthesis(color_transfer=False, **changes)).seconds
+        return synthesis(color_transfer=False, **changes).estimate().seconds
 
     # one tick passes, whatever is measured: the rest is scaling
     assert seconds(count=6) == pytest.approx(2 * seconds(count=3))
@@ -82,7 +82,7 @@ def test_time_is_shared_out_by_work(monkeypatch):
 @pytest.mark.parametrize("changes", [{"padding_frames": 0}, {"temporal": {"texture_weight": 0}}])
 def test_a_single_frame(changes):
     only_spatial = {"temporal": {"texture_weight": 0}}
-    assert estimated(synthesis(count=1, **(changes | only_spatial))).seconds > 0
+    assert synthesis(count=1, **(changes | only_spatial)).estimate().seconds > 0
 
 
 def test_a_model_that_gives_nan_is_found():
@@ -99,4 +99,4 @@ def test_a_model_that_gives_nan_is_found():
         unkeyed,
     )
     with pytest.raises(DivergedError, match="iteration 0: spatial_texture"):
-        estimated(made)
+        made.estimate()

@@ -14,16 +14,16 @@ from stst.engine.color_transfer import color_transfer
 from stst.engine.events import FrameDone, IterationDone, Preview, RunStarted
 from stst.engine.loop import GradientDescent, make_rule, minimized
 from stst.engine.losses import content_loss, gram, total_variation, weighted
+from stst.engine.pixels import shrink_mask
+from stst.engine.remarks import clipping
 from stst.errors import InputError
-from stst.methods.stst.estimate import estimated
 from stst.methods.stst.mask import COVERS_ALL
 from stst.methods.stst.objective import Statistician, StstObjective
 from stst.methods.stst.prepare import prepare
-from stst.methods.stst.region import Region, Regions, shrunk_inside
+from stst.methods.stst.region import Region, Regions
 from stst.methods.stst.variants import PAPER, REFERENCE
 from stst.models import Multiscale
 from stst.models.activations import resized
-from stst.runs.warnings import remarks_on
 from stst.video import Video
 from tiny_model import Filters
 
@@ -175,7 +175,7 @@ class TestStatistics:
         assert float(region.weights(size).sum()) > 0
         value = gram(region.weighted(rand(1, 3, *size)))
         assert bool(torch.isfinite(value).all())
-        assert shrunk_inside(region.inside, size).any()
+        assert shrink_mask(region.inside, size).any()
 
 
 class TestOctave:
@@ -483,17 +483,17 @@ class TestRuns:
             share = ((inside <= 0) | (inside >= 1)).mean()
             assert share > 0.3
             assert event.statistics[0]["clipped"] == pytest.approx(share)
-        assert "clipped" in remarks_on(changes, [event.statistics[0] for event in done])[0]
+        assert "clipped" in clipping(changes, [event.statistics[0] for event in done])[0]
 
     def test_frames_that_stay_natural_do_not_dilute_what_was_clipped(self):
         frames = [{"clipped": 0.02, "iterations": 3}, *[{"clipped": 0.0, "iterations": 0}] * 9]
-        assert remarks_on(config(), frames) == ["2.0% of all values were clipped to 0 or 255."]
-        assert not remarks_on(config(), frames[1:])
+        assert clipping(config(), frames) == ["2.0% of all values were clipped to 0 or 255."]
+        assert not clipping(config(), frames[1:])
 
     def test_an_estimate_where_the_last_frame_stays_natural(self):
         mask = moving()
         mask[2] = False
-        assert estimated(process_of(mask)).seconds > 0
+        assert process_of(mask).estimate().seconds > 0
 
 
 class TestWhatIsRefused:

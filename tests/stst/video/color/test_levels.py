@@ -12,9 +12,9 @@ import small_runs
 import stst
 from deep_clips import HLG, PQ, deep
 from small_runs import refused, stst_analyze
-from stst.analysis.batch import Settings
 from stst.analysis.cka.unrelated import UnrelatedClips
 from stst.analysis.pairs import NaturalClip
+from stst.analysis.settings import Settings
 from stst.config import StpsConfig, build
 from stst.config.command import command_words
 from stst.errors import InputError

@@ -8,8 +8,8 @@ import pytest
 from small_clips import encode, moving, opencv_frames
 
 from stst.errors import InputError
-from stst.utils.names import clip_stem
 from stst.video import open_video, probe, read_video
+from stst.video.read import clip_stem
 
 X265 = {"x265-params": "open-gop=1:keyint=8:min-keyint=8:bframes=3:log-level=none"}
 

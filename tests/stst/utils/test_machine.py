@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from batch_workers import environment_of, obey
+from stst.utils.machine import ASLEEP, available_cores, default_threads
 from stst.utils.processes import compute_alone, in_processes
-from stst.utils.threads import ASLEEP, available_cores, default_threads
 
 # number, parent, device, root of the mount, where it is, options - kind, source, more options
 SECOND = "30 23 0:26 {root} /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
@@ -153,7 +153,7 @@ class TestOfThisMachine:
             pytest.skip("processes cannot be kept to some processors here")
         code = (
             "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
-            "from stst.utils.threads import available_cores, default_threads; "
+            "from stst.utils.machine import available_cores, default_threads; "
             "print(available_cores(), default_threads())"
         )
         assert python(code) == ["1", "1"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stst.video.read import available_memory, left_to_job
+from stst.utils.machine import available_memory, left_to_job
 
 
 @pytest.fixture
@@ -47,5 +47,5 @@ def test_without_groups(tmp_path):
 
 def test_a_limit_is_heeded(monkeypatch):
     free = available_memory()
-    monkeypatch.setattr("stst.video.read.left_to_job", lambda: 12345)
+    monkeypatch.setattr("stst.utils.machine.left_to_job", lambda: 12345)
     assert available_memory() == (12345 if free is not None else None)

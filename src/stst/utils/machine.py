@@ -1,4 +1,4 @@
-"""How many threads compute, and what they do while they wait. Nothing here needs torch."""
+"""Cores and memory that this process may use, and how its threads wait. Nothing needs torch."""
 
 from __future__ import annotations
 
@@ -144,3 +144,52 @@ def _text(path: Path) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def available_memory() -> int | None:
+    """Give the bytes of memory that can still be used, or None where the system does not say."""
+    of_job = left_to_job()
+    meminfo = Path("/proc/meminfo")
+    if meminfo.is_file():
+        for line in meminfo.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                free = int(line.split()[1]) * 1024
+                return free if of_job is None else min(free, of_job)
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def left_to_job(
+    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> int | None:
+    """Give what limits on this process's group leave: containers, jobs on a cluster (cgroup v2).
+
+    Parameters
+    ----------
+    root, own
+        Where Linux says it.
+
+    Returns
+    -------
+    int or None
+        Bytes under the tightest limit, of this group or one above it; None without a limit.
+    """
+    try:
+        lines = own.read_text(encoding="utf-8").splitlines()
+        name = next(line[3:] for line in lines if line.startswith("0::"))
+    except (OSError, StopIteration):
+        return None
+    group = root / name.lstrip("/")
+    left = []
+    for folder in (group, *group.parents):
+        if not folder.is_relative_to(root):
+            break
+        try:
+            limit = (folder / "memory.max").read_text(encoding="ascii").strip()
+            used = int((folder / "memory.current").read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            continue  # the uppermost group has no such files
+        if limit.isdigit():
+            left.append(max(0, int(limit) - used))
+    return min(left, default=None)

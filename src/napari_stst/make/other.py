@@ -1,0 +1,93 @@
+"""The form of a method that another installed package brings."""
+
+from __future__ import annotations
+
+from napari import Viewer
+from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+
+from napari_stst.make.maker_widget import MakerWidget
+from stst.config import METHODS, MethodSpec, RunConfig
+
+#: Of the widget in the manifest.
+TITLE = "Other methods"
+_NONE = (
+    "No installed package brings a method of its own. One registers by an entry point of the group "
+    "stst.methods; see Contributing in the documentation."
+)
+
+
+class OtherWidget(QWidget):
+    """Make stimuli by a method of another package, chosen by name.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self.choice = QComboBox()
+        self.choice.addItems(METHODS.foreign())
+        self.choice.currentTextChanged.connect(self._choose)
+        #: The form of the chosen method; None where there is none.
+        self.maker: MakerWidget | None = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.choice)
+        if self.choice.count() == 0:
+            words = QLabel(_NONE)
+            words.setWordWrap(True)
+            layout.addWidget(words)
+            layout.addStretch()
+        # a single one needs no choice
+        self.choice.setVisible(self.choice.count() > 1)
+        self._choose(self.choice.currentText())
+
+    def _choose(self, name: str) -> None:
+        if self.maker is not None:
+            self.maker.hide()
+            self.maker.deleteLater()
+            self.maker = None
+        if name:
+            self.maker = maker_of(METHODS[name])(self._viewer)
+            self.layout().addWidget(self.maker)
+
+
+def maker_of(spec: MethodSpec) -> type[MakerWidget]:
+    """Make the widget of a method from what the table says of it.
+
+    Parameters
+    ----------
+    spec
+        Of the table of methods.
+
+    Returns
+    -------
+    type
+        A widget whose form has the keys of the method's config.
+    """
+    own = [key for key in spec.config.model_fields if key not in RunConfig.model_fields]
+    shared = {
+        "input.frames": "frames",
+        "input.max_side": "longest side",
+        "seed": "seed",
+        "samples": "samples",
+        "device": "device",
+    }
+    return type(
+        f"{spec.name.title()}Widget",
+        (MakerWidget,),
+        {
+            "__doc__": f"{spec.stimulus}.",
+            "title": TITLE,
+            "kind": spec.config,
+            "preset": spec.default_preset or "",
+            "verb": "Make",
+            "suffix": spec.name,
+            "basic": {key: key.replace("_", " ") for key in own} | shared,
+            "without": "" if spec.needs_clip else "none",
+            "clip": (f"{spec.main_role} clip", f"The {spec.main_role} clip."),
+        },
+    )

@@ -1,0 +1,90 @@
+"""One frame in the making: where it stands, for checkpoints, and how far the run is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from stst.engine.events import Interim
+from stst.engine.loop import Rule
+from stst.methods.stst.objective import StstObjective
+from stst.methods.stst.octaves import Octave
+
+
+class FrameInMaking:
+    """One frame in the making: its images at the end, and what its sidecar needs."""
+
+    images: Tensor
+    losses: Tensor
+    weights: Tensor
+    inside: Tensor | None = None
+    terms: tuple[str, ...] = ()
+    iterations: int = 0
+
+
+class Standing:
+    """All that the next step of a frame depends on, besides the frame before it."""
+
+    def __init__(
+        self,
+        frame: int,
+        octave: int,
+        made: FrameInMaking,
+        images: Tensor,
+        objective: StstObjective,
+        rule: Rule,
+    ) -> None:
+        self.frame, self.octave, self.iteration = frame, octave, 0
+        self.made, self.images, self.objective, self.rule = made, images, objective, rule
+
+    def note(self, iteration: int, losses: Tensor) -> None:
+        """Take down a step that was done."""
+        assert self.objective.weights is not None
+        self.made.terms, self.made.losses = self.objective.terms, losses
+        self.made.weights = self.objective.weights
+        self.made.iterations += 1
+        self.iteration = iteration + 1
+
+    def interim(self) -> Interim | None:
+        """Give all of it, for a checkpoint; None where nothing was done in this octave."""
+        if self.objective.weights is None:
+            return None
+        tensors = {
+            "images": self.images,
+            "losses": self.made.losses,
+            "weights": self.objective.weights,
+        }
+        return Interim.of(self.iteration, tensors | self.rule.memory(), self.frame, self.octave)
+
+    def restore(self, interim: Interim, device: torch.device) -> None:
+        """Go on from a checkpoint."""
+        tensors = interim.tensors(device)
+        self.images, self.objective.weights = tensors["images"], tensors["weights"]
+        self.made.terms, self.made.losses = self.objective.terms, tensors["losses"]
+        self.made.weights = tensors["weights"]
+        self.made.iterations += interim.iteration
+        self.iteration = interim.iteration
+        self.rule.restore(tensors, interim.iteration)
+
+
+class Progress:
+    """Share of the work that is done."""
+
+    def __init__(self, work: Mapping[int, int], after: int | None) -> None:
+        self.work = work
+        self.total = sum(work.values())
+        self.done = sum(
+            cost for frame, cost in work.items() if after is not None and frame <= after
+        )
+
+    def frame_done(self, frame: int) -> None:
+        """Count a finished frame."""
+        self.done += self.work[frame]
+
+    def share(self, frame: int, octaves: list[Octave], index: int, iterations: int) -> float:
+        """Give the share that is done with so many iterations of an octave of a frame."""
+        height, width = octaves[index].size
+        here = sum(octave.cost for octave in octaves[:index]) + height * width * iterations
+        return (self.done + here) / self.total

@@ -1,0 +1,66 @@
+"""Commands of methods that other packages bring: ``stst NAME``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stst_cli.shared.options import PATH, run_options
+
+
+def command_of(name: str) -> click.Command:
+    """Make the command of a method that another package has registered.
+
+    Parameters
+    ----------
+    name
+        Of the method.
+
+    Returns
+    -------
+    click.Command
+        With the options that all methods share; keys of its own are set by ``--set``.
+    """
+    from stst.config import METHODS
+
+    spec = METHODS[name]
+
+    @click.command(
+        name,
+        no_args_is_help=True,
+        help=f"{spec.stimulus}: {spec.long_title}, of another package.\n\n"
+        "Settings of its own are given by --set KEY=VALUE: "
+        f"{', '.join(_own_keys(spec.config))}.",
+    )
+    @click.argument("clip", type=PATH, required=spec.needs_clip)
+    @run_options
+    def make(
+        clip: Path | None,
+        output: str,
+        as_json: bool,
+        dry_run: bool,
+        overwrite: bool,
+        resume: bool,
+        **options: Any,
+    ) -> None:
+        from stst_cli.shared.job import run_command
+        from stst_cli.shared.settings import run_config
+
+        # the user has named the method, which is as good as trusting it
+        options["trusted"] = (*options["trusted"], name)
+        config = run_config(spec.config, spec.default_preset or "", {}, **options)
+        run_command(
+            clip, output, config,
+            as_json=as_json, dry_run=dry_run, overwrite=overwrite, resume=resume,
+        )  # fmt: skip
+
+    return make
+
+
+def _own_keys(config: Any) -> list[str]:
+    from stst.config import RunConfig
+
+    own = [key for key in config.model_fields if key not in RunConfig.model_fields]
+    return own or ["it has none"]
