@@ -14,8 +14,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from stst.config import RunConfig
-
 Purpose = Literal["previous", "start", "blend", "phases"]
 # of clips that are made as a whole: what they start from, and how a step sees them
 ClipPurpose = Literal["clip", "jitter"]
@@ -25,13 +23,13 @@ NoiseSource = Callable[[int, Purpose], Tensor]
 ClipKey = Callable[[], str]
 
 
-def clip_key(config: RunConfig, whose: ClipKey) -> ClipKey:
+def clip_key(noise: Literal["per_clip", "shared"], whose: ClipKey) -> ClipKey:
     """Choose the key of a clip's noise.
 
     Parameters
     ----------
-    config
-        Says whether clips share their noise.
+    noise
+        Whether clips share it, see `stst.config.RunConfig`.
     whose
         Gives the hash of the natural clip's frames, see `stst.Clip.sha256`. It is asked when noise
         is first drawn, and once: hashing decodes the whole clip, and estimates need no hash.
@@ -41,7 +39,7 @@ def clip_key(config: RunConfig, whose: ClipKey) -> ClipKey:
     ClipKey
         What the functions below take, once it is called.
     """
-    return unkeyed if config.noise == "shared" else cache(whose)
+    return unkeyed if noise == "shared" else cache(whose)
 
 
 def unkeyed() -> str:

@@ -96,11 +96,11 @@ def test_a_clip_is_hashed_once_and_only_where_its_noise_is_its_own():
         asked.append(1)
         return "a"
 
-    own = clip_key(StpsConfig(), whose)
+    own = clip_key("per_clip", whose)
     assert asked == []
     assert [own(), own()] == ["a", "a"]
     assert asked == [1]
-    assert clip_key(StpsConfig(noise="shared"), whose)() == unkeyed() == ""
+    assert clip_key("shared", whose)() == unkeyed() == ""
     assert asked == [1]
 
 

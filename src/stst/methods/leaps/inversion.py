@@ -99,7 +99,7 @@ class Inversion:
         self.objective = objective
         self.shape = shape
         self.device = device
-        self.clip_key = clip_key(config, whose)
+        self.clip_key = clip_key(config.noise, whose)
         self.notes = list(notes)
         self.mean = torch.tensor(model.mean, device=device)[:, None, None, None]
         self.std = torch.tensor(model.std, device=device)[:, None, None, None]

@@ -58,7 +58,7 @@ class Scrambling:
         self.config = config
         self.clip = clip
         self.device = device
-        self.clip_key = clip_key(config, clip.sha256)
+        self.clip_key = clip_key(config.noise, clip.sha256)
         frames, height, width, _ = clip.frames.shape
         self.shape = (frames, height, width)
         self.dtype = torch.float64 if config.precision == "fp64" else torch.float32

@@ -88,7 +88,7 @@ class Synthesis:
         self._yardstick = Statistician(spatial, temporal, PAPER, "fp32")
         self.targets = targets
         self.device = device
-        self.clip_key = clip_key(config, whose)
+        self.clip_key = clip_key(config.noise, whose)
         self.noise = noise or noise_of_seeds(config.seeds, targets.size, self.clip_key)
         self.order = frame_order(targets.frames, config.padding_frames, self.rules)
         if targets.frames == 1 and config.temporal_needed:

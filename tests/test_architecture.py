@@ -1,0 +1,147 @@
+"""Which room may know which, and how large rooms and files may be.
+
+Imports inside functions and for annotations count like all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import stst
+
+grimp = pytest.importorskip("grimp", reason="the lint group is not installed")
+
+SOURCES = Path(stst.__file__).parents[1]
+PACKAGES = ("stst", "stst_cli", "napari_stst")
+#: From what knows nothing of the others to what knows all. Rooms of a level do not know each other.
+LEVELS = (
+    ("version", "types"),
+    ("utils",),
+    ("config", "video", "weights"),
+    ("models",),
+    ("engine",),
+    ("methods",),
+    ("runs", "analysis"),
+    ("figures", "training", "batch"),
+    ("report",),
+    ("",),  # what `stst` itself exports
+    ("stst_cli", "napari_stst"),
+)
+LEVEL = {room: number for number, level in enumerate(LEVELS) for room in level}
+_MODULES, _LOOSE, _LINES = 15, 3, 450
+
+
+def room_of(module: str) -> str:
+    """Give the room of a module; that of errors is utils, for both serve all."""
+    package, _, rest = module.partition(".")
+    if package != "stst":
+        return package
+    room = rest.partition(".")[0]
+    return "utils" if room == "errors" else room
+
+
+def wrong_arrows(graph) -> list[str]:
+    found = []
+    for module in graph.modules:
+        here = room_of(module)
+        for other in graph.find_modules_directly_imported_by(module):
+            there = room_of(other)
+            if here != there and LEVEL[here] <= LEVEL[there]:
+                found.append(f"{module} imports {other}")
+    return sorted(found)
+
+
+def circles(graph) -> list[list[str]]:
+    """Give the sets of modules of which each leads back to itself (Tarjan 1972)."""
+    number, lowest, stack, found = {}, {}, [], []
+
+    def visit(module: str) -> None:
+        number[module] = lowest[module] = len(number)
+        stack.append(module)
+        for other in graph.find_modules_directly_imported_by(module):
+            if other not in number:
+                visit(other)
+                lowest[module] = min(lowest[module], lowest[other])
+            elif other in stack:
+                lowest[module] = min(lowest[module], number[other])
+        if lowest[module] == number[module]:
+            place = stack.index(module)
+            if len(stack) - place > 1:
+                found.append(sorted(stack[place:]))
+            del stack[place:]
+
+    for module in sorted(graph.modules):
+        if module not in number:
+            visit(module)
+    return found
+
+
+@pytest.fixture
+def graph():
+    # a copy of its own: tests plant arrows
+    return grimp.build_graph(*PACKAGES, cache_dir=None)
+
+
+def test_arrows_go_down_only(graph):
+    assert {room_of(module) for module in graph.modules} == set(LEVEL)
+    assert wrong_arrows(graph) == []
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("stst.engine.loop", "stst.methods.stst.prepare"),
+        ("stst.methods.stps.prepare", "stst.runs.job"),
+        ("stst.runs.job", "stst_cli.shared.progress"),
+        ("stst.video.read", "stst.config.schema"),
+        ("stst_cli.main", "napari_stst.viewer.docks"),
+    ],
+)
+def test_a_planted_arrow_is_found(graph, importer, imported):
+    graph.add_import(importer=importer, imported=imported)
+    assert wrong_arrows(graph) == [f"{importer} imports {imported}"]
+
+
+def test_no_two_modules_import_each_other(graph):
+    assert circles(graph) == []
+
+
+def test_a_planted_circle_is_found(graph):
+    # the runner is what a job imports; over three modules as well
+    graph.add_import(importer="stst.runs.runner", imported="stst.runs.job")
+    graph.add_import(importer="stst.utils.text", imported="stst.utils.locks")
+    assert circles(graph) == [
+        ["stst.errors", "stst.utils.locks", "stst.utils.text"],
+        ["stst.runs.job", "stst.runs.runner"],
+    ]
+
+
+def folders() -> Iterator[Path]:
+    for package in PACKAGES:
+        for folder in (SOURCES / package, *(SOURCES / package).rglob("*")):
+            if folder.is_dir() and any(folder.glob("*.py")):
+                yield folder
+
+
+def test_no_room_is_crowded():
+    crowded = {
+        str(folder.relative_to(SOURCES)): count
+        for folder in folders()
+        if (count := len(list(folder.glob("*.py")))) > _MODULES
+    }
+    assert crowded == {}
+    loose = {path.stem for path in (SOURCES / "stst").glob("*.py")} - {"__init__"}
+    assert len(loose) <= _LOOSE, loose
+
+
+def test_no_file_is_long():
+    long = {}
+    for folder in folders():
+        for path in folder.glob("*.py"):
+            lines = sum(bool(line.strip()) for line in path.read_text("utf-8").splitlines())
+            if lines > _LINES:
+                long[str(path.relative_to(SOURCES))] = lines
+    assert long == {}
