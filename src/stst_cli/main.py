@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from stst_cli.make.batch import batch
+from stst_cli.make.batch.command import batch
 from stst_cli.make.convert import convert
 from stst_cli.make.export import export
 from stst_cli.make.info import info

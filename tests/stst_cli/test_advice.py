@@ -106,12 +106,12 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst_cli/analyze/models.py": _LOOKED_AT,
     "stst_cli/analyze/options.py": CKA,
     "stst_cli/analyze/validity.py": ("stst-analyze validity",),
-    "stst_cli/make/batch.py": ("stst batch",),
+    "stst_cli/make/batch/command.py": ("stst batch",),
     "stst_cli/shared/job.py": RUNS,
 }  # fmt: skip
 #: They stand beside a field or a button, which they explain, or are what words of forms replace.
 OF_THE_VIEWER = (
-    "napari_stst/compare/clips.py", "napari_stst/compare/dialogs.py", "napari_stst/make/wording.py",
+    "napari_stst/compare/clips.py", "napari_stst/compare/dialogs.py", "napari_stst/widgets/wording.py",
 )  # fmt: skip
 
 

@@ -11,12 +11,13 @@ from napari.layers import Image, Labels
 from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 
 from napari_stst.compare.views import is_view
-from napari_stst.make.maker_widget import ELSEWHERE, MakerWidget
-from napari_stst.make.regions import Mask, is_region, mask_of, painted
+from napari_stst.make.clip_form import ELSEWHERE
+from napari_stst.make.maker_widget import MakerWidget
 from napari_stst.make.settings import levels_in
 from napari_stst.make.sources import Source, source_of, write_mask
 from napari_stst.make.weights import WAYS, WeightsRow
 from napari_stst.viewer.layers import is_clip, opened_layer, rate_of
+from napari_stst.viewer.regions import Mask, is_region, mask_of, painted
 from napari_stst.widgets.boxes import fill, narrow
 from napari_stst.widgets.forms import Tree
 from napari_stst.widgets.keyboard import Section

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
-from napari_stst.make.regions import Mask
 from napari_stst.viewer.layers import file_of, saved_clip
+from napari_stst.viewer.regions import Mask
 from stst.errors import StstError
 from stst.runs.outputs import outputs_for
 

@@ -24,11 +24,11 @@ from napari_stst.background.messages import (
     Stopped,
 )
 from napari_stst.background.task import Task
-from napari_stst.make.wording import in_form_words, shortened
 from napari_stst.queue.request import Order, stored_order
 from napari_stst.viewer.arrange import lay_beside, lay_over, side_by_side
 from napari_stst.viewer.layers import AXES, layer_of, opened_layer
 from napari_stst.viewer.playback import playback_of
+from napari_stst.widgets.wording import in_form_words, shortened
 from stst.runs.outputs import outputs_for
 from stst.utils.clock import Clock
 

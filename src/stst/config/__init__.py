@@ -11,7 +11,6 @@ from stst.config.schema import (
     OctaveConfig,
     OptimizerConfig,
     RunConfig,
-    StpsConfig,
     StreamConfig,
     StstConfig,
     TargetsConfig,
@@ -30,6 +29,7 @@ from stst.config.sources import (
     to_toml,
     toml_value,
 )
+from stst.config.stps import StpsConfig
 
 __all__ = [
     "METHODS",

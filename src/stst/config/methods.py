@@ -10,7 +10,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
 from stst.config.leaps import LeapsConfig
-from stst.config.schema import RunConfig, StpsConfig, StstConfig
+from stst.config.schema import RunConfig, StstConfig
+from stst.config.stps import StpsConfig
 from stst.errors import InputError
 
 #: The group of entry points under which packages register methods of their own.

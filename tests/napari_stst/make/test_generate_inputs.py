@@ -10,10 +10,10 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
 from napari_stst.make.generate import GenerateWidget
-from napari_stst.make.regions import mask_of
 from napari_stst.make.scramble import ScrambleWidget
 from napari_stst.make.sources import write_mask
 from napari_stst.viewer.layers import layer_of
+from napari_stst.viewer.regions import mask_of
 from old_versions import REMEDY, copied
 from small_runs import TREE, clip, config, frames, stst
 from stst.config import StpsConfig, StstConfig, build, to_toml

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from stst.engine.events import Interim
 from stst.engine.loop import Rule
+from stst.engine.pixels import picture_statistics
 from stst.methods.stst.objective import StstObjective
 from stst.methods.stst.octaves import Octave
+from stst.types import Frames
 
 
 class FrameInMaking:
@@ -22,6 +25,38 @@ class FrameInMaking:
     inside: Tensor | None = None
     terms: tuple[str, ...] = ()
     iterations: int = 0
+
+    def statistics(
+        self, images: Frames, distances: Sequence[Mapping[str, Any]]
+    ) -> tuple[dict[str, Any], ...]:
+        """Give what the sidecars say of the frame, a sample each.
+
+        Parameters
+        ----------
+        images
+            (B, H, W, 3) uint8, as files have them.
+        distances
+            Unweighted losses by term and layer, of every sample.
+        """
+        # every step ends with clipping, so what was clipped lies at an end
+        clipped = (self.images <= 0) | (self.images >= 1)
+        columns = zip(
+            self.losses.tolist(),
+            self.weights.tolist(),
+            distances,
+            picture_statistics(images, clipped, self.inside),
+            strict=True,
+        )
+        return tuple(
+            {
+                "losses": dict(zip(self.terms, losses, strict=True)),
+                "weights": dict(zip(self.terms, weights, strict=True)),
+                "unweighted": unweighted,
+                **picture,
+                "iterations": self.iterations,
+            }
+            for losses, weights, unweighted, picture in columns
+        )
 
 
 class Standing:

@@ -14,7 +14,7 @@ from stst.engine.color_transfer import color_transfer
 from stst.engine.estimate import scale_up
 from stst.engine.events import Event, FrameDone, Interim, IterationDone, Preview, RunStarted
 from stst.engine.loop import make_rule, minimized
-from stst.engine.pixels import as_tensor, picture_statistics, to_frames
+from stst.engine.pixels import as_tensor, to_frames
 from stst.engine.process import Estimate
 from stst.errors import DivergedError, InputError
 from stst.methods.stps.spectrum import scrambled_by_noise
@@ -426,25 +426,8 @@ class Synthesis:
         self, place: int, made: FrameInMaking, previous: Tensor, progress: float
     ) -> FrameDone:
         images = to_frames(made.images)
-        # every step ends with clipping, so what was clipped lies at an end
-        clipped = (made.images <= 0) | (made.images >= 1)
-        columns = zip(
-            made.losses.tolist(),
-            made.weights.tolist(),
-            self._distances(place, made, images, to_frames(previous)),
-            picture_statistics(images, clipped, made.inside),
-            strict=True,
-        )
-        statistics = tuple(
-            {
-                "losses": dict(zip(made.terms, losses, strict=True)),
-                "weights": dict(zip(made.terms, weights, strict=True)),
-                "unweighted": unweighted,
-                **picture,
-                "iterations": made.iterations,
-            }
-            for losses, weights, unweighted, picture in columns
-        )
+        distances = self._distances(place, made, images, to_frames(previous))
+        statistics = made.statistics(images, distances)
         frame = self._frame(place)
         return FrameDone(frame, images, statistics, made.images.cpu().numpy(), progress)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_stst.make.wording import in_form_words, parts_by_key, shortened
+from napari_stst.widgets.wording import in_form_words, parts_by_key, shortened
 from stst.config import StstConfig, build
 from stst.errors import InputError
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stst.batch.work import Ended, Going
-from stst_cli.make.batch_progress import shown
+from stst_cli.make.batch.progress import shown
 
 SECONDS = {"a": 1.0, "b": 3.0}
 
@@ -35,7 +35,7 @@ def test_bar(capsys, monkeypatch):
 
 
 def test_the_share_counts_what_jobs_take():
-    from stst_cli.make.batch_progress import _Share
+    from stst_cli.make.batch.progress import _Share
 
     share = _Share(SECONDS)
     share.note(Going(("b",), 0.5))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels, Shapes
 
-from napari_stst.make.regions import is_region, mask_of, painted
 from napari_stst.viewer.arrange import lay_over
+from napari_stst.viewer.regions import is_region, mask_of, painted
 from small_runs import frames
 from stst.errors import InputError
 

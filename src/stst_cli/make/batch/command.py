@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.make.batch_options import batch_options
+from stst_cli.make.batch.options import batch_options
 from stst_cli.shared.commands import INTERRUPTED, terminable
 from stst_cli.shared.options import PATH, pairs
 from stst_cli.shared.terminal import say
@@ -257,7 +257,7 @@ def _followed(
     folder: Path,
     words: dict[str, Any],
 ) -> list[Ended]:
-    from stst_cli.make.batch_progress import shown
+    from stst_cli.make.batch.progress import shown
 
     try:
         words_of_end = "Stopping after the steps that are being made …"

@@ -1,0 +1,1 @@
+"""``stst batch``: many stimuli at once."""
