@@ -111,7 +111,8 @@ WHO: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 #: They stand beside a field or a button, which they explain, or are what words of forms replace.
 OF_THE_VIEWER = (
-    "napari_stst/compare/clips.py", "napari_stst/compare/dialogs.py", "napari_stst/widgets/wording.py",
+    "napari_stst/compare/clips.py", "napari_stst/compare/dialogs.py",
+    "napari_stst/widgets/wording.py",
 )  # fmt: skip
 
 

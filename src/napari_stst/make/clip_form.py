@@ -24,7 +24,6 @@ from napari_stst.make.frames_row import FramesRow
 from napari_stst.make.output_row import OutputRow
 from napari_stst.make.preset_box import PresetBox, PresetRow
 from napari_stst.make.sources import Source, folder_for, free_output
-from napari_stst.make.wording import in_form_words, parts_by_key
 from napari_stst.queue.queue import queue_of
 from napari_stst.viewer.docks import unwrapped
 from napari_stst.viewer.layers import file_of, is_clip, rate_of
@@ -38,6 +37,7 @@ from napari_stst.widgets.forms import (
     write_fields,
 )
 from napari_stst.widgets.theme import colors_of
+from napari_stst.widgets.wording import in_form_words, parts_by_key
 from stst.config import RunConfig, build, merged, preset_tree
 from stst.errors import InputError, StstError
 from stst.video import parse_range
