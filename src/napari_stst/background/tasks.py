@@ -151,8 +151,6 @@ class _Told:
 
     def of(self, event: Event) -> None:
         from stst.engine.events import (
-            ClipIterationDone,
-            ClipPreview,
             FrameDone,
             IterationDone,
             Preview,
@@ -160,19 +158,18 @@ class _Told:
         )
 
         if isinstance(event, IterationDone):
-            if self._due():
-                what = f"{self._frame(event.frame)}, octave {event.octave}"
-                self.tell(Step(what, event.progress, _means(event.losses)))
-        elif isinstance(event, ClipIterationDone):
-            if self._due() or event.iteration + 1 == self.iterations:
+            of_clip = event.frame is None
+            if self._due() or (of_clip and event.iteration + 1 == self.iterations):
                 what = f"iteration {event.iteration + 1} of {self.iterations}"
+                if event.frame is not None:
+                    what = f"{self._frame(event.frame)}, octave {event.octave}"
                 seen = _means(event.probabilities)
                 self.tell(Step(what, event.progress, _means(event.losses), seen))
         elif isinstance(event, StepDone):
             self.tell(Step(event.what, event.progress, {}))
-        elif isinstance(event, Preview):
+        elif isinstance(event, Preview) and event.frame is not None:
             self.tell(Picture(event.frame, event.images[:SHOWN], False))
-        elif isinstance(event, ClipPreview):
+        elif isinstance(event, Preview):
             now = time.monotonic()
             if now >= self.next_clip:
                 images = event.images[:SHOWN]

@@ -49,19 +49,41 @@ class RunStarted:
     notes: tuple[str, ...] = ()
 
 
-class _Losses:
-    """Reads losses from the device when they are asked for.
+@dataclass(frozen=True)
+class IterationDone:
+    """One step of the optimiser, on all samples at once.
 
     Attributes
     ----------
+    sample
+        Seeds of the samples.
+    frame
+        0-based in the generated clip; negative for padding. None where all frames of a clip are
+        optimised together.
+    octave
+        Exponent of the octave; None where there are none.
+    iteration
+        0-based, within the octave where there are some.
+    progress
+        Share of the whole run's work that is done, 0 to 1.
     terms
         Names of the loss terms.
     values
         (samples, terms), on the device.
+    seen
+        What a class was taken for with, (samples,) in [0, 1] on the device, by who looked:
+        ``"model"``, and ``"verifier"`` where there is one that knows the class. Of the clip as
+        this step saw it, before the step. Empty where nobody looked.
     """
 
+    sample: tuple[int, ...]
+    frame: int | None
+    octave: int | None
+    iteration: int
+    progress: float
     terms: tuple[str, ...]
-    values: Tensor
+    values: Tensor = field(repr=False)
+    seen: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
 
     @property
     def losses(self) -> dict[str, tuple[float, ...]]:
@@ -71,59 +93,6 @@ class _Losses:
         """
         rows = self.values.tolist()
         return {term: tuple(row[i] for row in rows) for i, term in enumerate(self.terms)}
-
-
-@dataclass(frozen=True)
-class IterationDone(_Losses):
-    """One step of the optimiser, on all samples at once.
-
-    Attributes
-    ----------
-    sample
-        Seeds of the samples.
-    frame
-        0-based in the generated clip; negative for padding.
-    octave
-        Exponent of the octave.
-    iteration
-        0-based within the octave.
-    progress
-        Share of the whole run's work that is done, 0 to 1.
-    """
-
-    sample: tuple[int, ...]
-    frame: int
-    octave: int
-    iteration: int
-    progress: float
-    terms: tuple[str, ...]
-    values: Tensor = field(repr=False)
-
-
-@dataclass(frozen=True)
-class ClipIterationDone(_Losses):
-    """One step of the optimiser on whole clips, all samples at once.
-
-    Attributes
-    ----------
-    sample
-        Seeds of the samples.
-    iteration
-        0-based.
-    progress
-        Share of the whole run's work that is done, 0 to 1.
-    seen
-        What the class was taken for with, (samples,) in [0, 1] on the device, by who looked:
-        ``"model"``, and ``"verifier"`` where there is one that knows the class. Of the clip as
-        this step saw it, before the step.
-    """
-
-    sample: tuple[int, ...]
-    iteration: int
-    progress: float
-    terms: tuple[str, ...]
-    values: Tensor = field(repr=False)
-    seen: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
 
     @property
     def probabilities(self) -> dict[str, tuple[float, ...]]:
@@ -149,32 +118,19 @@ class StepDone:
 
 @dataclass(frozen=True)
 class Preview:
-    """The frame that is being made, as it looks now.
+    """What is being made, as it looks now.
 
     Attributes
     ----------
     frame, octave
-        As in `IterationDone`.
+        As in `IterationDone`; None for a whole clip.
     images
-        (samples, h, w, 3) uint8 at the size of the octave.
+        (samples, h, w, 3) uint8 at the size of the octave; of a whole clip (samples, T, H, W, 3).
     """
 
-    frame: int
-    octave: int
-    images: Frames = field(repr=False)
-
-
-@dataclass(frozen=True)
-class ClipPreview:
-    """The whole clip that is being made, as it looks now.
-
-    Attributes
-    ----------
-    images
-        (samples, T, H, W, 3) uint8.
-    """
-
-    images: Frames = field(repr=False)
+    frame: int | None
+    octave: int | None
+    images: np.ndarray[Any, np.dtype[np.uint8]] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -325,9 +281,7 @@ Event = (
     RunStarted
     | StepDone
     | IterationDone
-    | ClipIterationDone
     | Preview
-    | ClipPreview
     | FrameDone
     | Checkpointed
     | RunFinished

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from stst.engine.events import (
-    ClipIterationDone,
     Event,
     FrameDone,
     Interim,
@@ -133,14 +132,11 @@ class _GroupedClips:
 def _merged(events: Sequence[Event]) -> Event:
     """Make one event for all samples of the groups' events."""
     first = events[0]
-    if isinstance(first, IterationDone | ClipIterationDone):
-        steps = [one for one in events if isinstance(one, type(first))]
+    if isinstance(first, IterationDone):
+        steps = [one for one in events if isinstance(one, IterationDone)]
         seeds = tuple(seed for one in steps for seed in one.sample)
         values = torch.cat([one.values for one in steps])
-        if isinstance(first, IterationDone):
-            return replace(first, sample=seeds, values=values)
-        clips = [one for one in steps if isinstance(one, ClipIterationDone)]
-        seen = {name: torch.cat([one.seen[name] for one in clips]) for name in first.seen}
+        seen = {name: torch.cat([one.seen[name] for one in steps]) for name in first.seen}
         return replace(first, sample=seeds, values=values, seen=seen)
     if isinstance(first, FrameDone):
         frames = [one for one in events if isinstance(one, FrameDone)]

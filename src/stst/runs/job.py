@@ -254,8 +254,7 @@ class Job:
         ------
         Event
             RunStarted, StepDone, IterationDone, Preview, FrameDone, Checkpointed, then
-            RunFinished or RunStopped. Of clips that are made as a whole ClipIterationDone and
-            ClipPreview before the frames.
+            RunFinished or RunStopped.
 
         Raises
         ------

@@ -14,7 +14,6 @@ import torch
 from stst.config import METHODS, RunConfig
 from stst.engine.events import (
     Checkpointed,
-    ClipIterationDone,
     Event,
     FrameDone,
     IterationDone,
@@ -165,7 +164,7 @@ class Run:
                 )
                 checkpoints.kept(0)
                 yield Checkpointed(frame, self.job.folder.path)
-            elif isinstance(event, IterationDone | ClipIterationDone) and checkpoints.due():
+            elif isinstance(event, IterationDone) and checkpoints.due():
                 checkpoints.kept(self._keep_interim(prepared, seconds))
                 yield Checkpointed(frame, self.job.folder.path)
             if self.stop():

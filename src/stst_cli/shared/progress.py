@@ -20,9 +20,9 @@ from stst_cli.shared.streams import stop_signals
 
 if TYPE_CHECKING:
     from stst.engine.events import (
-        ClipIterationDone,
         Event,
         FrameDone,
+        IterationDone,
         RunFinished,
         RunStarted,
         RunStopped,
@@ -76,7 +76,6 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunStopped:
     from stst.engine.events import (
-        ClipIterationDone,
         FrameDone,
         IterationDone,
         RunFinished,
@@ -97,12 +96,12 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
                 frames, steps = event.frames, event.iterations
                 for note in event.notes:
                     bar.console.print(one_line(f"Note: {note}"), markup=False, highlight=False)
-            elif isinstance(event, IterationDone | ClipIterationDone):
+            elif isinstance(event, IterationDone):
                 if time.monotonic() - shown <= 0.2:
                     continue
                 shown = time.monotonic()
                 what = f"iteration {event.iteration + 1}/{steps}"
-                if isinstance(event, IterationDone):
+                if event.frame is not None:
                     what = f"{_frame(event.frame, frames)} octave {event.octave}"
                 bar.update(
                     task, completed=event.progress, left=clock.left(event.progress),
@@ -125,7 +124,6 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
 
 def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
     from stst.engine.events import (
-        ClipIterationDone,
         FrameDone,
         IterationDone,
         RunFinished,
@@ -135,18 +133,21 @@ def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
     )
 
     clock, printed, plan = Clock(), -_QUIET, RunStarted(0, 0, (), 0, 0)
-    last: IterationDone | ClipIterationDone | None = None
+    last: IterationDone | None = None
     for event in events:
         if isinstance(event, RunStarted):
             plan = event
             for note in event.notes:
                 print(one_line(f"Note: {note}"), file=sys.stderr)
             continue
-        if isinstance(event, StepDone | IterationDone | ClipIterationDone):
+        if isinstance(event, StepDone | IterationDone):
             clock.begin(event.progress)
-        if isinstance(event, IterationDone | ClipIterationDone):
+        if isinstance(event, IterationDone):
             last = event
-        if isinstance(event, FrameDone | ClipIterationDone):
+        if isinstance(event, FrameDone) or (
+            # a whole clip has no frames until its end
+            isinstance(event, IterationDone) and event.frame is None
+        ):
             last_one = isinstance(event, FrameDone) and event.frame + 1 == plan.frames
             # hundreds of quick frames, or steps, would bury everything else
             often = _QUIET if isinstance(event, FrameDone) else _SELDOM
@@ -164,7 +165,7 @@ def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
     raise AssertionError("a run ends with RunFinished or RunStopped")
 
 
-def _made(event: FrameDone | ClipIterationDone, plan: RunStarted) -> str:
+def _made(event: FrameDone | IterationDone, plan: RunStarted) -> str:
     from stst.engine.events import FrameDone
 
     if isinstance(event, FrameDone):

@@ -17,7 +17,6 @@ import small_inversions
 from small_runs import FPS, TRUST, clip, config, frames, refused, stst, synthesize
 from stst.config import StpsConfig, build
 from stst.engine.events import (
-    ClipIterationDone,
     FrameDone,
     IterationDone,
     RunFinished,
@@ -198,7 +197,7 @@ class TestGroups:
         steps = []
         stopping = inversion("out.npy").run(stop=lambda: len(steps) >= 3)
         for event in stopping:
-            steps += [event] if isinstance(event, ClipIterationDone) else []
+            steps += [event] if isinstance(event, IterationDone) else []
         list(inversion("out.npy", resume=True).run())
         assert batches(3) == [[0, 1], [0, 1], [2]]
         assert Path("out_seed2.npy").read_bytes() == Path("whole_seed2.npy").read_bytes()

@@ -14,7 +14,7 @@ import stst as package
 from patience import patience, wait_for
 from small_inversions import SMALL, TRUST, config
 from small_runs import PYTHONPATH, clip, refused, stst, stst_analyze
-from stst.engine.events import Checkpointed, ClipIterationDone, RunFinished, RunStopped
+from stst.engine.events import Checkpointed, IterationDone, RunFinished, RunStopped
 from stst.runs.checkpoint import RunFolder
 from stst.runs.job import Job
 from stst.video import read_video
@@ -196,13 +196,13 @@ def test_stopped_and_continued_to_the_same_bytes(here, steps):
 
     for event in job("out.mkv").run(stop=stop):
         events.append(event)
-        counted += [event] if isinstance(event, ClipIterationDone) else []
+        counted += [event] if isinstance(event, IterationDone) else []
     assert isinstance(events[-1], RunStopped)
     assert not (here / "out_seed0.mkv").exists()
     assert RunFolder(here / "out.run").interim()[0].iteration == steps
     rest = list(job("out.mkv", resume=True).run())
     assert isinstance(rest[-1], RunFinished)
-    assert next(e.iteration for e in rest if isinstance(e, ClipIterationDone)) == steps
+    assert next(e.iteration for e in rest if isinstance(e, IterationDone)) == steps
     list(job("whole.mkv").run())
     for name in ("_seed0.mkv", "_seed1.mkv", "_seed1.last.mkv"):
         assert same(f"out{name}", f"whole{name}")

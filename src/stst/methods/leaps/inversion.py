@@ -16,11 +16,11 @@ from torch import Tensor
 from stst.config import LeapsConfig
 from stst.engine.estimate import saved_bytes, time_step
 from stst.engine.events import (
-    ClipIterationDone,
-    ClipPreview,
     Event,
     FrameDone,
     Interim,
+    IterationDone,
+    Preview,
     RunStarted,
 )
 from stst.engine.loop import Adam, minimized
@@ -147,7 +147,7 @@ class Inversion:
         Yields
         ------
         Event
-            RunStarted, ClipIterationDone, ClipPreview, then FrameDone for every frame.
+            RunStarted, IterationDone, Preview, then FrameDone for every frame.
 
         Raises
         ------
@@ -174,8 +174,10 @@ class Inversion:
             for iteration, losses in steps:
                 state.note(iteration, jittered.clips, losses)
                 state.course.note(iteration, losses, jittered.probability)
-                yield ClipIterationDone(
+                yield IterationDone(
                     sample=self.config.seeds,
+                    frame=None,
+                    octave=None,
                     iteration=iteration,
                     progress=(1 - _FINISHING) * (iteration + 1) / self.config.iterations,
                     terms=self.objective.terms,
@@ -183,7 +185,7 @@ class Inversion:
                     seen=jittered.probability,
                 )
                 if preview_seconds is not None and time.monotonic() - shown >= preview_seconds:
-                    yield ClipPreview(self._frames(self._pixels(state.clips)))
+                    yield Preview(None, None, self._frames(self._pixels(state.clips)))
                     shown = time.monotonic()
         except DivergedError as error:
             raise DivergedError(f"the run diverged at {error}") from error

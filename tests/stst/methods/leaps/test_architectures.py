@@ -12,7 +12,7 @@ from torch import nn
 import stst
 from small_runs import frames
 from stst.config import LeapsConfig
-from stst.engine.events import ClipIterationDone
+from stst.engine.events import IterationDone
 from stst.methods.leaps.classifiers import load_video_model, video_model_names
 from stst.methods.leaps.layers import watched
 from stst.video import Video
@@ -49,7 +49,7 @@ def test_a_few_steps(name):
     (made,) = stst.leaps(clip, config, events.append)
     assert made.frames.shape == (length, height, width, 3)
     assert made.frames.std() > 10
-    losses = [event.losses for event in events if isinstance(event, ClipIterationDone)]
+    losses = [event.losses for event in events if isinstance(event, IterationDone)]
     assert len(losses) == 2
     wanted = {"class", "priming", "coherence", "diversity", "l2"}
     assert set(losses[0]) == wanted - ({"diversity"} if name == "mc3_18" else set())

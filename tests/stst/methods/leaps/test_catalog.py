@@ -18,7 +18,7 @@ from torchvision.models import get_model_weights
 import stst
 from small_runs import frames
 from stst.config import LeapsConfig
-from stst.engine.events import ClipIterationDone
+from stst.engine.events import IterationDone
 from stst.errors import InputError
 from stst.methods.leaps.catalog import ZOO, FramesFirst, ZooModel, current_names, zoo_names
 from stst.methods.leaps.classifiers import check_verifier, load_video_model
@@ -292,7 +292,7 @@ def test_a_few_steps(name):
     assert made.frames.shape == (*shape, 3)
     assert made.fps == one.rate
     assert made.frames.std() > 10
-    losses = [event.losses for event in events if isinstance(event, ClipIterationDone)]
+    losses = [event.losses for event in events if isinstance(event, IterationDone)]
     assert len(losses) == 2
     assert set(losses[0]) == {"class", "priming", "coherence", "l2"}
     assert all(np.isfinite(one[0]) and one[0] > 0 for one in losses[0].values())

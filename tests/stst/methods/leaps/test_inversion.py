@@ -14,9 +14,9 @@ from small_inversions import config
 from small_runs import frames
 from stst.config import InputConfig, LeapsConfig
 from stst.engine.events import (
-    ClipIterationDone,
-    ClipPreview,
     FrameDone,
+    IterationDone,
+    Preview,
     RunStarted,
 )
 from stst.errors import DivergedError, InputError
@@ -56,12 +56,12 @@ def test_events():
     events = run(stimulus(), preview_seconds=0, samples=2, seed=7)
     assert isinstance(events[0], RunStarted)
     assert (events[0].frames, events[0].iterations, events[0].octaves) == (6, 5, ())
-    steps = [event for event in events if isinstance(event, ClipIterationDone)]
+    steps = [event for event in events if isinstance(event, IterationDone)]
     assert [step.iteration for step in steps] == [0, 1, 2, 3, 4]
     assert steps[0].sample == (7, 8)
     assert list(steps[0].losses) == ["class", "priming", "coherence", "diversity", "l2"]
     assert len(steps[0].losses["l2"]) == 2
-    shown = [event for event in events if isinstance(event, ClipPreview)]
+    shown = [event for event in events if isinstance(event, Preview)]
     assert (len(shown), shown[0].images.shape) == (5, (2, 6, 12, 14, 3))
     done = events[-6:]
     assert [event.frame for event in done] == [0, 1, 2, 3, 4, 5]
@@ -75,7 +75,7 @@ def test_events():
     progress = [event.progress for event in (*steps, *done)]
     assert progress == sorted(progress)
     assert progress[-1] == 1
-    assert not any(isinstance(event, ClipPreview) for event in run())
+    assert not any(isinstance(event, Preview) for event in run())
 
 
 def test_without_a_stimulus_it_is_not_primed():
@@ -88,12 +88,12 @@ def test_continuing_gives_the_same_bytes(stopped):
     whole = pictures(run(stimulus(), samples=2, seed=3))
     begun = prepared(stimulus(), samples=2, seed=3).process
     for event in begun.run_clip():
-        if isinstance(event, ClipIterationDone) and event.iteration + 1 == stopped:
+        if isinstance(event, IterationDone) and event.iteration + 1 == stopped:
             break
     interim = begun.interim()
     assert interim.iteration == stopped
     rest = run(stimulus(), interim, samples=2, seed=3)
-    steps = [event.iteration for event in rest if isinstance(event, ClipIterationDone)]
+    steps = [event.iteration for event in rest if isinstance(event, IterationDone)]
     assert steps == list(range(stopped, 5))
     assert np.array_equal(pictures(rest), whole)
 
@@ -102,7 +102,7 @@ class TestCourse:
     def test_losses_and_probabilities_as_the_steps_saw_them(self):
         made = prepared(stimulus(), samples=2, seed=7)
         events = list(made.process.run_clip())
-        steps = [event for event in events if isinstance(event, ClipIterationDone)]
+        steps = [event for event in events if isinstance(event, IterationDone)]
         for sample in range(2):
             course = made.process.course(sample)
             assert course["iteration"] == [0, 1, 2, 3, 4]
@@ -117,7 +117,7 @@ class TestCourse:
 
     def test_the_verifiers_class_is_found_by_its_name(self):
         process = prepared(stimulus(), roll=0, flip=False).process
-        step = next(event for event in process.run_clip() if isinstance(event, ClipIterationDone))
+        step = next(event for event in process.run_clip() if isinstance(event, IterationDone))
         process = prepared(stimulus(), roll=0, flip=False).process
         clip = torch.from_numpy(process.interim().arrays["clips"])
         verifier = process.objective.verifier.module
@@ -151,7 +151,7 @@ class TestCourse:
         list(whole.run_clip())
         begun = prepared(stimulus(), samples=2).process
         for event in begun.run_clip():
-            if isinstance(event, ClipIterationDone) and event.iteration + 1 == stopped:
+            if isinstance(event, IterationDone) and event.iteration + 1 == stopped:
                 break
         rest = prepared(stimulus(), samples=2).process
         list(rest.run_clip(begun.interim()))
@@ -196,7 +196,7 @@ def test_the_best_clip_has_the_lowest_loss():
 
     losses, best, last = [], None, None
     for event in events():
-        if isinstance(event, ClipIterationDone):
+        if isinstance(event, IterationDone):
             losses.append(float(event.values.sum()))
         elif isinstance(event, FrameDone):
             best, last = event.statistics[0], event.others["last"]
@@ -210,7 +210,7 @@ def test_the_best_clip_has_the_lowest_loss():
 
 def test_the_loss_falls_and_values_stay_valid():
     events = run(iterations=60, learning_rate=0.6)
-    losses = [float(e.values[0, 0]) for e in events if isinstance(e, ClipIterationDone)]
+    losses = [float(e.values[0, 0]) for e in events if isinstance(e, IterationDone)]
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:3])
     assert events[-1].statistics[0]["probability"] > 0.8
     process = prepared(iterations=8, learning_rate=50.0).process
