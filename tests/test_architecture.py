@@ -24,7 +24,8 @@ LEVELS = (
     ("models",),
     ("engine",),
     ("methods",),
-    ("runs", "analysis"),
+    ("runs",),
+    ("analysis",),
     ("figures", "training", "batch"),
     ("report",),
     ("",),  # what `stst` itself exports

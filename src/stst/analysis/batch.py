@@ -18,6 +18,7 @@ from stst.analysis.pairs import Alignment, NaturalClip
 from stst.analysis.settings import COMPARISON, FEATURES, TABLES, Settings
 from stst.analysis.tables import rows_as_csv
 from stst.errors import InputError
+from stst.runs.fingerprint import Fingerprint
 from stst.utils.files import as_text, check_output, sha256_of, sha256_of_file, written_whole
 from stst.utils.manifests import rows_as_text
 from stst.utils.names import label_key
@@ -267,7 +268,7 @@ def _is_current(
     wanted = (*settings.tables, RECORD)
     if not isinstance(record, dict) or not all((place / name).is_file() for name in wanted):
         return False
-    return all(record.get(key) == value for key, value in identity.items())
+    return not Fingerprint(identity).difference(record)
 
 
 def _check(pairs: Sequence[NamedPair], folder: Path, settings: Settings) -> None:

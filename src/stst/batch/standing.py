@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,19 +11,13 @@ from typing import Any, Literal
 from stst.batch.plan import BatchJob
 from stst.errors import InputError
 from stst.runs.checkpoint import RunFolder
+from stst.runs.fingerprint import ELSEWHERE, config_difference
 from stst.runs.sidecar import other_version, read_sidecar
 from stst.utils.text import found_value
 
 Kind = Literal["free", "begun", "done", "changed"]
 #: Hashes a file; the same one is asked for again and again.
 Hash = Callable[[Path], str]
-
-# A run fills these in where nothing is said, or takes another name for the same thing: they tell
-# nothing of a change. What was asked for is compared by `asked` as well.
-_FILLED = {"texture_layers", "content_layers", "length", "size", "rate", "target", "verifier"}
-# Where a run computes is no matter of what is made; a sidecar records it. Inputs are compared by
-# their hashes.
-_ELSEWHERE = {"seed", "samples", "device", "targets", "mask"}
 
 
 @dataclass(frozen=True)
@@ -117,7 +111,7 @@ def run_differs(job: BatchJob, folder: Path, hashed: Hash) -> str | None:
 
 def asked_for(job: BatchJob) -> str:
     """Describe what is asked for, apart from where it is computed and from what files."""
-    dump = job.config.model_dump(mode="json", exclude=_ELSEWHERE - {"seed"})
+    dump = job.config.model_dump(mode="json", exclude=set(ELSEWHERE - {"seed"}))
     return json.dumps(dump, sort_keys=True)
 
 
@@ -129,35 +123,8 @@ def _differs(job: BatchJob, record: Mapping[str, Any], hashed: Hash) -> str | No
     config = record.get("config")
     if not isinstance(config, dict):
         return "its record holds no config"
-    found = _config_differs(job.config.model_dump(mode="json"), config)
+    found = config_difference(job.config.model_dump(mode="json"), config)
     return found or _inputs_differ(job, record.get("inputs"), hashed)
-
-
-def _config_differs(now: Mapping[str, Any], then: Mapping[str, Any], above: str = "") -> str | None:
-    for key, value in now.items():
-        if key in _ELSEWHERE or (key in _FILLED and (value is None or not above)):
-            continue
-        recorded = then.get(key)
-        if value in ("auto", "default") or value == recorded:
-            continue
-        if isinstance(value, dict) and isinstance(recorded, dict | None):
-            found = _config_differs(value, recorded or {}, f"{above}{key}.")
-            if found:
-                return found
-        elif isinstance(value, list) and isinstance(recorded, list):
-            if not _same_items(value, recorded):
-                return f"{above}{key} was {found_value(recorded)} and is {found_value(value)} now"
-        else:
-            return f"{above}{key} was {found_value(recorded)} and is {found_value(value)} now"
-    return None
-
-
-def _same_items(now: Sequence[Any], then: Sequence[Any]) -> bool:
-    """Compare lists of values and tables, which are recorded without what is None."""
-    return len(now) == len(then) and all(
-        _config_differs(a, b) is None if isinstance(a, dict) and isinstance(b, dict) else a == b
-        for a, b in zip(now, then, strict=True)
-    )
 
 
 def _inputs_differ(job: BatchJob, recorded: Any, hashed: Hash) -> str | None:

@@ -1,9 +1,10 @@
-"""Whether a run, or what is there already, is that of a request: same config, clips and weights."""
+"""Whether what is on disk is what is asked for: same config, clips, weights and versions."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from stst.utils.files import sha256_of
 from stst.utils.text import found_value
 
 _SAME = ("method", "config", "weights")
+# A run fills these in where nothing is said, or takes another name for the same thing: they tell
+# nothing of a change.
+_FILLED = {"texture_layers", "content_layers", "length", "size", "rate", "target", "verifier"}
+#: Keys of a config that say where is computed, or whose files are compared by their hashes.
+ELSEWHERE = frozenset({"seed", "samples", "device", "targets", "mask"})
 # what an input is, whatever decoded it
 _OF_INPUT = ("role", "path", "frames_sha256", "frames", "size", "fps")
 
@@ -40,19 +46,64 @@ def check_continuable(folder: Path, begun: Mapping[str, Any]) -> None:
         )
 
 
-def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Say in words what differs first between a run that was begun and a request; "" if nothing.
+@dataclass(frozen=True)
+class Fingerprint:
+    """All that the bytes of a result depend on: what was asked for, of what, with what.
+
+    The one answer to "is this the same?": for runs and trainings that are continued, for results
+    that are there already, for jobs of a batch and for measured pairs.
+
+    Attributes
+    ----------
+    record
+        As it is kept on disk, or would be: ``method``, ``config``, ``inputs`` (a list, or by name)
+        with their hashes, ``weights``, ``environment`` with versions, and what else counts.
+    """
+
+    record: Mapping[str, Any]
+
+    def difference(self, then: Mapping[str, Any]) -> str:
+        """Say in words what differs first from what is on disk.
+
+        Parameters
+        ----------
+        then
+            What is on disk; entries that this record does not have are left alone.
+
+        Returns
+        -------
+        str
+            Half a sentence for a message; empty where nothing differs.
+        """
+        before, now = _comparable(then), _comparable(self.record)
+        if "method" in now and before.get("method") != now["method"]:
+            return f"it is a run of {before.get('method')}"
+        for key, value in now.items():
+            old = before.get(key)
+            if old == value:
+                continue
+            if key == "inputs" and isinstance(old, list) and isinstance(value, list):
+                return _inputs_difference(old, value)
+            return _difference(key, old, value)
+        return ""
+
+
+def config_difference(now: Mapping[str, Any], then: Mapping[str, Any]) -> str | None:
+    """Say in what a config that was asked for differs from one that a run has filled in.
 
     Parameters
     ----------
-    then, now
-        What the runs are made of, as in a run folder.
+    now
+        As it is asked for; a run fills in what is left to the model or the device.
+    then
+        As a run has recorded it.
+
+    Returns
+    -------
+    str or None
+        Half a sentence; None where the recorded one is what comes of the other.
     """
-    then, now = _comparable(then), _comparable(now)
-    for key in now:
-        if then.get(key) != now[key]:
-            return _difference(key, then.get(key), now[key])
-    return ""
+    return _config_difference(now, then, "")
 
 
 def check_made(output: Output, files: Mapping[str, Path], record: Mapping[str, Any]) -> None:
@@ -78,7 +129,7 @@ def check_made(output: Output, files: Mapping[str, Path], record: Mapping[str, A
     content = read_sidecar(output.sidecar)
     if another := other_version(content):
         raise InputError(f"{another}.")
-    change = changed(_essence(content), _essence(record))
+    change = Fingerprint(_essence(record)).difference(_essence(content))
     if change:
         raise InputError(f"{change.replace('when it was started', 'when it was made')}.")
     hashes = {"master": content["output"], **content.get("beside", {})}
@@ -113,3 +164,49 @@ def _difference(key: str, then: object, now: object, where: str = "") -> str:
             if old != new:
                 return _difference(str(index), old, new, name)
     return f"{name} was {found_value(then)} when it was started and is {found_value(now)} now"
+
+
+def _inputs_difference(then: Sequence[Any], now: Sequence[Any]) -> str:
+    """Say in words which clip is another one."""
+    before, after = ([_called(one) for one in clips] for clips in (then, now))
+    if before != after:
+        return f"the clips were {', '.join(before)} and are {', '.join(after)} now"
+    for name, old, new in zip(after, then, now, strict=True):
+        if any(old.get(key) != new.get(key) for key in ("sha256", "frames_sha256")):
+            return f"the clip {name} is not the one it was when it was started"
+        if old != new:
+            return _difference(name, old, new)
+    return ""
+
+
+def _called(one: Any) -> str:
+    return str(one.get("name") or one.get("role")) if isinstance(one, dict) else str(one)
+
+
+def _config_difference(now: Mapping[str, Any], then: Mapping[str, Any], above: str) -> str | None:
+    for key, value in now.items():
+        if key in ELSEWHERE or (key in _FILLED and (value is None or not above)):
+            continue
+        recorded = then.get(key)
+        if value in ("auto", "default") or value == recorded:
+            continue
+        if isinstance(value, dict) and isinstance(recorded, dict | None):
+            found = _config_difference(value, recorded or {}, f"{above}{key}.")
+            if found:
+                return found
+        elif isinstance(value, list) and isinstance(recorded, list):
+            if not _same_items(value, recorded):
+                return f"{above}{key} was {found_value(recorded)} and is {found_value(value)} now"
+        else:
+            return f"{above}{key} was {found_value(recorded)} and is {found_value(value)} now"
+    return None
+
+
+def _same_items(now: Sequence[Any], then: Sequence[Any]) -> bool:
+    """Compare lists of values and tables, which are recorded without what is None."""
+    return len(now) == len(then) and all(
+        _config_difference(a, b, "") is None
+        if isinstance(a, dict) and isinstance(b, dict)
+        else a == b
+        for a, b in zip(now, then, strict=True)
+    )

@@ -23,7 +23,7 @@ from stst.errors import InputError
 from stst.methods.stst.mask import open_mask
 from stst.runs.checkpoint import RunFolder
 from stst.runs.failures import Inputs
-from stst.runs.fingerprint import changed, check_continuable, check_made
+from stst.runs.fingerprint import Fingerprint, check_continuable, check_made
 from stst.runs.outputs import Output, outputs_for
 from stst.runs.runner import Run
 from stst.runs.sidecar import SCHEMA_VERSION, Input
@@ -384,7 +384,7 @@ class Job:
         if begun is None:
             self.folder.begin(record, self.overwrite)
             return
-        change = changed(begun, record)
+        change = Fingerprint(record).difference(begun)
         if change:
             raise InputError(
                 f"{self.folder.path} cannot be continued: {change}. "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,12 +16,12 @@ from stst.engine.process import Estimate
 from stst.errors import InputError, StstError
 from stst.runs.checkpoint import RunFolder
 from stst.runs.failures import ExhaustedError, told
+from stst.runs.fingerprint import Fingerprint
 from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
 from stst.training.sequences import Sequences, described, load_clip, span
 from stst.types import Frames
 from stst.utils.devices import environment, memory_in_use, numerics, outside, pick_device
 from stst.utils.files import check_output, remove_leftovers, written_whole
-from stst.utils.text import found_value
 from stst.version import __version__
 from stst.video import AS_STORED, Levels
 from stst.weights.formats import read_raw, write_safetensors
@@ -288,7 +287,7 @@ class TrainingJob:
             then = read_raw(self.output).metadata.get("training")
             keys = ("config", "inputs")
             if isinstance(then, dict) and set(keys) <= then.keys():
-                change = changed(*({key: one[key] for key in keys} for one in (then, record)))
+                change = Fingerprint({key: record[key] for key in keys}).difference(then)
             else:
                 change = f"{self.output.name} does not say how it was trained"
         except InputError as error:
@@ -326,7 +325,7 @@ class TrainingJob:
         if begun is None:
             self.folder.begin(record, self.overwrite)
             return float("nan")
-        change = changed(begun, record)
+        change = Fingerprint(record).difference(begun)
         if change:
             raise InputError(
                 f"{self.folder.path} cannot be continued: {change}. Give everything as it was, or "
@@ -359,25 +358,3 @@ class TrainingJob:
             "training": training,
         }
         write_safetensors(self.output, tensors, metadata, self.overwrite or self.resume)
-
-
-def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Say in words what differs first between the run that was started and this one."""
-    now = json.loads(json.dumps(now))
-    if then.get("method") != now.get("method"):
-        return f"it is a run of {then.get('method')}"
-    names = [[str(one.get("name")) for one in record["inputs"]] for record in (then, now)]
-    if names[0] != names[1]:
-        return f"the clips were {', '.join(names[0])} and are {', '.join(names[1])} now"
-    for old, new in zip(then["inputs"], now["inputs"], strict=True):
-        if old != new:
-            return f"the clip {new['name']} is not the one it was when the run was started"
-    for part in ("config", "environment"):
-        for key in now.get(part, {}):
-            if then[part].get(key) != now[part][key]:
-                return (
-                    f"{key} was {found_value(then[part].get(key))} when it was started and is "
-                    f"{found_value(now[part][key])} now"
-                )
-    same = then.get("output") == now.get("output")
-    return "" if same else "the output has another name"

@@ -504,7 +504,7 @@ class TestResume:
         stopped(job(natural), 5)
         natural.unlink()
         clip(natural, seed=9)
-        with pytest.raises(InputError, match=r"continued: inputs\.0\.frames_sha256 was"):
+        with pytest.raises(InputError, match=r"continued: the clip natural is not the one it was"):
             next(job(natural, resume=True).run())
 
     def test_other_weights_are_refused(self, natural):
