@@ -8,7 +8,7 @@ import torch
 
 from arrays import images, relative_error
 from stst.config import StpsConfig, StreamConfig, build, load_preset, merged
-from stst.config.schema import StstConfig
+from stst.config.stst import StstConfig
 from stst.engine.color_transfer import color_transfer
 from stst.methods.stps.prepare import scramble
 from stst.methods.stst.prepare import synthesize

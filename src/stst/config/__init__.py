@@ -3,19 +3,7 @@
 from stst.config.leaps import LeapsConfig
 from stst.config.methods import METHODS, MethodSpec
 from stst.config.presets import preset_for, preset_method, preset_names, preset_text, preset_tree
-from stst.config.schema import (
-    SHORT_TERMS,
-    TERMS,
-    FrameOverride,
-    InputConfig,
-    OctaveConfig,
-    OptimizerConfig,
-    RunConfig,
-    StreamConfig,
-    StstConfig,
-    TargetsConfig,
-    Term,
-)
+from stst.config.schema import InputConfig, RunConfig
 from stst.config.sources import (
     MODEL_PAIRS,
     build,
@@ -30,6 +18,17 @@ from stst.config.sources import (
     toml_value,
 )
 from stst.config.stps import StpsConfig
+from stst.config.stst import (
+    SHORT_TERMS,
+    TERMS,
+    FrameOverride,
+    OctaveConfig,
+    OptimizerConfig,
+    StreamConfig,
+    StstConfig,
+    TargetsConfig,
+    Term,
+)
 
 __all__ = [
     "METHODS",

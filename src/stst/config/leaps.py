@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from stst.config.schema import _FACTORY, NonNegative, Positive, RunConfig, Share
+from stst.config.schema import FACTORY, NonNegative, Positive, RunConfig, Share
 
 #: torchvision's video models: frames of a clip, and their rate in Hz, that their accuracies were
 #: measured with.
@@ -173,7 +173,7 @@ class LeapsConfig(RunConfig):
     @field_validator("model", "verifier")
     @classmethod
     def _model(cls, value: str) -> str:
-        if ":" in value and not _FACTORY.fullmatch(value):
+        if ":" in value and not FACTORY.fullmatch(value):
             raise ValueError("expected package.module:factory, or the name of a video model")
         return value
 

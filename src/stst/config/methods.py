@@ -10,8 +10,9 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
 from stst.config.leaps import LeapsConfig
-from stst.config.schema import RunConfig, StstConfig
+from stst.config.schema import RunConfig
 from stst.config.stps import StpsConfig
+from stst.config.stst import StstConfig
 from stst.errors import InputError
 
 #: The group of entry points under which packages register methods of their own.

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from stst.config.hints import explain, suggestion
 from stst.config.methods import METHODS
 from stst.config.presets import Tree, preset_tree
-from stst.config.schema import RunConfig, StstConfig, _updated
+from stst.config.schema import RunConfig, updated
+from stst.config.stst import StstConfig
 from stst.errors import InputError
 from stst.utils.diagnosis import read_text
 from stst.utils.files import written_path
@@ -281,7 +282,7 @@ def merged(*trees: Mapping[str, Any]) -> Tree:
     """
     out: Tree = {}
     for tree in trees:
-        out = _updated(out, dict(tree))
+        out = updated(out, dict(tree))
     return out
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from small_runs import clip, frames
 from stst.config import read_config_file
-from stst.config.schema import StstConfig, TargetsConfig
 from stst.config.sources import build, load_preset, merged, paths_beside, set_override
+from stst.config.stst import StstConfig, TargetsConfig
 from stst.errors import InputError
 from stst.runs.outputs import outputs_for
 from stst.utils.files import at_home, written_path
