@@ -166,12 +166,13 @@ def _difference(key: str, then: object, now: object, where: str = "") -> str:
     return f"{name} was {found_value(then)} when it was started and is {found_value(now)} now"
 
 
-def _inputs_difference(then: Sequence[Any], now: Sequence[Any]) -> str:
+def _inputs_difference(then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> str:
     """Say in words which clip is another one."""
-    before, after = ([_called(one) for one in clips] for clips in (then, now))
+    before, after = ([_role(one) for one in clips] for clips in (then, now))
     if before != after:
         return f"the clips were {', '.join(before)} and are {', '.join(after)} now"
-    for name, old, new in zip(after, then, now, strict=True):
+    for old, new in zip(then, now, strict=True):
+        name = _called(new)
         if any(old.get(key) != new.get(key) for key in ("sha256", "frames_sha256")):
             return f"the clip {name} is not the one it was when it was started"
         if old != new:
@@ -179,8 +180,13 @@ def _inputs_difference(then: Sequence[Any], now: Sequence[Any]) -> str:
     return ""
 
 
-def _called(one: Any) -> str:
-    return str(one.get("name") or one.get("role")) if isinstance(one, dict) else str(one)
+def _role(one: Any) -> str:
+    """Say what tells a clip from the others: its role, or in trainings its name."""
+    return str(one.get("role") or one.get("name")) if isinstance(one, dict) else found_value(one)
+
+
+def _called(one: Mapping[str, Any]) -> str:
+    return f"{Path(one['path']).name} ({one['role']})" if "path" in one else _role(one)
 
 
 def _config_difference(now: Mapping[str, Any], then: Mapping[str, Any], above: str) -> str | None:

@@ -372,7 +372,7 @@ class TestInputs:
         assert synthesize(*made).exit_code == 0
         (here / role).unlink()
         self.input(here / role, seed=9)
-        refused(synthesize(*made, "--resume"), "out.mkv exists", "frames_sha256 was")
+        refused(synthesize(*made, "--resume"), "out.mkv exists", f"the clip {role} (")
 
     def test_one_that_cannot_be_read_and_has_not_changed(self, monkeypatch):
         def damaged(*_):

@@ -406,7 +406,7 @@ class TestResume:
     @pytest.mark.parametrize(
         ("name", "content", "message"),
         [
-            ("natural.npz", b"", r"inputs\.0\.frames_sha256 was"),
+            ("natural.npz", b"", r"the clip natural\.npz \(natural\) is not the one it was"),
             ("out.json", b"", r"out\.json is missing"),
             ("out.json", b"{}", r"out\.json: not a sidecar"),
             ("out.preview.mp4", b"", r"preview\.mp4 is missing"),
@@ -504,7 +504,8 @@ class TestResume:
         stopped(job(natural), 5)
         natural.unlink()
         clip(natural, seed=9)
-        with pytest.raises(InputError, match=r"continued: the clip natural is not the one it was"):
+        words = r"continued: the clip natural\.npz \(natural\) is not the one it was"
+        with pytest.raises(InputError, match=words):
             next(job(natural, resume=True).run())
 
     def test_other_weights_are_refused(self, natural):
