@@ -70,3 +70,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    # Qt and Mesa may crash while Python takes itself apart, which is no matter here
+    os._exit(0)
