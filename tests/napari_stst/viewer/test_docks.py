@@ -35,22 +35,19 @@ def test_menus_open_the_widgets(viewer, qtbot, name):
     qtbot.wait(100)
 
 
-def test_they_find_their_places(viewer, qtbot):
+def test_they_find_their_places(viewer, qtbot, until):
     width = viewer.window.geometry()[2]
     made = [opened(viewer, name) for name in ("Generate (STST)", "Scramble (STPS)")]
-    qtbot.wait(200)
     docks = [dock for _, dock in made]
     window = docks[0].parentWidget()
     assert isinstance(window, QMainWindow)
-    assert window.tabifiedDockWidgets(docks[0]) == [docks[1]]
+    until(lambda: window.tabifiedDockWidgets(docks[0]) == [docks[1]])
     _, queue = opened(viewer, "Queue")
-    qtbot.wait(200)
-    assert window.dockWidgetArea(queue) == Qt.DockWidgetArea.BottomDockWidgetArea
+    until(lambda: window.dockWidgetArea(queue) == Qt.DockWidgetArea.BottomDockWidgetArea)
     _, compare = opened(viewer, "Compare")
-    qtbot.wait(200)
-    assert window.tabifiedDockWidgets(queue) == [compare]
-    assert viewer.window.geometry()[2] == width
-    assert docks[1].width() < 450
+    until(lambda: window.tabifiedDockWidgets(queue) == [compare])
+    until(lambda: docks[1].width() < 450)
+    until(lambda: viewer.window.geometry()[2] == width)
 
 
 def test_a_place_that_the_user_has_chosen_is_kept(viewer, qtbot):
