@@ -55,6 +55,26 @@ def wrong_arrows(graph) -> list[str]:
     return sorted(found)
 
 
+def method_of(module: str) -> str:
+    """Name the method in whose folder a module lies; empty elsewhere."""
+    parts = module.split(".")
+    return parts[2] if parts[:2] == ["stst", "methods"] and len(parts) > 2 else ""
+
+
+def of_other_methods(graph) -> list[str]:
+    """Find what only the table may know: modules of a method, from another one or from the core."""
+    found = []
+    for module in graph.modules:
+        here = method_of(module)
+        # what `stst` exports by name, for annotations
+        if module == "stst" or not module.startswith("stst."):
+            continue
+        for other in graph.find_modules_directly_imported_by(module):
+            if method_of(other) not in ("", here):
+                found.append(f"{module} imports {other}")
+    return sorted(found)
+
+
 def circles(graph) -> list[list[str]]:
     """Give the sets of modules of which each leads back to itself (Tarjan 1972)."""
     number, lowest, stack, found = {}, {}, [], []
@@ -104,6 +124,16 @@ def test_arrows_go_down_only(graph):
 def test_a_planted_arrow_is_found(graph, importer, imported):
     graph.add_import(importer=importer, imported=imported)
     assert wrong_arrows(graph) == [f"{importer} imports {imported}"]
+
+
+def test_only_the_table_knows_the_methods(graph):
+    assert of_other_methods(graph) == []
+    graph.add_import(importer="stst.methods.stst.synthesis", imported="stst.methods.stps.spectrum")
+    graph.add_import(importer="stst.batch.plan", imported="stst.methods.leaps.prepare")
+    assert of_other_methods(graph) == [
+        "stst.batch.plan imports stst.methods.leaps.prepare",
+        "stst.methods.stst.synthesis imports stst.methods.stps.spectrum",
+    ]
 
 
 def test_no_two_modules_import_each_other(graph):

@@ -18,9 +18,9 @@ from stst.engine.events import (
     Event,
     RunFinished,
 )
+from stst.engine.masks import open_mask
 from stst.engine.process import Estimate, Prepared
 from stst.errors import InputError
-from stst.methods.stst.mask import open_mask
 from stst.runs.checkpoint import RunFolder
 from stst.runs.failures import Inputs
 from stst.runs.fingerprint import Fingerprint, check_continuable, check_made

@@ -34,10 +34,10 @@ from stst.engine.events import FrameDone, IterationDone
 from stst.engine.loop import Adam, GradientDescent, minimized
 from stst.engine.losses import content_loss, texture_loss, total_variation
 from stst.engine.losses import gram as layer_gram
+from stst.engine.phases import PhaseFields, factors, own_partners
 from stst.errors import DivergedError
 from stst.methods.leaps.classifiers import class_names
 from stst.methods.leaps.terms import coherence, priming_jaccard
-from stst.methods.stps.phases import PhaseFields, factors, own_partners
 from stst.models import Multiscale, load_stream, validate_stream
 from stst.models.classifiers import layer_names, load_classifier
 from stst.models.filterbank import FilterBank

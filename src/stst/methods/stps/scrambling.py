@@ -12,16 +12,15 @@ from torch import Tensor
 from stst.config import StpsConfig
 from stst.engine.color_transfer import color_transfer
 from stst.engine.events import Event, FrameDone, Interim, RunStarted, StepDone
+from stst.engine.phases import PhaseFields, scrambled_pictures
 from stst.engine.pixels import as_tensor, picture_statistics, to_frames
 from stst.engine.process import Estimate
 from stst.errors import InputError
-from stst.methods.stps.phases import PhaseFields
 from stst.methods.stps.spectrum import (
     BothSteps,
     HeldClip,
     SpaceTime,
     TimeOnly,
-    scrambled_pictures,
 )
 from stst.types import Frames
 from stst.utils.devices import memory_in_use

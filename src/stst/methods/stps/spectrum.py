@@ -1,4 +1,4 @@
-"""The transforms of phase scrambling: of single pictures, and of clips in place, in blocks."""
+"""The transforms of phase scrambling over time: of clips in place, in blocks."""
 
 from __future__ import annotations
 
@@ -10,56 +10,15 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from stst.methods.stps.phases import PhaseFields, factors, half_plane, own_partners, signs_only
+from stst.engine.phases import (
+    PhaseFields,
+    factors,
+    own_partners,
+    signs_only,
+)
 
 # numbers that are scrambled at once in time; more would only need more memory
 _BLOCK = 1 << 20
-
-
-def scrambled_pictures(pictures: Tensor, turns: Tensor, coherence: float = 0.0) -> Tensor:
-    """Scramble the phases of pictures in space.
-
-    Parameters
-    ----------
-    pictures
-        (B or 1, C, H, W), float64 or float32, any range.
-    turns
-        (B or 1, C or 1, H, W // 2 + 1), see `stst.methods.stps.phases`.
-    coherence
-        From 0 to 1.
-
-    Returns
-    -------
-    Tensor
-        (B, C, H, W) with the dtype of `pictures`: every channel has its amplitude spectrum and
-        its mean, and values may leave the range of `pictures`.
-    """
-    height, width = pictures.shape[-2:]
-    field = factors(turns, own_partners((height, width)), coherence)
-    spectrum = torch.fft.rfft2(pictures)
-    spectrum = spectrum * field.to(device=spectrum.device, dtype=spectrum.dtype)
-    real: Tensor = torch.fft.irfft2(spectrum, s=(height, width))
-    return real
-
-
-def scrambled_by_noise(pictures: Tensor, noise: Tensor) -> Tensor:
-    """Scramble pictures by one field each, that all channels share.
-
-    Parameters
-    ----------
-    pictures
-        (B or 1, C, H, W), any range.
-    noise
-        (B, H, W) uniform in [0, 1).
-
-    Returns
-    -------
-    Tensor
-        (B, C, H, W) with the dtype of `pictures`.
-    """
-    width = pictures.shape[-1]
-    turns = half_plane(noise[:, None, :, : width // 2 + 1], width)
-    return scrambled_pictures(pictures.double(), turns).to(pictures.dtype)
 
 
 class HeldClip(ABC):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stst.config import InputConfig
 from stst.errors import InputError
 from stst.methods.stst.region import Regions
-from stst.video import INSIDE_FROM, Clip, LazyVideo, Levels, Video, check_mask, open_video
+from stst.video import INSIDE_FROM, Clip, Video, check_mask
 from stst.video.remedies import mask_remedy
 
 #: A mask in memory: bool, or uint8 that is inside from 128 on; (H, W) or (T, H, W).
@@ -20,45 +18,6 @@ MaskArray = NDArray[np.bool_] | NDArray[np.uint8]
 
 _IN_PYTHON = "If they number regions, give labels > 0 for all, or labels == 3 for one."
 COVERS_ALL = "The mask covers all of every frame: the result is the same as without one."
-
-
-def open_mask(path: Path, natural: LazyVideo, wanted: InputConfig) -> LazyVideo:
-    """Open a mask's file as a clip; whether it fits is `regions_of`'s to say.
-
-    Parameters
-    ----------
-    path
-        A picture, or any clip.
-    natural
-        The natural clip as it is used. Its rate is the mask's, which goes by frame numbers.
-    wanted
-        What is taken of the natural clip. It is taken of a mask as well that is as long, or as
-        large, as the natural clip's file, shrunk by area average; any other is taken as it is.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or is not of black and white; see `check_mask`.
-    """
-    levels = Levels(wanted.bits, wanted.tonemap, wanted.peak_nits)
-    try:
-        with open_video(path, fps=natural.fps, picture=True, **levels.as_dict()) as reader:
-            length, size = len(reader), (reader.width, reader.height)
-            # before it is shrunk, which gives edges of any width
-            check_mask(reader, str(path), mask_remedy(path))
-    except InputError as error:
-        if _holds_deep_numbers(path):
-            raise InputError(f"{error} {mask_remedy(path, deep=True)}") from error
-        raise
-    file = natural.info
-    return LazyVideo(
-        path,
-        frames=wanted.frames if length == file.frames else None,
-        max_side=wanted.max_side if size == (file.width, file.height) else None,
-        fps=natural.fps,
-        picture=True,
-        levels=levels,
-    )
 
 
 def mask_video(mask: Video | MaskArray, fps: Fraction) -> Video:
@@ -145,20 +104,6 @@ def _numbers_hint(mask: Clip, regions: Regions) -> str:
     if regions.brightest == 0:
         return ""
     return " " + (mask_remedy(mask.source.path) if mask.source else _IN_PYTHON)
-
-
-def _holds_deep_numbers(path: Path) -> bool:
-    """Say whether a file holds whole numbers of more than 8 bits, as images of labels do."""
-    from PIL import Image
-
-    try:
-        if path.suffix.lower() == ".npy":
-            kind = np.load(path, mmap_mode="r", allow_pickle=False).dtype
-            return kind.kind in "iu" and kind.itemsize > 1
-        with Image.open(path) as picture:
-            return picture.mode == "I" or picture.mode.startswith("I;")
-    except (OSError, ValueError):
-        return False  # it is damaged or of another kind, and refused for that
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -14,10 +14,10 @@ from stst.engine.color_transfer import color_transfer
 from stst.engine.estimate import scale_up
 from stst.engine.events import Event, FrameDone, Interim, IterationDone, Preview, RunStarted
 from stst.engine.loop import make_rule, minimized
+from stst.engine.phases import scrambled_by_noise
 from stst.engine.pixels import as_tensor, to_frames
 from stst.engine.process import Estimate
 from stst.errors import DivergedError, InputError
-from stst.methods.stps.spectrum import scrambled_by_noise
 from stst.methods.stst.frame import FrameInMaking, Progress, Standing
 from stst.methods.stst.objective import Statistician, Statistics, StstObjective, active_terms
 from stst.methods.stst.octaves import Octave, octaves_of, through_octaves

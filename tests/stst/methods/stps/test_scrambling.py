@@ -11,12 +11,12 @@ from small_runs import FPS, clip, frames
 from stst.config import InputConfig, StpsConfig
 from stst.engine.color_transfer import color_transfer
 from stst.engine.events import FrameDone, RunStarted, StepDone
+from stst.engine.phases import PhaseFields, scrambled_pictures
 from stst.engine.pixels import as_tensor, to_frames
 from stst.errors import InputError
-from stst.methods.stps.phases import PhaseFields
 from stst.methods.stps.prepare import prepare
 from stst.methods.stps.scrambling import Scrambling
-from stst.methods.stps.spectrum import BothSteps, scrambled_pictures
+from stst.methods.stps.spectrum import BothSteps
 from stst.video import LazyVideo, Video
 
 MODES = ("both", "spatial", "spatiotemporal", "temporal")

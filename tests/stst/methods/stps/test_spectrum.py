@@ -8,14 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stst.methods.stps.phases import PhaseFields, factors, own_partners
-from stst.methods.stps.spectrum import (
-    BothSteps,
-    SpaceTime,
-    TimeOnly,
+from stst.engine.phases import (
+    PhaseFields,
+    factors,
+    own_partners,
     scrambled_by_noise,
     scrambled_pictures,
 )
+from stst.methods.stps.spectrum import BothSteps, SpaceTime, TimeOnly
 from stst.utils.noise import uniform_noise
 
 SHAPES = st.tuples(st.integers(2, 9), st.integers(1, 14), st.integers(1, 14))

@@ -413,7 +413,7 @@ class TestJobs:
             picture(mask, disc(column=12))
         else:
             write_video(mask, white(array_)[..., None].repeat(3, -1), FPS, overwrite=True)
-        with pytest.raises(InputError, match=r"continued: inputs\.1\.frames_sha256 was"):
+        with pytest.raises(InputError, match=r"continued: the clip m\S* \(mask\) is not the one"):
             next(job(natural, mask, resume=True).run())
 
     def test_remake(self, natural, mask, name, tmp_path):

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stst.methods.stps.phases import (
+from stst.engine.phases import (
     PhaseFields,
     antisymmetric,
     factors,

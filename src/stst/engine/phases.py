@@ -1,4 +1,4 @@
-"""Random phase fields that keep a clip real, and its mean.
+"""Random phase fields that keep a clip real, and its mean; pictures scrambled by them.
 
 A field is held in turns, [0, 1) for phases of [0, 2π), on the half plane of a real transform
 (``rfftn``: the last axis has ``n // 2 + 1`` bins). It is antisymmetric, ``τ(−k) = −τ(k)``, and 0 at
@@ -137,6 +137,52 @@ def factors(turns: Tensor, own: Tensor, coherence: float) -> Tensor:
     turned = torch.where(size > 1e-9, mean / size.clamp_min(1e-9), 1)
     sign = torch.where(turns < (1 + coherence) / 2, 1.0, -1.0)
     return torch.where(own, sign.to(turned.dtype), turned)
+
+
+def scrambled_pictures(pictures: Tensor, turns: Tensor, coherence: float = 0.0) -> Tensor:
+    """Scramble the phases of pictures in space.
+
+    Parameters
+    ----------
+    pictures
+        (B or 1, C, H, W), float64 or float32, any range.
+    turns
+        (B or 1, C or 1, H, W // 2 + 1), a field.
+    coherence
+        From 0 to 1.
+
+    Returns
+    -------
+    Tensor
+        (B, C, H, W) with the dtype of `pictures`: every channel has its amplitude spectrum and
+        its mean, and values may leave the range of `pictures`.
+    """
+    height, width = pictures.shape[-2:]
+    field = factors(turns, own_partners((height, width)), coherence)
+    spectrum = torch.fft.rfft2(pictures)
+    spectrum = spectrum * field.to(device=spectrum.device, dtype=spectrum.dtype)
+    real: Tensor = torch.fft.irfft2(spectrum, s=(height, width))
+    return real
+
+
+def scrambled_by_noise(pictures: Tensor, noise: Tensor) -> Tensor:
+    """Scramble pictures by one field each, that all channels share.
+
+    Parameters
+    ----------
+    pictures
+        (B or 1, C, H, W), any range.
+    noise
+        (B, H, W) uniform in [0, 1).
+
+    Returns
+    -------
+    Tensor
+        (B, C, H, W) with the dtype of `pictures`.
+    """
+    width = pictures.shape[-1]
+    turns = half_plane(noise[:, None, :, : width // 2 + 1], width)
+    return scrambled_pictures(pictures.double(), turns).to(pictures.dtype)
 
 
 class PhaseFields:
