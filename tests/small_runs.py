@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from click import Group
@@ -44,6 +46,12 @@ SMALL = (
 )
 #: For commands that take the models' names out of a file.
 TRUST = ("--trust-model", "tiny_model:spatial", "--trust-model", "tiny_model:temporal")
+
+
+def recorded(path: Path | str) -> dict[str, Any]:
+    """Read a sidecar as the JSON that it is."""
+    content: dict[str, Any] = json.loads(Path(path).read_text("utf-8"))
+    return content
 
 
 def config(**changes) -> StstConfig:

@@ -56,7 +56,7 @@ from stst.report.provenance import making_of, reading_of
 from stst.runs.checkpoint import RunFolder
 from stst.runs.job import Job
 from stst.runs.remake import _recorded_output, differences, job_of_sidecar
-from stst.runs.sidecar import read_sidecar
+from stst.runs.sidecar import Sidecar, read_sidecar
 from stst.utils.files import sha256_of
 from stst.video import LazyVideo, Video, write_video
 from stst.video.sidecar import sidecar_rate
@@ -284,9 +284,10 @@ def _read_remake(folder: Path) -> None:
         trusted=("tiny_model:spatial", "tiny_model:temporal"),
     )
     assert job.outputs
-    recorded = Path(_recorded_output(sidecar, before["output"]))
+    recorded = Path(_recorded_output(sidecar, before.output.path))
     assert recorded.resolve().parent == folder.resolve(), f"{recorded} lies elsewhere"
-    differences(before, {**before, "environment": {}, "output": {"frames_sha256": ""}})
+    other = {**before.as_dict(), "environment": {}, "output": {"frames_sha256": ""}}
+    differences(before, Sidecar.model_validate(other))
     with suppress(InputError):
         command(stst, "remake", sidecar, "-o", folder / "out" / "again.mkv", "--device", "nowhere")
 

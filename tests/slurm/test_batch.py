@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from patience import patience, wait_for
-from small_runs import PYTHONPATH, SMALL, clip, stst
-from stst.runs.sidecar import read_sidecar
+from small_runs import PYTHONPATH, SMALL, clip, recorded, stst
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -159,7 +158,7 @@ def test_submitted_and_asked_for_later(here):
     assert "In the queue already: 2 jobs." in shown.stderr
     assert {label: record(label)["slurm"] for label in rows()} == ids
     assert states() == ["done", "done"]
-    assert read_sidecar(Path("out/a_paper_seed0.json"))["environment"]["threads"] == 1
+    assert recorded(Path("out/a_paper_seed0.json"))["environment"]["threads"] == 1
 
 
 def test_a_job_that_makes_room_goes_on(here):

@@ -38,7 +38,7 @@ def read_settings(path: Path) -> Tree:
     if (run := run_of(path)) is not None:
         return tree_of_run(run, RunFolder(run).job())
     if path.suffix.lower() == ".json":
-        tree = read_sidecar(path)["config"]
+        tree = read_sidecar(path).config
     else:
         tree = read_config_file(path, trusted=None)
     return paths_beside(tree, path.absolute())
@@ -50,9 +50,8 @@ def natural_of(path: Path) -> Path | None:
         return clip_of_run(run, RunFolder(run).job())
     if path.suffix.lower() != ".json":
         return None
-    inputs = read_sidecar(path)["inputs"]
-    named = [one.get("path") for one in inputs if one.get("role") in MAIN_ROLES]
-    return path.absolute().parent / named[0] if named and isinstance(named[0], str) else None
+    named = [one.path for one in read_sidecar(path).inputs if one.role in MAIN_ROLES]
+    return path.absolute().parent / named[0] if named else None
 
 
 def levels_in(tree: Mapping[str, Any]) -> Levels:

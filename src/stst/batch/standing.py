@@ -91,9 +91,9 @@ def _files_differ(job: BatchJob, hashed: Hash) -> str | None:
         sidecar = read_sidecar(files["sidecar"])
     except InputError as error:
         return str(error)
-    found = _differs(job, sidecar, hashed)
-    if found is None and sidecar.get("seed") != job.seed:
-        found = f"seed was {found_value(sidecar.get('seed'))} and is {job.seed} now"
+    found = _differs(job, sidecar.as_dict(), hashed)
+    if found is None and sidecar.seed != job.seed:
+        found = f"seed was {found_value(sidecar.seed)} and is {job.seed} now"
     return None if found is None else f"{files['master']} was made otherwise: {found}"
 
 

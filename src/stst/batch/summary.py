@@ -153,9 +153,8 @@ def _measured(job: BatchJob) -> _Measured:
     clip = LazyVideo(paths["master"])
     row |= dict(zip(_CLIP, (len(clip), clip.height, clip.width, str(clip.fps)), strict=True))
     row |= _means(features(clip))
-    row |= _recorded(sidecar.get("per_frame"))
-    warnings = sidecar.get("warnings")
-    row["warnings"] = " ".join(map(str, warnings)) if isinstance(warnings, list) else ""
+    row |= _recorded(sidecar.per_frame)
+    row["warnings"] = " ".join(map(str, sidecar.warnings or ()))
     note = None
     if job.natural is not None:
         try:
@@ -181,14 +180,12 @@ def _means(found: Features) -> dict[str, float]:
     return {name: mean for name, mean in means.items() if not math.isnan(mean)}
 
 
-def _recorded(per_frame: Any) -> dict[str, float]:
+def _recorded(per_frame: list[Any] | None) -> dict[str, float]:
     """Average what a sidecar has of every frame: losses, their weights, probability.
 
     Weighted losses are those before the last step, unweighted ones those of the finished frame.
     """
-    frames = (
-        [one for one in per_frame if isinstance(one, dict)] if isinstance(per_frame, list) else []
-    )
+    frames = [one for one in per_frame or () if isinstance(one, dict)]
     found: dict[str, list[float]] = {}
     for frame in frames:
         for key, beginning in _RECORDED.items():

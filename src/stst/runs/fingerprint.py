@@ -129,12 +129,12 @@ def check_made(output: Output, files: Mapping[str, Path], record: Mapping[str, A
     content = read_sidecar(output.sidecar)
     if another := other_version(content):
         raise InputError(f"{another}.")
-    change = Fingerprint(_essence(record)).difference(_essence(content))
+    change = Fingerprint(_essence(record)).difference(_essence(content.as_dict()))
     if change:
         raise InputError(f"{change.replace('when it was started', 'when it was made')}.")
-    hashes = {"master": content["output"], **content.get("beside", {})}
+    hashes = {"master": content.output, **(content.beside or {})}
     for name, one in hashes.items():
-        if name in files and sha256_of(files[name]) != one.get("sha256"):
+        if name in files and sha256_of(files[name]) != one.sha256:
             raise InputError(f"{files[name]} is not what {output.sidecar.name} says it is.")
 
 

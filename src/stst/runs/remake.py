@@ -12,7 +12,7 @@ from stst.config.sources import check_trust
 from stst.errors import InputError
 from stst.runs.job import Job
 from stst.runs.outputs import MASTERS
-from stst.runs.sidecar import other_version, read_sidecar
+from stst.runs.sidecar import InputRecord, Sidecar, other_version, read_sidecar
 from stst.utils.text import found_value
 
 
@@ -59,12 +59,12 @@ def job_of_sidecar(
     content = read_sidecar(sidecar)
     if another := other_version(content):
         raise InputError(f"{sidecar}: {another}.")
-    method = content["method"]
+    method = content.method
     if method not in METHODS:
         raise InputError(
             f"{sidecar}: method {method!r} cannot be remade here; {', '.join(METHODS)} can."
         )
-    tree = dict(content["config"])
+    tree = dict(content.config)
     check_trust(tree, trusted, str(sidecar))
     main: str = METHODS[method].main_role
     recorded = _by_role(content, sidecar, main)
@@ -74,43 +74,43 @@ def job_of_sidecar(
         tree["mask"] = others.pop("mask")
     if others:
         tree["targets"] = others
-    tree["device"] = device or str(content["environment"].get("device", "auto")).split(" ")[0]
+    tree["device"] = device or (content.environment.device or "auto").split(" ")[0]
     config = build(tree, METHODS[method].config, str(sidecar))
-    seed = content.get("seed", config.seed)
+    seed = content.seed if "seed" in content.model_fields_set else config.seed
     if seed not in config.seeds:
         raise InputError(
             f"{sidecar}: seed {found_value(seed)} is none of the batch's, "
             f"{found_value(config.seeds)}."
         )
-    config = _of_batch(config, content["environment"].get("batch"), seed)
+    config = _of_batch(config, content.environment.batch, seed)
     if output is None:
-        output = _recorded_output(sidecar, content["output"])
-    threads = content["environment"].get("threads")
+        output = _recorded_output(sidecar, content.output.path)
+    threads = content.environment.threads
     job = Job(
         natural=paths.get(main),
         output=output,
         config=config,
         overwrite=overwrite,
         resume=resume,
-        threads=threads if isinstance(threads, int) and threads > 0 else None,
+        threads=threads if threads and threads > 0 else None,
         only=(seed,),
     )
     job.check_outputs()
     for one in job.inputs():
-        _check_same(one.role, one.path, one.record, recorded[one.role])
+        _check_same(one.role, one.path, one.record, recorded[one.role].frames_sha256)
     return job
 
 
-def _of_batch(config: RunConfig, batch: object, seed: int) -> RunConfig:
+def _of_batch(config: RunConfig, batch: list[int] | None, seed: int) -> RunConfig:
     """Make what the sample was batched with, where memory allowed only some of the samples."""
-    if not isinstance(batch, list) or seed not in batch or tuple(batch) == config.seeds:
+    if batch is None or seed not in batch or tuple(batch) == config.seeds:
         return config
     if batch != list(range(batch[0], batch[0] + len(batch))):
         return config
     return config.model_copy(update={"seed": batch[0], "samples": len(batch)})
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def differences(before: Sidecar, after: Sidecar) -> list[str]:
     """Compare a remade stimulus with its record.
 
     Parameters
@@ -123,10 +123,13 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     list of str
         Empty where the frames are the same; else what differs in frames and environment.
     """
-    if before["output"]["frames_sha256"] == after["output"]["frames_sha256"]:
+    if before.output.frames_sha256 == after.output.frames_sha256:
         return []
     out = ["the frames are not the recorded ones"]
-    pairs = [(before["environment"], after["environment"]), (_weights(before), _weights(after))]
+    pairs = [
+        (before.environment.as_dict(), after.environment.as_dict()),
+        (_weights(before), _weights(after)),
+    ]
     for old, new in pairs:
         for key in sorted({*old, *new}):
             if old.get(key) != new.get(key):
@@ -134,17 +137,12 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     return out
 
 
-def _weights(content: Mapping[str, Any]) -> dict[str, Any]:
+def _weights(content: Sidecar) -> dict[str, Any]:
     """Give the hash of every file of weights by its name."""
-    listed = content.get("weights")
-    entries = listed if isinstance(listed, list) else []
-    return {
-        f"weights {one.get('name')}": one.get("hash") for one in entries if isinstance(one, dict)
-    }
+    return {f"weights {one.get('name')}": one.get("hash") for one in content.weights or ()}
 
 
-def _recorded_output(sidecar: Path, record: Mapping[str, Any]) -> str:
-    name = record.get("path")
+def _recorded_output(sidecar: Path, name: object) -> str:
     if not isinstance(name, str) or not name or Path(name).name != name:
         raise InputError(
             f"{sidecar}: output.path is {found_value(name)}, not the name of a file beside it."
@@ -153,19 +151,15 @@ def _recorded_output(sidecar: Path, record: Mapping[str, Any]) -> str:
     return str(path) if path.suffix in MASTERS else f"{path}/"
 
 
-def _by_role(content: Mapping[str, Any], sidecar: Path, main: str) -> dict[str, Mapping[str, Any]]:
-    out: dict[str, Mapping[str, Any]] = {}
-    for one in content["inputs"]:
-        if not isinstance(one, dict) or not {"role", "path", "frames_sha256"} <= one.keys():
-            raise InputError(f"{sidecar}: an entry of 'inputs' lacks role, path or frames_sha256.")
-        out[str(one["role"])] = one
+def _by_role(content: Sidecar, sidecar: Path, main: str) -> dict[str, InputRecord]:
+    out = {one.role: one for one in content.inputs}
     if main == "natural" and main not in out:
         raise InputError(f"{sidecar}: 'inputs' has no natural clip.")
     return out
 
 
 def _located(
-    sidecar: Path, recorded: Mapping[str, Mapping[str, Any]], given: Mapping[str, Path]
+    sidecar: Path, recorded: Mapping[str, InputRecord], given: Mapping[str, Path]
 ) -> dict[str, Path]:
     for role in given:
         if role not in recorded:
@@ -174,7 +168,7 @@ def _located(
             )
     paths = {}
     for role, record in recorded.items():
-        path = given.get(role, sidecar.parent / str(record["path"]))
+        path = given.get(role, sidecar.parent / record.path)
         # of names that no file can have, Path.exists raises
         if not os.path.exists(path):
             raise InputError(
@@ -185,13 +179,11 @@ def _located(
     return paths
 
 
-def _check_same(
-    role: str, path: Path, found: Mapping[str, Any], recorded: Mapping[str, Any]
-) -> None:
-    if found["frames_sha256"] != recorded["frames_sha256"]:
+def _check_same(role: str, path: Path, found: Mapping[str, Any], recorded: str) -> None:
+    if found["frames_sha256"] != recorded:
         raise InputError(
             f"{path}: its frames are not those of the recorded {_called(role)} (recorded sha256 "
-            f"{str(recorded['frames_sha256'])[:12]}…, found {found['frames_sha256'][:12]}…). "
+            f"{recorded[:12]}…, found {found['frames_sha256'][:12]}…). "
             f"Give the one that was used: --input {role}=PATH."
         )
 

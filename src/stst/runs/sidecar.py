@@ -8,7 +8,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from stst.errors import InputError
 from stst.utils.diagnosis import json_fault, read_text
@@ -22,8 +30,127 @@ SCHEMA_VERSION = 2
 #: drew the same noise for all clips.
 READABLE = (1, SCHEMA_VERSION)
 
-# what making a stimulus again looks up
-_KINDS = {"method": str, "config": dict, "inputs": list, "environment": dict, "output": dict}
+_INPUT = "an entry of 'inputs' lacks role, path or frames_sha256."
+
+
+def _or_nothing(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Take what nothing depends on as absent where it is damaged."""
+    try:
+        return check(value)
+    except ValidationError:
+        return None
+
+
+_Lenient = WrapValidator(_or_nothing)
+
+
+class _Table(BaseModel):
+    """A table of a sidecar; entries that are not named here are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give what was read, as JSON has it."""
+        return self.model_dump(exclude_unset=True)
+
+
+class InputRecord(_Table):
+    """A clip that went into a stimulus.
+
+    Attributes
+    ----------
+    role
+        ``"natural"``, ``"stimulus"``, a loss term, ``"color"`` or ``"mask"``.
+    path
+        Relative to the sidecar, or absolute.
+    frames_sha256
+        Of the frames as they were used.
+    """
+
+    role: str
+    path: str
+    frames_sha256: str
+
+
+class OutputRecord(_Table):
+    """A clip that was written.
+
+    Attributes
+    ----------
+    frames_sha256
+        Of its frames.
+    path
+        Its name beside the sidecar; whoever uses it checks that it is one.
+    sha256
+        Of the file.
+    """
+
+    frames_sha256: str
+    path: Any = None
+    sha256: Annotated[str | None, _Lenient] = None
+
+
+class Environment(_Table):
+    """Where and with what a stimulus was computed; bytes depend on it.
+
+    Attributes
+    ----------
+    device
+        E.g. ``"cpu"`` or ``"cuda (NVIDIA …)"``.
+    threads
+        Of the CPU.
+    batch
+        Seeds of the samples that were made side by side.
+    versions
+        Of Python, torch, this package and others.
+    """
+
+    device: Annotated[str | None, _Lenient] = None
+    threads: Annotated[int | None, _Lenient] = None
+    batch: Annotated[list[int] | None, _Lenient] = None
+    versions: Annotated[dict[str, Any] | None, _Lenient] = None
+
+
+class Sidecar(_Table):
+    """What the JSON file beside a stimulus says of how it was made.
+
+    Attributes
+    ----------
+    schema_version
+        See `SCHEMA_VERSION`.
+    method
+        A name of `stst.config.METHODS`.
+    config
+        Resolved; paths are relative to the sidecar.
+    inputs
+        The clips that went in.
+    environment
+        Where it was computed.
+    output
+        The master.
+    seed
+        Of this sample; None where there was one.
+    weights
+        Names and hashes of pretrained weights.
+    per_frame
+        Losses and statistics of every frame.
+    warnings
+        What a user should know, a sentence each.
+    beside
+        Other clips by name, of methods that write some.
+    """
+
+    schema_version: int
+    method: str
+    config: dict[str, Any]
+    inputs: list[InputRecord]
+    environment: Environment
+    output: OutputRecord
+    seed: Any = None
+    weights: Annotated[list[dict[str, Any]] | None, _Lenient] = None
+    per_frame: Annotated[list[Any] | None, _Lenient] = None
+    warnings: Annotated[list[Any] | None, _Lenient] = None
+    beside: Annotated[dict[str, OutputRecord] | None, _Lenient] = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +201,7 @@ def write_sidecar(path: Path, content: Mapping[str, Any], overwrite: bool = Fals
         part.write_text(text + "\n", "utf-8")
 
 
-def read_sidecar(path: Path) -> dict[str, Any]:
+def read_sidecar(path: Path) -> Sidecar:
     """Read a sidecar.
 
     Parameters
@@ -84,7 +211,7 @@ def read_sidecar(path: Path) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    Sidecar
         Its content.
 
     Raises
@@ -110,15 +237,24 @@ def read_sidecar(path: Path) -> dict[str, Any]:
             f"{path}: schema_version {found_value(content['schema_version'])}; this version reads "
             f"{' and '.join(map(str, READABLE))}. Update napari-stst."
         )
-    for key, kind in _KINDS.items():
-        if not isinstance(content.get(key), kind):
-            raise InputError(f"{path}: the entry {key!r} is missing or of the wrong kind.")
-    if not isinstance(content["output"].get("frames_sha256"), str):
-        raise InputError(f"{path}: output.frames_sha256 is missing.")
-    return content
+    try:
+        return Sidecar.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_fault(error)}") from error
 
 
-def other_version(record: Mapping[str, Any]) -> str:
+def _fault(error: ValidationError) -> str:
+    """Say in words which entry is damaged."""
+    places = [one["loc"] for one in error.errors(include_url=False)]
+    whole = next((place for place in places if len(place) == 1), None)
+    if whole is not None:
+        return f"the entry {str(whole[0])!r} is missing or of the wrong kind."
+    if places[0][0] == "output":
+        return "output.frames_sha256 is missing."
+    return _INPUT if places[0][0] == "inputs" else f"the entry {places[0][0]!r} is damaged."
+
+
+def other_version(record: Mapping[str, Any] | Sidecar) -> str:
     """Say which version of the program made something that this one cannot make again.
 
     Parameters
@@ -131,6 +267,8 @@ def other_version(record: Mapping[str, Any]) -> str:
     str
         For a message; empty where this version makes the same bytes of the same settings.
     """
+    if isinstance(record, Sidecar):
+        record = record.as_dict()
     # run folders of schema 1 do not name it
     if record.get("schema_version", 1) == SCHEMA_VERSION:
         return ""

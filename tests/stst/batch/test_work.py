@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from old_versions import REMEDY, copied
-from small_runs import TREE, clip
+from small_runs import TREE, clip, recorded
 from stst.batch.manifest import Wanted
 from stst.batch.plan import Common, planned
 from stst.batch.problems import Problems
@@ -22,7 +22,6 @@ from stst.batch.survey import shard_of
 from stst.batch.work import Ended, Going, Stop, make, tasks_of
 from stst.errors import InputError
 from stst.runs.job import Job
-from stst.runs.sidecar import read_sidecar
 from stst.utils.files import sha256_of
 
 
@@ -96,7 +95,7 @@ class TestOne:
         assert look(job).kind == "begun"
         assert States(Path("out")).get(job)["state"] == "stopped"
         assert do(job, threads=2)[0].state == "done"
-        assert read_sidecar(job.files.sidecar)["environment"]["threads"] == 1
+        assert recorded(job.files.sidecar)["environment"]["threads"] == 1
         stopped = contents()
         job.files.master.unlink(), job.files.sidecar.unlink(), job.files.preview.unlink()
         do(job)
@@ -240,7 +239,7 @@ class TestSideBySide:
         assert [[job.seed for job in task.jobs] for task in tasks] == [[1, 2, 3, 7], [1]]
         assert [one.state for one in do(*jobs, side_by_side=2)] == ["done"] * 5
         batches = {
-            job.seed: read_sidecar(job.files.sidecar)["environment"]["batch"] for job in jobs[:4]
+            job.seed: recorded(job.files.sidecar)["environment"]["batch"] for job in jobs[:4]
         }
         assert batches == {1: [1, 2], 2: [1, 2], 3: [3], 7: [7]}
         assert [look(job).kind for job in jobs] == ["done"] * 5
@@ -257,7 +256,7 @@ class TestSideBySide:
             "cat_paper.run"
         ]
         assert [one.state for one in do(*jobs, side_by_side=2)] == ["done"] * 3
-        batch = read_sidecar(jobs[0].files.sidecar)["environment"]["batch"]
+        batch = recorded(jobs[0].files.sidecar)["environment"]["batch"]
         assert batch == [1, 2, 3]
 
     def test_cut_off_while_files_are_put_in_place(self, here, monkeypatch):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from old_versions import REMEDY, copied
-from small_runs import TRUST, clip, config
+from small_runs import TRUST, clip, config, recorded
 from stst.errors import InputError, StstError
 from stst.runs.job import Job
 from stst.runs.remake import differences, job_of_sidecar
-from stst.runs.sidecar import read_sidecar
+from stst.runs.sidecar import Sidecar, read_sidecar
 
 TRUSTED = TRUST[1::2]
 
@@ -52,8 +52,8 @@ def test_the_same_file_again(stimuli, tmp_path, name):
     sidecar = (stimuli / name).with_suffix(".json")
     files = remade(sidecar, output=str(tmp_path / f"new{name[-4:]}"))
     assert files["master"].read_bytes() == before
-    old, new = read_sidecar(sidecar), read_sidecar(files["sidecar"])
-    assert differences(old, new) == []
+    old, new = recorded(sidecar), recorded(files["sidecar"])
+    assert differences(read_sidecar(sidecar), read_sidecar(files["sidecar"])) == []
     assert new["environment"]["batch"] == old["environment"]["batch"]
     assert new["environment"]["threads"] == 1
     assert new["seed"] == old["seed"]
@@ -64,7 +64,7 @@ def test_the_same_file_again(stimuli, tmp_path, name):
 
 
 def test_the_recorded_threads_and_batch_come_back(stimuli, tmp_path):
-    content = read_sidecar(stimuli / "b_seed4.json")
+    content = recorded(stimuli / "b_seed4.json")
     content["environment"]["threads"] = 3
     path = stimuli / "threads.json"
     path.write_text(json.dumps(content))
@@ -102,7 +102,7 @@ def test_inputs_that_have_moved(folder, tmp_path):
     inputs = {"natural": tmp_path / "moved.npz"}
     files = remade(folder / "a.json", overwrite=True, inputs=inputs)
     assert files["master"].read_bytes() == before
-    natural, _ = read_sidecar(files["sidecar"])["inputs"]
+    natural, _ = recorded(files["sidecar"])["inputs"]
     assert natural["path"] == "../moved.npz"
 
 
@@ -151,7 +151,7 @@ def test_models_named_in_a_sidecar_are_not_trusted(stimuli, tmp_path):
 
 
 def test_a_device_that_is_not_here(stimuli, tmp_path):
-    content = read_sidecar(stimuli / "a.json")
+    content = recorded(stimuli / "a.json")
     content["environment"]["device"] = "cuda:99 (NVIDIA Something)"
     path = stimuli / "gpu.json"
     path.write_text(json.dumps(content))
@@ -187,7 +187,7 @@ def places(tree, path=()):
 
 def test_damaged_sidecars_are_refused(stimuli, tmp_path, monkeypatch):
     """Any entry gone or of another kind: refused in one line, or harmless."""
-    content = read_sidecar(stimuli / "a.json")
+    content = recorded(stimuli / "a.json")
     for key in ("per_frame", "warnings", "seconds"):
         del content[key]
     monkeypatch.setattr(Job, "inputs", lambda self: [])
@@ -221,7 +221,7 @@ def test_damaged_sidecars_are_refused(stimuli, tmp_path, monkeypatch):
 
 
 def test_another_method(stimuli, tmp_path):
-    content = read_sidecar(stimuli / "a.json") | {"method": "dreaming"}
+    content = recorded(stimuli / "a.json") | {"method": "dreaming"}
     (tmp_path / "a.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match="method 'dreaming' cannot be remade here"):
         job_of_sidecar(tmp_path / "a.json", trusted=TRUSTED)
@@ -229,7 +229,7 @@ def test_another_method(stimuli, tmp_path):
 
 @pytest.mark.parametrize("name", ["../a.mkv", "/a.mkv", "", None, 3, "..", "x/"])
 def test_the_recorded_name_stays_in_its_folder(stimuli, name):
-    content = read_sidecar(stimuli / "a.json")
+    content = recorded(stimuli / "a.json")
     content["output"]["path"] = name
     path = stimuli / "name.json"
     path.write_text(json.dumps(content))
@@ -240,18 +240,22 @@ def test_the_recorded_name_stays_in_its_folder(stimuli, name):
 
 def test_differences():
     before = {
+        **{"schema_version": 2, "method": "stst", "config": {}, "inputs": []},
         "output": {"frames_sha256": "1"},
         "environment": {"threads": 1, "device": "cpu"},
         "weights": [{"name": "vgg19", "hash": "a"}],
     }
     after = copy.deepcopy(before) | {"output": {"frames_sha256": "2"}}
-    assert differences(before, before) == []
-    assert differences(before, after) == ["the frames are not the recorded ones"]
+
+    def found():
+        return differences(Sidecar.model_validate(before), Sidecar.model_validate(after))
+
+    assert found() == ["the frames are not the recorded ones"]
     after["environment"]["threads"] = 2
     after["weights"][0]["hash"] = "b"
-    assert differences(before, after)[1:] == [
-        "threads was 1, is 2", "weights vgg19 was a, is b",
-    ]  # fmt: skip
+    assert found()[1:] == ["threads was 1, is 2", "weights vgg19 was a, is b"]
+    after["output"] = before["output"]
+    assert found() == []
 
 
 @pytest.mark.parametrize("name", ["metamer", "scrambled"])

@@ -25,12 +25,14 @@ CONTENT = {
 def test_round_trip(tmp_path):
     path = tmp_path / "a.json"
     write_sidecar(path, {**CONTENT, "ä": [1, 0.1]})
-    assert read_sidecar(path) == {"schema_version": SCHEMA_VERSION, **CONTENT, "ä": [1, 0.1]}
+    assert read_sidecar(path).as_dict() == {
+        "schema_version": SCHEMA_VERSION, **CONTENT, "ä": [1, 0.1],
+    }  # fmt: skip
     assert path.read_text("utf-8").endswith("}\n")
     with pytest.raises(InputError, match="exists"):
         write_sidecar(path, CONTENT)
     write_sidecar(path, CONTENT, overwrite=True)
-    assert "ä" not in read_sidecar(path)
+    assert "ä" not in read_sidecar(path).as_dict()
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -72,6 +74,13 @@ def test_paths_are_relative_to_the_sidecar(tmp_path, monkeypatch):
             for key in CONTENT
         ),
         (json.dumps({"schema_version": 1, **CONTENT, "output": {}}).encode(), "frames_sha256 is m"),
+        *(
+            (
+                json.dumps({"schema_version": 1, **CONTENT, "inputs": [one]}).encode(),
+                "an entry of 'inputs' lacks role, path or frames_sha256",
+            )
+            for one in (3, {}, {"role": "natural", "path": 3, "frames_sha256": "0"})
+        ),
     ],
 )
 def test_what_is_no_sidecar(tmp_path, content, message):
@@ -80,6 +89,18 @@ def test_what_is_no_sidecar(tmp_path, content, message):
     with pytest.raises(InputError, match=message) as caught:
         read_sidecar(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_damage_that_nothing_depends_on_is_left_out(tmp_path):
+    damaged = {
+        **CONTENT, "environment": {"threads": "2", "batch": [0, None], "device": 3},
+        "weights": "none", "per_frame": 3, "warnings": {}, "beside": {"last": 3},
+    }  # fmt: skip
+    write_sidecar(tmp_path / "a.json", damaged)
+    found = read_sidecar(tmp_path / "a.json")
+    assert (found.weights, found.per_frame, found.warnings, found.beside) == (None,) * 4
+    assert (found.environment.threads, found.environment.batch) == (None, None)
+    assert found.environment.device is None
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.npz", "a"])
@@ -105,7 +126,7 @@ def test_not_there_or_a_folder(tmp_path):
 class TestOtherVersions:
     def test_of_version_0_1(self):
         content = read_sidecar(MADE / "metamer.json")
-        assert "noise" not in content["config"]
+        assert "noise" not in content.config
         said = other_version(content)
         assert said.startswith("napari-stst 0.1.0 made it, and this version would make other bytes")
         assert REMEDY in said

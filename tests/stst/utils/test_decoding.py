@@ -5,11 +5,10 @@ import json
 
 import pytest
 
-from small_runs import clip
+from small_runs import clip, recorded
 from stst.analysis.manifest import read_pairs
 from stst.config import read_config_file
 from stst.errors import InputError
-from stst.runs.sidecar import read_sidecar
 from stst.utils.text import decoded_text
 from stst.video import probe, sidecar_of
 
@@ -71,4 +70,4 @@ def test_sidecars(tmp_path):
     side = marked(tmp_path / "a.json", json.dumps(content))
     assert sidecar_of(path) == content
     assert probe(path).fps == 7
-    assert read_sidecar(side)["method"] == "stps"
+    assert recorded(side)["method"] == "stps"

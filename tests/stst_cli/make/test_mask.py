@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import stst as library
-from small_runs import FPS, TRUST, clip, config, frames, refused, stst, synthesize
-from stst.runs.sidecar import read_sidecar
+from small_runs import FPS, TRUST, clip, config, frames, recorded, refused, stst, synthesize
 from stst.video import read_video, write_video
 
 
@@ -60,7 +59,7 @@ def test_a_picture_that_asks_to_be_turned(here, inside, suffix):
     assert shown.exit_code == 0, shown.stderr
     note = "mask: Frames turned by 270 degrees counter-clockwise, as the file's EXIF orientation"
     assert note in shown.stderr
-    assert any(note in warning for warning in read_sidecar(here / "out.json")["warnings"])
+    assert any(note in warning for warning in recorded(here / "out.json")["warnings"])
     assert synthesize("natural.npz", "-o", "flat.npy", "--mask", "m.png").exit_code == 0
     assert (here / "out.npy").read_bytes() == (here / "flat.npy").read_bytes()
 
@@ -79,7 +78,7 @@ def test_beside_a_config_file(here, inside):
     (here / "deep/own.toml").write_text('mask = "m.png"\n')
     shown = synthesize("natural.npz", "-o", "out.npy", "--config", "deep/own.toml")
     assert shown.exit_code == 0
-    assert read_sidecar(here / "out.json")["config"]["mask"] == "deep/m.png"
+    assert recorded(here / "out.json")["config"]["mask"] == "deep/m.png"
     assert stst("remake", "out.json", "-o", "again.npy", *TRUST).exit_code == 0
 
 

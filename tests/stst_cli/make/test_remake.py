@@ -5,8 +5,7 @@ import json
 import pytest
 
 from old_versions import REMEDY, copied
-from small_runs import TRUST, clip, refused, stst, synthesize
-from stst.runs.sidecar import read_sidecar
+from small_runs import TRUST, clip, recorded, refused, stst, synthesize
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def test_into_another_folder(folder):
     (files,) = json.loads(shown.stdout)["outputs"]
     assert files["master"] == str(folder / "deep/y.mkv")
     assert (folder / "deep/y.mkv").read_bytes() == (folder / "x_seed2.mkv").read_bytes()
-    assert read_sidecar(folder / "deep/y.json")["inputs"][0]["path"] == "../natural.npz"
+    assert recorded(folder / "deep/y.json")["inputs"][0]["path"] == "../natural.npz"
 
 
 def test_a_moved_input(folder):
@@ -56,7 +55,7 @@ def test_a_changed_input(folder):
 def test_other_frames_are_a_failure_that_says_what_changed(folder):
     """The result is kept, so that it can be looked at."""
     path = folder / "x_seed2.json"
-    content = read_sidecar(path)
+    content = recorded(path)
     content["output"]["frames_sha256"] = "0" * 64
     content["environment"]["versions"]["torch"] = "1.0"
     path.write_text(json.dumps(content))
@@ -106,6 +105,6 @@ def test_what_version_0_1_made(tmp_path):
     assert (folder / "part.npy").exists()
     shown = stst("convert", folder / "scrambled.npy", folder / "moved.mkv")
     assert shown.exit_code == 0
-    moved = read_sidecar(folder / "moved.json")
+    moved = recorded(folder / "moved.json")
     assert (moved["schema_version"], moved["seed"]) == (1, 3)
     refused(stst("remake", folder / "moved.json"), REMEDY)

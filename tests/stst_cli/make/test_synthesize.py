@@ -12,9 +12,19 @@ import cv2
 import numpy as np
 import pytest
 
-from small_runs import FPS, SMALL, clip, config, frames, process, refused, stst, synthesize
+from small_runs import (
+    FPS,
+    SMALL,
+    clip,
+    config,
+    frames,
+    process,
+    recorded,
+    refused,
+    stst,
+    synthesize,
+)
 from stst.runs.job import Job
-from stst.runs.sidecar import read_sidecar
 from stst.utils.files import written_whole
 from stst.video import read_video, write_video
 from stst.video.formats.pictures import RATE_FILE
@@ -63,7 +73,7 @@ class TestResult:
         os.rename("natural.npz", natural)
         assert "\n" in synthesize(natural, "-o", output, "--dry-run").stdout
         assert synthesize(natural, "-o", output).exit_code == 0
-        assert read_sidecar(here / os.fsdecode(b"\xfe.json"))["inputs"][0]["path"] == natural
+        assert recorded(here / os.fsdecode(b"\xfe.json"))["inputs"][0]["path"] == natural
 
     def test_json(self, here):
         shown = synthesize("natural.npz", "-o", "out.mkv", "--json", "--samples", 2, "--seed", 4)
@@ -106,7 +116,7 @@ class TestResult:
             "--grey",
         )
         assert synthesize("natural.npz", "-o", "out.npy", *words).exit_code == 0
-        made = read_sidecar(here / "out.json")["config"]
+        made = recorded(here / "out.json")["config"]
         assert (made["blend"], made["seed"], made["precision"]) == (0.5, 8, "bf16")
         assert made["input"] == {"frames": "1:", "max_side": 14, "grey": True}
         assert np.load("out.npy").shape == (2, 12, 14, 3)
@@ -217,7 +227,7 @@ class TestTargets:
 
     def test_four(self, here):
         assert synthesize("natural.npz", "-o", "out.npy", *self.targets(here)).exit_code == 0
-        content = read_sidecar(here / "out.json")
+        content = recorded(here / "out.json")
         assert [one["role"] for one in content["inputs"]] == ["natural", *self.TERMS]
         assert content["config"]["targets"] == {term: f"{term}.npz" for term in self.TERMS}
         assert set(content["per_frame"][0]["losses"]) == {*self.TERMS, "total_variation"}
@@ -333,7 +343,7 @@ class TestOutputs:
         assert (here / "out.mkv").read_bytes() == before
         assert synthesize(*words, "--overwrite").exit_code == 0
         assert (here / "out.mkv").read_bytes() != before
-        assert read_sidecar(here / "out.json")["seed"] == 3
+        assert recorded(here / "out.json")["seed"] == 3
 
     def test_an_existing_sequence_is_replaced_whole(self, here):
         write_video("out/", frames(9), FPS)
@@ -438,7 +448,7 @@ class TestSmallFrames:
         assert f"note        {note}" in stst("synthesize", *words, "--dry-run").stdout
         shown = stst("synthesize", *words)
         assert f"Note: {note}\n" in shown.stderr
-        assert note in read_sidecar(here / "out.json")["warnings"]
+        assert note in recorded(here / "out.json")["warnings"]
 
 
 class TestDryRun:
@@ -552,7 +562,7 @@ class TestInterruption:
         resumed = stst(*words, "--resume")
         assert resumed.exit_code == 0, resumed.stderr
         assert "frame 2/3" not in resumed.stderr
-        assert read_sidecar(here / "out.json")["environment"]["threads"] == 1
+        assert recorded(here / "out.json")["environment"]["threads"] == 1
         list(Job(here / "natural.npz", "whole.mkv", config(), threads=1).run())
         assert (here / "out.mkv").read_bytes() == (here / "whole.mkv").read_bytes()
 

@@ -15,12 +15,11 @@ import numpy as np
 import pytest
 
 import stst
-from small_runs import FPS, PYTHONPATH, TRUST, clip, config, frames
+from small_runs import FPS, PYTHONPATH, TRUST, clip, config, frames, recorded
 from stst.engine.events import RunFinished, RunStopped
 from stst.errors import InputError
 from stst.runs.job import Job
 from stst.runs.remake import job_of_sidecar
-from stst.runs.sidecar import read_sidecar
 from stst.utils.files import sha256_of
 from stst.video import frames_sha256, open_video, read_video, write_preview, write_video
 
@@ -384,7 +383,7 @@ class TestJobs:
 
     def test_the_sidecar(self, natural, mask, name):
         files = done(job(natural, mask))
-        content = read_sidecar(files["sidecar"])
+        content = recorded(files["sidecar"])
         assert content["config"]["mask"] == f"masks/{mask.name}"
         first, second = content["inputs"]
         assert (first["role"], second["role"]) == ("natural", "mask")
@@ -430,7 +429,7 @@ class TestJobs:
 
         again = remade("deep/again.mkv")
         assert again["master"].read_bytes() == made["master"].read_bytes()
-        assert read_sidecar(again["sidecar"])["config"]["mask"] == f"../masks/{mask.name}"
+        assert recorded(again["sidecar"])["config"]["mask"] == f"../masks/{mask.name}"
         moved = mask.rename(tmp_path / f"moved{mask.suffix}")
         with pytest.raises(InputError, match=r"the mask is not at .*: --input mask=PATH"):
             remade("y.mkv")
@@ -446,7 +445,7 @@ def test_a_mask_that_covers_everything_is_none(natural, tmp_path):
     with_it = done(job(natural, mask, "with.mkv"))
     *_, end = Job(natural, str(tmp_path / "without.mkv"), config(), threads=1).run()
     assert with_it["master"].read_bytes() == end.outputs[0]["master"].read_bytes()
-    content = read_sidecar(with_it["sidecar"])
+    content = recorded(with_it["sidecar"])
     assert content["config"]["mask"] == "m.png"
     assert content["warnings"] == [
         "The mask covers all of every frame: the result is the same as without one."
@@ -467,6 +466,6 @@ def test_frames_that_stay_natural_are_recorded(natural, tmp_path):
     files = done(job(natural, array(tmp_path / "m.npy", inside), "out.npy"))
     made = np.load(files["master"])
     assert np.array_equal(made[1], frames()[1])
-    entry = read_sidecar(files["sidecar"])["per_frame"][1]
+    entry = recorded(files["sidecar"])["per_frame"][1]
     assert (entry["losses"], entry["iterations"], entry["clipped"]) == ({}, 0, 0)
     json.dumps(entry, allow_nan=False)

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from patience import patience, wait_for
-from small_runs import PYTHONPATH, SMALL, clip, refused, stst
-from stst.runs.sidecar import read_sidecar
+from small_runs import PYTHONPATH, SMALL, clip, recorded, refused, stst
 
 QUICK = (*SMALL, "--device", "cpu", "--jobs", "2")
 # steps enough for a run to be caught at work
@@ -85,7 +84,7 @@ class TestMade:
         summary = rows("out/summary.csv")
         assert [row["label"] for row in summary] == labels
         one = summary[1]
-        sidecar = read_sidecar(Path("out", one["sidecar"]))
+        sidecar = recorded(Path("out", one["sidecar"]))
         assert (one["master"], one["seed"], one["preset"]) == ("a_paper_seed2.mkv", "2", "paper")
         luminance = [frame["luminance"] for frame in sidecar["per_frame"]]
         assert float(one["intensity"]) == pytest.approx(sum(luminance) / 3, abs=2 / 255)
