@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from napari_stst.make.settings import own_models, read_settings, write_settings
+from napari_stst.make.settings import read_settings, write_settings
 from small_runs import config
 from stst.config import StstConfig, build
+from stst.config.sources import code_named
 from stst.errors import InputError
 
 
@@ -31,8 +32,8 @@ def test_a_sidecar_s_clips_lie_beside_it(tmp_path):
 
 def test_models_of_the_user_s_own_are_named():
     tree = {"spatial": {"model": "a.b:c"}, "temporal": {"model": "msoe"}}
-    assert own_models(tree) == ["a.b:c"]
-    assert own_models({"spatial": 3}) == []
+    assert list(dict.fromkeys(code_named(tree).values())) == ["a.b:c"]
+    assert code_named({"spatial": 3}) == {}
 
 
 @pytest.mark.parametrize("name", ["a.toml", "a.json"])

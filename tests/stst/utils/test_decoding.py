@@ -5,10 +5,11 @@ import json
 
 import pytest
 
-from small_runs import clip, recorded
+from small_runs import clip
 from stst.analysis.manifest import read_pairs
 from stst.config import read_config_file
 from stst.errors import InputError
+from stst.runs.sidecar import read_sidecar
 from stst.utils.text import decoded_text
 from stst.video import probe, sidecar_of
 
@@ -70,4 +71,4 @@ def test_sidecars(tmp_path):
     side = marked(tmp_path / "a.json", json.dumps(content))
     assert sidecar_of(path) == content
     assert probe(path).fps == 7
-    assert recorded(side)["method"] == "stps"
+    assert read_sidecar(side).method == "stps"
