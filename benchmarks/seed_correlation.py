@@ -153,7 +153,7 @@ def compared(r: NDArray[np.float64], permutations: int, seed: int = 0) -> dict[s
 def settings(preset: str, noise: str, seed: int) -> RunConfig:
     """Give a preset's config on this machine's CPU."""
     tree = {**preset_tree(preset), "noise": noise, "seed": seed, "device": "cpu"}
-    return build(tree, METHODS[preset_method(preset)])
+    return build(tree, METHODS[preset_method(preset)].config)
 
 
 def main(words: Sequence[str] | None = None) -> None:

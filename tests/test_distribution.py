@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 def test_versions_come_from_one_place():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert project["project"]["dynamic"] == ["version"]
-    assert project["tool"]["hatch"]["version"]["path"] == "src/stst/__init__.py"
+    assert project["tool"]["hatch"]["version"]["path"] == "src/stst/version.py"
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))["version"] == stst.__version__
 
 
