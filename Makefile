@@ -78,7 +78,7 @@ docs-figures: .venv/core
 # A release gives VERSION, which has to be the package's own.
 dist: .venv/core
 	@found="$$($(BIN)/python -c 'import stst; print(stst.__version__)')"; test -z "$(VERSION)" -o "$(VERSION)" = "$$found" \
-	  || { echo "The tag says $(VERSION), src/stst/__init__.py says $$found."; exit 1; }
+	  || { echo "The tag says $(VERSION), src/stst/version.py says $$found."; exit 1; }
 	rm -rf dist build/try
 	$(BIN)/uv build --quiet
 	$(BIN)/uv tool run --quiet twine check --strict dist/*
