@@ -242,8 +242,8 @@ class TestConfigs:
     def test_a_natural_clip_that_is_gone_is_told(self, viewer, tmp_path, monkeypatch):
         content = {
             "schema_version": 1, "method": "stst", "config": config().model_dump(mode="json"),
-            "inputs": [{"role": "natural", "path": "gone.mkv"}], "environment": {},
-            "output": {"frames_sha256": "0"},
+            "inputs": [{"role": "natural", "path": "gone.mkv", "frames_sha256": "0"}],
+            "environment": {}, "output": {"frames_sha256": "0"},
         }  # fmt: skip
         (tmp_path / "made.json").write_text(json.dumps(content))
         add(viewer, clip(tmp_path / "natural.mkv"))
