@@ -23,7 +23,8 @@ def installed(monkeypatch: pytest.MonkeyPatch, *folders: str) -> Iterator[None]:
     for folder in folders or (TOY,):
         monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*(folders or (TOY,)), PYTHONPATH]))
+    loaded = methods._loaded
     methods._foreign.cache_clear()
     yield
     methods._foreign.cache_clear()
-    methods._loaded.cache_clear()
+    loaded.cache_clear()

@@ -9,7 +9,7 @@ from stst_cli.make.convert import convert
 from stst_cli.make.export import export
 from stst_cli.make.info import info
 from stst_cli.make.leaps import leaps
-from stst_cli.make.other import command_of
+from stst_cli.make.other import OtherCommand
 from stst_cli.make.presets import presets
 from stst_cli.make.remake import remake
 from stst_cli.make.samples import samples
@@ -21,7 +21,7 @@ from stst_cli.shared.commands import Commands, version_option
 
 
 class Main(Commands):
-    """Has a command for every method, those of other packages too; they are imported when asked."""
+    """Has a command for every method; other packages' are imported when theirs is run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name all commands."""
@@ -30,13 +30,13 @@ class Main(Commands):
         return sorted({*super().list_commands(ctx), *METHODS.foreign()})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Find a command, or make that of another package's method."""
+        """Find a command, also that of another package's method."""
         found = super().get_command(ctx, name)
         if found is not None:
             return found
         from stst.config import METHODS
 
-        return command_of(name) if name in METHODS.foreign() else None
+        return OtherCommand(name) if name in METHODS.foreign() else None
 
 
 @click.group(cls=Main)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
+from typing import Literal
 
 import numpy as np
 import pytest
+from pydantic import create_model
 
 from methods_of_others import WITH_TOY, installed
 from small_runs import clip, process, refused, stst
-from stst.config import METHODS
+from stst.config import METHODS, MethodSpec, RunConfig, methods
+from stst.errors import InputError
 from stst.video import read_video
 
 OWN = ("--set", "iterations=4", "--seed", "3")
@@ -57,6 +60,19 @@ def test_made_and_remade(drift):
     )  # fmt: skip
     made("remake", "a_seed3.json", "-o", "b.mkv", "--trust-model", "drift")
     assert np.array_equal(read_video("b.mkv").frames, first)
+
+
+@pytest.mark.parametrize("own", [None, "stps"])
+def test_a_sidecar_cannot_get_around_the_rule_of_trust(drift, own, monkeypatch):
+    made("drift", "natural.mkv", "-o", "a.mkv", *OWN)
+    content = json.loads((drift / "a.json").read_text())
+    content["config"].pop("method")
+    if own is not None:
+        content["config"]["method"] = own
+    (drift / "evil.json").write_text(json.dumps(content))
+    monkeypatch.setattr(methods, "_loaded", lambda entry: pytest.fail("its code was imported"))
+    words = "--trust-model drift" if own is None else "they have to be the same"
+    refused(stst("remake", "evil.json", "-o", "b.mkv"), words)
 
 
 @pytest.mark.parametrize("where", ["2:0", "1:2"])
@@ -118,3 +134,35 @@ def test_a_broken_registration_is_named(tmp_path, monkeypatch, value, words):
 
     with installed(monkeypatch, str(tmp_path / "broken"), TOY):
         refused(stst("wrong", "a.mkv", "-o", "b.mkv"), "method 'wrong'", value, words)
+        refused(stst("wrong", "--help"), "method 'wrong'", value, words)
+        # the others go on, and no list imports anything
+        shown = stst("--help")
+        assert shown.exit_code == 0
+        assert "drift" in shown.stdout
+        assert "wrong" in shown.stdout
+
+
+def spec(name, **changes):
+    kind = create_model("Own", __base__=RunConfig, method=(Literal[name], name))
+    own = {"command": name, "title": "T", "long_title": "t", "stimulus": "s", "prepare": "a:b"}
+    return MethodSpec(config=kind, **(own | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"command": "nest"}, "has the command 'nest'"), ({"default_preset": "fast"}, "no presets")],
+)
+def test_a_registration_that_cannot_work_is_refused(changes, words):
+    class Entry:
+        name, value = "own", "package:SPEC"
+
+        def load(self):
+            return spec("own", **changes)
+
+    with pytest.raises(InputError, match=words):
+        methods._loaded(Entry())
+
+
+def test_its_config_has_no_presets(drift):
+    words = ("it is for the method stst, this is drift", "It has no presets.")
+    refused(stst("drift", "natural.mkv", "-o", "a.mkv", "--preset", "fast"), *words)

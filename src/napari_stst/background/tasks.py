@@ -162,7 +162,9 @@ class _Told:
             if self._due() or (of_clip and event.iteration + 1 == self.iterations):
                 what = f"iteration {event.iteration + 1} of {self.iterations}"
                 if event.frame is not None:
-                    what = f"{self._frame(event.frame)}, octave {event.octave}"
+                    what = self._frame(event.frame)
+                if event.octave is not None:
+                    what = f"{what}, octave {event.octave}"
                 seen = _means(event.probabilities)
                 self.tell(Step(what, event.progress, _means(event.losses), seen))
         elif isinstance(event, StepDone):

@@ -5,8 +5,11 @@ from __future__ import annotations
 from napari import Viewer
 from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
+from napari_stst.make.clip_form import ELSEWHERE
 from napari_stst.make.maker_widget import MakerWidget
+from napari_stst.widgets.forms import fields_of
 from stst.config import METHODS, MethodSpec, RunConfig
+from stst.errors import InputError
 
 #: Of the widget in the manifest.
 TITLE = "Other methods"
@@ -33,14 +36,16 @@ class OtherWidget(QWidget):
         self.choice.currentTextChanged.connect(self._choose)
         #: The form of the chosen method; None where there is none.
         self.maker: MakerWidget | None = None
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.choice)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.addWidget(self.choice)
+        #: Why there is no form.
+        self.problem = QLabel()
+        self.problem.setWordWrap(True)
+        self._layout.addWidget(self.problem)
         if self.choice.count() == 0:
-            words = QLabel(_NONE)
-            words.setWordWrap(True)
-            layout.addWidget(words)
-            layout.addStretch()
+            self._layout.addWidget(QLabel(_NONE, wordWrap=True))
+            self._layout.addStretch()
         # a single one needs no choice
         self.choice.setVisible(self.choice.count() > 1)
         self._choose(self.choice.currentText())
@@ -50,9 +55,16 @@ class OtherWidget(QWidget):
             self.maker.hide()
             self.maker.deleteLater()
             self.maker = None
-        if name:
+        self.problem.hide()
+        if not name:
+            return
+        try:
             self.maker = maker_of(METHODS[name])(self._viewer)
-            self.layout().addWidget(self.maker)
+        except InputError as error:
+            self.problem.setText(str(error))
+            self.problem.show()
+            return
+        self._layout.addWidget(self.maker)
 
 
 def maker_of(spec: MethodSpec) -> type[MakerWidget]:
@@ -68,7 +80,10 @@ def maker_of(spec: MethodSpec) -> type[MakerWidget]:
     type
         A widget whose form has the keys of the method's config.
     """
+    fields = {field.key for field in fields_of(spec.config, ELSEWHERE)}
+    # keys of tables stand below Advanced
     own = [key for key in spec.config.model_fields if key not in RunConfig.model_fields]
+    own = [key for key in own if key in fields]
     shared = {
         "input.frames": "frames",
         "input.max_side": "longest side",

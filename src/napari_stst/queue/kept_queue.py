@@ -15,6 +15,7 @@ from qtpy.QtCore import QStandardPaths
 
 from napari_stst.queue.request import Order
 from stst.config import METHODS, build
+from stst.config.methods import BUILT_IN
 from stst.errors import InputError, StstError
 from stst.utils.files import written_whole
 from stst.utils.locks import locked
@@ -141,5 +142,10 @@ def _read(file: Path) -> tuple[list[Kept], list[str]]:
 
 def _kept(entry: dict[str, Any]) -> Kept:
     order = Order.from_dict(entry)
-    build(order.config, METHODS[order.config["method"]].config)
+    method = order.config["method"]
+    if method in BUILT_IN:
+        build(order.config, BUILT_IN[method].config)
+    elif method not in METHODS:
+        raise LookupError(f"method {method!r}")
+    # else another package's, whose code is imported when the user trusts it
     return Kept(order, bool(entry["began"]))

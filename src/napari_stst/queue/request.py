@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stst.config import METHODS, build, paths_beside
+from stst.config.methods import BUILT_IN
 from stst.errors import InputError
 from stst.runs.checkpoint import RunFolder
 from stst.runs.fingerprint import check_continuable
@@ -93,9 +94,12 @@ def stored_order(folder: Path) -> Order:
     job = RunFolder(folder).job()
     check_continuable(folder, job)
     natural = clip_of_run(folder, job)
-    config = build(
-        tree_of_run(folder, job), METHODS[method_of_run(folder, job)].config, f"{folder}"
-    )
+    method = method_of_run(folder, job)
+    config = {**tree_of_run(folder, job), "method": method}
+    if method in BUILT_IN:
+        kind = METHODS[method].config
+        config = build(config, kind, f"{folder}").model_dump(mode="json", exclude_none=True)
+    # else its code is imported when the user trusts it, by the worker
     name = job.get("output")
     if not isinstance(name, str) or Path(name).name != name:
         raise InputError(f"{folder}/job.json is damaged: output is {name!r}, not a name.")
@@ -103,7 +107,7 @@ def stored_order(folder: Path) -> Order:
     order = Order(
         natural,
         output if Path(name).suffix in MASTERS else f"{output}/",
-        config.model_dump(mode="json", exclude_none=True),
+        config,
         resume=True,
     )
     if order.folder != folder:

@@ -28,7 +28,8 @@ class MethodSpec:
     config
         Its settings; ``method`` is a `typing.Literal` with the method's name as default.
     command
-        Of ``stst``; manifests take it for the method's name as well.
+        Of ``stst``; manifests take it for the method's name as well. Of another package's method
+        it is that name.
     title
         Its abbreviation, for tables and pages.
     long_title
@@ -39,7 +40,7 @@ class MethodSpec:
         ``"module:function"``, its door: takes clips by role (`stst.video.Clip`) and the config,
         gives `stst.engine.process.Prepared`. Imported when a run begins.
     default_preset
-        Where none is named; None for the defaults of the config.
+        Where none is named; None for the defaults of the config, as other packages' methods have.
     main_role
         What the clip that the command is given is to the method. From ``"natural"`` the stimulus
         has its rate, size and length; ``"stimulus"`` is one that a model was shown.
@@ -200,5 +201,11 @@ def _loaded(entry: EntryPoint) -> MethodSpec:
         raise InputError(
             f"method {entry.name!r}: {entry.value} is {what}; expected a "
             f"stst.config.methods.MethodSpec whose config has this method."
+        )
+    if spec.command != spec.name or spec.default_preset is not None:
+        raise InputError(
+            f"method {entry.name!r}: {entry.value} has the command {spec.command!r} and the preset "
+            f"{spec.default_preset!r}; of another package's method the command has its name, and "
+            "there are no presets."
         )
     return spec

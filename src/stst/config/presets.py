@@ -106,8 +106,9 @@ def preset_for(name: str, method: str, origin: str = "--preset ") -> Tree:
     tree = preset_tree(name)
     if preset_method(name) != method:
         fitting = [one for one in preset_names() if preset_method(one) == method]
+        there_are = f"There are: {', '.join(fitting)}." if fitting else "It has no presets."
         raise InputError(
             f"{origin}{name}: it is for the method {preset_method(name)}, this is {method}. "
-            f"There are: {', '.join(fitting)}."
+            f"{there_are}"
         )
     return tree

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stst.config.methods import BUILT_IN
 from stst.errors import InputError
 from stst.runs.outputs import Output
 from stst.runs.sidecar import other_version, read_sidecar
@@ -17,7 +18,9 @@ from stst.utils.text import found_value
 _SAME = ("method", "config", "weights")
 # A run fills these in where nothing is said, or takes another name for the same thing: they tell
 # nothing of a change.
-_FILLED = {"texture_layers", "content_layers", "length", "size", "rate", "target", "verifier"}
+_FILLED = frozenset(
+    {"texture_layers", "content_layers", "length", "size", "rate", "target", "verifier"}
+)
 #: Keys of a config that say where is computed, or whose files are compared by their hashes.
 ELSEWHERE = frozenset({"seed", "samples", "device", "targets", "mask"})
 # what an input is, whatever decoded it
@@ -103,7 +106,9 @@ def config_difference(now: Mapping[str, Any], then: Mapping[str, Any]) -> str | 
     str or None
         Half a sentence; None where the recorded one is what comes of the other.
     """
-    return _config_difference(now, then, "")
+    # what other packages' methods fill in is not known
+    filled = _FILLED if now.get("method") in (None, *BUILT_IN) else frozenset()
+    return _config_difference(now, then, filled)
 
 
 def check_made(output: Output, files: Mapping[str, Path], record: Mapping[str, Any]) -> None:
@@ -189,29 +194,31 @@ def _called(one: Mapping[str, Any]) -> str:
     return f"{Path(one['path']).name} ({one['role']})" if "path" in one else _role(one)
 
 
-def _config_difference(now: Mapping[str, Any], then: Mapping[str, Any], above: str) -> str | None:
+def _config_difference(
+    now: Mapping[str, Any], then: Mapping[str, Any], filled: Collection[str], above: str = ""
+) -> str | None:
     for key, value in now.items():
-        if key in ELSEWHERE or (key in _FILLED and (value is None or not above)):
+        if key in ELSEWHERE or (key in filled and (value is None or not above)):
             continue
         recorded = then.get(key)
         if value in ("auto", "default") or value == recorded:
             continue
         if isinstance(value, dict) and isinstance(recorded, dict | None):
-            found = _config_difference(value, recorded or {}, f"{above}{key}.")
+            found = _config_difference(value, recorded or {}, filled, f"{above}{key}.")
             if found:
                 return found
         elif isinstance(value, list) and isinstance(recorded, list):
-            if not _same_items(value, recorded):
+            if not _same_items(value, recorded, filled):
                 return f"{above}{key} was {found_value(recorded)} and is {found_value(value)} now"
         else:
             return f"{above}{key} was {found_value(recorded)} and is {found_value(value)} now"
     return None
 
 
-def _same_items(now: Sequence[Any], then: Sequence[Any]) -> bool:
+def _same_items(now: Sequence[Any], then: Sequence[Any], filled: Collection[str]) -> bool:
     """Compare lists of values and tables, which are recorded without what is None."""
     return len(now) == len(then) and all(
-        _config_difference(a, b, "") is None
+        _config_difference(a, b, filled) is None
         if isinstance(a, dict) and isinstance(b, dict)
         else a == b
         for a, b in zip(now, then, strict=True)

@@ -65,6 +65,11 @@ def job_of_sidecar(
             f"{sidecar}: method {method!r} cannot be remade here; {', '.join(METHODS)} can."
         )
     tree = dict(content.config)
+    if tree.setdefault("method", method) != method:
+        raise InputError(
+            f"{sidecar}: method is {method!r} and config.method is {found_value(tree['method'])}; "
+            "they have to be the same."
+        )
     check_trust(tree, trusted, str(sidecar))
     main: str = METHODS[method].main_role
     recorded = _by_role(content, sidecar, main)

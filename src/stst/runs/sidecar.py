@@ -227,7 +227,8 @@ def read_sidecar(path: Path) -> Sidecar:
             raise
         raise InputError(f"{error} Its sidecar is {beside}.") from error
     try:
-        content = json.loads(text)
+        # names that are no text, as a damaged file may have them, are told by nobody
+        content = json.loads(text, object_pairs_hook=_with_readable_keys)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({json_fault(error)}).") from error
     if not isinstance(content, dict) or "schema_version" not in content:
@@ -241,6 +242,10 @@ def read_sidecar(path: Path) -> Sidecar:
         return Sidecar.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{path}: {_fault(error)}") from error
+
+
+def _with_readable_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {key.encode("utf-8", "replace").decode(): value for key, value in pairs}
 
 
 def _fault(error: ValidationError) -> str:

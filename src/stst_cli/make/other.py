@@ -10,6 +10,26 @@ import click
 from stst_cli.shared.options import PATH, run_options
 
 
+class OtherCommand(click.Command):
+    """Stands for the command of another package's method, whose code is imported when it is run.
+
+    Parameters
+    ----------
+    name
+        Of the method.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, short_help="A method of another package.")
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:  # fmt: skip
+        """Become the command itself."""
+        return command_of(str(self.name)).make_context(info_name, args, parent, **extra)
+
+
 def command_of(name: str) -> click.Command:
     """Make the command of a method that another package has registered.
 

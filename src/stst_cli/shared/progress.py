@@ -102,7 +102,9 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
                 shown = time.monotonic()
                 what = f"iteration {event.iteration + 1}/{steps}"
                 if event.frame is not None:
-                    what = f"{_frame(event.frame, frames)} octave {event.octave}"
+                    what = _frame(event.frame, frames)
+                if event.octave is not None:
+                    what = f"{what} octave {event.octave}"
                 bar.update(
                     task, completed=event.progress, left=clock.left(event.progress),
                     losses=_losses(event.losses),
@@ -154,7 +156,7 @@ def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
             if time.monotonic() - printed < often and not last_one:
                 continue
             printed = time.monotonic()
-            losses = f", {_losses(last.losses)}" if last is not None else ""
+            losses = f", {_losses(last.losses)}" if last is not None and last.terms else ""
             print(
                 f"{_made(event, plan)} done ({event.progress:.0%}), left "
                 f"{clock.left(event.progress)}{losses}",

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QLabel
 
-from methods_of_others import installed
+from methods_of_others import TOY, WITH_TOY, installed
 from napari_stst.make.other import OtherWidget
-from small_runs import clip, stst
+from napari_stst.queue.request import stored_order
+from small_runs import clip, process, stst
+from stst.config import METHODS, methods
+from stst.config.sources import code_named
 from stst.video import read_video
 
 
@@ -39,3 +42,29 @@ def test_without_such_a_package_it_is_said(viewer):
     _, widget = viewer.window.add_plugin_dock_widget("napari-stst", "Other methods")
     assert widget.maker is None
     assert any("No installed package" in one.text() for one in widget.findChildren(QLabel))
+
+
+def test_a_package_that_is_broken_is_told_and_others_go_on(monkeypatch, viewer, tmp_path):
+    info = tmp_path / "broken" / "broken-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[stst.methods]\nbad = no_such:SPEC\n")
+    with installed(monkeypatch, TOY, str(tmp_path / "broken")):
+        _, widget = viewer.window.add_plugin_dock_widget("napari-stst", "Other methods")
+        assert sorted(METHODS.foreign()) == ["bad", "drift"]
+        widget.choice.setCurrentText("bad")
+        assert widget.maker is None
+        assert "no_such:SPEC" in widget.problem.text()
+        widget.choice.setCurrentText("drift")
+        assert widget.maker is not None
+        assert widget.problem.isHidden()
+
+
+def test_an_unfinished_run_is_no_reason_to_import(drift, viewer, tmp_path, monkeypatch):
+    clip(tmp_path / "natural.mkv", count=4)
+    words = ("drift", "natural.mkv", "-o", "a.mkv", "--set", "iterations=2")
+    process(*words, folder=tmp_path, PYTHONPATH=WITH_TOY, TOY_KILL="2:0")
+    monkeypatch.setattr(methods, "_loaded", lambda entry: pytest.fail("its code was imported"))
+    order = stored_order(tmp_path / "a.run")
+    assert order.config["method"] == "drift"
+    assert code_named(order.config) == {"method": "drift"}

@@ -81,3 +81,10 @@ def test_nothing_on_record_is_a_difference():
 def test_a_request_and_what_a_run_has_made_of_it(now, then, words):
     found = config_difference(now, then)
     assert found is None if words is None else found.startswith(words)
+
+
+def test_what_a_run_fills_in_is_known_of_our_own_methods_alone():
+    now, then = {"rate": 2}, {"rate": 1}
+    assert config_difference({**now, "method": "leaps"}, {**then, "method": "leaps"}) is None
+    other = config_difference({**now, "method": "drift"}, {**then, "method": "drift"})
+    assert other == "rate was 1 and is 2 now"

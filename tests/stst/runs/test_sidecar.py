@@ -103,6 +103,13 @@ def test_damage_that_nothing_depends_on_is_left_out(tmp_path):
     assert found.environment.device is None
 
 
+def test_names_that_are_no_text(tmp_path):
+    one = {"role": "natural", "path": "a", "frames_sha256": "0", "a\udcff": 1}
+    content = {"schema_version": 2, **CONTENT, "inputs": [one], "b\ud800": 2}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert read_sidecar(tmp_path / "a.json").inputs[0].role == "natural"
+
+
 @pytest.mark.parametrize("name", ["a.mkv", "a.npz", "a"])
 def test_the_stimulus_in_place_of_its_sidecar(tmp_path, name):
     (tmp_path / name).write_bytes(b"\0\1\2\3")
