@@ -80,10 +80,9 @@ def maker_of(spec: MethodSpec) -> type[MakerWidget]:
     type
         A widget whose form has the keys of the method's config.
     """
-    fields = {field.key for field in fields_of(spec.config, ELSEWHERE)}
-    # keys of tables stand below Advanced
-    own = [key for key in spec.config.model_fields if key not in RunConfig.model_fields]
-    own = [key for key in own if key in fields]
+    # keys of tables, which have a dot, stand below Advanced
+    keys = [field.key for field in fields_of(spec.config, ELSEWHERE)]
+    own = [key for key in keys if "." not in key and key not in RunConfig.model_fields]
     shared = {
         "input.frames": "frames",
         "input.max_side": "longest side",
@@ -98,7 +97,7 @@ def maker_of(spec: MethodSpec) -> type[MakerWidget]:
             "__doc__": f"{spec.stimulus}.",
             "title": TITLE,
             "kind": spec.config,
-            "preset": spec.default_preset or "",
+            "preset": "",
             "verb": "Make",
             "suffix": spec.name,
             "basic": {key: key.replace("_", " ") for key in own} | shared,

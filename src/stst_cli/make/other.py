@@ -70,7 +70,7 @@ def command_of(name: str) -> click.Command:
 
         # the user has named the method, which is as good as trusting it
         options["trusted"] = (*options["trusted"], name)
-        config = run_config(spec.config, spec.default_preset or "", {}, **options)
+        config = run_config(spec.config, "", {}, **options)
         run_command(
             clip, output, config,
             as_json=as_json, dry_run=dry_run, overwrite=overwrite, resume=resume,
