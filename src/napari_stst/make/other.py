@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari import Viewer
-from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_stst.make.clip_form import ELSEWHERE
 from napari_stst.make.maker_widget import MakerWidget
@@ -13,6 +13,7 @@ from stst.errors import InputError
 
 #: Of the widget in the manifest.
 TITLE = "Other methods"
+_EDGE = 8  # pixels around words
 _NONE = (
     "No installed package brings a method of its own. One registers by an entry point of the group "
     "stst.methods; see Contributing in the documentation."
@@ -44,7 +45,7 @@ class OtherWidget(QWidget):
         self.problem.setWordWrap(True)
         self._layout.addWidget(self.problem)
         if self.choice.count() == 0:
-            self._layout.addWidget(QLabel(_NONE, wordWrap=True))
+            self._layout.addWidget(QLabel(_NONE, wordWrap=True, margin=_EDGE))
             self._layout.addStretch()
         # a single one needs no choice
         self.choice.setVisible(self.choice.count() > 1)
@@ -64,6 +65,8 @@ class OtherWidget(QWidget):
             self.problem.setText(str(error))
             self.problem.show()
             return
+        # else napari would leave the room below it empty
+        self.maker.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._layout.addWidget(self.maker)
 
 

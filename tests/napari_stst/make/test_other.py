@@ -24,6 +24,8 @@ def test_the_form_opens_and_makes_what_the_command_makes(drift, viewer, until, t
     _, widget = viewer.window.add_plugin_dock_widget("napari-stst", "Other methods")
     assert isinstance(widget, OtherWidget)
     maker = widget.maker
+    # it has all of the dock's height
+    until(lambda: maker.height() > 500)
     labels = {field.key for field in maker.fields}
     assert {"step", "iterations", "checkpoint_every", "seed"} <= labels
     maker.set_tree({"method": "drift", "iterations": 2})
