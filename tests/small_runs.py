@@ -17,6 +17,7 @@ import stst as library
 import warm_processes
 from patience import patience
 from stst.config import StstConfig, build, merged
+from stst.runs.record import SCHEMA_VERSION, RunRecord
 from stst.video import write_video
 from stst_cli.analyze import main as analyze_main
 from stst_cli.main import main
@@ -108,3 +109,16 @@ def process(*words: object, folder: Path, **variables: str) -> subprocess.Comple
         cwd=folder, env=environment, capture_output=True, text=True, timeout=patience(120),
         check=False,
     )  # fmt: skip
+
+
+#: What a run of two samples is made of.
+RECORD = {
+    "schema_version": SCHEMA_VERSION, "method": "stst", "config": {},
+    "inputs": [{"role": "natural", "path": "natural.npz", "fps": "25"}],
+    "environment": {"threads": 1, "batch": [0, 1]}, "output": "out.mkv",
+}  # fmt: skip
+
+
+def run_record(**changes) -> RunRecord:
+    """Give it, with changes."""
+    return RunRecord.model_validate({**RECORD, **changes})

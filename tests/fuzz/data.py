@@ -24,6 +24,7 @@ from fuzz.commands import command
 from fuzz.mutate import damaged
 from fuzz.pool import Format
 from fuzz.texts import NUMBERS, STRINGS, as_json, as_table, as_toml, changed, toml_value, value
+from small_runs import run_record
 from stst.analysis.judges import streams_of_sidecar
 from stst.analysis.manifest import read_pairs
 from stst.analysis.pairs import NaturalClip
@@ -53,7 +54,7 @@ from stst.report.clips import Clip, labels_of
 from stst.report.inversions import inversions
 from stst.report.page import part
 from stst.report.provenance import making_of, reading_of
-from stst.runs.checkpoint import RunFolder
+from stst.runs.folder import RunFolder
 from stst.runs.job import Job
 from stst.runs.remake import _recorded_output, differences, job_of_sidecar
 from stst.runs.sidecar import Sidecar, read_sidecar
@@ -105,7 +106,7 @@ def _read_config(folder: Path) -> None:
     path = folder / "config.toml"
     tree = paths_beside(read_config_file(path), path)
     method = tree.get("method", "stst")
-    kind = BUILT_IN[method].config if method in BUILT_IN else StstConfig
+    kind = BUILT_IN[method].config if str(method) in BUILT_IN else StstConfig
     config = build(tree, kind, str(path))
     assert build(tomllib.loads(to_toml(config)), kind) == config
     assert config.seeds
@@ -335,19 +336,17 @@ def _read_for_report(folder: Path) -> None:
 
 
 def _runs(folder: Path) -> dict[str, list[bytes]]:
-    job = {
-        "environment": {"threads": 1, "batch": [0, 1]},
-        "inputs": [{"fps": "25"}],
-        "method": "stst",
-    }
     run = RunFolder(folder / "x.run")
-    run.begin(job, overwrite=False)
+    run.begin(run_record(), overwrite=False)
+    (part,) = run.checkpoints()
     rng = np.random.default_rng(0)
     for number in range(2):
         images = rng.integers(0, 256, (2, 6, 7, 3), dtype=np.uint8)
         state = rng.random((2, 3, 6, 7), dtype=np.float32)
-        run.keep(number, images, [{"clipped": 0.0}, {"clipped": 0.5}], state, 1.5, {"best": images})
-    run.keep_interim(Interim(3, {"clip": rng.random((2, 3, 2, 6, 7), dtype=np.float32)}), 1.5)
+        part.keep(
+            number, images, [{"clipped": 0.0}, {"clipped": 0.5}], state, 1.5, {"best": images}
+        )
+    part.keep_interim(Interim(3, {"clip": rng.random((2, 3, 2, 6, 7), dtype=np.float32)}), 1.5)
     return {
         str(path.relative_to(folder)): [path.read_bytes()]
         for path in sorted(run.path.rglob("*"))
@@ -408,14 +407,15 @@ def _changed_npz(data: bytes, rng: Random) -> bytes:
 
 def _read_run(folder: Path) -> None:
     run = RunFolder(folder / "x.run")
+    (part,) = run.checkpoints([[0, 1]])
     errors = []
     for read in (
-        run.job,
-        run.state,
-        run.interim,
-        lambda: list(run.frames(0)),
-        lambda: run.statistics(1),
-        lambda: list(run.frames(1, "best")),
+        run.record,
+        part.state,
+        part.interim,
+        lambda: list(part.frames(0)),
+        lambda: part.statistics(1),
+        lambda: list(part.frames(1, "best")),
         lambda: command(stst, "export", run.path, "-o", folder / "out" / "part.npy"),
     ):
         try:

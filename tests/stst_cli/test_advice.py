@@ -90,6 +90,7 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst/report/models.py": _LOOKED_AT,
     "stst/report/parts.py": _LOOKED_AT,
     "stst/runs/checkpoint.py": RUNS,
+    "stst/runs/folder.py": RUNS,
     "stst/runs/runner.py": (*RUNS, "stst batch"),
     "stst/methods/stst/prepare.py": ("stst synthesize", "stst batch"),
     "stst/methods/stst/synthesis.py": ("stst synthesize", "stst batch"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +32,7 @@ class Started:
     notes
         What the user should know.
     done
-        (samples, n, H, W, 3) uint8, the frames that an earlier run has finished, of those samples.
+        For each of those samples the frames that an earlier run has finished, (H, W, 3) uint8.
     """
 
     frames: int
@@ -43,7 +43,7 @@ class Started:
     seeds: tuple[int, ...]
     fps: str
     notes: tuple[str, ...]
-    done: np.ndarray
+    done: Sequence[Sequence[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,14 @@ class Picture:
         octave is worked on.
     finished
         Whether it is what the clip will hold.
+    first
+        Which sample the first one is.
     """
 
     frame: int
     images: np.ndarray
     finished: bool
+    first: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,12 @@ class ClipPicture:
     ----------
     images
         (samples, T, H, W, 3) uint8, of those that are shown.
+    first
+        Which sample the first one is.
     """
 
     images: np.ndarray
+    first: int = 0
 
 
 @dataclass(frozen=True)

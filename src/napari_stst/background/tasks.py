@@ -24,6 +24,7 @@ from napari_stst.background.messages import (
 if TYPE_CHECKING:
     from stst.engine.events import Event, RunStarted
     from stst.runs.job import Job
+    from stst.types import Frames
 
 #: Where each task is; it is imported when it is asked for.
 TASKS = {
@@ -121,11 +122,7 @@ def _started(job: Job, event: RunStarted) -> Started:
     prepared = job.prepared
     height, width = prepared.process.size
     seeds = job.config.seeds[:SHOWN]
-    kept = job.folder.finished() if job.resume else 0
-    done = np.empty((len(seeds), kept, height, width, 3), np.uint8)
-    for sample in range(len(seeds)):
-        for index, frame in enumerate(job.folder.frames(sample) if kept else ()):
-            done[sample, index] = frame
+    done = _finished(job, seeds) if job.resume else [()] * len(seeds)
     clip = job.clips().get(job.method.main_role)
     return Started(
         frames=event.frames,
@@ -140,6 +137,16 @@ def _started(job: Job, event: RunStarted) -> Started:
     )
 
 
+def _finished(job: Job, seeds: Sequence[int]) -> list[Sequence[np.ndarray]]:
+    """Read the frames that an earlier run has finished, by sample."""
+    return [
+        list(group.frames(sample))
+        for group in job.folder.checkpoints()
+        for sample, seed in enumerate(group.seeds)
+        if seed in seeds
+    ]
+
+
 class _Told:
     """Turns a run's events into messages, not more than the viewer can show."""
 
@@ -148,19 +155,24 @@ class _Told:
         self.frames = self.iterations = 0
         self.last = -_STEP_SECONDS
         self.next_clip = 0.0
+        # of samples that are made one group after the other
+        self.first, self.group = 0, ""
 
     def of(self, event: Event) -> None:
         from stst.engine.events import (
             FrameDone,
+            GroupStarted,
             IterationDone,
             Preview,
             StepDone,
         )
 
-        if isinstance(event, IterationDone):
+        if isinstance(event, GroupStarted):
+            self.first, self.group = event.place, f"{event}, "
+        elif isinstance(event, IterationDone):
             of_clip = event.frame is None
             if self._due() or (of_clip and event.iteration + 1 == self.iterations):
-                what = f"iteration {event.iteration + 1} of {self.iterations}"
+                what = f"{self.group}iteration {event.iteration + 1} of {self.iterations}"
                 if event.frame is not None:
                     what = self._frame(event.frame)
                 if event.octave is not None:
@@ -170,16 +182,23 @@ class _Told:
         elif isinstance(event, StepDone):
             self.tell(Step(event.what, event.progress, {}))
         elif isinstance(event, Preview) and event.frame is not None:
-            self.tell(Picture(event.frame, event.images[:SHOWN], False))
+            self._tell_picture(event.frame, event.images, False)
         elif isinstance(event, Preview):
             now = time.monotonic()
             if now >= self.next_clip:
-                images = event.images[:SHOWN]
+                images = self._shown(event.images)
                 self.next_clip = now + images.nbytes / _BYTES_PER_SECOND
-                self.tell(ClipPicture(images))
+                self.tell(ClipPicture(images, self.first))
         elif isinstance(event, FrameDone):
-            self.tell(Picture(event.frame, event.images[:SHOWN], True))
+            self._tell_picture(event.frame, event.images, True)
             self.tell(Step(self._frame(event.frame), event.progress, {}))
+
+    def _tell_picture(self, frame: int, images: Frames, finished: bool) -> None:
+        self.tell(Picture(frame, self._shown(images), finished, self.first))
+
+    def _shown(self, images: Frames) -> Frames:
+        """Leave out samples that the viewer does not show."""
+        return images[: max(SHOWN - self.first, 0)]
 
     def _due(self) -> bool:
         """Say whether a step may be told; to be asked once for each."""
@@ -190,7 +209,8 @@ class _Told:
         return due
 
     def _frame(self, frame: int) -> str:
-        return f"frame {frame + 1} of {self.frames}" if frame >= 0 else f"padding frame {frame}"
+        which = f"frame {frame + 1} of {self.frames}" if frame >= 0 else f"padding frame {frame}"
+        return f"{self.group}{which}"
 
 
 def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any
 from napari_stst.queue.request import MAIN_ROLES, Order, clip_of_run, stored_order, tree_of_run
 from stst.config import RunConfig, paths_beside, read_config_file, to_toml
 from stst.config.command import command_words
-from stst.runs.checkpoint import RunFolder
+from stst.runs.folder import RunFolder
 from stst.runs.sidecar import other_version, read_sidecar
 from stst.utils.files import written_whole
 from stst.video import AS_STORED, Levels, recorded_levels
@@ -36,7 +36,7 @@ def read_settings(path: Path) -> Tree:
         If the file cannot be read.
     """
     if (run := run_of(path)) is not None:
-        return tree_of_run(run, RunFolder(run).job())
+        return tree_of_run(run, RunFolder(run).record())
     if path.suffix.lower() == ".json":
         tree = read_sidecar(path).config
     else:
@@ -47,7 +47,7 @@ def read_settings(path: Path) -> Tree:
 def natural_of(path: Path) -> Path | None:
     """Name the clip that a recorded run started from; None for a config, which names none."""
     if (run := run_of(path)) is not None:
-        return clip_of_run(run, RunFolder(run).job())
+        return clip_of_run(run, RunFolder(run).record())
     if path.suffix.lower() != ".json":
         return None
     named = [one.path for one in read_sidecar(path).inputs if one.role in MAIN_ROLES]

@@ -279,7 +279,8 @@ class Making(QObject):
         playback_of(self.viewer).stop()
         for sample, seed in enumerate(run.seeds):
             frames = np.full((run.frames, *run.size, 3), _GREY, np.uint8)
-            frames[: run.done.shape[1]] = run.done[sample]
+            for index, frame in enumerate(run.done[sample]):
+                frames[index] = frame
             if len(reused) == len(run.seeds):
                 layer = reused[sample]
                 if run.whole and layer.data.shape == frames.shape:
@@ -312,12 +313,13 @@ class Making(QObject):
         if picture.frame < 0 and picture.finished:
             return
         frame = max(picture.frame, 0)
-        for layer, image in zip(self.layers, picture.images, strict=True):
+        layers = self.layers[picture.first :][: len(picture.images)]
+        for layer, image in zip(layers, picture.images, strict=True):
             height, width = layer.data.shape[1:3]
             rows = np.arange(height) * image.shape[0] // height
             columns = np.arange(width) * image.shape[1] // width
             layer.data[frame] = image[rows[:, None], columns]
-        shown = [layer for layer in self.layers if layer in self.viewer.layers]
+        shown = [layer for layer in layers if layer in self.viewer.layers]
         if not shown:
             return
         if self.follow and not self._whole:
@@ -328,7 +330,8 @@ class Making(QObject):
                 layer.refresh(thumbnail=picture.finished, highlight=False, extent=False)
 
     def _draw_all(self, clips: ClipPicture) -> None:
-        for layer, images in zip(self.layers, clips.images, strict=True):
+        layers = self.layers[clips.first :][: len(clips.images)]
+        for layer, images in zip(layers, clips.images, strict=True):
             layer.data[:] = images
             if layer.visible and layer in self.viewer.layers:
                 layer.refresh(highlight=False, extent=False)

@@ -18,7 +18,7 @@ from napari_stst.viewer.playback import playback_of
 from napari_stst.widgets.dialogs import ask
 from stst.config.sources import code_named
 from stst.errors import StstError
-from stst.runs.checkpoint import RunFolder
+from stst.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -233,10 +233,13 @@ def _standing(kept: Kept) -> tuple[bool, Any, str]:
     if order.can_resume() and (kept.began or not order.overwrite):
         try:
             stored_order(order.folder)
-            count = RunFolder(order.folder).finished()
+            groups = RunFolder(order.folder).checkpoints()
+            count = sum(one.finished() for one in groups)
         except StstError as error:
             return True, "failed", str(error)
         words = "1 frame" if count == 1 else f"{count} frames"
+        if len(groups) > 1:
+            words += f" of {len(groups)} groups of samples"
         return True, "stopped", f"{words} finished when its viewer was closed"
     if kept.began:
         text = f"{order.folder} is not there any more; Resume begins anew"

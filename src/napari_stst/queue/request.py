@@ -10,9 +10,10 @@ from typing import Any
 from stst.config import METHODS, build, paths_beside
 from stst.config.methods import BUILT_IN
 from stst.errors import InputError
-from stst.runs.checkpoint import RunFolder
 from stst.runs.fingerprint import check_continuable
+from stst.runs.folder import RunFolder
 from stst.runs.outputs import MASTERS, outputs_for
+from stst.runs.record import RunRecord
 
 #: What the clip is called that a command is given.
 MAIN_ROLES = ("natural", "stimulus")
@@ -91,17 +92,16 @@ def stored_order(folder: Path) -> Order:
         If there is no run that can be continued here, or one of its clips is gone.
     """
     folder = folder.absolute()
-    job = RunFolder(folder).job()
-    check_continuable(folder, job)
-    natural = clip_of_run(folder, job)
-    method = method_of_run(folder, job)
-    config = {**tree_of_run(folder, job), "method": method}
-    if method in BUILT_IN:
-        kind = METHODS[method].config
+    record = RunFolder(folder).record()
+    check_continuable(folder, record)
+    natural = clip_of_run(folder, record)
+    config = {**tree_of_run(folder, record), "method": record.method}
+    if record.method in BUILT_IN:
+        kind = METHODS[record.method].config
         config = build(config, kind, f"{folder}").model_dump(mode="json", exclude_none=True)
     # else its code is imported when the user trusts it, by the worker
-    name = job.get("output")
-    if not isinstance(name, str) or Path(name).name != name:
+    name = record.output
+    if Path(name).name != name:
         raise InputError(f"{folder}/job.json is damaged: output is {name!r}, not a name.")
     output = str(folder.parent / name)
     order = Order(
@@ -115,7 +115,7 @@ def stored_order(folder: Path) -> Order:
             f"{folder} is the run of {name} and was called {order.folder.name}. Give it that name "
             "back."
         )
-    for role, path in _inputs(folder, job).items():
+    for role, path in _inputs(folder, record).items():
         if not path.exists():
             raise InputError(
                 f"{folder.name} cannot go on: its {role} clip is not at {path} any more. Put it "
@@ -124,40 +124,30 @@ def stored_order(folder: Path) -> Order:
     return order
 
 
-def method_of_run(folder: Path, job: Mapping[str, Any]) -> str:
-    """Name the method of a run; `job` as `stst.runs.checkpoint.RunFolder.job` gives it.
+def tree_of_run(folder: Path, record: RunRecord) -> dict[str, Any]:
+    """Give the config's tree of a run; the clips that it names as seen from here.
 
     Raises
     ------
     InputError
-        If it is none of this program's.
+        If it is a run of no method.
     """
-    method = job.get("method")
-    if method not in METHODS or not isinstance(job.get("config"), dict):
-        raise InputError(f"{folder}/job.json is damaged: method or config is missing.")
-    return str(method)
-
-
-def tree_of_run(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the config's tree of a run; the clips that it names as seen from here."""
-    method_of_run(folder, job)
+    if record.method not in METHODS:
+        raise InputError(
+            f"{folder} is a run of {record.method!r}, which is none of {', '.join(METHODS)}."
+        )
     # in a run folder paths are relative to the folder that it lies in, where the sidecar will be
-    return paths_beside(job["config"], folder)
+    return paths_beside(record.config, folder)
 
 
-def clip_of_run(folder: Path, job: Mapping[str, Any]) -> Path | None:
+def clip_of_run(folder: Path, record: RunRecord) -> Path | None:
     """Give the clip that a run starts from; None where there is none."""
-    found = _inputs(folder, job)
+    found = _inputs(folder, record)
     return next((found[role] for role in MAIN_ROLES if role in found), None)
 
 
-def _inputs(folder: Path, job: Mapping[str, Any]) -> dict[str, Path]:
+def _inputs(folder: Path, record: RunRecord) -> dict[str, Path]:
     """Give the clips of a run by role."""
-    listed = job.get("inputs")
-    entries = listed if isinstance(listed, list) else [None]
-    found = {}
-    for one in entries:
-        if not isinstance(one, dict) or not isinstance(one.get("path"), str):
-            raise InputError(f"{folder}/job.json is damaged: an input names no path.")
-        found[str(one.get("role"))] = folder.parent / one["path"]
-    return found
+    if any(one.role is None or one.path is None for one in record.inputs):
+        raise InputError(f"{folder}/job.json is damaged: an input names no role or path.")
+    return {str(one.role): folder.parent / str(one.path) for one in record.inputs}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from stst.batch.plan import BatchJob
 from stst.errors import InputError
-from stst.runs.checkpoint import RunFolder
 from stst.runs.fingerprint import ELSEWHERE, config_difference
-from stst.runs.sidecar import other_version, read_sidecar
+from stst.runs.folder import RunFolder
+from stst.runs.record import InputRecord, RunInput, RunRecord
+from stst.runs.sidecar import Sidecar, other_version, read_sidecar
 from stst.utils.text import found_value
 
 Kind = Literal["free", "begun", "done", "changed"]
@@ -91,7 +92,7 @@ def _files_differ(job: BatchJob, hashed: Hash) -> str | None:
         sidecar = read_sidecar(files["sidecar"])
     except InputError as error:
         return str(error)
-    found = _differs(job, sidecar.as_dict(), hashed)
+    found = _differs(job, sidecar, hashed)
     if found is None and sidecar.seed != job.seed:
         found = f"seed was {found_value(sidecar.seed)} and is {job.seed} now"
     return None if found is None else f"{files['master']} was made otherwise: {found}"
@@ -100,10 +101,10 @@ def _files_differ(job: BatchJob, hashed: Hash) -> str | None:
 def run_differs(job: BatchJob, folder: Path, hashed: Hash) -> str | None:
     """Say in what an unfinished run differs from a job; None where it does not."""
     try:
-        record = RunFolder(folder).job()
+        record = RunFolder(folder).record()
     except InputError as error:
         return str(error)
-    seeds = record["environment"]["batch"]
+    seeds = record.environment.batch
     if job.seed not in seeds:
         return f"seed was {', '.join(map(str, seeds))} and is {job.seed} now"
     return _differs(job, record, hashed)
@@ -115,24 +116,19 @@ def asked_for(job: BatchJob) -> str:
     return json.dumps(dump, sort_keys=True)
 
 
-def _differs(job: BatchJob, record: Mapping[str, Any], hashed: Hash) -> str | None:
+def _differs(job: BatchJob, record: RunRecord | Sidecar, hashed: Hash) -> str | None:
     if another := other_version(record):
         return another
-    if record.get("method") != job.config.method:
-        return f"method was {found_value(record.get('method'))} and is {job.config.method!r} now"
-    config = record.get("config")
-    if not isinstance(config, dict):
-        return "its record holds no config"
-    found = config_difference(job.config.model_dump(mode="json"), config)
-    return found or _inputs_differ(job, record.get("inputs"), hashed)
+    if record.method != job.config.method:
+        return f"method was {found_value(record.method)} and is {job.config.method!r} now"
+    found = config_difference(job.config.model_dump(mode="json"), record.config)
+    return found or _inputs_differ(job, record.inputs, hashed)
 
 
-def _inputs_differ(job: BatchJob, recorded: Any, hashed: Hash) -> str | None:
-    inputs = {
-        str(one.get("role")): one.get("sha256")
-        for one in (recorded if isinstance(recorded, list) else [])
-        if isinstance(one, dict)
-    }
+def _inputs_differ(
+    job: BatchJob, recorded: Sequence[RunInput | InputRecord], hashed: Hash
+) -> str | None:
+    inputs = {str(one.role): one.sha256 for one in recorded}
     paths = job.inputs()
     if set(paths) != set(inputs):
         return f"inputs were {', '.join(sorted(inputs))} and are {', '.join(sorted(paths))} now"

@@ -18,7 +18,7 @@ from stst.batch.standing import Standing, asked_for, run_differs, standing
 from stst.batch.states import States
 from stst.engine.events import RunFinished, RunStarted, RunStopped
 from stst.errors import InputError, StstError, in_words
-from stst.runs.checkpoint import RunFolder
+from stst.runs.folder import RunFolder
 from stst.runs.job import Job
 from stst.utils.files import sha256_of
 from stst.utils.locks import check_unlocked
@@ -237,7 +237,7 @@ def _group_target(job: BatchJob) -> str:
 
 def _seeds_of(folder: RunFolder) -> list[int]:
     try:
-        return list(folder.job()["environment"]["batch"])
+        return folder.record().environment.batch
     except InputError:
         return []
 

@@ -50,8 +50,33 @@ class RunStarted:
 
 
 @dataclass(frozen=True)
+class GroupStarted:
+    """Of samples that do not fit into memory side by side, these are made from here on.
+
+    Attributes
+    ----------
+    sample
+        Their seeds.
+    place
+        Of the first among all samples, counted from 0.
+    of
+        Number of all samples.
+    """
+
+    sample: tuple[int, ...]
+    place: int
+    of: int
+
+    def __str__(self) -> str:
+        """Name the samples, counted from 1."""
+        first, last = self.place + 1, self.place + len(self.sample)
+        which = f"sample {first}" if first == last else f"samples {first}-{last}"
+        return f"{which} of {self.of}"
+
+
+@dataclass(frozen=True)
 class IterationDone:
-    """One step of the optimiser, on all samples at once.
+    """One step of the optimiser, on all samples of a group at once.
 
     Attributes
     ----------
@@ -233,7 +258,10 @@ class FrameDone:
 
 @dataclass(frozen=True)
 class Checkpointed:
-    """What is on disk at `path` is all that continuing needs; `frame` is the last finished one."""
+    """What is on disk at `path` is all that continuing needs.
+
+    `frame` is the last finished one, of the samples that are being made.
+    """
 
     frame: int
     path: Path
@@ -268,7 +296,7 @@ class RunStopped:
     Attributes
     ----------
     frame
-        The last finished one.
+        The last finished one, of the samples that were being made.
     path
         Where it stays; None where nothing is kept.
     """
@@ -279,6 +307,7 @@ class RunStopped:
 
 Event = (
     RunStarted
+    | GroupStarted
     | StepDone
     | IterationDone
     | Preview

@@ -11,6 +11,7 @@ from typing import Any
 from stst.config.methods import BUILT_IN
 from stst.errors import InputError
 from stst.runs.outputs import Output
+from stst.runs.record import RunRecord
 from stst.runs.sidecar import other_version, read_sidecar
 from stst.utils.files import sha256_of
 from stst.utils.text import found_value
@@ -27,7 +28,7 @@ ELSEWHERE = frozenset({"seed", "samples", "device", "targets", "mask"})
 _OF_INPUT = ("role", "path", "frames_sha256", "frames", "size", "fps")
 
 
-def check_continuable(folder: Path, begun: Mapping[str, Any]) -> None:
+def check_continuable(folder: Path, begun: RunRecord) -> None:
     """Refuse to go on with what another version began.
 
     Parameters
@@ -111,7 +112,7 @@ def config_difference(now: Mapping[str, Any], then: Mapping[str, Any]) -> str | 
     return _config_difference(now, then, filled)
 
 
-def check_made(output: Output, files: Mapping[str, Path], record: Mapping[str, Any]) -> None:
+def check_made(output: Output, files: Mapping[str, Path], record: RunRecord) -> None:
     """Refuse outputs that are not whole, or not those of a request.
 
     Parameters
@@ -134,7 +135,7 @@ def check_made(output: Output, files: Mapping[str, Path], record: Mapping[str, A
     content = read_sidecar(output.sidecar)
     if another := other_version(content):
         raise InputError(f"{another}.")
-    change = Fingerprint(_essence(record)).difference(_essence(content.as_dict()))
+    change = Fingerprint(_essence(record.as_dict())).difference(_essence(content.as_dict()))
     if change:
         raise InputError(f"{change.replace('when it was started', 'when it was made')}.")
     hashes = {"master": content.output, **(content.beside or {})}

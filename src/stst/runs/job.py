@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,12 +21,13 @@ from stst.engine.events import (
 from stst.engine.masks import open_mask
 from stst.engine.process import Estimate, Prepared
 from stst.errors import InputError
-from stst.runs.checkpoint import RunFolder
 from stst.runs.failures import Inputs
 from stst.runs.fingerprint import Fingerprint, check_continuable, check_made
+from stst.runs.folder import RunFolder
 from stst.runs.outputs import Output, outputs_for
+from stst.runs.record import SCHEMA_VERSION, RunRecord
 from stst.runs.runner import Run
-from stst.runs.sidecar import SCHEMA_VERSION, Input
+from stst.runs.sidecar import Input
 from stst.utils.devices import environment, numerics, outside
 from stst.utils.files import check_output, remove_leftovers, sha256_of, written_path
 from stst.video import LazyVideo, Levels, check_video_output, needs_sidecar, sidecar_of
@@ -163,17 +164,17 @@ class Job:
             prepared: Prepared = self.method.door()(self.clips(), self.config)
             return prepared
 
-    def _begun(self) -> dict[str, Any] | None:
+    def _begun(self) -> RunRecord | None:
         """Read what the run that is to be continued is made of; None where there is none."""
         if not (self.resume and self.folder.begun()):
             return None
-        begun = self.folder.job()
+        begun = self.folder.record()
         check_continuable(self.folder.path, begun)
         return begun
 
     def _chosen_threads(self) -> int | None:
         begun = self._begun() if self.threads is None else None
-        return self.threads if begun is None else int(begun["environment"]["threads"])
+        return self.threads if begun is None else begun.environment.threads
 
     def estimate(self, prepared: Prepared) -> Estimate:
         """Measure a little and scale it up to the whole run.
@@ -219,7 +220,7 @@ class Job:
             for role, video in self.clips().items()
         ]
 
-    def check_inputs(self, record: Mapping[str, Any]) -> None:
+    def check_inputs(self, record: RunRecord) -> None:
         """Refuse to go on with a clip that is not what it was at the start.
 
         Parameters
@@ -232,8 +233,8 @@ class Job:
         StstError
             Naming the clip.
         """
-        hashes = {one["role"]: one["sha256"] for one in record["inputs"]}
-        self._inputs.check({path: hashes[role] for role, path in self.paths().items()})
+        hashes = {one.role: one.sha256 for one in record.inputs}
+        self._inputs.check({path: str(hashes[role]) for role, path in self.paths().items()})
 
     def run(
         self,
@@ -253,8 +254,8 @@ class Job:
         Yields
         ------
         Event
-            RunStarted, StepDone, IterationDone, Preview, FrameDone, Checkpointed, then
-            RunFinished or RunStopped.
+            RunStarted, GroupStarted, StepDone, IterationDone, Preview, FrameDone, Checkpointed,
+            then RunFinished or RunStopped.
 
         Raises
         ------
@@ -270,8 +271,8 @@ class Job:
         Notes
         -----
         Where the samples do not fit into memory side by side, the run begins anew in groups of
-        half as many, until they do; ``environment.batch`` of a sidecar has the seeds of the
-        sample's own group.
+        half as many, until they do; one group is made after the other. ``environment.batch`` of a
+        sidecar has the seeds of the sample's own group.
         """
         began = time.monotonic()
         self.check_outputs()
@@ -300,14 +301,13 @@ class Job:
             return RunFinished(tuple(self.files()), 0.0, made=False)
         self.check_inputs(record)
         self._open(record, begun)
-        groups = (begun or {}).get("groups") or [list(prepared.config.seeds)]
+        if begun is not None:
+            record = record.model_copy(update={"groups": begun.groups})
         notes = self._notes_of_run(prepared, begun, alone)
-        run = Run(self, prepared, record, groups, notes, began, preview_seconds, stop)
+        run = Run(self, prepared, record, notes, began, preview_seconds, stop)
         return (yield from run.made())
 
-    def _notes_of_run(
-        self, prepared: Prepared, begun: Mapping[str, Any] | None, alone: bool
-    ) -> list[str]:
+    def _notes_of_run(self, prepared: Prepared, begun: RunRecord | None, alone: bool) -> list[str]:
         """Say what a user should know before this very run, besides `notes`."""
         notes = self.notes(prepared)
         if self.resume and begun is None:
@@ -329,7 +329,7 @@ class Job:
     def _paths(self) -> list[Path]:
         return [path for files in self.files() for path in files.values()]
 
-    def _is_made(self, record: Mapping[str, Any]) -> bool:
+    def _is_made(self, record: RunRecord) -> bool:
         """Say whether all outputs are there, as this run would make them; False if none is.
 
         Raises
@@ -356,7 +356,7 @@ class Job:
         """Name the clips that are written beside the master."""
         return self.config.extra_outputs(self.natural is not None)
 
-    def _record(self, prepared: Prepared) -> dict[str, Any]:
+    def _record(self, prepared: Prepared) -> RunRecord:
         """Say what the run is made of, as the sidecar and a resume need it."""
         folder = self.folder.path.absolute().parent
         inputs = self.inputs()
@@ -365,7 +365,7 @@ class Job:
             paths = {one.role: one.described(folder)["path"] for one in inputs}
             config["targets"] = {role: paths[role] for role in config["targets"]}
             config |= {"mask": paths["mask"]} if "mask" in paths else {}
-        return {
+        content = {
             "schema_version": SCHEMA_VERSION,
             "method": prepared.config.method,
             "config": config,
@@ -378,13 +378,14 @@ class Job:
             # else it is that of the natural clip
             **({"fps": str(prepared.fps)} if self.method.main_role != "natural" else {}),
         }
+        return RunRecord.model_validate(content)
 
-    def _open(self, record: Mapping[str, Any], begun: Mapping[str, Any] | None) -> None:
+    def _open(self, record: RunRecord, begun: RunRecord | None) -> None:
         """Begin the run folder, or refuse to continue one that was begun otherwise."""
         if begun is None:
             self.folder.begin(record, self.overwrite)
             return
-        change = Fingerprint(record).difference(begun)
+        change = Fingerprint(record.as_dict()).difference(begun.as_dict())
         if change:
             raise InputError(
                 f"{self.folder.path} cannot be continued: {change}. "

@@ -12,7 +12,8 @@ from stst.config.sources import check_trust
 from stst.errors import InputError
 from stst.runs.job import Job
 from stst.runs.outputs import MASTERS
-from stst.runs.sidecar import InputRecord, Sidecar, other_version, read_sidecar
+from stst.runs.record import InputRecord
+from stst.runs.sidecar import Sidecar, other_version, read_sidecar
 from stst.utils.text import found_value
 
 
@@ -90,14 +91,13 @@ def job_of_sidecar(
     config = _of_batch(config, content.environment.batch, seed)
     if output is None:
         output = _recorded_output(sidecar, content.output.path)
-    threads = content.environment.threads
     job = Job(
         natural=paths.get(main),
         output=output,
         config=config,
         overwrite=overwrite,
         resume=resume,
-        threads=threads if threads and threads > 0 else None,
+        threads=content.environment.threads,
         only=(seed,),
     )
     job.check_outputs()

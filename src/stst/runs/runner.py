@@ -16,17 +16,20 @@ from stst.engine.events import (
     Checkpointed,
     Event,
     FrameDone,
+    GroupStarted,
     IterationDone,
     RunFinished,
     RunStarted,
     RunStopped,
+    StepDone,
 )
-from stst.engine.process import ClipProcess, Estimate, Groupable, Prepared
+from stst.engine.process import ClipProcess, Estimate, Groupable, Prepared, Process
 from stst.errors import TO_RESUME, StstError
-from stst.runs.checkpoint import RunFolder
+from stst.runs.checkpoint import Checkpoints
 from stst.runs.failures import ExhaustedError, halved, released, told, what_fits
-from stst.runs.groups import in_groups
+from stst.runs.folder import RunFolder
 from stst.runs.outputs import Output
+from stst.runs.record import RunRecord
 from stst.runs.sidecar import write_sidecar
 from stst.video import needs_sidecar, write_content, write_frames, write_preview
 
@@ -57,7 +60,7 @@ class RunnableJob(Protocol):
     def estimate(self, prepared: Prepared) -> Estimate:
         """Measure time and memory."""
 
-    def check_inputs(self, record: Mapping[str, Any]) -> None:
+    def check_inputs(self, record: RunRecord) -> None:
         """Raise where an input has changed since."""
 
     def files(self) -> list[dict[str, Path]]:
@@ -86,32 +89,31 @@ class Run:
         Its process, for all samples.
     record
         What the run is made of, as its folder and the sidecars have it.
-    groups
-        Seeds of the samples that are made side by side.
     notes
         What a user should know beforehand.
     began
         When, on the monotonic clock.
     preview_seconds, stop
         As in `Job.run`.
+    spent
+        Seconds that it had taken before it was continued.
     """
 
     job: RunnableJob
     prepared: Prepared
-    record: Mapping[str, Any]
-    groups: list[list[int]]
+    record: RunRecord
     notes: list[str]
     began: float
     preview_seconds: float | None
     stop: Callable[[], bool]
+    spent: float = 0.0
 
     def made(self) -> Generator[Event, None, Event]:
         """Make all samples side by side, or in groups as large as memory allows."""
         prepared = self.prepared
         while True:
-            process = in_groups(prepared.process, self.groups)
             try:
-                return (yield from self._made(replace(prepared, process=process)))
+                return (yield from self._made())
             except ExhaustedError as error:
                 said = str(error)
             released(prepared.device)
@@ -120,122 +122,209 @@ class Run:
                     f"{said} It was enough before, so other programs may have taken it. What is "
                     f"finished is kept in {self.job.folder.path}. To go on: {TO_RESUME}."
                 )
-            if max(map(len, self.groups)) == 1 or not isinstance(prepared.process, Groupable):
+            if max(map(len, self.record.seeds)) == 1 or not isinstance(prepared.process, Groupable):
                 raise StstError(what_fits(prepared, lambda one: self.job.estimate(one).memory))
-            self.groups = halved(self.groups)
-            size = max(map(len, self.groups))
+            groups = halved(self.record.seeds)
+            size = max(map(len, groups))
             self.notes.append(f"{said} The samples are made {size} at a time, from the beginning")
-            self.job.folder.begin({**self.record, "groups": self.groups}, overwrite=True)
+            self.record = self.record.model_copy(update={"groups": groups})
+            self.job.folder.begin(self.record, overwrite=True)
 
     def _has_begun(self) -> bool:
         """Say whether more than a part of the first frame is finished."""
-        if isinstance(self.prepared.process, ClipProcess):
-            return self.job.folder.interim() is not None
-        return self.job.folder.state() is not None
+        clip = isinstance(self.prepared.process, ClipProcess)
+        return any(
+            (one.interim() if clip else one.state()) is not None for one in self._checkpoints()
+        )
 
-    def _made(self, prepared: Prepared) -> Generator[Event, None, Event]:
+    def _made(self) -> Generator[Event, None, Event]:
         """Make what is still to be made and put it in place; give the last event."""
-        with told(prepared.device, self.job.folder.path, self._check_inputs):
-            stopped, seconds = yield from self._followed(prepared)
-            if stopped is not None:
-                return stopped
-            warnings = self._put_in_place(prepared, seconds)
-        self.job.folder.remove()
-        return RunFinished(tuple(self.job.files()), seconds, tuple(warnings))
+        job, place = self.job, 0
+        courses: dict[int, Mapping[str, Any]] = {}
+        with told(self.prepared.device, job.folder.path, self._check_inputs):
+            self.spent = max(map(_seconds, self._checkpoints()))
+            for checkpoints in self._checkpoints():
+                group = _Group(self._process(checkpoints.seeds), checkpoints, place)
+                stopped = yield from self._followed(group)
+                if stopped is not None:
+                    return stopped
+                if self.record.groups is not None:
+                    self._keep_interim(group)
+                courses |= group.courses()
+                place += len(checkpoints.seeds)
+            seconds = self._seconds()
+            warnings = self._put_in_place(courses, seconds)
+        job.folder.remove()
+        return RunFinished(tuple(job.files()), seconds, tuple(warnings))
 
-    def _followed(
-        self, prepared: Prepared
-    ) -> Generator[Event, None, tuple[RunStopped | None, float]]:
-        """Make frames and keep them on disk; say whether it was stopped, and after how long."""
-        spent, events = self._events(prepared)
-        checkpoints = _Checkpoints(prepared.config)
+    def _checkpoints(self) -> list[Checkpoints]:
+        return self.job.folder.checkpoints(self.record.seeds)
+
+    def _process(self, seeds: tuple[int, ...]) -> Process | ClipProcess:
+        """Give the process of a group, which has to itself what its optimisation holds."""
+        process = self.prepared.process
+        if seeds == self.prepared.config.seeds:
+            return process
+        assert isinstance(process, Groupable)
+        return process.with_seeds(seeds)
+
+    def _seconds(self) -> float:
+        """Say how long the run has taken, with what was done before it was continued."""
+        return self.spent + time.monotonic() - self.began
+
+    def _followed(self, group: _Group) -> Generator[Event, None, RunStopped | None]:
+        """Make frames of a group and keep them on disk; say whether it was stopped."""
+        schedule = _Schedule(self.prepared.config)
         frame = 0
-        for event in events:
+        for event in group.events(self.preview_seconds):
             if isinstance(event, RunStarted):
                 frame = event.first - 1
-                event = replace(event, notes=tuple(self.notes))
-            yield event
-            seconds = spent + time.monotonic() - self.began
+                yield from self._announced(event, group)
+            else:
+                yield self._of_all(event, group)
             if isinstance(event, FrameDone):
                 self._check_inputs()
                 frame = event.frame
-                self.job.folder.keep(
-                    frame, event.images, event.statistics, event.state, seconds, event.others
-                )
-                checkpoints.kept(0)
+                group.checkpoints.keep(
+                    frame, event.images, event.statistics, event.state, self._seconds(),
+                    event.others,
+                )  # fmt: skip
+                schedule.kept(0)
                 yield Checkpointed(frame, self.job.folder.path)
-            elif isinstance(event, IterationDone) and checkpoints.due():
-                checkpoints.kept(self._keep_interim(prepared, seconds))
+            elif isinstance(event, IterationDone) and schedule.due():
+                schedule.kept(self._keep_interim(group))
                 yield Checkpointed(frame, self.job.folder.path)
             if self.stop():
-                self._keep_interim(prepared, seconds)
-                return RunStopped(frame, self.job.folder.path), seconds
-        return None, spent + time.monotonic() - self.began
+                self._keep_interim(group)
+                return RunStopped(frame, self.job.folder.path)
+        return None
 
-    def _events(self, prepared: Prepared) -> tuple[float, Iterator[Event]]:
-        """Begin the run, or go on where it stopped; give the seconds that it has taken already."""
-        process = prepared.process
-        interim, spent = self.job.folder.interim() or (None, 0.0)
-        if isinstance(process, ClipProcess):
-            return spent, process.run_clip(interim, self.preview_seconds)
-        state = self.job.folder.state()
-        if state is None:
-            return spent, process.run(None, None, self.preview_seconds, interim)
-        images, spent = torch.from_numpy(state.images), max(spent, state.seconds)
-        return spent, process.run(state.frame, images, self.preview_seconds, interim)
+    def _announced(self, event: RunStarted, group: _Group) -> Iterator[Event]:
+        """Describe the run once, and each group of it where there are several."""
+        if group.place == 0:
+            yield replace(event, notes=tuple(self.notes))
+        if self.record.groups is not None:
+            yield GroupStarted(group.checkpoints.seeds, group.place, self.prepared.config.samples)
 
-    def _keep_interim(self, prepared: Prepared, seconds: float) -> float:
+    def _of_all(self, event: Event, group: _Group) -> Event:
+        """Make the progress of a group that of the run."""
+        if not isinstance(event, StepDone | IterationDone | FrameDone):
+            return event
+        done = group.place + event.progress * len(group.checkpoints.seeds)
+        return replace(event, progress=done / self.prepared.config.samples)
+
+    def _keep_interim(self, group: _Group) -> float:
         """Put on disk where the optimisation stands; give the seconds that it took."""
         began = time.monotonic()
-        interim = prepared.process.interim()
+        interim = group.process.interim()
         if interim is not None:
             self._check_inputs()
-            self.job.folder.keep_interim(interim, seconds)
+            group.checkpoints.keep_interim(interim, self._seconds())
         return time.monotonic() - began
 
     def _check_inputs(self) -> None:
         self.job.check_inputs(self.record)
 
-    def _put_in_place(self, prepared: Prepared, seconds: float) -> list[str]:
+    def _put_in_place(self, courses: Mapping[int, Mapping[str, Any]], seconds: float) -> list[str]:
         """Write all outputs; give what their sidecars warn of."""
-        job, seeds = self.job, prepared.config.seeds
-        overwrite = job.overwrite or job.resume
+        job, seeds = self.job, self.prepared.config.seeds
         found: list[str] = []
         chosen = job.only if job.only is not None else seeds
-        for output, seed in zip(job.outputs, chosen, strict=True):
-            sample = seeds.index(seed)
-            frames, fps = job.folder.frames, prepared.fps
-            master = write_frames(output.target, frames(sample), fps, overwrite=overwrite)
-            write_preview(output.preview, frames(sample), fps, overwrite=overwrite)
-            others = {name: output.beside(name) for name in job.others()}
-            beside = {
-                name: write_frames(other.target, frames(sample, name), fps, overwrite=overwrite)
-                for name, other in others.items()
-            }
-            for name, other in others.items():
-                if needs_sidecar(other.master):
-                    write_content(other.sidecar, {"output": beside[name].as_dict()})
-            per_frame = job.folder.statistics(sample)
-            warnings = METHODS[prepared.config.method].remarks_on(prepared.config, per_frame)
-            found.extend(f"{output.master}: {line}" for line in warnings)
-            batch = next(list(group) for group in self.groups if seed in group)
-            content = {
-                **self.record,
-                "environment": {**self.record["environment"], "batch": batch},
-                "seed": seed,
-                "output": master.as_dict(),
-                "per_frame": per_frame,
-                "warnings": [*job.notes(prepared), *warnings],
-                "seconds": round(seconds, 3),
-            }
-            if isinstance(prepared.process, ClipProcess):
-                content["beside"] = {name: one.as_dict() for name, one in beside.items()}
-                content["course"] = prepared.process.course(sample)
-            write_sidecar(output.sidecar, content, overwrite)
+        outputs = dict(zip(chosen, job.outputs, strict=True))
+        for checkpoints in self._checkpoints():
+            for sample, seed in enumerate(checkpoints.seeds):
+                if seed in outputs:
+                    made = {"seconds": round(seconds, 3), **courses.get(seed, {})}
+                    warnings = self._put_one_in_place(outputs[seed], checkpoints, sample, made)
+                    found.extend(f"{outputs[seed].master}: {line}" for line in warnings)
         return found
 
+    def _put_one_in_place(
+        self,
+        output: Output,
+        checkpoints: Checkpoints,
+        sample: int,
+        made: Mapping[str, Any],
+    ) -> list[str]:
+        """Write the outputs of one sample; give what its sidecar warns of."""
+        job, prepared, frames = self.job, self.prepared, checkpoints.frames
+        fps, overwrite = prepared.fps, job.overwrite or job.resume
+        master = write_frames(output.target, frames(sample), fps, overwrite=overwrite)
+        write_preview(output.preview, frames(sample), fps, overwrite=overwrite)
+        others = {name: output.beside(name) for name in job.others()}
+        beside = {
+            name: write_frames(other.target, frames(sample, name), fps, overwrite=overwrite)
+            for name, other in others.items()
+        }
+        for name, other in others.items():
+            if needs_sidecar(other.master):
+                write_content(other.sidecar, {"output": beside[name].as_dict()})
+        per_frame = checkpoints.statistics(sample)
+        warnings = METHODS[prepared.config.method].remarks_on(prepared.config, per_frame)
+        record = self.record.as_dict()
+        record.pop("groups", None)
+        content = {
+            **record,
+            "environment": {**record["environment"], "batch": list(checkpoints.seeds)},
+            "seed": checkpoints.seeds[sample],
+            "output": master.as_dict(),
+            "per_frame": per_frame,
+            "warnings": [*job.notes(prepared), *warnings],
+            **made,
+        }
+        if isinstance(prepared.process, ClipProcess):
+            content["beside"] = {name: one.as_dict() for name, one in beside.items()}
+        write_sidecar(output.sidecar, content, overwrite)
+        return warnings
 
-class _Checkpoints:
+
+@dataclass(frozen=True)
+class _Group:
+    """Samples that are made side by side.
+
+    Attributes
+    ----------
+    process
+        What makes them.
+    checkpoints
+        What is on disk of them.
+    place
+        Of the first among all samples.
+    """
+
+    process: Process | ClipProcess
+    checkpoints: Checkpoints
+    place: int
+
+    def events(self, preview_seconds: float | None) -> Iterator[Event]:
+        """Begin, or go on where it stopped."""
+        interim, _ = self.checkpoints.interim() or (None, 0.0)
+        if isinstance(self.process, ClipProcess):
+            return self.process.run_clip(interim, preview_seconds)
+        state = self.checkpoints.state()
+        if state is None:
+            return self.process.run(None, None, preview_seconds, interim)
+        images = torch.from_numpy(state.images)
+        return self.process.run(state.frame, images, preview_seconds, interim)
+
+    def courses(self) -> dict[int, Mapping[str, Any]]:
+        """Give what sidecars say of how each seed's clip was made, where it was made whole."""
+        if not isinstance(self.process, ClipProcess):
+            return {}
+        return {
+            seed: {"course": self.process.course(sample)}
+            for sample, seed in enumerate(self.checkpoints.seeds)
+        }
+
+
+def _seconds(checkpoints: Checkpoints) -> float:
+    """Say how long the run had taken when something of a group was last put on disk."""
+    _, spent = checkpoints.interim() or (None, 0.0)
+    state = checkpoints.state()
+    return spent if state is None else max(spent, state.seconds)
+
+
+class _Schedule:
     """When an optimisation is put on disk: every so many iterations, but at little cost."""
 
     def __init__(self, config: RunConfig) -> None:

@@ -10,22 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import ValidationError
 
 from stst.errors import InputError
+from stst.runs.record import SCHEMA_VERSION, Environment, InputRecord, Lenient, RunRecord, Table
 from stst.utils.diagnosis import json_fault, read_text
 from stst.utils.files import written_whole
 from stst.utils.text import found_value
 from stst.video.sidecar import sidecar_path
 
-#: To be raised when a record changes, or the same record means other bytes.
-SCHEMA_VERSION = 2
 #: What is read. Bytes are promised within `SCHEMA_VERSION` alone: version 1, of napari-stst 0.1,
 #: drew the same noise for all clips.
 READABLE = (1, SCHEMA_VERSION)
@@ -33,46 +26,7 @@ READABLE = (1, SCHEMA_VERSION)
 _INPUT = "an entry of 'inputs' lacks role, path or frames_sha256."
 
 
-def _or_nothing(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    """Take what nothing depends on as absent where it is damaged."""
-    try:
-        return check(value)
-    except ValidationError:
-        return None
-
-
-_Lenient = WrapValidator(_or_nothing)
-
-
-class _Table(BaseModel):
-    """A table of a sidecar; entries that are not named here are kept."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give what was read, as JSON has it."""
-        return self.model_dump(exclude_unset=True)
-
-
-class InputRecord(_Table):
-    """A clip that went into a stimulus.
-
-    Attributes
-    ----------
-    role
-        ``"natural"``, ``"stimulus"``, a loss term, ``"color"`` or ``"mask"``.
-    path
-        Relative to the sidecar, or absolute.
-    frames_sha256
-        Of the frames as they were used.
-    """
-
-    role: str
-    path: str
-    frames_sha256: str
-
-
-class OutputRecord(_Table):
+class OutputRecord(Table):
     """A clip that was written.
 
     Attributes
@@ -87,31 +41,10 @@ class OutputRecord(_Table):
 
     frames_sha256: str
     path: Any = None
-    sha256: Annotated[str | None, _Lenient] = None
+    sha256: Annotated[str | None, Lenient] = None
 
 
-class Environment(_Table):
-    """Where and with what a stimulus was computed; bytes depend on it.
-
-    Attributes
-    ----------
-    device
-        E.g. ``"cpu"`` or ``"cuda (NVIDIA …)"``.
-    threads
-        Of the CPU.
-    batch
-        Seeds of the samples that were made side by side.
-    versions
-        Of Python, torch, this package and others.
-    """
-
-    device: Annotated[str | None, _Lenient] = None
-    threads: Annotated[int | None, _Lenient] = None
-    batch: Annotated[list[int] | None, _Lenient] = None
-    versions: Annotated[dict[str, Any] | None, _Lenient] = None
-
-
-class Sidecar(_Table):
+class Sidecar(Table):
     """What the JSON file beside a stimulus says of how it was made.
 
     Attributes
@@ -147,10 +80,10 @@ class Sidecar(_Table):
     environment: Environment
     output: OutputRecord
     seed: Any = None
-    weights: Annotated[list[dict[str, Any]] | None, _Lenient] = None
-    per_frame: Annotated[list[Any] | None, _Lenient] = None
-    warnings: Annotated[list[Any] | None, _Lenient] = None
-    beside: Annotated[dict[str, OutputRecord] | None, _Lenient] = None
+    weights: Annotated[list[dict[str, Any]] | None, Lenient] = None
+    per_frame: Annotated[list[Any] | None, Lenient] = None
+    warnings: Annotated[list[Any] | None, Lenient] = None
+    beside: Annotated[dict[str, OutputRecord] | None, Lenient] = None
 
 
 @dataclass(frozen=True)
@@ -228,7 +161,7 @@ def read_sidecar(path: Path) -> Sidecar:
         raise InputError(f"{error} Its sidecar is {beside}.") from error
     try:
         # names that are no text, as a damaged file may have them, are told by nobody
-        content = json.loads(text, object_pairs_hook=_with_readable_keys)
+        content = json.loads(text, object_pairs_hook=with_readable_keys)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({json_fault(error)}).") from error
     if not isinstance(content, dict) or "schema_version" not in content:
@@ -244,7 +177,8 @@ def read_sidecar(path: Path) -> Sidecar:
         raise InputError(f"{path}: {_fault(error)}") from error
 
 
-def _with_readable_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def with_readable_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of JSON, with names that are no text, as damaged files have, made readable."""
     return {key.encode("utf-8", "replace").decode(): value for key, value in pairs}
 
 
@@ -259,7 +193,7 @@ def _fault(error: ValidationError) -> str:
     return _INPUT if places[0][0] == "inputs" else f"the entry {places[0][0]!r} is damaged."
 
 
-def other_version(record: Mapping[str, Any] | Sidecar) -> str:
+def other_version(record: Sidecar | RunRecord) -> str:
     """Say which version of the program made something that this one cannot make again.
 
     Parameters
@@ -272,15 +206,10 @@ def other_version(record: Mapping[str, Any] | Sidecar) -> str:
     str
         For a message; empty where this version makes the same bytes of the same settings.
     """
-    if isinstance(record, Sidecar):
-        record = record.as_dict()
-    # run folders of schema 1 do not name it
-    if record.get("schema_version", 1) == SCHEMA_VERSION:
+    if record.schema_version == SCHEMA_VERSION:
         return ""
-    environment = record.get("environment")
-    versions = environment.get("versions") if isinstance(environment, dict) else None
-    said = str(versions.get("napari-stst")) if isinstance(versions, dict) else ""
-    found = re.match(r"([0-9]{1,4}\.[0-9]{1,4})[0-9a-z.+]{0,40}", said)
+    versions = record.environment.versions or {}
+    found = re.match(r"([0-9]{1,4}\.[0-9]{1,4})[0-9a-z.+]{0,40}", str(versions.get("napari-stst")))
     name, series = (found[0], found[1]) if found else ("0.1", "0.1")
     return (
         f"napari-stst {name} made it, and this version would make other bytes of the same "

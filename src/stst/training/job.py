@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from stst.engine.process import Estimate
 from stst.errors import InputError, StstError
-from stst.runs.checkpoint import RunFolder
 from stst.runs.failures import ExhaustedError, told
 from stst.runs.fingerprint import Fingerprint
+from stst.runs.folder import RunFolder
+from stst.runs.record import RunRecord
 from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
 from stst.training.sequences import Sequences, described, load_clip, span
 from stst.types import Frames
@@ -145,7 +145,7 @@ class TrainingJob:
         self.folder.check_idle()
         self.folder.check_free(self.overwrite or self.resume)
         if self.resume and self.folder.begun():
-            self.folder.job()
+            self.folder.record()
 
     def prepare(self) -> Trainer:
         """Read all clips and make the network.
@@ -211,10 +211,10 @@ class TrainingJob:
         with self.folder.held() as alone:
             if alone:
                 remove_leftovers(self.output)
-            begun = self.folder.job() if self.resume and self.folder.begun() else None
+            begun = self.folder.record() if self.resume and self.folder.begun() else None
             threads = self.threads
             if begun is not None and threads is None:
-                threads = begun["environment"]["threads"]
+                threads = begun.environment.threads
             guard = numerics(device, PRECISION, threads)
             made = self._made(device, begun, trainer, held_out, began, outside(stop))
             end = yield from guard.steps(made)
@@ -223,7 +223,7 @@ class TrainingJob:
     def _made(
         self,
         device: torch.device,
-        begun: Mapping[str, Any] | None,
+        begun: RunRecord | None,
         trainer: Trainer,
         held_out: Frames | None,
         began: float,
@@ -247,7 +247,7 @@ class TrainingJob:
     def _trained(
         self,
         trainer: Trainer,
-        record: Mapping[str, Any],
+        record: RunRecord,
         loss: float,
         held_out: Frames | None,
         began: float,
@@ -273,7 +273,7 @@ class TrainingJob:
         seconds = time.monotonic() - began
         return TrainingDone(self.output, trainer.done, loss, seconds, judged)
 
-    def _is_made(self, record: Mapping[str, Any]) -> bool:
+    def _is_made(self, record: RunRecord) -> bool:
         """Say whether the weights are there, as this run would make them; False if none are.
 
         Raises
@@ -284,10 +284,10 @@ class TrainingJob:
         if not self.output.exists():
             return False
         try:
-            then = read_raw(self.output).metadata.get("training")
+            then, made = read_raw(self.output).metadata.get("training"), record.as_dict()
             keys = ("config", "inputs")
             if isinstance(then, dict) and set(keys) <= then.keys():
-                change = Fingerprint({key: record[key] for key in keys}).difference(then)
+                change = Fingerprint({key: made[key] for key in keys}).difference(then)
             else:
                 change = f"{self.output.name} does not say how it was trained"
         except InputError as error:
@@ -308,24 +308,23 @@ class TrainingJob:
             self.validation, settings.size, settings.fit, settings.sequence, self.levels
         )
 
-    def _record(self, device: torch.device) -> dict[str, Any]:
+    def _record(self, device: torch.device) -> RunRecord:
         """Say all that the bytes of the weights depend on."""
-        return {
+        content = {
             "method": "train-prednet",
             "config": asdict(self.settings),
             "inputs": [described(path, self.levels) for path in self.clips],
             "environment": environment(device, PRECISION, (self.settings.seed,)),
             "output": self.output.name,
         }
+        return RunRecord.model_validate(content)
 
-    def _opened(
-        self, record: Mapping[str, Any], begun: Mapping[str, Any] | None, trainer: Trainer
-    ) -> float:
+    def _opened(self, record: RunRecord, begun: RunRecord | None, trainer: Trainer) -> float:
         """Begin the run folder, or go on where a run stopped; give the last loss."""
         if begun is None:
             self.folder.begin(record, self.overwrite)
             return float("nan")
-        change = Fingerprint(record).difference(begun)
+        change = Fingerprint(record.as_dict()).difference(begun.as_dict())
         if change:
             raise InputError(
                 f"{self.folder.path} cannot be continued: {change}. Give everything as it was, or "
@@ -348,9 +347,10 @@ class TrainingJob:
         with written_whole(self.folder.path / "state.npz", overwrite=True) as part:
             np.savez(part, allow_pickle=False, loss=np.array(loss), **trainer.state())
 
-    def _put_in_place(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
+    def _put_in_place(self, trainer: Trainer, record: RunRecord) -> None:
         tensors = {name: one.detach().cpu() for name, one in trainer.model.state_dict().items()}
-        training = {name: record[name] for name in ("config", "inputs", "environment")}
+        made = record.as_dict()
+        training = {name: made[name] for name in ("config", "inputs", "environment")}
         metadata = {
             "model": "prednet",
             "version": __version__,

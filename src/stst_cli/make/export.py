@@ -18,20 +18,26 @@ from stst_cli.shared.terminal import say
 def export(run: Path, output: str, overwrite: bool) -> None:
     """Write the finished frames of the unfinished run folder RUN (X.run) as a clip."""
     from stst.errors import InputError
-    from stst.runs.checkpoint import RunFolder, rate_of
+    from stst.runs.folder import RunFolder
     from stst.runs.outputs import outputs_for
     from stst.video import write_video
 
     folder = RunFolder(run)
     if not (run / "job.json").is_file():
         raise InputError(f"{run}: not the folder of an unfinished run (it has no job.json).")
-    job = folder.job()
-    finished = folder.finished()
-    if finished == 0:
+    record = folder.record()
+    groups = [(one, one.finished()) for one in folder.checkpoints()]
+    if not any(finished for _, finished in groups):
         raise InputError(f"{run}: no frame is finished yet.")
-    seeds = job["environment"]["batch"]
-    fps = rate_of(job)
-    for sample, one in enumerate(outputs_for(output, seeds)):
-        write_video(one.target, folder.frames(sample), fps, overwrite=overwrite)
-        say(str(one.master))
-    click.echo(f"{finished} frames of an unfinished run", err=True)
+    outputs = iter(outputs_for(output, record.environment.batch))
+    for group, finished in groups:
+        for sample, seed in enumerate(group.seeds):
+            one = next(outputs)
+            if finished == 0:
+                click.echo(f"seed {seed}: no frame is finished yet", err=True)
+                continue
+            frames = group.frames(sample)
+            write_video(one.target, frames, record.rate, overwrite=overwrite)
+            say(str(one.master))
+    counts = " and ".join(str(finished) for _, finished in groups if finished)
+    click.echo(f"{counts} frames of an unfinished run", err=True)

@@ -77,6 +77,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunStopped:
     from stst.engine.events import (
         FrameDone,
+        GroupStarted,
         IterationDone,
         RunFinished,
         RunStarted,
@@ -84,7 +85,7 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
         StepDone,
     )
 
-    clock, shown, frames, steps = Clock(), 0.0, 0, 0
+    clock, shown, frames, steps, group = Clock(), 0.0, 0, 0, ""
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
         TextColumn("left {task.fields[left]}  {task.fields[losses]}"),
@@ -96,6 +97,8 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
                 frames, steps = event.frames, event.iterations
                 for note in event.notes:
                     bar.console.print(one_line(f"Note: {note}"), markup=False, highlight=False)
+            elif isinstance(event, GroupStarted):
+                group = f"{event}, "
             elif isinstance(event, IterationDone):
                 if time.monotonic() - shown <= 0.2:
                     continue
@@ -108,13 +111,13 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
                 bar.update(
                     task, completed=event.progress, left=clock.left(event.progress),
                     losses=_losses(event.losses),
-                    description=what,
+                    description=group + what,
                 )  # fmt: skip
             elif isinstance(event, StepDone | FrameDone):
                 what = event.what if isinstance(event, StepDone) else _frame(event.frame, frames)
                 bar.update(
                     task, completed=event.progress, left=clock.left(event.progress),
-                    description=what,
+                    description=group + what,
                 )  # fmt: skip
             elif isinstance(event, RunFinished):
                 bar.update(task, completed=1.0, left=duration(0), description="done")
@@ -127,6 +130,7 @@ def _with_bar(events: Iterable[Event], console: Console) -> RunFinished | RunSto
 def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
     from stst.engine.events import (
         FrameDone,
+        GroupStarted,
         IterationDone,
         RunFinished,
         RunStarted,
@@ -136,12 +140,15 @@ def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
 
     clock, printed, plan = Clock(), -_QUIET, RunStarted(0, 0, (), 0, 0)
     last: IterationDone | None = None
+    group = ""
     for event in events:
         if isinstance(event, RunStarted):
             plan = event
             for note in event.notes:
                 print(one_line(f"Note: {note}"), file=sys.stderr)
             continue
+        if isinstance(event, GroupStarted):
+            group = f"{event}, "
         if isinstance(event, StepDone | IterationDone):
             clock.begin(event.progress)
         if isinstance(event, IterationDone):
@@ -158,7 +165,7 @@ def _with_lines(events: Iterable[Event]) -> RunFinished | RunStopped:
             printed = time.monotonic()
             losses = f", {_losses(last.losses)}" if last is not None and last.terms else ""
             print(
-                f"{_made(event, plan)} done ({event.progress:.0%}), left "
+                f"{group}{_made(event, plan)} done ({event.progress:.0%}), left "
                 f"{clock.left(event.progress)}{losses}",
                 file=sys.stderr, flush=True,
             )  # fmt: skip

@@ -224,8 +224,46 @@ class TestTasks:
         end = done({**stopping, "resume": True}, again.append, lambda: False)
         assert isinstance(end, Result)
         made = read_video(end.value["outputs"][0]["master"]).frames
-        assert np.array_equal(again[0].done[0], made[: again[0].done.shape[1]])
-        assert again[0].done.shape[1] == 1
+        assert np.array_equal(again[0].done[0], made[:1])
+
+    def test_groups_of_samples_are_shown_where_they_belong(self, request_, monkeypatch):
+        import torch
+
+        from stst.methods.stst.objective import StstObjective
+
+        real = StstObjective.__call__
+
+        def tried(objective, images):
+            if len(images) > 1:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return real(objective, images)
+
+        monkeypatch.setattr(StstObjective, "__call__", tried)
+        monkeypatch.setattr(tasks, "_STEP_SECONDS", 0.0)
+        request = {**request_, "task": "make", "config": plain(samples=2)}
+        told = []
+
+        def stop():
+            return any(
+                isinstance(one, Picture) and (one.first, one.frame) == (1, 0) for one in told
+            )
+
+        assert done(request, told.append, stop) == Stopped()
+        again = []
+        end = done({**request, "resume": True}, again.append, lambda: False)
+        made = [read_video(one["master"]).frames for one in end.value["outputs"]]
+        count = len(made[0])
+        pictures = [one for one in told + again if isinstance(one, Picture) and one.finished]
+        assert [(one.first, one.frame) for one in pictures if one.frame >= 0] == [
+            (sample, frame) for sample in range(2) for frame in range(count)
+        ]
+        for one in pictures:
+            if one.frame >= 0:
+                assert np.array_equal(one.images, made[one.first][None, one.frame])
+        assert [len(one) for one in again[0].done] == [count, 1]
+        assert np.array_equal(again[0].done[1][0], made[1][0])
+        words = [one.what for one in again if isinstance(one, Step)]
+        assert words[-1] == f"sample 2 of 2, frame {count} of {count}"
 
     @pytest.mark.parametrize("method", ["stst", "leaps"])
     def test_stopping_takes_no_more_than_the_step_that_is_done(self, request_, method):

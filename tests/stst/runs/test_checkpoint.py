@@ -1,28 +1,24 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stst.engine.events import Interim
-from stst.errors import InputError, StstError
-from stst.runs.checkpoint import RunFolder
+from stst.errors import InputError
+from stst.runs.checkpoint import Checkpoints
 from stst.utils.files import written_whole
 
-JOB = {"environment": {"threads": 1, "batch": [0, 1]}, "inputs": [{"fps": "25"}]}
 RNG = np.random.default_rng(0)
 
 
 @pytest.fixture
 def run(tmp_path):
-    folder = RunFolder(tmp_path / "X.run")
-    folder.begin(JOB, overwrite=False)
-    return folder
+    (tmp_path / "frames").mkdir()
+    return Checkpoints(tmp_path, (0, 1))
 
 
 def keep(run, frame, value=None):
@@ -32,9 +28,8 @@ def keep(run, frame, value=None):
     return state
 
 
-class TestRunFolder:
+class TestCheckpoints:
     def test_nothing_is_finished_at_first(self, run):
-        assert run.job() == {"format": 1, **JOB}
         assert run.state() is None
         assert run.finished() == 0
         assert list(run.frames(0)) == run.statistics(1) == []
@@ -72,76 +67,6 @@ class TestRunFolder:
         assert run.finished() == 1
         assert len(list(run.frames(0))) == 1
 
-    def test_it_is_not_begun_twice(self, run):
-        keep(run, 0)
-        with pytest.raises(InputError, match=r"X\.run exists: .*--resume.*--overwrite"):
-            run.begin(JOB, overwrite=False)
-        assert run.finished() == 1
-        run.begin(JOB, overwrite=True)
-        assert run.finished() == 0
-
-    def test_one_that_was_cut_off_as_it_began_is_begun_anew(self, run):
-        (run.path / "job.json").unlink()
-        with pytest.raises(InputError, match="no unfinished run to continue"):
-            run.job()
-        run.begin(JOB, overwrite=False)
-        assert run.job()
-
-    @pytest.mark.parametrize("overwrite", [False, True])
-    def test_anything_else_of_that_name_is_left_alone(self, tmp_path, overwrite):
-        (tmp_path / "data.run").mkdir()
-        (tmp_path / "data.run/job.json").touch()
-        (tmp_path / "data.run/thesis.tex").touch()
-        (tmp_path / "file.run").touch()
-        for name in ("data.run", "file.run"):
-            with pytest.raises(InputError, match="is not the folder of an unfinished run"):
-                RunFolder(tmp_path / name).begin(JOB, overwrite)
-        assert (tmp_path / "data.run/thesis.tex").exists()
-        assert (tmp_path / "file.run").exists()
-
-    def test_a_place_where_none_can_be_made(self):
-        if not Path("/proc/version").exists():
-            pytest.skip("there is no /proc here")
-        with pytest.raises(InputError, match=r"/proc/X\.run.*Choose another output"):
-            RunFolder(Path("/proc/X.run")).begin(JOB, overwrite=False)
-
-    def test_a_full_disk_leaves_nothing(self, tmp_path, monkeypatch):
-        def full(path, text, encoding):
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(Path, "write_text", full)
-        with pytest.raises(StstError, match="the disk is full"):
-            RunFolder(tmp_path / "X.run").begin(JOB, overwrite=False)
-        assert list(tmp_path.iterdir()) == []
-
-    def test_remove(self, run, tmp_path):
-        keep(run, 0)
-        run.remove()
-        assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "cannot be read"),
-        ("{", "cannot be read"),
-        ("[" * 100_000, "cannot be read"),
-        ("[]", "written by another version"),
-        ("{}", "written by another version"),
-        (json.dumps({"format": 2, **JOB}), "another version .*Start anew with --overwrite"),
-        (json.dumps({"format": 1}), "job.json is damaged. Start anew"),
-        (json.dumps({**JOB, "format": 1, "inputs": []}), "damaged"),
-        (json.dumps({**JOB, "format": 1, "inputs": [{"fps": "1/0"}]}), "damaged"),
-        (json.dumps({**JOB, "format": 1, "environment": {"threads": 0, "batch": []}}), "damaged"),
-        (json.dumps({**JOB, "format": 1, "environment": {"threads": 1, "batch": [None]}}), "dam"),
-    ],
-)  # fmt: skip
-def test_a_damaged_job(run, text, message):
-    (run.path / "job.json").write_text(text)
-    with pytest.raises(InputError, match=message) as caught:
-        run.job()
-    assert str(run.path) in str(caught.value)
-
 
 def test_damaged_frames(run):
     """Whatever happens to a file, it is refused by name or read as it was."""
@@ -177,13 +102,13 @@ def test_damaged_frames(run):
         path.write_bytes(whole)
 
 
-class TestDamagedRuns:
+class TestDamaged:
     """What is well-formed and means nothing."""
 
     @pytest.fixture
     def run(self, tmp_path):
-        run = RunFolder(tmp_path / "x.run")
-        run.begin(JOB, overwrite=False)
+        (tmp_path / "frames").mkdir()
+        run = Checkpoints(tmp_path, (0, 1))
         images = np.zeros((2, 6, 7, 3), np.uint8)
         run.keep(0, images, [{"clipped": 0.0}] * 2, np.zeros((2, 3, 6, 7), np.float32), 1.0)
         return run
@@ -222,13 +147,6 @@ class TestDamagedRuns:
         self.changed(run.path / "frames" / "000000.npz", statistics=np.array(text))
         with pytest.raises(InputError, match=r"000000\.npz is missing or damaged \(its statistics"):
             run.statistics(1)
-
-    @pytest.mark.parametrize("rate", ["1e999999999", 10**30, float("inf"), "0", None, True])
-    def test_rate(self, run, rate):
-        content = json.loads((run.path / "job.json").read_text())
-        (run.path / "job.json").write_text(json.dumps({**content, "fps": rate}))
-        with pytest.raises(InputError, match=r"job\.json is damaged"):
-            run.job()
 
     def test_arrays_of_an_older_python_are_no_warning(self, run):
         path = run.path / "state.npz"

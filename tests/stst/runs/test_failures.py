@@ -7,6 +7,7 @@ import os
 import shutil
 from contextlib import chdir
 from dataclasses import replace
+from itertools import accumulate, groupby
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,15 @@ from small_runs import FPS, TRUST, clip, config, frames, refused, stst, synthesi
 from stst.config import StpsConfig, build
 from stst.engine.events import (
     FrameDone,
+    GroupStarted,
     IterationDone,
     RunFinished,
     RunStarted,
 )
 from stst.errors import InputError, StstError
 from stst.methods.stst.objective import StstObjective
+from stst.runs.checkpoint import Checkpoints
 from stst.runs.failures import halved
-from stst.runs.groups import in_groups
 from stst.runs.job import Job
 from stst.runs.remake import job_of_sidecar
 from stst.video import write_video
@@ -91,9 +93,18 @@ class TestGroups:
             f"out of memory on cpu. The samples are made {count} at a time, from the beginning"
             for count in tried
         ]
-        steps = [event for event in events if isinstance(event, IterationDone)]
-        assert {step.sample for step in steps} == {(3, 4, 5, 6, 7)}
-        assert {tuple(step.values.shape) for step in steps} <= {(5, 2), (5, 3)}
+        # one group after the other, and never anything of an earlier one again
+        groups = list(dict.fromkeys(map(tuple, expected)))
+        last = max(i for i, event in enumerate(events) if isinstance(event, RunStarted))
+        steps = [event for event in events[last:] if isinstance(event, IterationDone)]
+        assert [group for group, _ in groupby(step.sample for step in steps)] == groups
+        assert all(len(step.values) == len(step.sample) for step in steps)
+        places = [0, *accumulate(map(len, groups))]
+        told = [GroupStarted(*one, 5) for one in zip(groups, places, strict=False)]
+        assert [e for e in events[last:] if isinstance(e, GroupStarted)] == told * (len(groups) > 1)
+        progress = [one.progress for one in events[last:] if isinstance(one, FrameDone)]
+        assert progress == sorted(progress)
+        assert progress[-1] == pytest.approx(1)
         # each has the bytes that its group alone would have
         for seed, group in zip(range(3, 8), expected, strict=True):
             alone = config(seed=group[0], samples=len(group))
@@ -115,14 +126,15 @@ class TestGroups:
         list(third.run())
         assert Path("third.npy").read_bytes() == Path("out_seed6.npy").read_bytes()
 
-    @pytest.mark.parametrize("after", range(2, 16, 3))
-    def test_continued_with_the_same_groups(self, memory, monkeypatch, after):
+    @pytest.mark.parametrize("share", [0.1, 0.3, 0.45, 0.55, 0.7, 0.95])
+    def test_continued_with_the_same_groups(self, memory, monkeypatch, share):
         memory(2)
-        list(job("whole.npy", samples=3).run())
+        after = share * len(list(job("whole.npy", samples=3).run()))
         seen = []
         for event in job(samples=3).run(stop=lambda: len(seen) > after):
             seen.append(event)
-        assert Path("out.run").exists()
+        done = [one.finished() for one in job().folder.checkpoints()]
+        assert done[0] == 3 or done[1] == 0
         # although there is enough memory now
         monkeypatch.undo()
         assert isinstance(list(job(samples=3, resume=True).run())[-1], RunFinished)
@@ -137,30 +149,32 @@ class TestGroups:
         memory(1, after=4)
         with pytest.raises(StstError, match=r"enough before.*kept in out\.run.*with --resume"):
             list(job(samples=2).run())
-        assert job(samples=2).folder.finished() == 1
+        assert [one.finished() for one in job(samples=2).folder.checkpoints()] == [1]
         monkeypatch.undo()
         list(job(samples=2, resume=True).run())
         list(job("whole.npy", samples=2).run())
         assert Path("out_seed1.npy").read_bytes() == Path("whole_seed1.npy").read_bytes()
 
-    @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-    def test_inside_a_frame(self, optimizer):
-        """Groups are put aside and taken up again at any step."""
-        settings = config(samples=3, optimizer={"name": optimizer})
-        prepared = Job(Path("natural.npz"), "out.npy", settings).prepared
-        groups = [[0, 1], [2]]
-        whole, interim = [], None
-        process = in_groups(prepared.process, groups)
-        for event in process.run():
-            if isinstance(event, IterationDone) and event.frame == 0 and event.octave == 0:
-                interim = interim or process.interim()
-            whole += [event] if isinstance(event, FrameDone) else []
-        assert interim.arrays["images"].shape == (3, 3, 18, 20)
-        rest = in_groups(prepared.process, groups).run(None, None, None, interim)
-        made = [event for event in rest if isinstance(event, FrameDone)]
-        for ours, theirs in zip(made, whole, strict=True):
-            assert np.array_equal(ours.state, theirs.state)
-            assert ours.statistics == theirs.statistics
+    def test_memory_that_goes_after_the_first_group(self, memory, monkeypatch):
+        memory(2)
+        list(job("whole.npy", samples=3).run())
+        seen = []
+
+        def in_second() -> bool:
+            return any(isinstance(event, GroupStarted) and event.place for event in seen)
+
+        for event in job(samples=3).run(stop=in_second):
+            seen.append(event)
+        assert [one.finished() for one in job().folder.checkpoints()] == [3, 0]
+        memory(0)
+        with pytest.raises(StstError, match=r"enough before.*kept in out\.run.*with --resume"):
+            list(job(samples=3, resume=True).run())
+        monkeypatch.undo()
+        steps = [e for e in job(samples=3, resume=True).run() if isinstance(e, IterationDone)]
+        assert {step.sample for step in steps} == {(2,)}
+        for seed in range(3):
+            whole = Path(f"whole_seed{seed}.npy").read_bytes()
+            assert Path(f"out_seed{seed}.npy").read_bytes() == whole
 
     def test_inversions(self, monkeypatch):
         from stst.methods.leaps.objective import LeapsObjective
@@ -303,9 +317,7 @@ class TestInputs:
         return ("natural.mkv", "-o", "out.mkv", "--target", "color=color.npz", "--mask", "mask.npz")
 
     def when_a_frame_is_done(self, monkeypatch, harm):
-        from stst.runs.checkpoint import RunFolder
-
-        real, kept = RunFolder.keep, []
+        real, kept = Checkpoints.keep, []
 
         def keep(folder, frame, *words):
             real(folder, frame, *words)
@@ -313,7 +325,7 @@ class TestInputs:
             if frame == 1:
                 harm()
 
-        monkeypatch.setattr(RunFolder, "keep", keep)
+        monkeypatch.setattr(Checkpoints, "keep", keep)
         return kept
 
     @pytest.mark.parametrize("role", ROLES)

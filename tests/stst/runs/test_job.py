@@ -371,7 +371,7 @@ class TestResume:
         """Where writing takes long compared with iterations, there are fewer of them."""
         kept = []
         monkeypatch.setattr(
-            "stst.runs.checkpoint.RunFolder.keep_interim",
+            "stst.runs.checkpoint.Checkpoints.keep_interim",
             lambda *words: kept.append(time.sleep(0.05)),
         )
         done(job(natural, checkpoint_every=1))

@@ -6,10 +6,13 @@ import math
 import pytest
 
 from old_versions import MADE, REMEDY
+from small_runs import RECORD
 from stst.errors import InputError
+from stst.runs.folder import RunFolder
+from stst.runs.record import SCHEMA_VERSION, RunRecord
 from stst.runs.sidecar import (
-    SCHEMA_VERSION,
     Input,
+    Sidecar,
     other_version,
     read_sidecar,
     relative,
@@ -137,10 +140,10 @@ class TestOtherVersions:
         said = other_version(content)
         assert said.startswith("napari-stst 0.1.0 made it, and this version would make other bytes")
         assert REMEDY in said
-        assert REMEDY in other_version(json.loads((MADE / "begun.run/job.json").read_text("utf-8")))
+        assert REMEDY in other_version(RunFolder(MADE / "begun.run").record())
 
     def test_of_this_one(self):
-        assert other_version({"schema_version": SCHEMA_VERSION, **CONTENT}) == ""
+        assert other_version(Sidecar(schema_version=SCHEMA_VERSION, **CONTENT)) == ""
 
     @pytest.mark.parametrize(
         ("version", "name", "series"),
@@ -155,11 +158,16 @@ class TestOtherVersions:
         ],
     )
     def test_they_are_named_as_the_record_does(self, version, name, series):
-        record = {"environment": {"versions": {"napari-stst": version}}}
-        said = other_version(record)
+        environment = {"versions": {"napari-stst": version}}
+        said = other_version(Sidecar(**{**CONTENT, "environment": environment}, schema_version=1))
         assert said.startswith(f"napari-stst {name} made it, ")
         assert f'"napari-stst=={series}.*"' in said
 
-    @pytest.mark.parametrize("environment", [None, {}, {"versions": 3}, 4])
+    @pytest.mark.parametrize("environment", [{}, {"versions": 3}])
     def test_they_are_guessed_where_it_is_damaged(self, environment):
-        assert REMEDY in other_version({"schema_version": 1, "environment": environment})
+        content = {**CONTENT, "environment": environment}
+        assert REMEDY in other_version(Sidecar(schema_version=1, **content))
+
+    def test_runs_of_0_1_do_not_say_it(self):
+        content = {key: value for key, value in RECORD.items() if key != "schema_version"}
+        assert REMEDY in other_version(RunRecord.model_validate(content))

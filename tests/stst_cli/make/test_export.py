@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from small_runs import FPS, SMALL, clip, frames, refused, stst, synthesize
-from stst.runs.checkpoint import RunFolder
+from stst.runs.folder import RunFolder
 from stst.video import read_video
 
 
@@ -31,8 +31,24 @@ def test_what_is_there_becomes_a_clip(run, tmp_path, name):
         assert f"_seed{seed}" in path
         video = read_video(path)
         assert video.fps == FPS
-        assert np.array_equal(video.frames, [*RunFolder(run).frames(sample)])
+        assert np.array_equal(video.frames, [*RunFolder(run).checkpoints()[0].frames(sample)])
     assert run.exists()
+
+
+def test_groups_of_samples_of_which_one_has_not_begun(run, tmp_path):
+    whole = RunFolder(run)
+    record = whole.record().model_copy(update={"groups": [[4], [5]]})
+    whole.begin(record, overwrite=True)
+    first, _ = whole.checkpoints()
+    made = frames(2)
+    for frame, image in enumerate(made):
+        first.keep(frame, image[None], [{}], np.zeros((1, 3, *image.shape[:2]), np.float32), 1.0)
+    shown = stst("export", run, "-o", tmp_path / "part.npz")
+    assert shown.exit_code == 0
+    assert shown.stdout.splitlines() == [str(tmp_path / "part_seed4.npz")]
+    assert np.array_equal(read_video(tmp_path / "part_seed4.npz").frames, made)
+    assert "seed 5: no frame is finished yet" in shown.stderr
+    assert not (tmp_path / "part_seed5.npz").exists()
 
 
 def test_existing_outputs(run, tmp_path):

@@ -15,7 +15,7 @@ from patience import patience, wait_for
 from small_inversions import SMALL, TRUST, config
 from small_runs import PYTHONPATH, clip, refused, stst, stst_analyze
 from stst.engine.events import Checkpointed, IterationDone, RunFinished, RunStopped
-from stst.runs.checkpoint import RunFolder
+from stst.runs.folder import RunFolder
 from stst.runs.job import Job
 from stst.video import read_video
 
@@ -199,7 +199,7 @@ def test_stopped_and_continued_to_the_same_bytes(here, steps):
         counted += [event] if isinstance(event, IterationDone) else []
     assert isinstance(events[-1], RunStopped)
     assert not (here / "out_seed0.mkv").exists()
-    assert RunFolder(here / "out.run").interim()[0].iteration == steps
+    assert RunFolder(here / "out.run").checkpoints()[0].interim()[0].iteration == steps
     rest = list(job("out.mkv", resume=True).run())
     assert isinstance(rest[-1], RunFinished)
     assert next(e.iteration for e in rest if isinstance(e, IterationDone)) == steps
@@ -215,7 +215,7 @@ def test_stopped_while_frames_are_given(here):
     events = stopped.run(stop=lambda: any(getattr(one, "frame", -1) == 2 for one in seen))
     for event in events:
         seen += [event] if isinstance(event, Checkpointed) else []
-    assert stopped.folder.finished() == 3
+    assert stopped.folder.checkpoints()[0].finished() == 3
     shown = stst("export", "out.run", "-o", "part.npy")
     assert (shown.exit_code, np.load("part.npy").shape) == (0, (3, 12, 14, 3))
     list(Job(None, str(here / "out.mkv"), config(), resume=True).run())
@@ -247,5 +247,5 @@ def test_interrupted(here):
     _, shown = running.communicate(timeout=patience(60))
     assert running.returncode == 130, shown
     assert "--resume" in shown.splitlines()[-1]
-    assert 0 < folder.interim()[0].iteration < 3000
+    assert 0 < folder.checkpoints()[0].interim()[0].iteration < 3000
     assert not (here / "out.mkv").exists()

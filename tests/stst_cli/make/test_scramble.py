@@ -14,7 +14,7 @@ import stst as package
 from patience import patience, wait_for
 from small_runs import clip, process, refused, stst
 from stst.config import StpsConfig
-from stst.runs.checkpoint import RunFolder
+from stst.runs.folder import RunFolder
 from stst.video import GREY_NOTE, read_video, write_video
 
 
@@ -179,7 +179,7 @@ def test_interrupted_and_continued(here):
     _, shown = running.communicate(timeout=patience(60))
     assert running.returncode == 130, shown
     assert "--resume" in shown.splitlines()[-1]
-    assert 0 < folder.finished() < 40
+    assert 0 < folder.checkpoints()[0].finished() < 40
     assert not (here / "out.mkv").exists()
     assert process("export", "out.run", "-o", "part.mkv", folder=here).returncode == 0
     refused(stst(*words), "--resume")
