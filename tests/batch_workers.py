@@ -8,9 +8,9 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-from stst.analysis.batch import Measured, measure_pair
 from stst.analysis.manifest import NamedPair
 from stst.analysis.settings import Settings
+from stst.batch.pairs import Measured, measure_pair
 from stst.errors import InputError
 from stst.utils.machine import default_threads
 

@@ -28,9 +28,9 @@ from small_runs import run_record
 from stst.analysis.judges import streams_of_sidecar
 from stst.analysis.manifest import read_pairs
 from stst.analysis.pairs import NaturalClip
+from stst.batch.errors import Problems
 from stst.batch.manifest import read_manifest
-from stst.batch.plan import Common, planned
-from stst.batch.problems import Problems
+from stst.batch.plan import BatchDefaults, plan_jobs
 from stst.config import (
     METHODS,
     StpsConfig,
@@ -230,7 +230,7 @@ _OWN_MODEL = {"jobs": [{"natural": "c.mkv", "spatial": {"model": f"{CANARY_MODUL
 def _read_batch(path: Path) -> None:
     out, problems = path.parent / "out", Problems()
     wanted = read_manifest(path, problems)
-    for job in planned(wanted[:100], out, Common(), problems):
+    for job in plan_jobs(wanted[:100], out, BatchDefaults(), problems):
         for place in (*job.files.files().values(), job.run_folder):
             assert place.resolve().parent == out.resolve(), f"{place} leads out of the folder"
     problems.check()
@@ -608,16 +608,15 @@ def _imported(path: Path) -> None:
 
 def _results(folder: Path) -> dict[str, bytes]:
     """Measure one pair as a batch does."""
-    from stst.analysis.batch import run_batch
     from stst.analysis.manifest import NamedPair
-    from stst.analysis.settings import Settings
+    from stst.batch.pairs import PairBatch
 
     write_video(folder / "a.npz", Video(frames(0, 4, 16, 18), Fraction(25)))
     write_video(folder / "b.npz", Video(frames(1, 4, 16, 18), Fraction(25)))
     outcomes = list(
-        run_batch([NamedPair("one", "a.npz", "b.npz", folder)], folder / "results", Settings(), 1)
+        PairBatch([NamedPair("one", "a.npz", "b.npz", folder)], folder / "results").run()
     )
-    assert [one.state for one in outcomes] == ["done"], outcomes
+    assert outcomes[-1].state == "done", outcomes
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))

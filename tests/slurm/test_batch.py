@@ -29,7 +29,7 @@ def here(tmp_path, monkeypatch, slurm):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr("stst_cli.make.batch.command._POLL", 1.0)
+    monkeypatch.setattr("stst.batch.slurm.POLL_SECONDS", 1.0)
     (tmp_path / "clips").mkdir()
     for number, name in enumerate("abc"):
         clip(tmp_path / f"clips/{name}.npz", seed=number)

@@ -83,7 +83,7 @@ def write_catalogue(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         The root of the data set. Its ``dataset_description.json`` and ``.bidsignore`` are made
         where they do not exist.
     rows
-        As `stst.batch.states.described` gives them, with ``done``.
+        As `stst.batch.plan.BatchJob.described` gives them, with ``done``.
     """
     table = rows_as_text(_COLUMNS, (_row(row) for row in rows), separator="\t")
     _write(folder / FOLDER / "stimuli.tsv", table)

@@ -1,4 +1,4 @@
-"""Which stimuli are wanted: rows of a manifest, or clips times presets times seeds."""
+"""Which stimuli are asked for: rows of a manifest, or clips times presets times seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stst.batch.problems import Problems
+from stst.batch.errors import Problems
 from stst.config import METHODS, toml_value
 from stst.config.hints import key_hint
 from stst.config.methods import BUILT_IN
@@ -35,7 +35,7 @@ Seeds = Sequence[int]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class JobRequest:
     """One stimulus, as a row or a table asks for it; nothing of it is checked yet.
 
     Attributes
@@ -70,7 +70,7 @@ class Wanted:
         return None if self.natural is None else written_path(self.natural, self.folder)
 
 
-def read_manifest(path: Path, problems: Problems) -> list[Wanted]:
+def read_manifest(path: Path, problems: Problems) -> list[JobRequest]:
     """Read the stimuli that a manifest asks for.
 
     Parameters
@@ -88,7 +88,7 @@ def read_manifest(path: Path, problems: Problems) -> list[Wanted]:
 
     Returns
     -------
-    list of Wanted
+    list of JobRequest
         In order, without those that are wrong.
 
     Raises
@@ -118,18 +118,18 @@ def read_manifest(path: Path, problems: Problems) -> list[Wanted]:
             (row.where, {k: v if k in FIELDS else _cell_value(v) for k, v in row.items()})
             for row in rows
         ]
-    found: list[Wanted] = []
+    found: list[JobRequest] = []
     for where, source in sources:
         with problems.noted():
-            found += _multiplied(where, source, path.parent)
+            found += _combinations(where, source, path.parent)
         if len(found) > _MOST:
             raise InputError(f"{where}: these are more than {_MOST} jobs. Write several manifests.")
     return found
 
 
-def from_words(
-    clips: Sequence[str], presets: Sequence[str], seeds: Sequence[str], problems: Problems
-) -> list[Wanted]:
+def requests_for(
+    clips: Sequence[str], presets: Sequence[str], problems: Problems
+) -> list[JobRequest]:
     """Multiply out what stands on a command line.
 
     Parameters
@@ -138,20 +138,14 @@ def from_words(
         Files, folders of pictures, or patterns such as ``clips/*.mp4``.
     presets
         Names; none for the default.
-    seeds
-        Numbers, or ranges ``A:B`` of A to B-1; none for the default.
     problems
         Takes what is wrong with single clips.
     """
-    source: dict[str, Any] = {}
-    if presets:
-        source["preset"] = list(presets)
-    if seeds:
-        source["seed"] = list(seeds)
-    found: list[Wanted] = []
+    source = {"preset": list(presets)} if presets else {}
+    found: list[JobRequest] = []
     for clip in clips:
         with problems.noted():
-            found += _multiplied(clip, {**source, "natural": clip}, Path())
+            found += _combinations(clip, {**source, "natural": clip}, Path())
     return found
 
 
@@ -219,7 +213,7 @@ def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     return out
 
 
-def _multiplied(where: str, source: Mapping[str, Any], folder: Path) -> Iterator[Wanted]:
+def _combinations(where: str, source: Mapping[str, Any], folder: Path) -> Iterator[JobRequest]:
     naturals: list[str | None] = [None]
     if "natural" in source:
         listed = _texts(where, source, "natural")
@@ -254,7 +248,7 @@ def _multiplied(where: str, source: Mapping[str, Any], folder: Path) -> Iterator
         if key not in FIELDS and not key.startswith("sweep.")
     }
     for natural, method, preset, config, seed, *swept in itertools.product(*choices):
-        yield Wanted(
+        yield JobRequest(
             where, natural, method, preset, config, seed, output, {**own, **dict(swept)}, folder
         )
 

@@ -1,4 +1,4 @@
-"""From what is wanted to jobs: a config each, and names inside one folder that never clash."""
+"""From requests to jobs: a config each, and names inside one folder that never clash."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stst.batch import bids
-from stst.batch.manifest import Wanted
-from stst.batch.problems import Problems
+from stst.batch.errors import Problems
+from stst.batch.manifest import JobRequest
 from stst.config import (
     METHODS,
     RunConfig,
@@ -37,10 +37,7 @@ Layout = Literal["plain", "bids"]
 
 # commands are methods, too
 _COMMANDS = {spec.command: name for name, spec in BUILT_IN.items() if spec.command != name}
-#: Of the folder itself; no stimulus may be called so.
-JOBS, SUMMARY = "jobs.csv", "summary.csv"
-#: Where states of jobs and logs lie.
-HIDDEN = ".stst-batch"
+# of the folder itself; no stimulus may be called so
 _RESERVED = ("jobs", "summary", "stimuli", "dataset_description")
 
 
@@ -49,7 +46,7 @@ _preset_for, _preset_method = cache(preset_for), cache(preset_method)
 
 
 @dataclass(frozen=True)
-class Common:
+class BatchDefaults:
     """What a command says of all its jobs; what a row says itself wins.
 
     Attributes
@@ -93,7 +90,7 @@ class BatchJob:
         The clip as it was written.
     config
         One sample.
-    preset, config_name
+    preset, config_file
         What the config was made from.
     group
         Jobs of the same group differ in their seed alone and are called ``<group>_seed<seed>``;
@@ -109,7 +106,7 @@ class BatchJob:
     named: str
     config: RunConfig
     preset: str
-    config_name: str
+    config_file: str
     group: str | None
     where: str
 
@@ -138,6 +135,17 @@ class BatchJob:
         """Where a run of several seeds of the group lives; None where there is no group."""
         return None if self.group is None else self.folder / f"{self.group}.run"
 
+    def described(self) -> dict[str, Any]:
+        """Give the columns of tables that say what it is."""
+        return {
+            "label": self.label,
+            "natural": self.named,
+            "method": self.config.method,
+            "preset": self.preset,
+            "config": self.config_file,
+            "seed": self.seed,
+        }
+
     def inputs(self) -> dict[str, Path]:
         """Give the input files by role."""
         from stst.runs.job import Job  # needs torch, which takes its time to load
@@ -145,22 +153,22 @@ class BatchJob:
         return Job(self.natural, self.target, self.config).paths()
 
 
-def planned(
-    wanted: Sequence[Wanted],
+def plan_jobs(
+    requests: Sequence[JobRequest],
     folder: Path,
-    common: Common,
+    defaults: BatchDefaults,
     problems: Problems,
     layout: Layout = "plain",
 ) -> list[BatchJob]:
-    """Turn what is wanted into jobs.
+    """Turn requests into jobs.
 
     Parameters
     ----------
-    wanted
+    requests
         See `stst.batch.manifest`.
     folder
         Where outputs go.
-    common
+    defaults
         What holds for all.
     problems
         Takes what is wrong with single jobs.
@@ -172,87 +180,102 @@ def planned(
     list of BatchJob
         In order, without those that are wrong.
     """
-    drafts: list[_Draft] = []
-    for one in wanted:
-        for seed in common.seeds if one.seed is None and common.seeds else (one.seed,):
-            with problems.noted(one.where):
-                drafts.append(_draft(one, seed, common))
-    stems = _stems(drafts)
+    alike = _clips_by_stem(requests)
     jobs: list[BatchJob] = []
     taken = {label_key(name): ("the batch itself", name) for name in _RESERVED}
-    for draft, stem in zip(drafts, stems, strict=True):
-        with problems.noted(draft.wanted.where):
-            job = _named(draft, stem, folder, layout)
-            _claim(job, taken)
-            jobs.append(job)
+    for request in requests:
+        several = request.seed is None and defaults.seeds
+        for seed in defaults.seeds if several else (request.seed,):
+            with problems.noted(request.where):
+                job = _job(request, seed, defaults, alike, folder, layout)
+                _claim(job, taken)
+                jobs.append(job)
     return jobs
 
 
-@dataclass(frozen=True)
-class _Draft:
-    wanted: Wanted
-    config: RunConfig
-    preset: str
-    config_name: str
-
-    @property
-    def stem(self) -> str:
-        path = self.wanted.natural_path
-        if path is None:
-            return usable(str(getattr(self.config, "target", "")))
-        return usable(path.name if os.path.isdir(path) else path.stem)
-
-    @property
-    def long_stem(self) -> str:
-        path = self.wanted.natural_path
-        return self.stem if path is None else usable(f"{path.absolute().parent.name}_{self.stem}")
+def _clips_by_stem(requests: Sequence[JobRequest]) -> dict[str, set[str]]:
+    """Find which clips are called alike."""
+    paths: dict[str, set[str]] = {}
+    for request in requests:
+        if request.natural_path is not None:
+            key = label_key(_stem(request.natural_path))
+            paths.setdefault(key, set()).add(str(request.natural_path.absolute()))
+    return paths
 
 
-def _draft(one: Wanted, seed: int | None, common: Common) -> _Draft:
-    tree, preset, config_name = _tree(one, common)
-    for key, value in one.settings.items():
+def _stem(path: Path) -> str:
+    return usable(path.name if os.path.isdir(path) else path.stem)
+
+
+def _job(
+    request: JobRequest,
+    seed: int | None,
+    defaults: BatchDefaults,
+    alike: Mapping[str, Collection[str]],
+    folder: Path,
+    layout: Layout,
+) -> BatchJob:
+    tree, preset, config_file = _tree(request, defaults)
+    tree = _with_settings(tree, request, defaults)
+    if seed is not None:
+        tree = merged(tree, {"seed": seed})
+    config = build(tree, METHODS[tree["method"]].config, request.where)
+    if config.samples != 1:
+        raise InputError(f"samples is {config.samples}; give several seeds instead.")
+    path = request.natural_path
+    if path is None and METHODS[config.method].needs_clip:
+        raise InputError(f"natural is missing, and the method {config.method} needs a clip.")
+    # a clip is named by its stem, and by its folder as well where two are called alike
+    stem = _stem(path) if path else usable(str(getattr(config, "target", "")))
+    if path and len(alike[label_key(stem)]) > 1:
+        stem = usable(f"{path.absolute().parent.name}_{stem}")
+    label, output, group = _names(request, config.seed, stem, preset, config_file, layout)
+    return BatchJob(
+        label, folder, output, path, request.natural or "", config, preset, config_file, group,
+        request.where,
+    )  # fmt: skip
+
+
+def _with_settings(tree: Tree, request: JobRequest, defaults: BatchDefaults) -> Tree:
+    """Set what a row says itself."""
+    for key, value in request.settings.items():
         if key.split(".")[0] in ("samples", "seed", "method"):
             raise InputError(
-                f"{one.where}: {key}: a row makes one stimulus by one method; 'seed' may be a "
+                f"{request.where}: {key}: a row makes one stimulus by one method; 'seed' may be a "
                 "range A:B, and 'method' is a field of its own."
             )
         if (key.startswith("targets.") or key == "mask") and isinstance(value, str):
-            value = str(written_path(value, one.folder))
+            value = str(written_path(value, request.folder))
         tree = set_value(tree, key, value)
-    if one.settings:
-        check_trust(_own(one.settings), common.trusted, one.where)
-    if seed is not None:
-        tree = merged(tree, {"seed": seed})
-    config = build(tree, METHODS[tree["method"]].config, one.where)
-    if config.samples != 1:
-        raise InputError(f"samples is {config.samples}; give several seeds instead.")
-    if one.natural is None and METHODS[config.method].needs_clip:
-        raise InputError(f"natural is missing, and the method {config.method} needs a clip.")
-    return _Draft(one, config, preset, config_name)
+    if request.settings:
+        check_trust(_own(request.settings), defaults.trusted, request.where)
+    return tree
 
 
-def _tree(one: Wanted, common: Common) -> tuple[Tree, str, str]:
+def _tree(request: JobRequest, defaults: BatchDefaults) -> tuple[Tree, str, str]:
     """Merge preset, file and options; give the names of the first two as well."""
-    config_path = common.config if one.config is None else written_path(one.config, one.folder)
+    config_path = (
+        defaults.config if request.config is None else written_path(request.config, request.folder)
+    )
     from_file: Tree = {}
     if config_path is not None:
-        read = read_config_file(config_path, common.trusted)
+        read = read_config_file(config_path, defaults.trusted)
         from_file = paths_beside(read, config_path)
-    preset = one.preset or common.preset
-    method = _method(one, preset, from_file)
-    check_trust({"method": method}, common.trusted, one.where)
+    preset = request.preset or defaults.preset
+    method = _method(request, preset, from_file)
+    check_trust({"method": method}, defaults.trusted, request.where)
     if preset is None:
         preset = METHODS[method].default_preset or ""
     base = _preset_for(preset, method, "preset ") if preset else {}
-    tree = merged(base, from_file, common.options)
-    for assignment in common.assignments:
+    tree = merged(base, from_file, defaults.options)
+    for assignment in defaults.assignments:
         tree = set_override(tree, assignment)
     return {**tree, "method": method}, preset, "" if config_path is None else str(config_path)
 
 
-def _method(one: Wanted, preset: str | None, from_file: Mapping[str, Any]) -> str:
+def _method(request: JobRequest, preset: str | None, from_file: Mapping[str, Any]) -> str:
     """Take the method that is named, or the preset's, or the file's, or style transfer."""
-    said = one.method
+    said = request.method
     if said is not None:
         method = _COMMANDS.get(said, said)
     elif preset is not None:
@@ -280,50 +303,36 @@ def _own(settings: Mapping[str, Any]) -> Tree:
     return tree
 
 
-def _stems(drafts: Sequence[_Draft]) -> list[str]:
-    """Name each clip by its stem, and by its folder as well where two are called alike."""
-    paths: dict[str, set[str]] = {}
-    for draft in drafts:
-        path = draft.wanted.natural_path
-        paths.setdefault(label_key(draft.stem), set()).add(str(path and path.absolute()))
-    return [
-        draft.stem if len(paths[label_key(draft.stem)]) == 1 else draft.long_stem
-        for draft in drafts
-    ]
-
-
-def _named(draft: _Draft, stem: str, folder: Path, layout: Layout) -> BatchJob:
-    one, config = draft.wanted, draft.config
+def _names(
+    request: JobRequest, seed: int, stem: str, preset: str, config_file: str, layout: Layout
+) -> tuple[str, str, str | None]:
+    """Give label, output and group of a job."""
     group = None
-    if one.output is not None:
-        output = _output(one.output)
+    if request.output is not None:
+        output = _output(request.output)
         label = output[:-1] if output.endswith("/") else output[: output.rfind(".")]
     else:
         # a name says what its own row says, so that it does not change with other rows
         settings = [
             f"{key}-{value}"
-            for key, value in sorted(one.settings.items())
-            if key != "target" or one.natural is not None  # else the name begins with it
+            for key, value in sorted(request.settings.items())
+            if key != "target" or request.natural is not None  # else the name begins with it
         ]
-        parts = [stem, draft.preset, *settings]
-        if draft.config_name:
-            parts.insert(2, Path(draft.config_name).stem)
+        file = [Path(config_file).stem] if config_file else []
+        parts = [stem, preset, *file, *settings]
         group = usable("_".join(part for part in parts if part))
-        label = f"{group}_seed{config.seed}"
+        label = f"{group}_seed{seed}"
         output = f"{label}.mkv"
     if layout == "bids":
         if not output.endswith(".mkv"):
-            raise InputError(f"output is {one.output!r}; in the layout bids a video is X.mkv.")
+            raise InputError(f"output is {request.output!r}; in the layout bids a video is X.mkv.")
         label = bids.video_name(label)
         output, group = f"{bids.FOLDER}/{label}.mkv", None
     problem = label_problem(label)
     if problem:
-        hint = "" if one.output is not None else " Give the row an 'output'."
+        hint = "" if request.output is not None else " Give the row an 'output'."
         raise InputError(f"output: the name {label!r} {problem}{hint}")
-    return BatchJob(
-        label, folder, output, one.natural_path, one.natural or "", config, draft.preset,
-        draft.config_name, group, one.where,
-    )  # fmt: skip
+    return label, output, group
 
 
 def _output(name: str) -> str:

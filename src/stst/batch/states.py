@@ -5,27 +5,66 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stst.batch.plan import HIDDEN, JOBS, BatchJob
 from stst.utils.files import check_output, written_whole
 from stst.utils.manifests import rows_as_text
 from stst.utils.text import decoded_text
 
-COLUMNS = (
-    "label", "natural", "method", "preset", "config", "seed", "state", "seconds", "error", "output",
-)  # fmt: skip
+#: Where states of jobs and logs lie.
+HIDDEN = ".stst-batch"
 #: In the order of a job's life. ``submitted``: to a cluster. ``stopped``: begun, and not going on.
 STATES = ("waiting", "submitted", "running", "stopped", "done", "failed")
 
 
-class States:
-    """What is known of the jobs in a folder.
+@dataclass(frozen=True)
+class JobEnd:
+    """What became of a job.
 
-    Every job has a file of its own, written whole. The table ``jobs.csv`` joins them, whoever
-    wrote them; two programs that write it at once end with the newer one.
+    Attributes
+    ----------
+    label
+        Of the job.
+    state
+        ``"done"``, ``"failed"`` or ``"stopped"``; ``"running"`` where another process does it.
+    seconds
+        It took, continued runs included; None where it was done already, or failed.
+    error
+        Why it failed, one line.
+    notes
+        What a user should know of the stimulus.
+    """
+
+    label: str
+    state: str
+    seconds: float | None = None
+    error: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class JobProgress:
+    """How far jobs are that one process does.
+
+    Attributes
+    ----------
+    labels
+        Of the jobs that are being done.
+    progress
+        Share of all that the process was given that is done, 0 to 1.
+    """
+
+    labels: tuple[str, ...]
+    progress: float
+
+
+class States:
+    """What is known of the jobs in a folder, by label.
+
+    Every job has a file of its own, written whole.
 
     Parameters
     ----------
@@ -51,77 +90,67 @@ class States:
                 check_output(path, overwrite=True)  # another shard may make it meanwhile
                 path.mkdir(exist_ok=True)
 
-    def put(self, job: BatchJob, state: str, **more: Any) -> None:
+    def put(self, label: str, state: str, **more: Any) -> None:
         """Keep what is known of a job.
 
         Parameters
         ----------
-        job
-            The job.
+        label
+            Of the job.
         state
             One of `STATES`.
         more
-            ``seconds``, ``error``, ``asked`` (see `stst.batch.standing`), ``slurm`` (where it was
+            ``seconds``, ``error``, ``asked`` (see `stst.batch.status`), ``slurm`` (where it was
             submitted). What is not given stays as it was, apart from ``error``.
         """
-        before = {key: value for key, value in self.get(job).items() if key != "error"}
+        before = {key: value for key, value in self.get(label).items() if key != "error"}
         record = {**before, "state": state, **more, "time": time.time()}
-        path = self._path(job)
-        with written_whole(path, overwrite=True) as part:
+        with written_whole(self._path(label), overwrite=True) as part:
             part.write_text(json.dumps(record), "utf-8")
 
-    def get(self, job: BatchJob) -> dict[str, Any]:
+    def get(self, label: str) -> dict[str, Any]:
         """Read what is known of a job; nothing where that is nothing, or not readable."""
-        path = self._path(job)
+        path = self._path(label)
         try:
             found = os.stat(path)
             stamp = (found.st_mtime_ns, found.st_ino)
-            known = self._read.get(job.label)
+            known = self._read.get(label)
             if known is None or known[0] != stamp:
                 record = json.loads(decoded_text(path.read_bytes()))
                 known = (stamp, record if isinstance(record, dict) else {})
-                self._read[job.label] = known
+                self._read[label] = known
         except (OSError, ValueError, RecursionError):
             return {}
         return dict(known[1])
 
-    def write_table(self, jobs: Sequence[BatchJob]) -> None:
-        """Write ``jobs.csv``: every job of the manifest in its order, whoever does it."""
-        text = self._table(jobs)
-        while True:
-            with written_whole(self.folder / JOBS, overwrite=True) as part:
-                part.write_text(text, "utf-8", newline="\n")
-            # another program may have written the table meanwhile, knowing more or less
-            now = self._table(jobs)
-            if now == text:
-                return
-            text = now
+    def state(self, label: str) -> str:
+        """Say how a job stands, as one of `STATES`."""
+        return str(self.get(label).get("state", "waiting"))
 
-    def _table(self, jobs: Iterable[BatchJob]) -> str:
-        return rows_as_text(COLUMNS, (self._row(job) for job in jobs))
-
-    def _row(self, job: BatchJob) -> dict[str, Any]:
-        known = self.get(job)
-        seconds = known.get("seconds")
-        return {
-            **described(job),
-            "state": known.get("state", "waiting"),
-            "seconds": round(seconds, 1) if isinstance(seconds, int | float) else "",
-            "error": known.get("error") or "",
-            "output": job.output,
-        }
-
-    def _path(self, job: BatchJob) -> Path:
-        return self.path / f"{job.label}.json"
+    def _path(self, label: str) -> Path:
+        return self.path / f"{label}.json"
 
 
-def described(job: BatchJob) -> dict[str, Any]:
-    """Give the columns that say what a job is."""
-    return {
-        "label": job.label,
-        "natural": job.named,
-        "method": job.config.method,
-        "preset": job.preset,
-        "config": job.config_name,
-        "seed": job.seed,
-    }
+def write_shared_table(
+    path: Path, columns: Sequence[str], rows: Callable[[], Iterable[Mapping[str, Any]]]
+) -> None:
+    """Write a table that other programs may write at the same time; the newer one stays.
+
+    Parameters
+    ----------
+    path
+        A CSV file.
+    columns
+        Their names.
+    rows
+        Gives what is known now.
+    """
+    text = rows_as_text(columns, rows())
+    while True:
+        with written_whole(path, overwrite=True) as part:
+            part.write_text(text, "utf-8", newline="\n")
+        # another program may have written the table meanwhile, knowing more or less
+        now = rows_as_text(columns, rows())
+        if now == text:
+            return
+        text = now

@@ -17,8 +17,8 @@ from stst.analysis.comparison import mean_of
 from stst.analysis.features import MEASURES as FEATURES
 from stst.analysis.features import Features, features
 from stst.analysis.pairs import Alignment, NaturalClip
-from stst.batch.plan import HIDDEN, SUMMARY, BatchJob
-from stst.batch.states import States, described
+from stst.batch.plan import BatchJob
+from stst.batch.states import HIDDEN, States
 from stst.config import METHODS
 from stst.errors import InputError
 from stst.runs.sidecar import read_sidecar
@@ -53,23 +53,23 @@ class _Measured:
 
 
 def write_summary(
-    folder: Path,
+    path: Path,
     jobs: Sequence[BatchJob],
     states: States,
-    lanes: int,
+    processes: int,
     on_job: Callable[[str, str | None], None] = lambda label, note: None,
 ) -> int:
-    """Write ``summary.csv`` of all stimuli that are done, whoever made them.
+    """Write a table of all stimuli of a batch that are done, whoever made them.
 
     Parameters
     ----------
-    folder
-        Of the batch.
+    path
+        Of the table, in the batch's folder.
     jobs
         All of the manifest.
     states
         What became of them.
-    lanes
+    processes
         How many stimuli are measured side by side at most; what was measured before is kept.
     on_job
         Called with a label, and what a user should know, for each that was measured.
@@ -81,14 +81,14 @@ def write_summary(
     """
     while True:
         done = _done(jobs, states)
-        rows = _rows(folder, done, lanes, on_job)
+        rows = _rows(path.parent, done, processes, on_job)
         names = sorted({key for row in rows.values() for key in row})
         recorded = [key for one in _RECORDED.values() for key in names if key.startswith(one)]
-        head = list(described(jobs[0])) if jobs else []
+        head = list(jobs[0].described()) if jobs else []
         both = [f"{whose}{name}" for name in MEASURES for whose in ("natural_", "")]
         columns = [*head, *_FILES, *_CLIP, *both, *recorded, "probability", "warnings"]
-        text = rows_as_text(columns, ({**described(j), **rows.get(j.label, {})} for j in done))
-        with written_whole(folder / SUMMARY, overwrite=True) as part:
+        text = rows_as_text(columns, ({**j.described(), **rows.get(j.label, {})} for j in done))
+        with written_whole(path, overwrite=True) as part:
             part.write_text(text, "utf-8", newline="\n")
         # others may have finished theirs, and written an older table or a newer one
         if [job.label for job in _done(jobs, states)] == [job.label for job in done]:
@@ -96,15 +96,13 @@ def write_summary(
 
 
 def _done(jobs: Iterable[BatchJob], states: States) -> list[BatchJob]:
-    return [
-        job for job in jobs if states.get(job).get("state") == "done" and job.files.sidecar.exists()
-    ]
+    return [job for job in jobs if states.state(job.label) == "done" and job.files.sidecar.exists()]
 
 
 def _rows(
     folder: Path,
     jobs: Sequence[BatchJob],
-    lanes: int,
+    processes: int,
     on_job: Callable[[str, str | None], None],
 ) -> dict[str, Mapping[str, Any]]:
     place = folder / HIDDEN / "measured"
@@ -121,8 +119,8 @@ def _rows(
         else:
             rows[job.label] = kept
     # a few are measured in less time than another process takes to start
-    lanes = min(lanes, 1 + len(todo) // _WORTH)
-    with closing(in_processes(_measured, todo, lanes, compute_alone)) as results:
+    processes = min(processes, 1 + len(todo) // _WORTH)
+    with closing(in_processes(_measured, todo, processes, compute_alone)) as results:
         for job, result in results:
             if isinstance(result, Failure):
                 on_job(job.label, result.message)

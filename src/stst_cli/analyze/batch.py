@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst.utils.text import one_line
 from stst_cli.analyze.models import chosen_models, loaded_parts, model_options
 from stst_cli.analyze.options import clip_options
 from stst_cli.shared.commands import INTERRUPTED, terminable
+from stst_cli.shared.jobs import show_jobs
 from stst_cli.shared.options import PATH
 from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
-    from stst.analysis.batch import Outcome
     from stst.analysis.manifest import NamedPair
+    from stst.batch.pairs import PairBatch
+    from stst.batch.states import JobEnd
     from stst.video import Levels
 
 
@@ -59,8 +59,8 @@ def batch(
     which clip, DIR/errors.csv what failed. The same command once more does only what is not done
     yet, or not any more with these clips and options.
     """
-    from stst.analysis.batch import run_batch
     from stst.analysis.settings import Settings
+    from stst.batch.pairs import PairBatch
     from stst.utils.machine import available_cores
 
     pairs, notes = _pairs(sources)
@@ -70,10 +70,11 @@ def batch(
         frames, max_side, *chosen_models(words), words["device"], words["null"], levels
     )
     loaded_parts(words, levels)  # each process loads its own: what is wrong is better said once
-    outcomes = run_batch(pairs, folder, settings, jobs or available_cores())
+    measuring = PairBatch(pairs, folder, settings)
+    outcomes = measuring.run(jobs or available_cores())
     try:
         with terminable(), closing(outcomes):
-            seen = list(_shown(outcomes, len(pairs)))
+            ended = list(show_jobs(outcomes, dict.fromkeys(measuring.left, 1.0)))
     except KeyboardInterrupt:
         click.echo(
             f"Interrupted. Finished pairs are kept in {click.format_filename(folder)}; the same "
@@ -81,7 +82,7 @@ def batch(
             err=True,
         )
         raise click.exceptions.Exit(INTERRUPTED) from None
-    if _summed_up(seen, folder, as_json):
+    if _print_summary(ended, measuring, as_json):
         raise click.exceptions.Exit(1)
 
 
@@ -98,50 +99,25 @@ def _pairs(sources: tuple[Path, ...]) -> tuple[list[NamedPair], list[str]]:
     )
 
 
-def _shown(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
-    """Show on stderr what has become of each pair: below a bar, or as a line each in a log."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Left
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        for number, outcome in enumerate(outcomes, 1):
-            for line in _lines(outcome):
-                say(f"{number}/{total} {line}", err=True)
-            yield outcome
-        return
-    columns = BarColumn(), MofNCompleteColumn(), TextColumn("left"), Left()
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=total)
-        for outcome in outcomes:
-            bar.advance(task)
-            if outcome.error is not None or outcome.notes:
-                for line in _lines(outcome):
-                    bar.console.print(one_line(line), markup=False, highlight=False)
-            yield outcome
-
-
-def _lines(outcome: Outcome) -> list[str]:
-    label = outcome.pair.label
-    ending = "" if outcome.error is None else f": {outcome.error}"
-    return [f"{label}: {outcome.state}{ending}", *(f"{label}: {note}" for note in outcome.notes)]
-
-
-def _summed_up(outcomes: list[Outcome], folder: Path, as_json: bool) -> int:
-    """Print what there is now; give the number of pairs that failed."""
-    from stst.analysis.batch import ERRORS, PAIRS
+def _print_summary(ended: list[JobEnd], measuring: PairBatch, as_json: bool) -> int:
+    """Say what there is now; give the number of pairs that failed."""
     from stst.analysis.settings import TABLES
+    from stst.batch.pairs import ERRORS, PAIRS
 
     labels: dict[str, list[str]] = {"done": [], "up to date": [], "failed": []}
-    for outcome in outcomes:
-        labels[outcome.state].append(outcome.pair.label)
-    tables = [folder / name for name in (*TABLES, PAIRS, ERRORS)]
+    for one in ended:
+        labels[one.state].append(one.label)
+    tables = [measuring.folder / name for name in (*TABLES, PAIRS, ERRORS)]
     outputs = {path.stem: click.format_filename(path) for path in tables if path.exists()}
     counts = ", ".join(f"{len(found)} {state}" for state, found in labels.items())
     see = f"; see {outputs['errors']}" if labels["failed"] else ""
     if as_json:
-        failed = [_failure(outcome) for outcome in outcomes if outcome.error is not None]
+        errors = {one.label: one.error for one in ended if one.error is not None}
+        failed = [
+            {"label": p.label, "natural": p.natural, "other": p.other, "error": errors[p.label]}
+            for p in measuring.pairs
+            if p.label in errors
+        ]
         result = {
             "done": labels["done"],
             "skipped": labels["up to date"],
@@ -154,13 +130,3 @@ def _summed_up(outcomes: list[Outcome], folder: Path, as_json: bool) -> int:
             say(f"{name + ':':12} {path}")
     click.echo(counts + see, err=True)
     return len(labels["failed"])
-
-
-def _failure(outcome: Outcome) -> dict[str, Any]:
-    pair = outcome.pair
-    return {
-        "label": pair.label,
-        "natural": pair.natural,
-        "other": pair.other,
-        "error": outcome.error,
-    }

@@ -8,9 +8,9 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stst.batch.errors import BatchError, Problems
 from stst.batch.manifest import read_manifest
-from stst.batch.plan import Common, planned
-from stst.batch.problems import BatchError, Problems
+from stst.batch.plan import BatchDefaults, plan_jobs
 from stst.errors import InputError
 
 KEYS = st.sampled_from(
@@ -34,7 +34,9 @@ VALUES = st.recursive(
 def check(path: Path) -> None:
     problems = Problems()
     try:
-        jobs = planned(read_manifest(path, problems), path.parent / "out", Common(), problems)
+        jobs = plan_jobs(
+            read_manifest(path, problems), path.parent / "out", BatchDefaults(), problems
+        )
         problems.check()
     except InputError as error:
         lines = error.problems if isinstance(error, BatchError) else (str(error),)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from stst.batch.manifest import from_words, read_manifest, seeds_of
-from stst.batch.problems import BatchError, Problems
+from stst.batch.errors import BatchError, Problems
+from stst.batch.manifest import read_manifest, requests_for, seeds_of
 from stst.errors import InputError
 
 
@@ -135,7 +135,7 @@ def test_all_problems_are_told(here):
 
 def test_words(here):
     problems = Problems()
-    found = from_words(["clips/*", "x.mp4"], ["fast", "stps"], ["5"], problems)
+    found = requests_for(["clips/*", "x.mp4"], ["fast", "stps"], problems)
     problems.check()
     assert [one.natural for one in found[::2]] == [
         "clips/a.mp4",
@@ -143,8 +143,9 @@ def test_words(here):
         "clips/c.npz",
         "x.mp4",
     ]
-    assert {one.seed for one in found} == {5}
-    from_words(["no*"], [], [], problems)
+    assert [one.preset for one in found[:2]] == ["fast", "stps"]
+    assert {one.seed for one in found} == {None}
+    requests_for(["no*"], [], problems)
     with pytest.raises(BatchError, match=r"^no\*: natural is 'no\*', and no clip"):
         problems.check()
 

@@ -4,22 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from stst.batch.manifest import Wanted
-from stst.batch.plan import Common, planned
-from stst.batch.problems import BatchError, Problems
+from stst.batch.errors import BatchError, Problems
+from stst.batch.manifest import JobRequest
+from stst.batch.plan import BatchDefaults, plan_jobs
 
 WHERE = "jobs.csv, line 2"
 
 
-def plan(*wanted: Wanted, common=None, layout="plain"):
+def plan(*wanted: JobRequest, common=None, layout="plain"):
     problems = Problems()
-    jobs = planned(wanted, Path("out"), common or Common(), problems, layout)
+    jobs = plan_jobs(wanted, Path("out"), common or BatchDefaults(), problems, layout)
     problems.check()
     return jobs
 
 
 def row(natural="clips/cat.mp4", number=2, **fields):
-    return Wanted(f"jobs.csv, line {number}", natural, **fields)
+    return JobRequest(f"jobs.csv, line {number}", natural, **fields)
 
 
 def problems_of(*wanted, **options):
@@ -33,7 +33,7 @@ class TestConfig:
         found = plan(
             row(), row(method="scramble", number=3), row(preset="stps", seed=1, number=4),
             row(method="stps", preset="stps", seed=2, number=5),
-            Wanted(WHERE, None, "leaps", settings={"target": "cat"}),
+            JobRequest(WHERE, None, "leaps", settings={"target": "cat"}),
         )  # fmt: skip
         assert [(job.config.method, job.preset) for job in found] == [
             ("stst", "fast"), ("stps", "stps"), ("stps", "stps"), ("stps", "stps"),
@@ -41,7 +41,7 @@ class TestConfig:
         ]  # fmt: skip
 
     def test_a_row_wins_over_options_and_options_over_the_preset(self):
-        common = Common(
+        common = BatchDefaults(
             preset="paper", options={"precision": "bf16", "input": {"max_side": 64}},
             assignments=("blend=0.5", "octave_scale=1.25"), seeds=(4, 5),
         )  # fmt: skip
@@ -60,11 +60,11 @@ class TestConfig:
 
     def test_files_and_paths_in_rows(self, tmp_path):
         (tmp_path / "own.toml").write_text('method = "stps"\ncoherence = 0.5\nseed = 3\n')
-        (job,) = plan(Wanted(WHERE, "cat.mp4", config="own.toml", folder=tmp_path))
+        (job,) = plan(JobRequest(WHERE, "cat.mp4", config="own.toml", folder=tmp_path))
         assert (job.config.method, job.config.coherence, job.seed) == ("stps", 0.5, 3)
         assert (job.label, job.natural) == ("cat_stps_own_seed3", tmp_path / "cat.mp4")
         settings = {"targets.color": "dog.mp4", "mask": "m.png"}
-        (job,) = plan(Wanted(WHERE, "cat.mp4", settings=settings, folder=tmp_path))
+        (job,) = plan(JobRequest(WHERE, "cat.mp4", settings=settings, folder=tmp_path))
         assert job.config.targets.color == str(tmp_path / "dog.mp4")
         assert job.config.mask == str(tmp_path / "m.png")
 
@@ -98,7 +98,7 @@ class TestConfig:
         assert "jobs.csv, line 2: spatial.model names 'evil:model'" in line
         assert "--trust-model evil:model" in line
         if "spatial.model" in settings:
-            (job,) = plan(row(settings=settings), common=Common(trusted=("evil:model",)))
+            (job,) = plan(row(settings=settings), common=BatchDefaults(trusted=("evil:model",)))
             assert job.config.spatial.model == "evil:model"
 
 

@@ -13,12 +13,12 @@ from small_inversions import TREE as INVERSION
 from small_runs import TREE, clip, frames
 from stst.analysis.features import features
 from stst.batch import summary
-from stst.batch.manifest import Wanted
-from stst.batch.plan import Common, planned
-from stst.batch.problems import Problems
+from stst.batch.errors import Problems
+from stst.batch.execute import Execution, Stop, execute
+from stst.batch.manifest import JobRequest
+from stst.batch.plan import BatchDefaults, plan_jobs
 from stst.batch.states import States
 from stst.batch.summary import write_summary
-from stst.batch.work import Stop, make, tasks_of
 from stst.utils.processes import Failure
 from stst.video import read_video, write_video
 
@@ -41,25 +41,25 @@ def measured(tmp_path, monkeypatch):
     return labels
 
 
-def made(*rows: Wanted, options=None):
+def made(*rows: JobRequest, options=None):
     problems = Problems()
     tree = {"device": "cpu", **(TREE if options is None else options)}
-    jobs = planned(rows, Path("out"), Common(options=tree), problems)
+    jobs = plan_jobs(rows, Path("out"), BatchDefaults(options=tree), problems)
     problems.check()
-    for task in tasks_of(jobs, 1, 1, False):
-        list(make(task, Stop()))
+    for job in jobs:
+        list(execute((job,), Execution(), Stop()))
     return jobs
 
 
 def written(jobs, tell=lambda label, note: None):
-    assert write_summary(Path("out"), jobs, States(Path("out")), 2, tell) <= len(jobs)
+    assert write_summary(Path("out/summary.csv"), jobs, States(Path("out")), 2, tell) <= len(jobs)
     with open("out/summary.csv", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def test_values(measured):
     settings = {"input.frames": "1:3", "input.max_side": 14}
-    (one,) = written(made(Wanted("x", "cat.npz", seed=1, output="a", settings=settings)))
+    (one,) = written(made(JobRequest("x", "cat.npz", seed=1, output="a", settings=settings)))
     seen = read_video("cat.npz", frames="1:3", max_side=14).frames / 255
     out = read_video("out/a.mkv").frames / 255
     assert (one["frames"], one["height"], one["width"]) == ("2", "12", "14")
@@ -78,7 +78,9 @@ def test_values(measured):
 def test_an_angle_is_averaged_around_the_circle_and_empty_where_nothing_moves(measured):
     """Noise has some direction in every frame; a still clip has none, and an empty cell."""
     write_video("still.npz", np.repeat(frames(1), 3, axis=0), 25)
-    moving, still = written(made(Wanted("x", "cat.npz", seed=1), Wanted("x", "still.npz", seed=1)))
+    moving, still = written(
+        made(JobRequest("x", "cat.npz", seed=1), JobRequest("x", "still.npz", seed=1))
+    )
     angles = features(read_video("cat.npz")).values["flow_angle_weighted_mean"]
     expected = np.angle(np.nansum(np.exp(1j * angles))) % (2 * np.pi)
     assert float(moving["natural_flow_angle"]) == pytest.approx(expected)
@@ -86,7 +88,7 @@ def test_an_angle_is_averaged_around_the_circle_and_empty_where_nothing_moves(me
 
 
 def test_losses_that_are_no_numbers_are_left_out(measured):
-    (job,) = made(Wanted("x", "cat.npz", seed=1))
+    (job,) = made(JobRequest("x", "cat.npz", seed=1))
     content = json.loads(job.files.sidecar.read_text())
     kept = content["per_frame"][0]["losses"]["spatial_texture"]
     for row, value in zip(content["per_frame"][1:], (math.nan, None), strict=True):
@@ -99,7 +101,7 @@ def test_losses_that_are_no_numbers_are_left_out(measured):
 
 
 def test_what_was_measured_is_kept_while_it_is_the_same(measured):
-    jobs = made(Wanted("x", "cat.npz", seed=1), Wanted("x", "cat.npz", seed=2))
+    jobs = made(JobRequest("x", "cat.npz", seed=1), JobRequest("x", "cat.npz", seed=2))
     first = written(jobs)
     assert measured == [job.label for job in jobs]
     assert written(jobs) == first
@@ -109,12 +111,12 @@ def test_what_was_measured_is_kept_while_it_is_the_same(measured):
     Path(f"out/.stst-batch/measured/{jobs[1].label}.json").write_text("[")
     assert written(jobs) == first
     assert len(measured) == 4
-    States(Path("out")).put(jobs[0], "failed", error="why")
+    States(Path("out")).put(jobs[0].label, "failed", error="why")
     assert [row["seed"] for row in written(jobs)] == ["2"]
 
 
 def test_one_that_cannot_be_measured_has_empty_cells(measured):
-    jobs = made(Wanted("x", "cat.npz", output="bad"), Wanted("x", "cat.npz", output="good"))
+    jobs = made(JobRequest("x", "cat.npz", output="bad"), JobRequest("x", "cat.npz", output="good"))
     told = {}
     bad, good = written(jobs, told.__setitem__)
     assert told == {"bad": "it crashed", "good": None}
@@ -123,7 +125,7 @@ def test_one_that_cannot_be_measured_has_empty_cells(measured):
 
 
 def test_a_clip_that_is_not_the_one_any_more(measured):
-    jobs = made(Wanted("x", "cat.npz", output="a"))
+    jobs = made(JobRequest("x", "cat.npz", output="a"))
     Path("cat.npz").unlink()
     clip(Path("cat.npz"), 5)
     told = {}
@@ -136,8 +138,8 @@ def test_a_clip_that_is_not_the_one_any_more(measured):
 def test_inversions(measured):
     primed = {"size": "12x14", "length": 6}
     jobs = made(
-        Wanted("x", None, "leaps", output="a"),
-        Wanted("x", "long.npz", "leaps", output="b", settings=primed),
+        JobRequest("x", None, "leaps", output="a"),
+        JobRequest("x", "long.npz", "leaps", output="b", settings=primed),
         options=INVERSION,
     )
     told = {}
@@ -155,10 +157,10 @@ def test_nothing_is_done_yet(measured):
 
 def test_what_version_0_1_made_is_measured(measured):
     copied(Path("out"))
-    row = Wanted("x", "out/natural.npz", seed=3, output="metamer.npy")
+    row = JobRequest("x", "out/natural.npz", seed=3, output="metamer.npy")
     problems = Problems()
-    jobs = planned([row], Path("out"), Common(options={"device": "cpu", **TREE}), problems)
-    States(Path("out")).put(jobs[0], "done")
+    jobs = plan_jobs([row], Path("out"), BatchDefaults(options={"device": "cpu", **TREE}), problems)
+    States(Path("out")).put(jobs[0].label, "done")
     (one,) = written(jobs)
     assert float(one["loss_spatial_texture"]) == pytest.approx(7919.7, abs=0.1)
     assert float(one["natural_intensity"]) == pytest.approx(

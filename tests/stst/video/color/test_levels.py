@@ -250,7 +250,7 @@ class TestContradictions:
 
 
 def test_what_is_measured_again_after_another_reading():
-    from stst.analysis.batch import _described
+    from stst.batch.pairs import _described
     from stst.utils.files import sha256_of
 
     plain = _described(Settings(), sha256_of)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from stst.analysis.comparison import compare, comparison_rows
 from stst.analysis.features import Features, features
@@ -17,12 +17,21 @@ from stst.analysis.manifest import NamedPair
 from stst.analysis.pairs import Alignment, NaturalClip
 from stst.analysis.settings import COMPARISON, FEATURES, TABLES, Settings
 from stst.analysis.tables import rows_as_csv
+from stst.batch.local import run_local
+from stst.batch.states import JobEnd, JobProgress, States, write_shared_table
 from stst.errors import InputError
 from stst.runs.fingerprint import Fingerprint
-from stst.utils.files import as_text, check_output, sha256_of, sha256_of_file, written_whole
+from stst.utils.files import (
+    as_text,
+    check_output,
+    remove_leftovers,
+    sha256_of,
+    sha256_of_file,
+    written_whole,
+)
 from stst.utils.manifests import rows_as_text
 from stst.utils.names import label_key
-from stst.utils.processes import Failure, compute_alone, in_processes
+from stst.utils.processes import compute_alone
 from stst.utils.text import decoded_text
 from stst.version import __version__
 from stst.video import sidecar_path
@@ -63,28 +72,6 @@ class Measured:
     record: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a pair.
-
-    Attributes
-    ----------
-    pair
-        Its clips and label.
-    state
-        ``"up to date"`` if an earlier result was kept.
-    error
-        Why it failed, one line.
-    notes
-        What a reader of the result should know, one sentence each.
-    """
-
-    pair: NamedPair
-    state: Literal["done", "up to date", "failed"]
-    error: str | None = None
-    notes: tuple[str, ...] = ()
-
-
 Measure = Callable[[NamedPair, Settings], Measured]
 
 
@@ -119,7 +106,7 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
     }
     if settings.models or settings.prediction is not None:
         # needs torch, which takes its time to load
-        from stst.analysis.batch_models import model_rows
+        from stst.batch.pair_models import model_rows
 
         rows |= model_rows(settings, opened, reference, name)
     return Measured(
@@ -132,14 +119,8 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
     )
 
 
-def run_batch(
-    pairs: Sequence[NamedPair],
-    folder: Path,
-    settings: Settings = _FEATURES_ALONE,
-    jobs: int = 1,
-    measure: Measure = measure_pair,
-) -> Generator[Outcome, None, None]:
-    """Measure pairs side by side; keep what an earlier run has measured already.
+class PairBatch:
+    """Pairs that are measured side by side; what an earlier run has measured is kept.
 
     Parameters
     ----------
@@ -150,63 +131,116 @@ def run_batch(
         its tables and its record; it appears whole or not at all. Tables of all pairs that are
         done, and of errors if there are any, are written at the end.
     settings
-        For natural clips without a sidecar that says what was taken of them.
-    jobs
-        Number of processes. A script that calls this needs the guard
-        ``if __name__ == "__main__":``, as the processes import it.
-    measure
-        What is done with each pair, found by its name in the processes.
-
-    Yields
-    ------
-    Outcome
-        Of every pair, as soon as it is known: first of those that are up to date. One that
-        fails, even by a crash, does not keep others from being done. Closing the generator ends
-        the processes and keeps what is done.
+        What is measured, and for natural clips without a sidecar what is taken of them.
 
     Raises
     ------
     InputError
         If labels are not different, the folder holds something else, or a setting is wrong.
-    StstError
-        If results cannot be written.
     """
-    _check(pairs, folder, settings)
-    return _outcomes(pairs, folder, settings, jobs, measure)
+
+    def __init__(
+        self, pairs: Sequence[NamedPair], folder: Path, settings: Settings = _FEATURES_ALONE
+    ) -> None:
+        self.pairs, self.folder, self.settings = tuple(pairs), folder, settings
+        self.states = States(folder)
+        _check(pairs, folder, settings)
+        hashed = cache(sha256_of)
+        self._current = {
+            pair.label for pair in pairs if _is_current(folder / pair.label, pair, settings, hashed)
+        }
+
+    @property
+    def left(self) -> list[str]:
+        """Labels of the pairs that are to be measured."""
+        return [pair.label for pair in self.pairs if pair.label not in self._current]
+
+    def run(
+        self, processes: int = 1, measure: Measure = measure_pair
+    ) -> Generator[JobProgress | JobEnd, None, None]:
+        """Measure what is left.
+
+        Parameters
+        ----------
+        processes
+            How many. A script that calls this needs the guard ``if __name__ == "__main__":``, as
+            the processes import it.
+        measure
+            What is done with each pair, found by its name in the processes.
+
+        Yields
+        ------
+        JobEnd
+            Of every pair, as soon as it is known: first of those that are ``"up to date"``. One
+            that fails, even by a crash, does not keep others from being done. Closing the
+            generator ends the processes and keeps what is done.
+
+        Raises
+        ------
+        StstError
+            If results cannot be written.
+        """
+        self.folder.mkdir(exist_ok=True)
+        if not (self.folder / _MARK).exists():
+            with written_whole(self.folder / _MARK) as part:
+                part.write_text(json.dumps({"format": _FORMAT}) + "\n", "utf-8")
+        self.states.begin()
+        errors: dict[str, str] = {}
+        for one in self._outcomes(processes, measure):
+            if isinstance(one, JobEnd) and one.error is not None:
+                errors[one.label] = one.error
+            yield one
+        _write_tables(self.pairs, self.folder, self.settings.tables, errors)
+
+    def _outcomes(
+        self, processes: int, measure: Measure
+    ) -> Generator[JobProgress | JobEnd, None, None]:
+        todo = []
+        for pair in self.pairs:
+            error = _why_not_ours(self.folder / pair.label)
+            if pair.label in self._current:
+                end = JobEnd(pair.label, "up to date")
+                if self.states.state(pair.label) != "done":
+                    self.states.put(pair.label, "done")
+            elif error is not None:
+                end = JobEnd(pair.label, "failed", error=error)
+                self.states.put(pair.label, "failed", error=error)
+            else:
+                todo.append((pair,))
+                continue
+            yield end
+        do = partial(_measure_and_keep, self.folder, self.settings, measure)
+        yield from run_local(
+            do, todo, processes, self.states, self._write_pairs, compute_alone
+        )  # fmt: skip
+
+    def _write_pairs(self) -> None:
+        """Write which label is which clip, and how each pair stands."""
+        write_shared_table(
+            self.folder / PAIRS,
+            (*_NAMES, "state"),
+            lambda: ({**_named(one), "state": self.states.state(one.label)} for one in self.pairs),
+        )
 
 
-def _outcomes(
-    pairs: Sequence[NamedPair], folder: Path, settings: Settings, jobs: int, measure: Measure
-) -> Generator[Outcome, None, None]:
-    _claim(folder)
-    errors: dict[str, str] = {}
-    todo = []
-    hashed = cache(sha256_of)
+def _measure_and_keep(
+    folder: Path, settings: Settings, measure: Measure, pairs: Sequence[NamedPair]
+) -> Generator[JobProgress | JobEnd, None, None]:
+    states = States(folder)
     for pair in pairs:
-        place = folder / pair.label
-        error = _why_not_ours(place)
-        if _is_current(place, pair, settings, hashed):
-            yield Outcome(pair, "up to date")
-        elif error is not None:
-            errors[pair.label] = error
-            yield Outcome(pair, "failed", error)
-        else:
-            todo.append(pair)
-    with closing(
-        in_processes(partial(_measured, settings, measure), todo, jobs, compute_alone)
-    ) as results:
-        for pair, result in results:
-            if isinstance(result, Failure):
-                errors[pair.label] = result.message
-                yield Outcome(pair, "failed", result.message)
-            elif isinstance(result, Measured):
-                _write(folder / pair.label, result)
-                yield Outcome(pair, "done", notes=tuple(result.record["notes"]))
-    _write_tables(pairs, folder, settings.tables, errors)
+        began = time.monotonic()
+        states.put(pair.label, "running")
+        remove_leftovers(folder / pair.label)
+        yield JobProgress((pair.label,), 0.0)
+        result = measure(pair, settings)
+        _write(folder / pair.label, result)
+        seconds = time.monotonic() - began
+        states.put(pair.label, "done", seconds=seconds)
+        yield JobEnd(pair.label, "done", seconds, notes=tuple(result.record["notes"]))
 
 
-def _measured(settings: Settings, measure: Measure, pair: NamedPair) -> Measured:
-    return measure(pair, settings)
+def _named(pair: NamedPair) -> dict[str, str]:
+    return {name: getattr(pair, name) for name in _NAMES}
 
 
 @lru_cache(maxsize=1)
@@ -297,13 +331,6 @@ def _check(pairs: Sequence[NamedPair], folder: Path, settings: Settings) -> None
             )
 
 
-def _claim(folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    if not (folder / _MARK).exists():
-        with written_whole(folder / _MARK) as part:
-            part.write_text(json.dumps({"format": _FORMAT}) + "\n", "utf-8")
-
-
 def _why_not_ours(place: Path) -> str | None:
     """Say what would be lost if a pair's folder were replaced."""
     if not place.is_dir():
@@ -334,19 +361,13 @@ def _write_tables(
             _join([place / name for place in done], folder / name)
         else:
             (folder / name).unlink(missing_ok=True)
-    named = [{name: getattr(one, name) for name in _NAMES} for one in pairs]
-    states = [{**one, "state": "failed" if one["label"] in errors else "done"} for one in named]
-    _write_rows(folder / PAIRS, (*_NAMES, "state"), states)
     if not errors:
         (folder / ERRORS).unlink(missing_ok=True)
         return
-    failed = [{**one, "error": errors[one["label"]]} for one in named if one["label"] in errors]
-    _write_rows(folder / ERRORS, (*_NAMES, "error"), failed)
-
-
-def _write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
-    with written_whole(path, overwrite=True) as part:
-        part.write_text(rows_as_text(columns, rows), "utf-8", newline="\n")
+    failed = [{**_named(one), "error": errors[one.label]} for one in pairs if one.label in errors]
+    with written_whole(folder / ERRORS, overwrite=True) as part:
+        text = rows_as_text((*_NAMES, "error"), failed)
+        part.write_text(text, "utf-8", newline="\n")
 
 
 def _join(parts: Iterable[Path], path: Path) -> None:

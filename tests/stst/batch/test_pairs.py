@@ -16,11 +16,12 @@ import stst
 from batch_workers import counted
 from small_runs import clip
 from stst.analysis import tables
-from stst.analysis.batch import measure_pair, run_batch
 from stst.analysis.comparison import compare, comparison_rows
 from stst.analysis.features import features
 from stst.analysis.manifest import NamedPair
 from stst.analysis.settings import Settings
+from stst.batch.pairs import PairBatch, measure_pair
+from stst.batch.states import JobEnd
 from stst.errors import InputError, StstError
 from stst.utils.files import sha256_of
 from stst.video import read_video
@@ -52,8 +53,8 @@ def replaced(path: Path, *words, **settings) -> None:
 
 def run(pairs=PAIRS, folder="out", **settings):
     """Run to the end; give the states by label."""
-    outcomes = run_batch(pairs, Path(folder), Settings(**settings), 1, counted)
-    return {one.pair.label: one.error or one.state for one in outcomes}
+    outcomes = PairBatch(pairs, Path(folder), Settings(**settings)).run(1, counted)
+    return {one.label: one.error or one.state for one in outcomes if isinstance(one, JobEnd)}
 
 
 def calls(here: Path) -> list[str]:
@@ -139,12 +140,12 @@ class TestResults:
         replaced(here / "a.npz", 5)
         made = {"sha256": sha256_of(Path("a.npz")), "frames": [1, 4]}
         Path("a2.json").write_text(json.dumps({"inputs": [made], "output": {}}))
-        (outcome,) = run_batch([pair("a")], Path("out"))
+        *_, outcome = PairBatch([pair("a")], Path("out")).run()
         assert outcome.notes == ("a.npz was aligned as a2.json says: [frames=1:4].",)
         # another sidecar, another result
         made["frames"] = [2, 5]
         Path("a2.json").write_text(json.dumps({"inputs": [made], "output": {}}))
-        (outcome,) = run_batch([pair("a")], Path("out"))
+        *_, outcome = PairBatch([pair("a")], Path("out")).run()
         assert (outcome.state, outcome.notes) == (
             "done", ("a.npz was aligned as a2.json says: [frames=2:5].",),
         )  # fmt: skip
@@ -170,8 +171,9 @@ class TestResults:
 
     def test_one_process_or_two(self, here):
         for jobs in (1, 2):
-            list(run_batch(PAIRS, Path(f"out{jobs}"), jobs=jobs))
-        files = [path.relative_to("out1") for path in sorted(Path("out1").rglob("*.*"))]
+            list(PairBatch(PAIRS, Path(f"out{jobs}")).run(jobs))
+        found = [path.relative_to("out1") for path in sorted(Path("out1").rglob("*.*"))]
+        files = [path for path in found if not path.parts[0].startswith(".")]
         assert len(files) == 3 * 3 + 4
         for file in files:
             assert Path("out1", file).read_bytes() == Path("out2", file).read_bytes(), file
@@ -258,7 +260,8 @@ class TestFailures:
         }
         assert [row["label"] for row in rows("out/errors.csv")] == ["x", "b", "c"]
         assert sorted(os.listdir("out")) == [
-            "a", "batch.json", "comparison.csv", "errors.csv", "features.csv", "pairs.csv",
+            ".stst-batch", "a", "batch.json", "comparison.csv", "errors.csv", "features.csv",
+            "pairs.csv",
         ]  # fmt: skip
         assert [tuple(row.values()) for row in rows("out/pairs.csv")] == [
             ("x", "no.npz", "a2.npz", "failed"), ("a", "a.npz", "a2.npz", "done"),
@@ -293,8 +296,10 @@ class TestFailures:
         assert [p for p in (small_disk / "out").rglob("*") if ".part" in p.name] == []
 
     def test_closing_keeps_what_is_done(self, here):
-        outcomes = run_batch(PAIRS, Path("out"), jobs=1)
-        assert next(outcomes).pair.label == "a"
+        outcomes = PairBatch(PAIRS, Path("out")).run()
+        assert next(one for one in outcomes if isinstance(one, JobEnd)).label == "a"
+        # the table is there all along
+        assert next(row["state"] for row in rows("out/pairs.csv")) == "done"
         outcomes.close()
         assert "a" in os.listdir("out")
         assert "comparison.csv" not in os.listdir("out")
@@ -367,7 +372,7 @@ class TestRefusals:
 
 def test_measuring_takes_neither_torch_nor_pandas(here):
     code = (
-        "import sys\nfrom stst.analysis.batch import NamedPair, measure_pair\n"
+        "import sys\nfrom stst.batch.pairs import NamedPair, measure_pair\n"
         "from stst.analysis.settings import Settings\n"
         "measure_pair(NamedPair('a', 'a.npz', 'a2.npz'), Settings())\n"
         "print(*{'torch', 'pandas', 'matplotlib', 'click', 'rich'} & set(sys.modules))"
@@ -389,7 +394,7 @@ def test_a_natural_clip_is_measured_once_for_all_its_samples(here, monkeypatch):
         found.append(video.path.name)
         return features(video)
 
-    monkeypatch.setattr("stst.analysis.batch.features", counting)
+    monkeypatch.setattr("stst.batch.pairs.features", counting)
     for name in ("b2.npz", "c2.npz"):
         measure_pair(NamedPair("x", "a.npz", name), Settings())
     replaced(here / "a.npz", seed=99)

@@ -2,22 +2,22 @@ from __future__ import annotations
 
 import pytest
 
-from stst.batch.work import Ended, Going
-from stst_cli.make.batch.progress import shown
+from stst.batch.states import JobEnd, JobProgress
+from stst_cli.shared.jobs import show_jobs
 
 SECONDS = {"a": 1.0, "b": 3.0}
 
 
 def outcomes():
-    yield Ended("was done already", "done")
-    yield Going(("a",), 0.5)
-    yield Ended("a", "done", 61.0, notes=("1.5% of all values were clipped.",))
-    yield Going(("b",), 0.5)
-    yield Ended("b", "failed", error="why")
+    yield JobEnd("was done already", "done")
+    yield JobProgress(("a",), 0.5)
+    yield JobEnd("a", "done", 61.0, notes=("1.5% of all values were clipped.",))
+    yield JobProgress(("b",), 0.5)
+    yield JobEnd("b", "failed", error="why")
 
 
 def test_lines(capsys):
-    assert len(list(shown(outcomes(), SECONDS))) == 3
+    assert len(list(show_jobs(outcomes(), SECONDS))) == 3
     first, second, note, last = capsys.readouterr().err.splitlines()
     assert first.startswith("0/2 was done already: done")
     assert second.startswith("1/2 a: done in 0:01:01, left 0:00:0")
@@ -27,7 +27,7 @@ def test_lines(capsys):
 
 def test_bar(capsys, monkeypatch):
     monkeypatch.setattr("rich.console.Console.is_terminal", True)
-    assert [one.label for one in shown(outcomes(), SECONDS)][1:] == ["a", "b"]
+    assert [one.label for one in show_jobs(outcomes(), SECONDS)][1:] == ["a", "b"]
     said = " ".join(capsys.readouterr().err.split())
     assert "2/2 jobs" in said
     assert "b: failed: why" in said
@@ -35,14 +35,14 @@ def test_bar(capsys, monkeypatch):
 
 
 def test_the_share_counts_what_jobs_take():
-    from stst_cli.make.batch.progress import _Share
+    from stst_cli.shared.jobs import _Share
 
     share = _Share(SECONDS)
-    share.note(Going(("b",), 0.5))
+    share.note(JobProgress(("b",), 0.5))
     assert share.progress == pytest.approx(1.5 / 4)
-    share.note(Ended("a", "done"))
-    share.note(Ended("a", "done"))
+    share.note(JobEnd("a", "done"))
+    share.note(JobEnd("a", "done"))
     assert (share.ended, share.progress) == (1, pytest.approx(2.5 / 4))
-    share.note(Going(("a",), 0.1))
+    share.note(JobProgress(("a",), 0.1))
     assert share.progress == pytest.approx(2.5 / 4)
     assert _Share({}).progress == 1

@@ -1,4 +1,4 @@
-"""Making the stimuli of a batch, wherever that is: in a lane of this machine, or on a cluster."""
+"""Making the stimuli of a batch, wherever that is: on this machine, or on a cluster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -14,8 +14,8 @@ from types import FrameType
 from typing import Any
 
 from stst.batch.plan import BatchJob
-from stst.batch.standing import Standing, asked_for, run_differs, standing
-from stst.batch.states import States
+from stst.batch.states import JobEnd, JobProgress, States
+from stst.batch.status import JobStatus, asked_for, job_status, refusal, run_differs
 from stst.engine.events import RunFinished, RunStarted, RunStopped
 from stst.errors import InputError, StstError, in_words
 from stst.runs.folder import RunFolder
@@ -28,13 +28,11 @@ _SELDOM = 1.0
 
 
 @dataclass(frozen=True)
-class Task:
-    """Jobs that one process does, one run after another.
+class Execution:
+    """How jobs are done.
 
     Attributes
     ----------
-    jobs
-        One; or several that differ in their seed alone.
     threads
         Of the CPU, for runs that begin.
     side_by_side
@@ -43,51 +41,9 @@ class Task:
         Whether what was made otherwise is replaced.
     """
 
-    jobs: tuple[BatchJob, ...]
-    threads: int
+    threads: int = 1
     side_by_side: int = 1
     overwrite: bool = False
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What became of a job.
-
-    Attributes
-    ----------
-    label
-        Of the job.
-    state
-        ``"done"``, ``"failed"`` or ``"stopped"``; ``"running"`` where another process does it.
-    seconds
-        It took, continued runs included; None where it was done already, or failed.
-    error
-        Why it failed, one line.
-    notes
-        What a user should know of the stimulus.
-    """
-
-    label: str
-    state: str
-    seconds: float | None = None
-    error: str | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Going:
-    """How far a task is.
-
-    Attributes
-    ----------
-    labels
-        Of the jobs that are being done.
-    progress
-        Share of the whole task that is done, 0 to 1.
-    """
-
-    labels: tuple[str, ...]
-    progress: float
 
 
 class Stop:
@@ -114,31 +70,34 @@ class Stop:
 STOP = Stop()
 
 
-def tasks_of(
-    jobs: Sequence[BatchJob], threads: int, side_by_side: int, overwrite: bool
-) -> list[Task]:
-    """Put jobs into tasks: of their own, or with others that differ in their seed alone."""
+def group_jobs(jobs: Sequence[BatchJob], side_by_side: int) -> list[tuple[BatchJob, ...]]:
+    """Put jobs together that differ in their seed alone, where several seeds go in one run."""
     if side_by_side == 1:
-        return [Task((job,), threads, 1, overwrite) for job in jobs]
+        return [(job,) for job in jobs]
     groups: dict[Any, list[BatchJob]] = {}
     for job in jobs:
         groups.setdefault(job.label if job.group is None else (job.group,), []).append(job)
-    return [Task(tuple(group), threads, side_by_side, overwrite) for group in groups.values()]
+    return [tuple(group) for group in groups.values()]
 
 
-def make(task: Task, stop: Stop = STOP) -> Generator[Going | Ended, None, int]:
-    """Make what of a task is not there yet; continue what was begun.
+def execute(
+    jobs: Sequence[BatchJob], how: Execution, stop: Stop = STOP
+) -> Generator[JobProgress | JobEnd, None, int]:
+    """Make what of jobs is not there yet, one run after another; continue what was begun.
 
     Parameters
     ----------
-    task
-        What to do. It is looked at on disk first, so it may be given twice.
+    jobs
+        One; or several that differ in their seed alone. They are looked at on disk first, so they
+        may be given twice.
+    how
+        What is the same for all.
     stop
         Says whether to stop in order.
 
     Yields
     ------
-    Going or Ended
+    JobProgress or JobEnd
         How far it is, and every job as soon as it ends. One that fails does not keep the others
         from being done.
 
@@ -147,24 +106,28 @@ def make(task: Task, stop: Stop = STOP) -> Generator[Going | Ended, None, int]:
     int
         Number of jobs that ended.
     """
-    look = _Look(task.jobs[0].folder)
+    look = _Look(jobs[0].folder)
     stop.busy = True
     try:
         todo: list[BatchJob] = []
-        for job in task.jobs:
-            ended = _settled(job, look, task.overwrite)
+        for job in jobs:
+            ended = _settled(job, look, how.overwrite)
             if ended is None:
                 todo.append(job)
             else:
                 if ended.state != "running":  # what another process does is its own to tell
-                    look.states.put(job, ended.state, error=ended.error)
+                    look.states.put(job.label, ended.state, error=ended.error)
                 yield ended
-        done = len(task.jobs) - len(todo)
-        for run in _runs(todo, task, look):
+        done = len(jobs) - len(todo)
+        for part, run in _runs(jobs, todo, how, look):
             if stop():
                 break
-            yield from _made(run, task, stop, done, look.states)
-            done += len(run.jobs)
+            for said in _make(part, run, stop, look.states):
+                if isinstance(said, JobProgress):
+                    share = done + said.progress * len(part)
+                    said = replace(said, progress=share / len(jobs))
+                yield said
+            done += len(part)
     finally:
         stop.busy = False
     return done
@@ -177,58 +140,49 @@ class _Look:
         self.states = States(folder)
         self.hashed = cache(sha256_of)
 
-    def __call__(self, job: BatchJob) -> Standing:
-        return standing(job, self.hashed, self.states.get(job).get("asked"))
+    def __call__(self, job: BatchJob) -> JobStatus:
+        return job_status(job, self.hashed, self.states.get(job.label).get("asked"))
 
 
-@dataclass(frozen=True)
-class _Run:
-    jobs: tuple[BatchJob, ...]
-    job: Job
-
-
-def _settled(job: BatchJob, look: _Look, overwrite: bool) -> Ended | None:
+def _settled(job: BatchJob, look: _Look, overwrite: bool) -> JobEnd | None:
     """Tell of a job that is done, or cannot be."""
     try:
         found = look(job)
     except StstError as error:
-        return Ended(job.label, "failed", error=in_words(error))
+        return JobEnd(job.label, "failed", error=in_words(error))
     try:
         for folder in (job.run_folder, job.group_folder):
             if folder is not None:
                 check_unlocked(folder)
     except InputError as error:
-        return Ended(job.label, "running", notes=(str(error),))
+        return JobEnd(job.label, "running", notes=(str(error),))
     if found.kind == "done":
-        return Ended(job.label, "done")
+        return JobEnd(job.label, "done")
     if found.kind == "changed" and not overwrite:
-        return Ended(job.label, "failed", error=refusal(found))
+        return JobEnd(job.label, "failed", error=refusal(found))
     return None
 
 
-def refusal(found: Standing) -> str:
-    """Say what to do about something that was made otherwise."""
-    return f"{found.why}. Give --overwrite to make it anew, or another folder."
-
-
-def _runs(todo: Sequence[BatchJob], task: Task, look: _Look) -> Iterator[_Run]:
+def _runs(
+    jobs: Sequence[BatchJob], todo: Sequence[BatchJob], how: Execution, look: _Look
+) -> Iterator[tuple[Sequence[BatchJob], Job]]:
     """Put seeds side by side; what was begun side by side goes on so."""
     left = list(todo)
     for job in todo:
         if (job.run_folder / "job.json").exists() and look(job).kind == "begun":
             left.remove(job)
-            yield _Run((job,), _job((job,), job.target, task, resume=True))
-    group = left[0].group_folder if left and task.side_by_side > 1 else None
+            yield (job,), _run((job,), job.target)
+    group = left[0].group_folder if left and how.side_by_side > 1 else None
     if group is not None and (group / "job.json").exists():
         seeds = _seeds_of(RunFolder(group))
         # some of them may be in place already
-        begun = [job for job in task.jobs if job.seed in seeds]
+        begun = [job for job in jobs if job.seed in seeds]
         if len(begun) == len(seeds) and run_differs(begun[0], group, look.hashed) is None:
             left = [job for job in left if job not in begun]
-            yield _Run(tuple(begun), _job(begun, _group_target(begun[0]), task, resume=True))
-    for chunk in _chunks(left, task.side_by_side):
+            yield begun, _run(begun, _group_target(begun[0]))
+    for chunk in _chunks(left, how.side_by_side):
         target = chunk[0].target if len(chunk) == 1 else _group_target(chunk[0])
-        yield _Run(chunk, _job(chunk, target, task, resume=False))
+        yield chunk, _run(chunk, target, how)
 
 
 def _group_target(job: BatchJob) -> str:
@@ -252,49 +206,47 @@ def _chunks(jobs: Sequence[BatchJob], most: int) -> list[tuple[BatchJob, ...]]:
     return chunks
 
 
-def _job(jobs: Sequence[BatchJob], target: str, task: Task, resume: bool) -> Job:
-    first = jobs[0]
-    config = first.config.model_copy(update={"samples": len(jobs)})
+def _run(jobs: Sequence[BatchJob], target: str, how: Execution | None = None) -> Job:
+    """Give the run of jobs that differ in their seed alone; it goes on where `how` is None."""
+    config = jobs[0].config.model_copy(update={"samples": len(jobs)})
+    if how is None:
+        return Job(jobs[0].natural, target, config, resume=True)
     # what is in the way was found to be made otherwise, and is to go
-    threads = None if resume else task.threads
-    return Job(
-        first.natural, target, config,
-        overwrite=task.overwrite and not resume, resume=resume, threads=threads,
-    )  # fmt: skip
+    return Job(jobs[0].natural, target, config, overwrite=how.overwrite, threads=how.threads)
 
 
-def _made(
-    run: _Run, task: Task, stop: Stop, before: int, states: States
-) -> Iterator[Going | Ended]:
-    labels = tuple(job.label for job in run.jobs)
+def _make(
+    jobs: Sequence[BatchJob], run: Job, stop: Stop, states: States
+) -> Iterator[JobProgress | JobEnd]:
+    """Make the stimuli of one run, and keep what became of its jobs."""
+    labels = tuple(job.label for job in jobs)
     said = -_SELDOM
-    ended: list[Ended] = []
+    ends: list[JobEnd] = []
     try:
-        for event in run.job.run(stop=stop):
+        for event in run.run(stop=stop):
             # from now on a folder says what the run is made of
             if isinstance(event, RunStarted):
-                for job in run.jobs:
-                    states.put(job, "running", asked=asked_for(job))
+                for job in jobs:
+                    states.put(job.label, "running", asked=asked_for(job))
             if time.monotonic() - said > _SELDOM:
                 said = time.monotonic()
-                progress = before + getattr(event, "progress", 0.0) * len(labels)
-                yield Going(labels, progress / len(task.jobs))
+                yield JobProgress(labels, getattr(event, "progress", 0.0))
             if isinstance(event, RunStopped):
-                ended = [Ended(label, "stopped") for label in labels]
+                ends = [JobEnd(label, "stopped") for label in labels]
             elif isinstance(event, RunFinished):
-                ended = _finished(run, event)
+                ends = _ends(jobs, run, event)
     except Exception as error:  # whatever it is, the other jobs go on
-        ended = [Ended(label, "failed", error=in_words(error)) for label in labels]
-    for job, end in zip(run.jobs, ended, strict=True):
+        ends = [JobEnd(label, "failed", error=in_words(error)) for label in labels]
+    for end in ends:
         known = {} if end.seconds is None else {"seconds": end.seconds}
-        states.put(job, end.state, error=end.error, **known)
-    yield from ended
+        states.put(end.label, end.state, error=end.error, **known)
+    yield from ends
 
 
-def _finished(run: _Run, event: RunFinished) -> list[Ended]:
-    ended = []
-    for output, job in zip(run.job.outputs, run.jobs, strict=True):
+def _ends(jobs: Sequence[BatchJob], run: Job, event: RunFinished) -> list[JobEnd]:
+    ends = []
+    for output, job in zip(run.outputs, jobs, strict=True):
         named = f"{output.master}: "
         notes = [line.removeprefix(named) for line in event.warnings if line.startswith(named)]
-        ended.append(Ended(job.label, "done", event.seconds / len(run.jobs), notes=tuple(notes)))
-    return ended
+        ends.append(JobEnd(job.label, "done", event.seconds / len(jobs), notes=tuple(notes)))
+    return ends

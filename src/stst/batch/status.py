@@ -22,7 +22,7 @@ Hash = Callable[[Path], str]
 
 
 @dataclass(frozen=True)
-class Standing:
+class JobStatus:
     """What is on disk of a job.
 
     Attributes
@@ -38,7 +38,7 @@ class Standing:
     why: str = ""
 
 
-def standing(job: BatchJob, hashed: Hash, asked: str | None = None) -> Standing:
+def job_status(job: BatchJob, hashed: Hash, asked: str | None = None) -> JobStatus:
     """Look at what is on disk.
 
     Parameters
@@ -65,19 +65,19 @@ def standing(job: BatchJob, hashed: Hash, asked: str | None = None) -> Standing:
         if found is None and before:
             found = "it was asked for with other settings"
         what = f"{job.run_folder} is of an unfinished run"
-        return Standing("begun") if found is None else Standing("changed", f"{what}: {found}")
+        return JobStatus("begun") if found is None else JobStatus("changed", f"{what}: {found}")
     found = _files_differ(job, hashed)
     if found is None and before:
         found = f"{files['master']} was asked for with other settings"
     if found is None:
-        return Standing("done")
+        return JobStatus("done")
     group = job.group_folder
     begun = group is not None and (group / "job.json").exists() and not before
     # made side by side with other seeds, whose files may be in place already
     if group is not None and begun and run_differs(job, group, hashed) is None:
-        return Standing("begun")
+        return JobStatus("begun")
     there = any(path.exists() for path in files.values())
-    return Standing("changed", found) if there else Standing("free")
+    return JobStatus("changed", found) if there else JobStatus("free")
 
 
 def _files_differ(job: BatchJob, hashed: Hash) -> str | None:
@@ -136,3 +136,8 @@ def _inputs_differ(
         if inputs[role] != hashed(path):
             return f"{path}, its {role}, is not the file that it was"
     return None
+
+
+def refusal(found: JobStatus) -> str:
+    """Say what to do about something that was made otherwise."""
+    return f"{found.why}. Give --overwrite to make it anew, or another folder."

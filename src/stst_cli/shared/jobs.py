@@ -13,10 +13,12 @@ from stst.utils.clock import Clock, duration
 from stst.utils.text import one_line
 
 if TYPE_CHECKING:
-    from stst.batch.work import Ended, Going
+    from stst.batch.states import JobEnd, JobProgress
 
 
-def shown(outcomes: Iterable[Going | Ended], seconds: Mapping[str, float]) -> Iterator[Ended]:
+def show_jobs(
+    outcomes: Iterable[JobProgress | JobEnd], seconds: Mapping[str, float]
+) -> Iterator[JobEnd]:
     """Show on stderr how far a batch is, and pass on every job that ends.
 
     Parameters
@@ -26,13 +28,13 @@ def shown(outcomes: Iterable[Going | Ended], seconds: Mapping[str, float]) -> It
     seconds
         What each job is expected to take, by label; weighs them.
     """
-    from stst.batch.work import Ended
+    from stst.batch.states import JobEnd
 
     console, share = Console(stderr=True), _Share(seconds)
     if not console.is_terminal:
         for one in outcomes:
             share.note(one)
-            if isinstance(one, Ended):
+            if isinstance(one, JobEnd):
                 for line in share.lines(one):
                     print(one_line(line), file=sys.stderr, flush=True)
                 yield one
@@ -49,7 +51,7 @@ def shown(outcomes: Iterable[Going | Ended], seconds: Mapping[str, float]) -> It
                 task, completed=share.progress, left=share.left,
                 description=f"{share.ended}/{share.count} jobs",
             )  # fmt: skip
-            if isinstance(one, Ended):
+            if isinstance(one, JobEnd):
                 if one.error is not None or one.notes:
                     for line in share.lines(one):
                         bar.console.print(one_line(line), markup=False, highlight=False)
@@ -84,10 +86,10 @@ class _Share:
     def left(self) -> str:
         return self._clock.left(self.progress)
 
-    def note(self, one: Going | Ended) -> None:
-        from stst.batch.work import Ended
+    def note(self, one: JobProgress | JobEnd) -> None:
+        from stst.batch.states import JobEnd
 
-        if isinstance(one, Ended):
+        if isinstance(one, JobEnd):
             if one.label in self._done:
                 self._done[one.label] = 1.0
                 self._ended.add(one.label)
@@ -96,7 +98,7 @@ class _Share:
             if label in self._done and label not in self._ended:
                 self._done[label] = one.progress
 
-    def lines(self, one: Ended) -> list[str]:
+    def lines(self, one: JobEnd) -> list[str]:
         number = f"{self.ended}/{self.count} {one.label}: {one.state}"
         if one.error is not None:
             return [f"{number}: {one.error}"]

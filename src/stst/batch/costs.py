@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 
+from stst.batch.errors import Problems
 from stst.batch.plan import BatchJob, without_seed
-from stst.batch.problems import Problems
 from stst.config import RunConfig
 from stst.errors import StstError
 from stst.runs.job import Job
+from stst.utils.machine import available_cores
 
 # clips and seeds that a warning names
 _SHOWN = 3
@@ -85,7 +86,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
-def costs(
+def measure_costs(
     jobs: Sequence[BatchJob],
     problems: Problems,
     threads: int,
@@ -136,6 +137,34 @@ def costs(
                 out[job.label] = cost
     torch.cuda.empty_cache()  # for the processes that will do the work
     return out
+
+
+def processes_for(costs: Iterable[Cost], threads: int, free: int | None) -> int:
+    """Choose how many jobs run side by side.
+
+    Parameters
+    ----------
+    costs
+        Of the jobs.
+    threads
+        That each computes on.
+    free
+        Memory in bytes that can still be used; None where that is not known.
+
+    Returns
+    -------
+    int
+        As many as there are cores for; fewer where memory would not do for the largest, and one
+        where a graphics card does the work.
+    """
+    listed = list(costs)
+    if any(not cost.device.startswith("cpu") for cost in listed):
+        return 1
+    processes = max(1, available_cores() // threads)
+    largest = max((cost.memory for cost in listed), default=0)
+    if free is not None and largest:
+        processes = min(processes, max(1, free // largest))
+    return processes
 
 
 def _config(job: BatchJob, here: bool) -> RunConfig:

@@ -5,12 +5,11 @@ from pathlib import Path
 import pytest
 
 from small_runs import TREE, clip
-from stst.batch import checks
-from stst.batch.checks import Cost, costs, shared_noise
-from stst.batch.local import lanes_for
-from stst.batch.manifest import Wanted
-from stst.batch.plan import Common, planned
-from stst.batch.problems import BatchError, Problems
+from stst.batch import costs
+from stst.batch.costs import Cost, measure_costs, processes_for, shared_noise
+from stst.batch.errors import BatchError, Problems
+from stst.batch.manifest import JobRequest
+from stst.batch.plan import BatchDefaults, plan_jobs
 from stst.utils.machine import available_cores
 
 
@@ -22,11 +21,11 @@ def jobs(tmp_path, monkeypatch):
 
     def plan(*names, **settings):
         problems = Problems()
-        common = Common(preset="paper", options={**TREE, "device": "cpu", **settings})
+        common = BatchDefaults(preset="paper", options={**TREE, "device": "cpu", **settings})
         rows = [
-            Wanted(f"row {name}", f"{name}.npz", seed=seed) for name in names for seed in (1, 2)
+            JobRequest(f"row {name}", f"{name}.npz", seed=seed) for name in names for seed in (1, 2)
         ]
-        found = planned(rows, Path("out"), common, problems)
+        found = plan_jobs(rows, Path("out"), common, problems)
         problems.check()
         return found
 
@@ -35,10 +34,10 @@ def jobs(tmp_path, monkeypatch):
 
 def test_jobs_alike_are_timed_once(jobs, monkeypatch):
     timed = []
-    original = checks._cost
-    monkeypatch.setattr(checks, "_cost", lambda job: timed.append(job.natural) or original(job))
+    original = costs._cost
+    monkeypatch.setattr(costs, "_cost", lambda job: timed.append(job.natural) or original(job))
     problems = Problems()
-    found = costs(jobs("a", "b", "c"), problems, 1)
+    found = measure_costs(jobs("a", "b", "c"), problems, 1)
     problems.check()
     assert timed == [Path("a.npz"), Path("c.npz")]
     assert len(found) == 6
@@ -50,7 +49,7 @@ def test_jobs_alike_are_timed_once(jobs, monkeypatch):
 def test_every_job_that_cannot_be_done_is_named(jobs):
     problems = Problems()
     settings = {"spatial": {"model": "tiny_model:nothing"}}
-    found = costs([*jobs("none", "a"), *jobs("b", **settings)], problems, 1)
+    found = measure_costs([*jobs("none", "a"), *jobs("b", **settings)], problems, 1)
     assert sorted(found) == ["a_paper_seed1", "a_paper_seed2"]
     with pytest.raises(BatchError) as caught:
         problems.check()
@@ -62,7 +61,7 @@ def test_every_job_that_cannot_be_done_is_named(jobs):
 
 def test_what_runs_elsewhere_needs_no_graphics_card_here(jobs):
     problems = Problems()
-    found = costs(jobs("a", device="cuda", precision="tf32"), problems, 1, here=False)
+    found = measure_costs(jobs("a", device="cuda", precision="tf32"), problems, 1, here=False)
     problems.check()
     assert {cost.device for cost in found.values()} == {"cpu"}
 
@@ -73,13 +72,13 @@ def cost(memory, device="cpu"):
 
 def test_lanes():
     cores = available_cores()
-    assert lanes_for([cost(10)], 1, None) == cores
-    assert lanes_for([cost(10)], cores, None) == 1
-    assert lanes_for([cost(10)], 10 * cores, 1000) == 1
-    assert lanes_for([cost(1), cost(10)], 1, 10 * cores - 1) == max(1, cores - 1)
-    assert lanes_for([cost(10)], 1, 3) == 1
-    assert lanes_for([cost(10), cost(10, "cuda:0")], 1, None) == 1
-    assert lanes_for([], 1, 5) == cores
+    assert processes_for([cost(10)], 1, None) == cores
+    assert processes_for([cost(10)], cores, None) == 1
+    assert processes_for([cost(10)], 10 * cores, 1000) == 1
+    assert processes_for([cost(1), cost(10)], 1, 10 * cores - 1) == max(1, cores - 1)
+    assert processes_for([cost(10)], 1, 3) == 1
+    assert processes_for([cost(10), cost(10, "cuda:0")], 1, None) == 1
+    assert processes_for([], 1, 5) == cores
 
 
 class TestSharedNoise:
@@ -110,13 +109,13 @@ class TestSharedNoise:
 
     def test_methods_draw_for_themselves(self, jobs):
         problems = Problems()
-        common = Common(preset="stps", options={"noise": "shared"})
-        scrambled = planned([Wanted("x", "b.npz", seed=1)], Path("out"), common, problems)
+        common = BatchDefaults(preset="stps", options={"noise": "shared"})
+        scrambled = plan_jobs([JobRequest("x", "b.npz", seed=1)], Path("out"), common, problems)
         assert shared_noise([jobs("a", noise="shared")[0], *scrambled]) == []
 
     def test_classes_share_it_as_well(self):
         problems = Problems()
-        rows = [Wanted("x", None, seed=1, settings={"target": one}) for one in ("up", "down")]
-        common = Common(preset="leaps", options={"noise": "shared"})
-        (line,) = shared_noise(planned(rows, Path("out"), common, problems))
+        rows = [JobRequest("x", None, seed=1, settings={"target": one}) for one in ("up", "down")]
+        common = BatchDefaults(preset="leaps", options={"noise": "shared"})
+        (line,) = shared_noise(plan_jobs(rows, Path("out"), common, problems))
         assert "2 clips have the same seed 1 (class up, class down)" in line

@@ -13,13 +13,12 @@ import pytest
 
 from old_versions import REMEDY, copied
 from small_runs import TREE, clip, recorded
-from stst.batch.manifest import Wanted
-from stst.batch.plan import Common, planned
-from stst.batch.problems import Problems
-from stst.batch.standing import asked_for, standing
-from stst.batch.states import States
-from stst.batch.survey import shard_of
-from stst.batch.work import Ended, Going, Stop, make, tasks_of
+from stst.batch.errors import Problems
+from stst.batch.execute import Execution, Stop, execute, group_jobs
+from stst.batch.manifest import JobRequest
+from stst.batch.plan import BatchDefaults, plan_jobs
+from stst.batch.states import JobEnd, JobProgress, States
+from stst.batch.status import asked_for, job_status
 from stst.errors import InputError
 from stst.runs.job import Job
 from stst.utils.files import sha256_of
@@ -34,28 +33,29 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def plan(*rows: Wanted, **settings):
+def plan(*rows: JobRequest, **settings):
     problems = Problems()
-    common = Common(preset="paper", options={**TREE, "device": "cpu", **settings})
-    jobs = planned(rows, Path("out"), common, problems)
+    common = BatchDefaults(preset="paper", options={**TREE, "device": "cpu", **settings})
+    jobs = plan_jobs(rows, Path("out"), common, problems)
     problems.check()
     return jobs
 
 
 def cats(*seeds: int, **settings):
-    return plan(*(Wanted("x", "cat.npz", seed=seed) for seed in seeds), **settings)
+    return plan(*(JobRequest("x", "cat.npz", seed=seed) for seed in seeds), **settings)
 
 
 def look(job):
-    return standing(job, sha256_of, States(job.folder).get(job).get("asked"))
+    return job_status(job, sha256_of, States(job.folder).get(job.label).get("asked"))
 
 
 def do(*jobs, overwrite=False, side_by_side=1, stop=None, threads=1):
     ended = []
-    for task in tasks_of(jobs, threads, side_by_side, overwrite):
-        events = list(make(task, stop or Stop()))
-        assert all(0 <= one.progress <= 1 for one in events if isinstance(one, Going))
-        ended += [one for one in events if isinstance(one, Ended)]
+    how = Execution(threads, side_by_side, overwrite)
+    for group in group_jobs(jobs, side_by_side):
+        events = list(execute(group, how, stop or Stop()))
+        assert all(0 <= one.progress <= 1 for one in events if isinstance(one, JobProgress))
+        ended += [one for one in events if isinstance(one, JobEnd)]
     return ended
 
 
@@ -85,15 +85,15 @@ class TestOne:
         list(Job(Path("cat.npz"), "alone.mkv", job.config, threads=1).run())
         assert Path("alone.mkv").read_bytes() == Path("out/cat_paper_seed3.mkv").read_bytes()
         stamp = os.stat("out/cat_paper_seed3.mkv").st_mtime_ns
-        assert do(job) == [Ended("cat_paper_seed3", "done")]
+        assert do(job) == [JobEnd("cat_paper_seed3", "done")]
         assert os.stat("out/cat_paper_seed3.mkv").st_mtime_ns == stamp
-        assert States(Path("out")).get(job)["seconds"] == first.seconds
+        assert States(Path("out")).get(job.label)["seconds"] == first.seconds
 
     def test_it_goes_on_where_it_stopped(self, here):
         (job,) = cats(3)
-        assert do(job, stop=After(8)) == [Ended(job.label, "stopped")]
+        assert do(job, stop=After(8)) == [JobEnd(job.label, "stopped")]
         assert look(job).kind == "begun"
-        assert States(Path("out")).get(job)["state"] == "stopped"
+        assert States(Path("out")).get(job.label)["state"] == "stopped"
         assert do(job, threads=2)[0].state == "done"
         assert recorded(job.files.sidecar)["environment"]["threads"] == 1
         stopped = contents()
@@ -140,9 +140,9 @@ class TestOne:
         """A sidecar says which class a number stands for; the number itself is kept apart."""
         (job,) = cats(3)
         do(job)
-        assert standing(job, sha256_of, asked_for(job)).kind == "done"
+        assert job_status(job, sha256_of, asked_for(job)).kind == "done"
         changed = dataclasses.replace(job, config=job.config.model_copy(update={"blend": 0.1}))
-        assert "other settings" in standing(job, sha256_of, asked_for(changed)).why
+        assert "other settings" in job_status(job, sha256_of, asked_for(changed)).why
 
     def test_foreign_files(self, here):
         (job,) = cats(3)
@@ -158,7 +158,7 @@ class TestOne:
 
     def test_another_process_does_it(self, here):
         (job,) = cats(3)
-        States(Path("out")).put(job, "running")
+        States(Path("out")).put(job.label, "running")
         holder = subprocess.Popen(
             [sys.executable, "-c", "import sys; from pathlib import Path\n"
              "from stst.utils.locks import locked\n"
@@ -170,7 +170,7 @@ class TestOne:
             (ended,) = do(job)
             assert (ended.state, ended.error) == ("running", None)
             assert str(holder.pid) in ended.notes[0]
-            assert States(Path("out")).get(job)["state"] == "running"
+            assert States(Path("out")).get(job.label)["state"] == "running"
             holder.stdin.close()
         assert do(job)[0].state == "done"
 
@@ -181,16 +181,13 @@ class TestOne:
         assert look(other).kind == "done"
 
     def test_one_that_fails_does_not_keep_others(self, here):
-        missing, good = plan(Wanted("x", "none.npz", seed=1), Wanted("x", "dog.npz", seed=1))
+        missing, good = plan(
+            JobRequest("x", "none.npz", seed=1), JobRequest("x", "dog.npz", seed=1)
+        )
         first, second = do(missing, good)
         assert (first.state, second.state) == ("failed", "done")
         assert first.error == "none.npz does not exist. Check the name and the folder."
-        states = States(Path("out"))
-        states.write_table([missing, good])
-        lines = Path("out/jobs.csv").read_text().splitlines()
-        assert lines[1] == (
-            f"none_paper_seed1,none.npz,stst,paper,,1,failed,,{first.error},none_paper_seed1.mkv"
-        )
+        assert States(Path("out")).get(missing.label)["error"] == first.error
 
 
 class TestOfVersion01:
@@ -199,9 +196,9 @@ class TestOfVersion01:
     def row(self, tmp_path, name, **settings):
         problems = Problems()
         options = {**TREE, "device": "cpu", **settings} if name != "scrambled" else settings
-        common = Common(preset="stps" if name == "scrambled" else "paper", options=options)
-        row = Wanted("x", "natural.npz", seed=3, output=f"{name}.npy")
-        (job,) = planned([row], copied(tmp_path), common, problems)
+        common = BatchDefaults(preset="stps" if name == "scrambled" else "paper", options=options)
+        row = JobRequest("x", "natural.npz", seed=3, output=f"{name}.npy")
+        (job,) = plan_jobs([row], copied(tmp_path), common, problems)
         problems.check()
         return job
 
@@ -234,9 +231,10 @@ class TestOfVersion01:
 
 class TestSideBySide:
     def test_seeds_of_a_clip_go_in_one_run(self, here):
-        jobs = [*cats(1, 2, 3, 7), *plan(Wanted("x", "dog.npz", seed=1))]
-        tasks = tasks_of(jobs, 1, 2, False)
-        assert [[job.seed for job in task.jobs] for task in tasks] == [[1, 2, 3, 7], [1]]
+        jobs = [*cats(1, 2, 3, 7), *plan(JobRequest("x", "dog.npz", seed=1))]
+        groups = group_jobs(jobs, 2)
+        assert [[job.seed for job in group] for group in groups] == [[1, 2, 3, 7], [1]]
+        assert group_jobs(jobs, 1) == [(job,) for job in jobs]
         assert [one.state for one in do(*jobs, side_by_side=2)] == ["done"] * 5
         batches = {
             job.seed: recorded(job.files.sidecar)["environment"]["batch"] for job in jobs[:4]
@@ -279,54 +277,6 @@ class TestSideBySide:
         assert [look(job).kind for job in jobs] == ["done", "begun"]
         assert [one.state for one in do(*jobs, side_by_side=2)][-2:] == ["done", "done"]
         assert [look(job).kind for job in jobs] == ["done", "done"]
-
-
-def test_shards(here):
-    tasks = tasks_of(cats(*range(7)), 1, 1, False)
-    parts = [shard_of(tasks, (number, 3)) for number in (1, 2, 3)]
-    assert [[task.jobs[0].seed for task in part] for part in parts] == [[0, 3, 6], [1, 4], [2, 5]]
-
-
-class TestStates:
-    def test_others_are_seen(self, here):
-        one, two = cats(1, 2)
-        ours, theirs = States(Path("out")), States(Path("out"))
-        ours.put(one, "running", asked="x")
-        theirs.put(two, "done", seconds=2.25)
-        ours.put(one, "failed", error="why")
-        theirs.write_table([one, two])
-        rows = Path("out/jobs.csv").read_text().splitlines()
-        assert [row.split(",")[6:9] for row in rows[1:]] == [
-            ["failed", "", "why"],
-            ["done", "2.2", ""],
-        ]
-        ours.put(one, "running")
-        assert theirs.get(one)["asked"] == "x"
-        assert "error" not in theirs.get(one)
-
-    def test_damaged(self, here):
-        (job,) = cats(1)
-        for text in ("", "[]", "[" * 9999):
-            Path(f"out/.stst-batch/jobs/{job.label}.json").write_text(text)
-            assert States(Path("out")).get(job) == {}
-
-    def test_a_table_written_meanwhile(self, here, monkeypatch):
-        """The other program's file comes between reading the states and writing the table."""
-        one, two = cats(1, 2)
-        states = States(Path("out"))
-        original = states._table
-        calls = []
-
-        def table(jobs):
-            text = original(jobs)
-            if not calls:
-                calls.append(1)
-                States(Path("out")).put(two, "done")
-            return text
-
-        monkeypatch.setattr(states, "_table", table)
-        states.write_table([one, two])
-        assert "done" in Path("out/jobs.csv").read_text()
 
 
 def test_a_record_is_json(here):
