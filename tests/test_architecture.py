@@ -5,12 +5,13 @@ Imports inside functions and for annotations count like all others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 import stst
+from stst.config.methods import BUILT_IN
 
 grimp = pytest.importorskip("grimp", reason="the lint group is not installed")
 
@@ -33,6 +34,9 @@ LEVELS = (
 )
 LEVEL = {room: number for number, level in enumerate(LEVELS) for room in level}
 _MODULES, _LOOSE, _LINES = 15, 3, 450
+#: Where users meet the methods, and so each of them by name: exports, menus and help.
+DOORS = ("stst/__init__.py", "stst_cli/main.py", "stst_cli/make/batch/command.py",
+         "napari_stst/contrib/menus.py")  # fmt: skip
 
 
 def room_of(module: str) -> str:
@@ -62,17 +66,45 @@ def method_of(module: str) -> str:
 
 
 def of_other_methods(graph) -> list[str]:
-    """Find what only the table may know: modules of a method, from another one or from the core."""
+    """Find what only the table may know: modules of a method, from another one or elsewhere."""
     found = []
     for module in graph.modules:
         here = method_of(module)
-        # what `stst` exports by name, for annotations
-        if module == "stst" or not module.startswith("stst."):
+        # what it exports by name, for annotations
+        if module == "stst":
             continue
         for other in graph.find_modules_directly_imported_by(module):
             if method_of(other) not in ("", here):
                 found.append(f"{module} imports {other}")
     return sorted(found)
+
+
+def sources() -> dict[str, str]:
+    """Read all that is written here, templates included."""
+    return {
+        path.relative_to(SOURCES).as_posix(): path.read_text("utf-8")
+        for package in PACKAGES
+        for path in sorted((SOURCES / package).rglob("*"))
+        if path.suffix in (".py", ".html", ".js")
+    }
+
+
+def mentions(texts: Mapping[str, str]) -> list[str]:
+    """Find names of methods where only the table may know them, comments and strings included.
+
+    Not that of the first method, which is the package's.
+    """
+    names = sorted(BUILT_IN.keys() - set(PACKAGES))
+    found = []
+    for name in names:
+        command = BUILT_IN[name].command
+        own = ("stst/config/", f"stst/methods/{name}/", f"stst_cli/make/{command}.py",
+               f"napari_stst/make/{command}.py", *DOORS)  # fmt: skip
+        for path, text in texts.items():
+            if not path.startswith(own):
+                lines = enumerate(text.splitlines(), 1)
+                found += [f"{path}:{line}: {name}" for line, one in lines if name in one.lower()]
+    return found
 
 
 def circles(graph) -> list[list[str]]:
@@ -130,10 +162,33 @@ def test_only_the_table_knows_the_methods(graph):
     assert of_other_methods(graph) == []
     graph.add_import(importer="stst.methods.stst.synthesis", imported="stst.methods.stps.spectrum")
     graph.add_import(importer="stst.batch.plan", imported="stst.methods.leaps.prepare")
+    graph.add_import(importer="stst_cli.make.leaps", imported="stst.methods.leaps.classifiers")
     assert of_other_methods(graph) == [
         "stst.batch.plan imports stst.methods.leaps.prepare",
         "stst.methods.stst.synthesis imports stst.methods.stps.spectrum",
+        "stst_cli.make.leaps imports stst.methods.leaps.classifiers",
     ]
+
+
+def test_only_the_table_and_its_own_command_and_widget_name_a_method():
+    assert mentions(sources()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "planted", "name"),
+    [
+        ("stst/report/write.py", 'if clip.sidecar["method"] == "leaps":', "leaps"),
+        ("stst/batch/plan.py", "from stst.config import StpsConfig", "stps"),
+        ("stst/methods/leaps/prepare.py", "# as STPS does", "stps"),
+        ("stst/report/templates/courses.html", "<p>LEAPS</p>", "leaps"),
+        ("napari_stst/background/tasks.py", '"stst.methods.leaps.classifiers:names"', "leaps"),
+        ("stst_cli/make/scramble.py", "def _leaps_words():", "leaps"),
+    ],
+)
+def test_a_planted_name_is_found(path, planted, name):
+    texts = sources()
+    line = len(texts[path].splitlines()) + 1
+    assert mentions(texts | {path: f"{texts[path]}{planted}\n"}) == [f"{path}:{line}: {name}"]
 
 
 def test_no_two_modules_import_each_other(graph):

@@ -51,7 +51,7 @@ from stst.config.methods import BUILT_IN
 from stst.engine.events import Interim
 from stst.errors import InputError, StstError
 from stst.report.clips import Clip, labels_of
-from stst.report.inversions import inversions
+from stst.report.courses import courses
 from stst.report.page import part
 from stst.report.provenance import making_of, reading_of
 from stst.runs.folder import RunFolder
@@ -327,7 +327,7 @@ def _read_for_report(folder: Path) -> None:
         "making": making_of(clip),
     }
     page = part("provenance.html", clips=[shown])
-    inversions([clip])
+    courses([clip])
     assert not any(one in page for one in _SCRIPT), "a script of the sidecar is part of the page"
     assert not any(one in page for one in "\x1b\x00\x9b\u202e"), "the page holds control characters"
 

@@ -77,7 +77,7 @@ def make(
     Parameters
     ----------
     natural, output
-        The clip (None to invert a model without a stimulus), and the name of the master.
+        The clip (None where the method does without), and the name of the master.
     config
         Of the method, as `pydantic` dumps it.
     tell
@@ -276,13 +276,13 @@ def weights(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
     return Result([states[name] for name in names])
 
 
-def classes(model: str, weights: str, tell: Tell, stop: Stop) -> Result:
-    """Name the classes that a video model tells apart.
+def classes(method: str, model: str, weights: str, tell: Tell, stop: Stop) -> Result:
+    """Name the classes that a model tells apart.
 
     Parameters
     ----------
-    model, weights
-        See `stst.config.LeapsConfig`.
+    method, model, weights
+        As the method's config has them.
     tell, stop
         Not used: it takes a moment.
 
@@ -291,6 +291,6 @@ def classes(model: str, weights: str, tell: Tell, stop: Stop) -> Result:
     Result
         A list; empty where the model does not name them.
     """
-    from stst.methods.leaps.classifiers import class_names
+    from stst.config import METHODS
 
-    return Result(list(class_names(model, weights)))
+    return Result(METHODS[method].class_names(model, weights))

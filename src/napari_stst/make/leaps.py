@@ -145,7 +145,7 @@ class LeapsWidget(MakerWidget):
         self._asked = (model, weights)
         self.classes.set_hint("looking for the names …")
         # it may outlast this widget, not the window
-        asking = Task("classes", self.queue, model=model, weights=weights)
+        asking = Task("classes", self.queue, method="leaps", model=model, weights=weights)
         asking.message.connect(self._told_classes)
         self._askings.append(asking)
 

@@ -44,6 +44,8 @@ ENDED_EARLY: tuple[State, ...] = ("stopped", "failed")
 _GREY = 128
 _BREATH_MS = 50
 _MOST = 4000  # steps that are remembered
+# files of every run, and the clip that is shown beside them
+_USUAL = ("master", "preview", "sidecar", "stimulus")
 
 
 class Making(QObject):
@@ -388,5 +390,5 @@ class Making(QObject):
 
 def _described(files: Mapping[str, str]) -> str:
     """Name a master, and what is not known from every other run."""
-    also = [Path(files[name]).name for name in ("last", "best") if name in files]
+    also = [Path(path).name for name, path in files.items() if name not in _USUAL]
     return files["master"] + "".join(f" (and {name})" for name in also)

@@ -24,8 +24,8 @@ _SUFFIX = "_video"
 _VERSION = "1.10.0"
 # no part of the standard: what is looked at, what a batch keeps for itself
 _IGNORED = (
-    "stimuli/*.preview.mp4", "stimuli/*.run/", "stimuli/*.best.mkv", "stimuli/*.last.mkv",
-    "stimuli/*.stimulus.mkv", ".stst-batch/", "jobs.csv", "summary.csv",
+    "stimuli/*.preview.mp4", "stimuli/*.run/", "stimuli/*.*.mkv",
+    ".stst-batch/", "jobs.csv", "summary.csv",
 )  # fmt: skip
 # the proposal's columns, then our own
 _COLUMNS = {

@@ -26,7 +26,7 @@ from stst.config import (
 )
 from stst.config.methods import BUILT_IN
 from stst.config.presets import Tree
-from stst.config.sources import check_trust
+from stst.config.sources import MODEL_KEYS, check_trust
 from stst.errors import InputError
 from stst.runs.outputs import MASTERS, Output, outputs_for
 from stst.utils.files import written_path
@@ -85,7 +85,7 @@ class BatchJob:
     output
         Name of the master in there; a folder of pictures ends in ``/``.
     natural
-        The clip; None for an inversion without.
+        The clip; None where the method does without.
     named
         The clip as it was written.
     config
@@ -294,7 +294,7 @@ def _method(request: JobRequest, preset: str | None, from_file: Mapping[str, Any
 def _own(settings: Mapping[str, Any]) -> Tree:
     """Nest settings again, as far as models are named in them."""
     tree: Tree = {}
-    for key in ("spatial.model", "temporal.model", "model", "verifier"):
+    for key in MODEL_KEYS:
         if key in settings:
             tree = set_value(tree, key, settings[key])
     for key in ("spatial", "temporal"):

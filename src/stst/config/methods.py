@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -17,6 +17,32 @@ from stst.errors import InputError
 
 #: The group of entry points under which packages register methods of their own.
 GROUP = "stst.methods"
+
+
+@dataclass(frozen=True)
+class CourseSection:
+    """What a report says of the runs that made a method's stimuli, beside their courses.
+
+    Attributes
+    ----------
+    name
+        Of its files, and in links.
+    title
+        Its heading.
+    caption
+        Of the table of the finished clips.
+    row
+        Takes a sidecar, which may hold anything, and gives that clip's cells by their headings:
+        any JSON values.
+    note
+        Stands below the figure of the courses.
+    """
+
+    name: str
+    title: str
+    caption: str
+    row: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    note: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +81,13 @@ class MethodSpec:
         Whether its iterations tell losses.
     has_probabilities
         Whether they tell the probability of a class.
+    classes
+        ``"module:function"`` that takes a model and its weights, gives the names of the classes
+        that it tells apart; None where no class is aimed at.
+    course
+        ``"module:NAME"``, the `CourseSection` of reports, where sidecars have a ``course`` of
+        losses and probabilities. Asked of this package's methods alone: a report runs no other's
+        code.
     """
 
     config: type[RunConfig]
@@ -70,6 +103,8 @@ class MethodSpec:
     whole_clip: bool = False
     has_losses: bool = False
     has_probabilities: bool = False
+    classes: str | None = None
+    course: str | None = None
 
     @property
     def name(self) -> str:
@@ -98,6 +133,30 @@ class MethodSpec:
         if self.remarks is None:
             return []
         return list(imported(self.remarks)(config, per_frame))
+
+    def class_names(self, model: str, weights: str) -> list[str]:
+        """Name the classes that a model tells apart; needs torch.
+
+        Parameters
+        ----------
+        model, weights
+            As the config has them.
+
+        Returns
+        -------
+        list of str
+            Empty where there are none, or the model does not name them.
+
+        Raises
+        ------
+        InputError
+            If there is no such model.
+        """
+        return [] if self.classes is None else list(imported(self.classes)(model, weights))
+
+    def course_section(self) -> CourseSection | None:
+        """Import `course`."""
+        return None if self.course is None else imported(self.course)
 
 
 BUILT_IN = {
@@ -137,6 +196,8 @@ BUILT_IN = {
             whole_clip=True,
             has_losses=True,
             has_probabilities=True,
+            classes="stst.methods.leaps.classifiers:class_names",
+            course="stst.methods.leaps.reported:SECTION",
         ),
     )
 }

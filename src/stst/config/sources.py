@@ -25,6 +25,8 @@ MODEL_PAIRS = {
     "paper": ("vgg19", "msoe"),
     "builtin": ("filterbank", "motion_energy"),
 }
+#: Under which a config, whatever its method, names models.
+MODEL_KEYS = ("spatial.model", "temporal.model", "model", "verifier")
 
 # more than any key has, and few enough to follow one by one
 _DEEPEST = 20
@@ -126,7 +128,7 @@ def code_named(tree: Mapping[str, Any]) -> dict[str, str]:
 def models_named(tree: Mapping[str, Any]) -> dict[str, str]:
     """Give the models that a tree names, by key, whatever its method."""
     out: dict[str, str] = {}
-    for key in ("spatial.model", "temporal.model", "model", "verifier"):
+    for key in MODEL_KEYS:
         table, _, name = key.rpartition(".")
         section = tree.get(table) if table else tree
         model = section.get(name) if isinstance(section, Mapping) else None

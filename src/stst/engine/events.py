@@ -97,8 +97,8 @@ class IterationDone:
         (samples, terms), on the device.
     seen
         What a class was taken for with, (samples,) in [0, 1] on the device, by who looked:
-        ``"model"``, and ``"verifier"`` where there is one that knows the class. Of the clip as
-        this step saw it, before the step. Empty where nobody looked.
+        ``"model"``, which it is made for, and others that know the class. Of the clip as this
+        step saw it, before the step. Empty where nobody looked.
     """
 
     sample: tuple[int, ...]
@@ -236,8 +236,7 @@ class FrameDone:
     statistics
         Per sample: mean luminance and contrast in [0, 1], and the share of values that were
         clipped to [0, 1]; of an optimisation also the loss of every term before the last step and
-        the number of iterations, of scrambling the mean absolute difference from the natural
-        frame in [0, 1].
+        the number of iterations; and what else a method tells of a frame.
     state
         (samples, 3, H, W) float32: all that the next frame depends on; empty where it depends on
         nothing.

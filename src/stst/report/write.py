@@ -12,7 +12,7 @@ from stst.errors import InputError
 from stst.figures import feature_courses, feature_means, frame_sheet, picture
 from stst.report.clips import Clip
 from stst.report.content import Begin, Content, measure_content
-from stst.report.inversions import added_inversions
+from stst.report.courses import added_courses, sections
 from stst.report.page import GENERATOR, page, part
 from stst.report.sections import FIRST, LAST, comparison_section, key_of
 from stst.utils.files import check_output, written_whole
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 PAGE = "index.html"
 FIGURES = ("frames", "features", "means")
 TABLES = ("features.csv", "comparison.csv")
-# of how inversions went, and of what models make of the clips where that is asked for
-_MORE_FIGURES = ("inversion", "cka", "cka_means", "prediction", "prediction_means")
-_MORE_TABLES = ("inversion.csv", "cka.csv", "prediction.csv")
+# of what models make of the clips, where that is asked for
+_MORE_FIGURES = ("cka", "cka_means", "prediction", "prediction_means")
+_MORE_TABLES = ("cka.csv", "prediction.csv")
 _KINDS = ("png", "svg")
 #: What every report holds.
 FILES = (PAGE, *(f"{name}.{kind}" for name in FIGURES for kind in _KINDS), *TABLES)
@@ -61,8 +61,8 @@ def write_report(
         called once for each, and raising in it cancels. There are `frames_to_read` in all, and
         those that the parts count.
     parts
-        What else is shown, see `stst.report.models`. How an inversion went is shown by itself
-        where a sidecar tells it. What fails in one of them is left out, and the page says so.
+        What else is shown, see `stst.report.models`. How a run went is shown by itself where
+        a sidecar tells it. What fails in one of them is left out, and the page says so.
     on_left_out
         Called with everything that is left out, once the report is there.
 
@@ -83,9 +83,7 @@ def write_report(
     with written_whole(folder, replace) as beside:
         beside.mkdir()
         content = measure_content(clips, beside, begin)
-        inverted = added_inversions(clips)
-        added = [inverted] if inverted is not None else []
-        added += [one.added(clips, begin) for one in parts]
+        added = [*added_courses(clips), *(one.added(clips, begin) for one in parts)]
         _write_figures(content, beside)
         _write_tables(content, beside)
         for one in added:
@@ -152,10 +150,12 @@ def _is_page(path: Path) -> bool:
 
 def _files(there: Iterable[str]) -> list[str]:
     """Name, of the files that are there, those of a report, in order; without the page."""
-    figures = (*FIGURES, *_MORE_FIGURES)
+    of_courses = [section.name for section in sections().values()]
+    figures = (*FIGURES, *of_courses, *_MORE_FIGURES)
     ours = [f"{name}.{kind}" for name in figures for kind in _KINDS]
+    tables = (*TABLES, *(f"{name}.csv" for name in of_courses), *_MORE_TABLES)
     present = set(there)
-    return [name for name in (*ours, *TABLES, *_MORE_TABLES) if name in present]
+    return [name for name in (*ours, *tables) if name in present]
 
 
 def _page_of(content: Content, added: Sequence[Added], files: Sequence[str], command: str) -> bytes:

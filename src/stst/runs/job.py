@@ -41,7 +41,7 @@ class Job:
     Attributes
     ----------
     natural
-        The natural clip, or the stimulus that primes an inversion; None to invert without.
+        The clip that the command is given; None where the method does without.
     output
         Name of the master; with several samples, every name gets ``_seedN``.
     config

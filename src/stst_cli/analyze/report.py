@@ -44,7 +44,7 @@ def report(
     Where the sidecar of a stimulus names NATURAL, the frames and the size that it was made with
     are shown, or of these the --frames that you ask for, in NATURAL's numbering; for other clips,
     --frames and --max-side say what to take of NATURAL, and of an OTHER that is as long, or as
-    large. A clip of `stst leaps` is shown beside what the model saw of its stimulus
+    large. A clip that was made of a stimulus is shown beside what the model saw of that
     (X.stimulus.mkv), or alone.
 
     What fails in a model is left out; the page and the last line say so, and the exit code is 1.

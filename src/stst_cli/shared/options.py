@@ -89,7 +89,7 @@ def run_options(function: Function) -> Function:
                      help="Where to compute.  [default: auto]"),
         click.option("--precision", type=click.Choice(["auto", "fp64", "fp32", "tf32", "bf16"]),
                      help="Of the arithmetic.  [default: the preset's, else fp32 in models and "
-                     "fp64 in scrambling]"),
+                     "fp64 elsewhere]"),
         click.option("--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based."),
         click.option("--max-side", type=WHOLE, metavar="PX",
                      help="Shrink so that the longer side has at most PX pixels."),

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from patience import patience, wait_for
-from small_runs import clip, process, refused, stst
+from small_runs import clip, process, refused, run_record, stst
 from stst.errors import DivergedError
+from stst.runs.folder import RunFolder
 from stst.training.job import TrainingJob
 from stst.training.prednet import Trainer, TrainingSettings
 from stst.utils.locks import locked
@@ -129,11 +130,7 @@ def test_the_defaults_are_those_of_python():
 
 
 def test_a_run_of_another_command_is_not_continued(here):
-    folder = here / "w.run"
-    folder.mkdir()
-    inputs, environment = [{"fps": "24"}], {"threads": 1, "batch": [0]}
-    job = {"format": 1, "method": "stps", "inputs": inputs, "environment": environment}
-    (folder / "job.json").write_text(json.dumps(job))
+    RunFolder(here / "w.run").begin(run_record(method="stps"), overwrite=False)
     refused(train("--resume"), "w.run cannot be continued: it is a run of stps. Give everything")
 
 

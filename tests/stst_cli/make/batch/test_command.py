@@ -176,6 +176,15 @@ class TestMade:
         assert one["description"] == "Phase-scrambled clip of clips/a.npz, seed 0"
         assert rows("out/summary.csv")[0]["master"] == "stimuli/stim-aStpsSeed0_video.mkv"
         assert "BIDSVersion" in json.loads(Path("out/dataset_description.json").read_text())
+        ignored = Path("out/.bidsignore").read_text().split()
+        left_out = [
+            name for name in (*names, "stimuli/stim-a_video.last.mkv", "stimuli/stim-a_video.mkv")
+            if any(Path(name).match(one) for one in ignored)
+        ]  # fmt: skip
+        assert left_out[-3:] == [
+            "stimuli/stim-aStpsSeed0_video.preview.mp4", "summary.csv",
+            "stimuli/stim-a_video.last.mkv",
+        ]  # fmt: skip
 
 
 class TestInterrupted:

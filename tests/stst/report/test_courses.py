@@ -9,7 +9,7 @@ import pytest
 from small_inversions import SMALL
 from small_runs import clip, refused, stst, stst_analyze
 from stst.report import open_clips
-from stst.report.inversions import inversions
+from stst.report.courses import courses
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def report(*words):
     return shown
 
 
-class TestInversion:
+class TestCourse:
     def test_the_course_of_the_sidecar(self, made):
-        (course,) = inversions(open_clips("out.stimulus.mkv", ["out.mkv"]))
+        (course,) = courses(open_clips("out.stimulus.mkv", ["out.mkv"]))
         assert (course.label, course.place) == ("out (LEAPS)", 1)
         assert course.iteration.tolist() == [0, 1, 2, 3, 4]
         for name, values in course.probability.items():
@@ -75,9 +75,15 @@ class TestInversion:
     )  # fmt: skip
     def test_a_course_that_is_none_is_not_shown(self, here, made, course):
         (here / "out.json").write_text(json.dumps({**made, "course": course}))
-        assert inversions(open_clips("out.mkv", [])) == []
+        assert courses(open_clips("out.mkv", [])) == []
         report("out.mkv")
         assert not (here / "page" / "inversion.csv").exists()
+
+    def test_what_another_package_s_method_made_has_no_section(self, here, made):
+        (here / "out.json").write_text(json.dumps({**made, "method": "drift"}))
+        report("out.mkv")
+        assert not (here / "page" / "inversion.csv").exists()
+        assert "taken for" not in (here / "page" / "index.html").read_text()
 
     @pytest.mark.parametrize(
         "course",
@@ -91,7 +97,7 @@ class TestInversion:
     )  # fmt: skip
     def test_numbers_that_cannot_be_drawn(self, here, made, course):
         (here / "out.json").write_text(json.dumps({**made, "course": course}))
-        assert inversions(open_clips("out.mkv", [])) == []
+        assert courses(open_clips("out.mkv", [])) == []
 
     def test_a_course_of_extremes_is_drawn_as_well_as_can_be(self, here, made):
         values = [1e30, -1e30, float("nan"), 1e-300, 0.0]

@@ -1,4 +1,4 @@
-"""How classifiers took clips that were optimised for one of their classes (LEAPS)."""
+"""How the runs went that made clips: what their iterations told of losses and probabilities."""
 
 from __future__ import annotations
 
@@ -7,33 +7,38 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from stst.figures import InversionCourse, clip_color, inversion_courses
+from stst.config.methods import BUILT_IN, CourseSection
+from stst.figures import RunCourse, clip_color, run_courses
 from stst.report.clips import Clip
 from stst.report.page import Section, part
 from stst.report.parts import Added
 from stst.report.sections import svg_of
 from stst.report.words import number, text
 
-_NAME = "inversion"
 _MOST = 1e30
 _LONGEST_NAME = 60
 
 
-def added_inversions(clips: tuple[Clip, ...]) -> Added | None:
-    """Lay out what the clips' sidecars tell of how they were made; None where none tells."""
-    courses = inversions(clips)
-    if not courses:
-        return None
-    rows = [_summary(clips[one.place], one) for one in courses]
-    figure = inversion_courses(courses)
-    body = part("inversion.html", rows=rows, figure=svg_of(figure))
-    tidy = [row for one in courses for row in _rows(clips[one.place], one)]
-    title = "Class probability and losses while the clip was made"
-    return Added(Section(title, _NAME, body), {_NAME: figure}, {f"{_NAME}.csv": tidy})
+def sections() -> dict[str, CourseSection]:
+    """Give what the methods have to say of the courses of their runs, by method."""
+    # a report runs no code of other packages
+    told = {name: spec.course_section() for name, spec in BUILT_IN.items()}
+    return {name: section for name, section in told.items() if section is not None}
 
 
-def inversions(clips: Sequence[Clip]) -> list[InversionCourse]:
-    """Read the courses of all clips whose sidecars hold one.
+def added_courses(clips: tuple[Clip, ...]) -> list[Added]:
+    """Lay out what the clips' sidecars tell of how they were made, method by method."""
+    told = courses(clips)
+    added = []
+    for method, section in sections().items():
+        own = [one for one in told if (clips[one.place].sidecar or {}).get("method") == method]
+        if own:
+            added.append(_added(section, clips, own))
+    return added
+
+
+def courses(clips: Sequence[Clip]) -> list[RunCourse]:
+    """Read the courses of all clips whose sidecars hold one, of losses and of probabilities.
 
     What is not of the expected kind is passed over: a sidecar may have been edited, or come from
     elsewhere.
@@ -42,7 +47,7 @@ def inversions(clips: Sequence[Clip]) -> list[InversionCourse]:
     return [one for one in found if one is not None]
 
 
-def _course(place: int, clip: Clip) -> InversionCourse | None:
+def _course(place: int, clip: Clip) -> RunCourse | None:
     course = (clip.sidecar or {}).get("course")
     if not isinstance(course, Mapping):
         return None
@@ -53,7 +58,7 @@ def _course(place: int, clip: Clip) -> InversionCourse | None:
     losses = _named_numbers(course.get("losses"), len(iteration))
     if not probability or not losses:
         return None
-    return InversionCourse(clip.label, place, np.array(iteration, float), probability, losses)
+    return RunCourse(clip.label, place, np.array(iteration, float), probability, losses)
 
 
 def _is_numbers(values: object) -> TypeGuard[list[float]]:
@@ -75,32 +80,34 @@ def _named_numbers(values: object, count: int) -> dict[str, Any]:
     }
 
 
-def _summary(clip: Clip, course: InversionCourse) -> dict[str, Any]:
-    """Give a row of the page: what the finished clip is taken for."""
-    sidecar = clip.sidecar or {}
-    config, frames = sidecar.get("config"), sidecar.get("per_frame")
-    config = config if isinstance(config, Mapping) else {}
-    first = frames[0] if isinstance(frames, list) and frames else {}
-    first = first if isinstance(first, Mapping) else {}
-    return {
-        "label": clip.label,
-        "color": clip_color(course.place),
-        "cells": [
-            text(config.get("target")),
-            text(config.get("model")),
-            _share(first.get("probability")),
-            text(config.get("verifier")),
-            _share(first.get("verifier_probability")),
-            f"{text(first.get('best_iteration', '–'))} of {text(config.get('iterations', '–'))}",
-        ],
-    }
+def _added(section: CourseSection, clips: Sequence[Clip], own: Sequence[RunCourse]) -> Added:
+    shown = [(clips[one.place], one, section.row(clips[one.place].sidecar or {})) for one in own]
+    rows = [
+        {
+            "label": clip.label,
+            "color": clip_color(course.place),
+            "cells": [_cell(value) for value in cells.values()],
+        }
+        for clip, course, cells in shown
+    ]
+    figure = run_courses(own)
+    body = part(
+        "courses.html", caption=section.caption, headings=list(shown[0][2]), rows=rows,
+        figure=svg_of(figure), note=section.note,
+    )  # fmt: skip
+    tidy = [row for clip, course, _ in shown for row in _rows(clip, course)]
+    return Added(
+        Section(section.title, section.name, body),
+        {section.name: figure},
+        {f"{section.name}.csv": tidy},
+    )
 
 
-def _share(value: object) -> str:
-    return number(value) if isinstance(value, float) else "–"
+def _cell(value: object) -> str:
+    return number(value) if isinstance(value, float) else text(value)
 
 
-def _rows(clip: Clip, course: InversionCourse) -> Iterator[dict[str, Any]]:
+def _rows(clip: Clip, course: RunCourse) -> Iterator[dict[str, Any]]:
     named = [
         *((f"probability.{name}", one) for name, one in course.probability.items()),
         *((f"loss.{term}", one) for term, one in course.losses.items()),

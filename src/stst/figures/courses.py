@@ -1,4 +1,4 @@
-"""How a classifier took a clip that was optimised for one of its classes."""
+"""How runs went: what their iterations told of losses and probabilities."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class InversionCourse:
-    """How an inversion went.
+class RunCourse:
+    """How the run that made a clip went.
 
     Attributes
     ----------
@@ -31,7 +31,8 @@ class InversionCourse:
     iteration
         (N,) numbers of the iterations that are told of.
     probability
-        Of the target class in [0, 1], (N,) each, by who looked: ``"model"``, ``"verifier"``.
+        Of the class that the clip is made for in [0, 1], (N,) each, by who looked; ``"model"`` is
+        drawn wide.
     losses
         Weighted terms of the loss, (N,) each.
     """
@@ -43,7 +44,7 @@ class InversionCourse:
     losses: Mapping[str, Values]
 
 
-def inversion_courses(courses: Sequence[InversionCourse]) -> Figure:
+def run_courses(courses: Sequence[RunCourse]) -> Figure:
     """Draw probability of the class and terms of the loss over iterations.
 
     Parameters
@@ -70,7 +71,7 @@ def inversion_courses(courses: Sequence[InversionCourse]) -> Figure:
         return figure
 
 
-def _draw_probability(panel: Axes, course: InversionCourse) -> None:
+def _draw_probability(panel: Axes, course: RunCourse) -> None:
     for name, values in course.probability.items():
         is_model = name == "model"
         panel.plot(
@@ -81,7 +82,7 @@ def _draw_probability(panel: Axes, course: InversionCourse) -> None:
     panel.set_ylim(-0.02, 1.02)
 
 
-def _draw_losses(panel: Axes, course: InversionCourse) -> None:
+def _draw_losses(panel: Axes, course: RunCourse) -> None:
     for number, (term, values) in enumerate(course.losses.items()):
         color = COLORS[number % len(COLORS)]
         panel.plot(course.iteration, values, color=color, linewidth=THIN, label=term)
