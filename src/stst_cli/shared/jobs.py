@@ -102,6 +102,7 @@ class _Share:
         number = f"{self.ended}/{self.count} {one.label}: {one.state}"
         if one.error is not None:
             return [f"{number}: {one.error}"]
+        # what was there already says nothing of the time that the rest takes
         took = "" if one.seconds is None else f" in {duration(one.seconds)}"
-        left = f", left {self.left}" if self.ended < self.count else ""
+        left = f", left {self.left}" if took and self.ended < self.count else ""
         return [f"{number}{took}{left}", *(f"{one.label}: {note}" for note in one.notes)]
