@@ -17,6 +17,8 @@ import stst as library
 import warm_processes
 from patience import patience
 from stst.config import StstConfig, build, merged
+from stst.engine.events import RunFinished, RunStopped
+from stst.runs.job import Job
 from stst.runs.record import SCHEMA_VERSION, RunRecord
 from stst.video import write_video
 from stst_cli.analyze import main as analyze_main
@@ -122,3 +124,36 @@ RECORD = {
 def run_record(**changes) -> RunRecord:
     """Give it, with changes."""
     return RunRecord.model_validate({**RECORD, **changes})
+
+
+def small_job(
+    natural, name="out.npy", *, resume=False, overwrite=False, threads=None, **changes
+) -> Job:
+    output = str(natural.parent / name) + ("/" if name.endswith("/") else "")
+    return Job(natural, output, config(**changes), overwrite, resume, threads)
+
+
+def finish(made: Job) -> RunFinished:
+    """Run to the end."""
+    *_, last = made.run()
+    assert isinstance(last, RunFinished)
+    return last
+
+
+def stop_at(made: Job, after: int) -> RunStopped:
+    """Stop at the event of that number, 0-based."""
+    seen = []
+    for event in made.run(stop=lambda: len(seen) > after):
+        seen.append(event)
+    last = seen[-1]
+    assert isinstance(last, RunStopped)
+    return last
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read strict JSON."""
+
+    def refuse(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    return json.loads(path.read_text("utf-8"), parse_constant=refuse)
