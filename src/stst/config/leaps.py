@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -111,6 +111,8 @@ class LeapsConfig(RunConfig):
         Iterations between two points from which a killed run can be continued; more where
         writing them would take more than 2 % of the time. Changes no bytes.
     """
+
+    FILLED: ClassVar[frozenset[str]] = frozenset({"length", "size", "rate", "target", "verifier"})
 
     method: Literal["leaps"] = "leaps"
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"

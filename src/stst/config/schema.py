@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -115,6 +115,10 @@ class RunConfig(Frozen):
     device: str = "auto"
     precision: Literal["auto", "fp64", "fp32", "tf32", "bf16"] = "fp32"
     input: InputConfig = InputConfig()
+
+    #: Keys, also of tables, that a run fills in where nothing is said, or takes another name for
+    #: the same thing: they tell nothing of a change.
+    FILLED: ClassVar[frozenset[str]] = frozenset()
 
     @field_validator("device")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -229,6 +229,8 @@ class StstConfig(RunConfig):
         Iterations between two points from which a killed run can be continued; more where
         writing them would take more than 2 % of the time. Changes no bytes.
     """
+
+    FILLED: ClassVar[frozenset[str]] = frozenset({"texture_layers", "content_layers"})
 
     method: Literal["stst"] = "stst"
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "fp32"

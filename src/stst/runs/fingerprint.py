@@ -17,11 +17,6 @@ from stst.utils.files import sha256_of
 from stst.utils.text import found_value
 
 _SAME = ("method", "config", "weights")
-# A run fills these in where nothing is said, or takes another name for the same thing: they tell
-# nothing of a change.
-_FILLED = frozenset(
-    {"texture_layers", "content_layers", "length", "size", "rate", "target", "verifier"}
-)
 #: Keys of a config that say where is computed, or whose files are compared by their hashes.
 ELSEWHERE = frozenset({"seed", "samples", "device", "targets", "mask"})
 # what an input is, whatever decoded it
@@ -107,8 +102,9 @@ def config_difference(now: Mapping[str, Any], then: Mapping[str, Any]) -> str | 
     str or None
         Half a sentence; None where the recorded one is what comes of the other.
     """
-    # what other packages' methods fill in is not known
-    filled = _FILLED if now.get("method") in (None, *BUILT_IN) else frozenset()
+    # what other packages' methods fill in is not known: their code may not be imported
+    spec = BUILT_IN.get(str(now.get("method")))
+    filled = frozenset() if spec is None else spec.config.FILLED
     return _config_difference(now, then, filled)
 
 

@@ -159,7 +159,7 @@ class Job:
     @cached_property
     def prepared(self) -> Prepared:
         """Inputs opened and checked, and models loaded where there are any."""
-        # on as many threads as the run: what an inversion is primed with is computed here
+        # on as many threads as the run: what is prepared is computed, too
         with numerics(threads=self._chosen_threads()):
             prepared: Prepared = self.method.door()(self.clips(), self.config)
             return prepared

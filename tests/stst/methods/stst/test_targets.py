@@ -134,4 +134,7 @@ class TestInMemory:
         made = stst.synthesize(Video(frames(), FPS), config(samples=2), on_event=seen.append)
         assert [len(video) for video in made] == [3, 3]
         names = [type(event).__name__ for event in seen]
-        assert names == ["RunStarted", *ONE_FRAME[:-1] * 3]
+        assert names == [
+            "RunStarted",
+            *["IterationDone", "IterationDone", "IterationDone", "FrameDone"] * 3,
+        ]
