@@ -17,8 +17,6 @@ from stst.utils.text import decoded_text
 COLUMNS = (
     "label", "natural", "method", "preset", "config", "seed", "state", "seconds", "error", "output",
 )  # fmt: skip
-#: In the order of a job's life. ``submitted``: to a cluster. ``stopped``: begun, and not going on.
-STATES = ("waiting", "submitted", "running", "stopped", "done", "failed")
 
 
 class States:
@@ -59,7 +57,8 @@ class States:
         job
             The job.
         state
-            One of `STATES`.
+            In the order of a job's life: ``waiting``, ``submitted`` (to a cluster), ``running``,
+            ``stopped`` (begun, and not going on), ``done`` or ``failed``.
         more
             ``seconds``, ``error``, ``asked`` (see `stst.batch.standing`), ``slurm`` (where it was
             submitted). What is not given stays as it was, apart from ``error``.
