@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst.utils.text import one_line
 from stst_cli.analyze.models import chosen_models, loaded_parts, model_options
 from stst_cli.analyze.options import clip_options
 from stst_cli.shared.commands import INTERRUPTED, terminable
@@ -100,25 +99,17 @@ def _pairs(sources: tuple[Path, ...]) -> tuple[list[NamedPair], list[str]]:
 
 def _shown(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
     """Show on stderr what has become of each pair: below a bar, or as a line each in a log."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Left
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    from stst_cli.shared.progress import bar
+
+    columns = BarColumn(), MofNCompleteColumn(), "left", TimeRemainingColumn()
+    with bar(*columns, total=total) as shown:
         for number, outcome in enumerate(outcomes, 1):
-            for line in _lines(outcome):
-                say(f"{number}/{total} {line}", err=True)
-            yield outcome
-        return
-    columns = BarColumn(), MofNCompleteColumn(), TextColumn("left"), Left()
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=total)
-        for outcome in outcomes:
-            bar.advance(task)
-            if outcome.error is not None or outcome.notes:
+            shown.update(completed=number)
+            if not shown.drawn or outcome.error is not None or outcome.notes:
                 for line in _lines(outcome):
-                    bar.console.print(one_line(line), markup=False, highlight=False)
+                    shown.say(line if shown.drawn else f"{number}/{total} {line}")
             yield outcome
 
 
