@@ -16,8 +16,6 @@ from stst.utils.text import decoded_text
 
 #: Where states of jobs and logs lie.
 HIDDEN = ".stst-batch"
-#: In the order of a job's life. ``submitted``: to a cluster. ``stopped``: begun, and not going on.
-STATES = ("waiting", "submitted", "running", "stopped", "done", "failed")
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,8 @@ class States:
         label
             Of the job.
         state
-            One of `STATES`.
+            In the order of a job's life: ``waiting``, ``submitted`` (to a cluster), ``running``,
+            ``stopped`` (begun, and not going on), ``done`` or ``failed``.
         more
             ``seconds``, ``error``, ``asked`` (see `stst.batch.status`), ``slurm`` (where it was
             submitted). What is not given stays as it was, apart from ``error``.
@@ -124,7 +123,7 @@ class States:
         return dict(known[1])
 
     def state(self, label: str) -> str:
-        """Say how a job stands, as one of `STATES`."""
+        """Say how a job stands, see `put`."""
         return str(self.get(label).get("state", "waiting"))
 
     def _path(self, label: str) -> Path:

@@ -145,7 +145,7 @@ def distribution_transfer(pictures: Tensor, references: Tensor) -> Tensor:
         rotations, back = rotations.sum(2, keepdim=True), back.mean(1, keepdim=True)
     shape = len(values), rotations.shape[1], values.shape[2]
     here, like = values.new_empty(shape), wanted.new_empty(len(wanted), shape[1], wanted.shape[2])
-    matching = _Matching(here, like)
+    matching = Matching(here, like)
     for rotation, there_and_back in zip(rotations, back, strict=True):
         torch.matmul(rotation, values, out=here)
         there = torch.matmul(rotation, wanted, out=matching.spare(like))
@@ -153,9 +153,10 @@ def distribution_transfer(pictures: Tensor, references: Tensor) -> Tensor:
     return values.clamp_(0, 1).view(pictures.shape)
 
 
-@guarded(gradients=False)
-def match_distribution(values: Tensor, reference: Tensor) -> Tensor:
-    """Give each row of values the distribution of the same row of the reference.
+class Matching:
+    """Gives rows the distribution of others again and again, always in the same memory.
+
+    Fresh memory costs more than the arithmetic: the system has to hand out and clear every page.
 
     Parameters
     ----------
@@ -163,19 +164,6 @@ def match_distribution(values: Tensor, reference: Tensor) -> Tensor:
         (..., n).
     reference
         (..., m); its rows are broadcast to those of the values.
-
-    Returns
-    -------
-    Tensor
-        (..., n).
-    """
-    return values + _Matching(values, reference).change(values, reference)
-
-
-class _Matching:
-    """Matches rows of one shape again and again, always in the same memory.
-
-    Fresh memory costs more than the arithmetic: the system has to hand out and clear every page.
     """
 
     def __init__(self, values: Tensor, reference: Tensor) -> None:

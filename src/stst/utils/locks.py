@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,8 +19,6 @@ LOCK = "lock"
 _WITHOUT = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 # a process that only asks holds the lock for a moment
 _PATIENCE, _PAUSE = 0.5, 0.05
-# Windows lets nobody read what is locked, so a byte behind the text is
-_BYTE = 1 << 30
 
 
 @contextmanager
@@ -48,11 +45,48 @@ def locked(folder: Path) -> Iterator[bool]:
     OSError
         If the folder or the file cannot be made.
     """
-    number, works = _acquired(folder)
+    from filelock import FileLock, Timeout
+
+    path, works = folder / LOCK, True
+
+    def sign(number: int) -> None:
+        if not os.path.samestat(os.fstat(number), os.stat(path)):
+            raise FileNotFoundError(path)  # the process before has removed the file that it was
+        with suppress(OSError):  # only for others to read
+            os.ftruncate(number, 0)
+            # Windows lets nobody read the first byte of what is locked
+            os.write(number, f"\nprocess {os.getpid()} on {socket.gethostname()}".encode())
+
+    lock = FileLock(
+        path, _PATIENCE, poll_interval=_PAUSE, thread_local=False, fallback_to_soft=False,
+        on_acquired=sign,
+    )  # fmt: skip
+    while works and not lock.is_locked:
+        try:
+            folder.mkdir(exist_ok=True)
+        except FileExistsError:
+            if os.path.lexists(folder) and not folder.is_dir():
+                raise
+        try:
+            lock.acquire()
+        except (FileNotFoundError, FileExistsError):
+            continue  # the process before has just removed the folder
+        except Timeout:
+            raise _in_use(folder) from None
+        except OSError as error:
+            if error.errno not in _WITHOUT:
+                raise
+            works = False
     try:
         yield works
     finally:
-        _release(folder, number)
+        # removed while it is locked, else the next process could lock a file that goes away;
+        # on Windows, releasing removes it
+        with suppress(OSError):
+            path.unlink()
+        lock.release()
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def check_unlocked(folder: Path) -> None:
@@ -63,97 +97,30 @@ def check_unlocked(folder: Path) -> None:
     InputError
         Naming the process.
     """
+    from filelock import lock_descriptor
+
     try:
         number = os.open(folder / LOCK, os.O_RDWR)
     except OSError:
         return  # nobody was there, or a run will say what is wrong
     try:
-        _patiently(folder, number)
+        until = time.monotonic() + _PATIENCE
+        while not lock_descriptor(number, blocking=False):
+            if time.monotonic() > until:
+                raise _in_use(folder)
+            time.sleep(_PAUSE)
+    except OSError:
+        return
     finally:
         os.close(number)
 
 
-def _acquired(folder: Path) -> tuple[int, bool]:
-    path = folder / LOCK
-    while True:
-        folder.mkdir(exist_ok=True)
-        try:
-            number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:
-            continue  # the process before has just removed the folder
-        try:
-            works = _patiently(folder, number)
-            if _is_at(number, path):
-                with suppress(OSError):  # only for others to read
-                    os.ftruncate(number, 0)
-                    os.write(number, f"process {os.getpid()} on {socket.gethostname()}".encode())
-                return number, works
-        except BaseException:
-            os.close(number)
-            raise
-        # the process before has removed the file that it was
-        os.close(number)
-
-
-def _release(folder: Path, number: int) -> None:
-    # removed while it is locked, else the next process could lock a file that goes away
-    if sys.platform == "win32":
-        os.close(number)
-    with suppress(OSError):
-        os.unlink(folder / LOCK)
-    with suppress(OSError):
-        os.rmdir(folder)
-    if sys.platform != "win32":
-        os.close(number)
-
-
-def _patiently(folder: Path, number: int) -> bool:
-    """Lock an open file; say whether it could be, or whether there are no locks."""
-    until = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            _lock(number)
-        except OSError as error:
-            if error.errno in _WITHOUT:
-                return False
-            if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-                raise
-            if time.monotonic() > until:
-                raise InputError(
-                    f"{folder} is in use: {_owner(number)} makes the same output. Wait until it "
-                    "ends, or choose another output."
-                ) from None
-            time.sleep(_PAUSE)
-        else:
-            return True
-
-
-if sys.platform == "win32":
-
-    def _lock(number: int) -> None:
-        import msvcrt
-
-        os.lseek(number, _BYTE, os.SEEK_SET)
-        try:
-            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
-        finally:
-            os.lseek(number, 0, os.SEEK_SET)
-
-else:
-
-    def _lock(number: int) -> None:
-        import fcntl
-
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _is_at(number: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(number), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _owner(number: int) -> str:
-    os.lseek(number, 0, os.SEEK_SET)
-    return os.read(number, 200).decode("utf-8", "replace") or "another process"
+def _in_use(folder: Path) -> InputError:
+    owner = ""
+    with suppress(OSError), open(folder / LOCK, "rb") as file:
+        file.seek(1)
+        owner = file.read(200).decode("utf-8", "replace")
+    return InputError(
+        f"{folder} is in use: {owner or 'another process'} makes the same output. Wait until it "
+        "ends, or choose another output."
+    )

@@ -1,4 +1,8 @@
-"""Download weights from their publishers into the cache, whole or not at all."""
+"""Download weights from their publishers into the cache, whole or not at all.
+
+Not by pooch, which begins a broken download anew, and needs the whole of a hash where torchvision
+publishes the first digits.
+"""
 
 from __future__ import annotations
 

@@ -101,21 +101,12 @@ class Entry:
         return f"{self.name}.safetensors"
 
 
-def torchvision_entry(
-    name: str,
-    member: str,
-    file: str,
-    *,
-    mib: float | None = None,
-    layout: Layout = "as-is",
-    also: tuple[str, ...] = (),
-    data: Literal["ImageNet", "Kinetics-400"] = "ImageNet",
-) -> Entry:
+def torchvision_entry(name: str, member: str, file: str, mib: float | None = None) -> Entry:
     """Describe weights that torchvision publishes; its file names end in the hash's first digits.
 
     Parameters
     ----------
-    name, layout, also
+    name
         See `Entry`.
     member
         ``<Enumeration>.<MEMBER>`` in `torchvision.models`.
@@ -123,24 +114,44 @@ def torchvision_entry(
         The last part of torchvision's URL, ``<model>-<first digits of the SHA-256>.pth``.
     mib
         Size in MiB, as torchvision gives it.
-    data
-        What the network was trained on.
     """
-    digits = file.removesuffix(".pth").rpartition("-")[2]
+    images = "KINETICS400" not in member
+    data = "ImageNet" if images else "Kinetics-400"
     return Entry(
         name=name,
         file=file,
         url=f"https://download.pytorch.org/models/{file}",
-        hash=Hash("sha256", digits),
+        hash=Hash("sha256", file.removesuffix(".pth").rpartition("-")[2]),
         size=None if mib is None else round(mib * 2**20),
         licence=f"torchvision (BSD-3-Clause); trained on {data}, whose terms of use may apply",
         note=f"torchvision {member}",
-        layout=layout,
-        convention="torchvision" if data == "ImageNet" else None,
-        also=also,
+        layout="vgg19" if member.startswith("VGG19_Weights") else "as-is",
+        convention="torchvision" if images else None,
         torchvision=member,
     )
 
+
+# Name, member, file and MiB of what torchvision publishes. Its own table says the same (a test
+# compares them), but takes seconds to import. V1 and V2 are as torchvision calls them.
+_TORCHVISION = (
+    ("vgg19-torchvision", "VGG19_Weights.IMAGENET1K_V1", "vgg19-dcbb9e9d.pth", 548.051),
+    ("resnet50-v1", "ResNet50_Weights.IMAGENET1K_V1", "resnet50-0676ba61.pth", 97.781),
+    ("resnet50-v2", "ResNet50_Weights.IMAGENET1K_V2", "resnet50-11ad3fa6.pth", 97.79),
+    ("convnext_tiny", "ConvNeXt_Tiny_Weights.IMAGENET1K_V1", "convnext_tiny-983f1562.pth", 109.119),
+    ("r3d_18", "R3D_18_Weights.KINETICS400_V1", "r3d_18-b3b3357e.pth", 127.359),
+    ("mc3_18", "MC3_18_Weights.KINETICS400_V1", "mc3_18-a90a0ba3.pth", 44.672),
+    ("r2plus1d_18", "R2Plus1D_18_Weights.KINETICS400_V1", "r2plus1d_18-91a641e6.pth", 120.318),
+    ("s3d", "S3D_Weights.KINETICS400_V1", "s3d-d76dad2f.pth", 31.972),
+    ("mvit_v1_b", "MViT_V1_B_Weights.KINETICS400_V1", "mvit_v1_b-dbeb1030.pth", 139.764),
+    ("mvit_v2_s", "MViT_V2_S_Weights.KINETICS400_V1", "mvit_v2_s-ae3be167.pth", 131.884),
+    ("swin3d_t", "Swin3D_T_Weights.KINETICS400_V1", "swin3d_t-7615ae03.pth", 121.543),
+    ("swin3d_s", "Swin3D_S_Weights.KINETICS400_V1", "swin3d_s-da41c237.pth", 218.288),
+    ("swin3d_b", "Swin3D_B_Weights.KINETICS400_V1", "swin3d_b_1k-24f7c7c6.pth", 364.134),
+    ("swin3d_b-22k", "Swin3D_B_Weights.KINETICS400_IMAGENET22K_V1",
+     "swin3d_b_22k-7c6ae6fa.pth", 364.134),
+    ("mobilenet_v2-v1", "MobileNet_V2_Weights.IMAGENET1K_V1", "mobilenet_v2-b0353104.pth", 13.555),
+    ("mobilenet_v2-v2", "MobileNet_V2_Weights.IMAGENET1K_V2", "mobilenet_v2-7ebf99e0.pth", 13.598),
+)  # fmt: skip
 
 _ENTRIES = (
     Entry(
@@ -157,13 +168,7 @@ _ENTRIES = (
         convention="keras",
         also=("vgg19_*.npz",),
     ),
-    torchvision_entry(
-        "vgg19-torchvision",
-        "VGG19_Weights.IMAGENET1K_V1",
-        "vgg19-dcbb9e9d.pth",
-        mib=548.051,
-        layout="vgg19",
-    ),
+    torchvision_entry(*_TORCHVISION[0]),
     Entry(
         name="msoe",
         file="msoe.npz",
@@ -177,101 +182,7 @@ _ENTRIES = (
         layout="msoe",
         also=("weights.npz",),
     ),
-    # of image and video models that are only looked at; V1 and V2 as torchvision calls them
-    torchvision_entry(
-        "resnet50-v1", "ResNet50_Weights.IMAGENET1K_V1", "resnet50-0676ba61.pth", mib=97.781
-    ),
-    torchvision_entry(
-        "resnet50-v2", "ResNet50_Weights.IMAGENET1K_V2", "resnet50-11ad3fa6.pth", mib=97.79
-    ),
-    torchvision_entry(
-        "convnext_tiny",
-        "ConvNeXt_Tiny_Weights.IMAGENET1K_V1",
-        "convnext_tiny-983f1562.pth",
-        mib=109.119,
-    ),
-    torchvision_entry(
-        "r3d_18",
-        "R3D_18_Weights.KINETICS400_V1",
-        "r3d_18-b3b3357e.pth",
-        mib=127.359,
-        data="Kinetics-400",
-    ),
-    torchvision_entry(
-        "mc3_18",
-        "MC3_18_Weights.KINETICS400_V1",
-        "mc3_18-a90a0ba3.pth",
-        mib=44.672,
-        data="Kinetics-400",
-    ),
-    torchvision_entry(
-        "r2plus1d_18",
-        "R2Plus1D_18_Weights.KINETICS400_V1",
-        "r2plus1d_18-91a641e6.pth",
-        mib=120.318,
-        data="Kinetics-400",
-    ),
-    torchvision_entry(
-        "s3d",
-        "S3D_Weights.KINETICS400_V1",
-        "s3d-d76dad2f.pth",
-        mib=31.972,
-        data="Kinetics-400",
-    ),
-    torchvision_entry(
-        "mvit_v1_b",
-        "MViT_V1_B_Weights.KINETICS400_V1",
-        "mvit_v1_b-dbeb1030.pth",
-        mib=139.764,
-        data="Kinetics-400",
-    ),
-    torchvision_entry(
-        "mvit_v2_s",
-        "MViT_V2_S_Weights.KINETICS400_V1",
-        "mvit_v2_s-ae3be167.pth",
-        mib=131.884,
-        data="Kinetics-400",
-    ),
-    torchvision_entry(
-        "swin3d_t",
-        "Swin3D_T_Weights.KINETICS400_V1",
-        "swin3d_t-7615ae03.pth",
-        mib=121.543,
-        data="Kinetics-400",
-    ),
-    torchvision_entry(
-        "swin3d_s",
-        "Swin3D_S_Weights.KINETICS400_V1",
-        "swin3d_s-da41c237.pth",
-        mib=218.288,
-        data="Kinetics-400",
-    ),
-    torchvision_entry(
-        "swin3d_b",
-        "Swin3D_B_Weights.KINETICS400_V1",
-        "swin3d_b_1k-24f7c7c6.pth",
-        mib=364.134,
-        data="Kinetics-400",
-    ),
-    torchvision_entry(
-        "swin3d_b-22k",
-        "Swin3D_B_Weights.KINETICS400_IMAGENET22K_V1",
-        "swin3d_b_22k-7c6ae6fa.pth",
-        mib=364.134,
-        data="Kinetics-400",
-    ),
-    torchvision_entry(
-        "mobilenet_v2-v1",
-        "MobileNet_V2_Weights.IMAGENET1K_V1",
-        "mobilenet_v2-b0353104.pth",
-        mib=13.555,
-    ),
-    torchvision_entry(
-        "mobilenet_v2-v2",
-        "MobileNet_V2_Weights.IMAGENET1K_V2",
-        "mobilenet_v2-7ebf99e0.pth",
-        mib=13.598,
-    ),
+    *(torchvision_entry(*row) for row in _TORCHVISION[1:]),
 )
 
 

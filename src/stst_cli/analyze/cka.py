@@ -173,7 +173,7 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """Compare the clips of each alignment with the natural clip, a few at the same time."""
     from stst.analysis.cka.models import cka_rows, steps
-    from stst_cli.analyze.progress import frames_counted
+    from stst_cli.shared.progress import frames_counted
 
     parts = [
         (natural, paths[start : start + _AT_ONCE])

@@ -42,7 +42,7 @@ def compare(
     from stst.analysis.features import Features, features
     from stst.analysis.pairs import NaturalClip
     from stst.video import LazyVideo
-    from stst_cli.analyze.progress import frames_counted
+    from stst_cli.shared.progress import frames_counted
 
     check_table(output, overwrite, (natural, *others))
     clip = NaturalClip(natural, frames, max_side, levels)

@@ -35,7 +35,7 @@ def features(
     """
     from stst.analysis.features import features as measure
     from stst.video import LazyVideo
-    from stst_cli.analyze.progress import frames_counted
+    from stst_cli.shared.progress import frames_counted
 
     check_table(output, overwrite, clips)
     # a bad clip is found before any is measured; none stays open, for there may be many

@@ -10,8 +10,8 @@ import click
 
 from stst_cli.analyze.models import chosen_models, model_options
 from stst_cli.analyze.options import clip_options, overwrite_option
-from stst_cli.analyze.progress import frames_counted
 from stst_cli.shared.options import PATH
+from stst_cli.shared.progress import frames_counted
 
 if TYPE_CHECKING:
     from stst.report.clips import Clip

@@ -83,7 +83,7 @@ def prednet(
     from stst.analysis.pairs import NaturalClip
     from stst.analysis.prediction import PredictionSettings, check_length, load_predictor
     from stst.analysis.prediction import predictions as predict
-    from stst_cli.analyze.progress import frames_counted
+    from stst_cli.shared.progress import frames_counted
 
     check_table(output, overwrite, (natural, *others))
     settings = PredictionSettings(weights, fit, size, device, kernels=kernels)

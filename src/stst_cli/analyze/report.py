@@ -60,7 +60,7 @@ def report(
         report_command,
         write_report,
     )
-    from stst_cli.analyze.progress import frames_counted
+    from stst_cli.shared.progress import frames_counted
 
     check_report_output(output, overwrite)
     clips = open_clips(natural, others, frames, max_side, levels)

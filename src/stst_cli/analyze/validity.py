@@ -90,7 +90,7 @@ def validity(
     speaks for a metamer; there is no threshold.
     """
     from stst.analysis.pairs import NaturalClip
-    from stst_cli.analyze.progress import frames_counted
+    from stst_cli.shared.progress import frames_counted
 
     if model is None and (spatial_layers is not None or temporal_layers is not None):
         raise click.UsageError("--spatial-layers and --temporal-layers belong to --model.")

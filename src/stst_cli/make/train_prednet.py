@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -116,8 +115,8 @@ def _end(job: TrainingJob) -> TrainingDone:
     """Train with progress on stderr; exit where the user stops it."""
     from stst.errors import InputError, StstError
     from stst.training.job import TrainingStopped
+    from stst_cli.shared.following import interruptible
     from stst_cli.shared.job import command_to_resume
-    from stst_cli.shared.progress import interruptible
 
     folder = job.folder.path
     try:
@@ -141,46 +140,29 @@ def _end(job: TrainingJob) -> TrainingDone:
 
 def _followed(events: Iterator[Event]) -> TrainingDone | TrainingStopped:
     """Show a run on stderr until it ends: a bar, or lines in a log."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TimeRemainingColumn
 
     from stst.training.job import StepTrained
+    from stst.utils.clock import duration
+    from stst_cli.shared.progress import bar
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        return _with_lines(events)
-    columns = (
-        TextColumn("step {task.completed}/{task.total}"), BarColumn(), TextColumn("left"),
-        TimeRemainingColumn(), TextColumn("{task.description}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=None)
+    began, first, written = time.monotonic(), 0, 0.0
+    with bar(
+        "step {task.completed}/{task.total}", BarColumn(), "left", TimeRemainingColumn(),
+        "{task.description}",
+    ) as shown:  # fmt: skip
         for event in events:
             if not isinstance(event, StepTrained):
                 return event
+            step, steps, now = event.step, event.steps, time.monotonic()
             loss = "" if event.loss is None else f"loss {event.loss:.4g}"
-            bar.update(task, completed=event.step, total=event.steps, description=loss)
-    raise AssertionError("a run ends with TrainingDone or TrainingStopped")
-
-
-def _with_lines(events: Iterator[Event]) -> TrainingDone | TrainingStopped:
-    from stst.training.job import StepTrained
-    from stst.utils.clock import duration
-
-    began, first, shown = time.monotonic(), 0, 0.0
-    for event in events:
-        if not isinstance(event, StepTrained):
-            return event
-        now = time.monotonic()
-        if event.loss is None:
-            began, first = now, event.step
-        elif now - shown > _LINE_SECONDS or event.step == event.steps:
-            shown = now
-            left = (now - began) / (event.step - first) * (event.steps - event.step)
-            click.echo(
-                f"step {event.step}/{event.steps}, loss {event.loss:.4g}, left {duration(left)}",
-                file=sys.stderr,
-            )
+            shown.update(completed=step, total=steps, description=loss)
+            if event.loss is None:
+                began, first = now, step
+            elif not shown.drawn and (now - written > _LINE_SECONDS or step == steps):
+                written = now
+                left = duration((now - began) / (step - first) * (steps - step))
+                shown.say(f"step {step}/{steps}, {loss}, left {left}")
     raise AssertionError("a run ends with TrainingDone or TrainingStopped")
 
 

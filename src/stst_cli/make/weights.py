@@ -58,7 +58,7 @@ def fetch_command(names: tuple[str, ...], overwrite: bool) -> None:
     entries = [entry_named(name) for name in names or PAPER]
     for entry in entries:
         click.echo(f"{entry.name}: {entry.url}\n  {entry.licence}", err=True)
-        with _progress(entry.name) as progress:
+        with _bytes_shown(entry.name) as progress:
             found = fetch(entry.name, progress, overwrite)
         if found.hash_state == "unverified":
             click.echo(
@@ -139,17 +139,12 @@ def _table(found: list[Status]) -> None:
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
+def _bytes_shown(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """Draw a bar on stderr while bytes come in."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
-    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=None, visible=False)
+    from stst_cli.shared.progress import bar
 
-        def update(have: int, total: int | None) -> None:
-            bar.update(task, completed=have, total=total, visible=True)
-
-        yield update
+    columns = "{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    with bar(*columns, description=name, visible=False) as shown:
+        yield lambda have, total: shown.update(completed=have, total=total, visible=True)

@@ -55,7 +55,7 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
     from stst.engine.events import RunStopped
     from stst.errors import InputError, StstError
     from stst.utils.clock import duration
-    from stst_cli.shared.progress import followed, interruptible
+    from stst_cli.shared.following import followed, interruptible
 
     path = job.folder.path
     try:

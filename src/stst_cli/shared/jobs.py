@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskProgressColumn, TimeElapsedColumn
 
 from stst.utils.clock import Clock, duration
-from stst.utils.text import one_line
+from stst_cli.shared.progress import bar
 
 if TYPE_CHECKING:
     from stst.batch.states import JobEnd, JobProgress
@@ -30,31 +28,21 @@ def show_jobs(
     """
     from stst.batch.states import JobEnd
 
-    console, share = Console(stderr=True), _Share(seconds)
-    if not console.is_terminal:
+    share = _Share(seconds)
+    with bar(
+        "{task.description}", BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+        "left {task.fields[left]}", description="starting", total=1.0, left="?",
+    ) as drawn:  # fmt: skip
         for one in outcomes:
             share.note(one)
-            if isinstance(one, JobEnd):
-                for line in share.lines(one):
-                    print(one_line(line), file=sys.stderr, flush=True)
-                yield one
-        return
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
-        TextColumn("left {task.fields[left]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("starting", total=1.0, left="?")
-        for one in outcomes:
-            share.note(one)
-            bar.update(
-                task, completed=share.progress, left=share.left,
+            drawn.update(
+                completed=share.progress, left=share.left,
                 description=f"{share.ended}/{share.count} jobs",
             )  # fmt: skip
             if isinstance(one, JobEnd):
-                if one.error is not None or one.notes:
+                if not drawn.drawn or one.error is not None or one.notes:
                     for line in share.lines(one):
-                        bar.console.print(one_line(line), markup=False, highlight=False)
+                        drawn.say(line)
                 yield one
 
 

@@ -162,7 +162,7 @@ class TestResume:
     def test_one_process_at_a_time(self, natural, tmp_path, whole):
         running = small_job(natural, "out.mkv", samples=2).run()
         next(running)
-        held = (tmp_path / "out.run/lock").read_text()
+        held = (tmp_path / "out.run/lock").read_text().strip()
         assert held == f"process {os.getpid()} on {socket.gethostname()}"
         for options in ({}, {"resume": True}, {"overwrite": True}):
             for name in ("out.mkv", "out.npy"):

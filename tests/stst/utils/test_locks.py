@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +87,42 @@ def test_without_locks_nobody_is_kept_out(tmp_path, monkeypatch, number):
     monkeypatch.setattr(fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "bad")))
     with pytest.raises(OSError, match="bad"), locked(tmp_path / "X.run"):
         raise AssertionError("a disk that fails is no disk without locks")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="that of POSIX")
+def test_the_lock_is_on_the_file_that_others_see(tmp_path, monkeypatch):
+    """NFS keeps a file that is open under another name when it is removed."""
+    import fcntl
+
+    folder, flock, kept = tmp_path / "X.run", fcntl.flock, tmp_path / "kept"
+
+    def removed_before(number, what):
+        if not kept.exists():
+            (folder / LOCK).rename(kept)
+        flock(number, what)
+
+    monkeypatch.setattr(fcntl, "flock", removed_before)
+    with locked(folder) as works:
+        assert works
+        with pytest.raises(InputError, match=f"in use: process {os.getpid()} on"):
+            check_unlocked(folder)
+    assert os.listdir(tmp_path) == ["kept"]
+
+
+def test_a_folder_that_cannot_be(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "link"):
+        with pytest.raises(FileExistsError), locked(tmp_path / name):
+            raise AssertionError("no folder")
+    with pytest.raises(FileNotFoundError), locked(tmp_path / "no" / "X.run"):
+        raise AssertionError("no parent")
+    with pytest.raises(NotADirectoryError), locked(tmp_path / "file" / "X.run"):
+        raise AssertionError("no parent")
+    assert sorted(os.listdir(tmp_path)) == ["file", "link"]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/version"), reason="there is no /proc here")
+def test_a_file_system_where_no_folder_can_be():
+    with pytest.raises(FileNotFoundError), locked(Path("/proc/X.run")):
+        raise AssertionError("no folder")

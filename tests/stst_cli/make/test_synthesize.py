@@ -47,13 +47,13 @@ def entries(folder):
 
 class TestResult:
     def test_quick_frames_do_not_fill_a_log(self, here, monkeypatch):
-        monkeypatch.setattr("stst_cli.shared.progress._QUIET", 1000.0)
+        monkeypatch.setattr("stst_cli.shared.following._QUIET", 1000.0)
         shown = synthesize("natural.npz", "-o", "out.mkv")
         lines = [line.split(" done")[0] for line in shown.stderr.splitlines()]
         assert lines[:2] == ["frame 1/3", "frame 3/3"]
 
     def test_lines(self, here, monkeypatch):
-        monkeypatch.setattr("stst_cli.shared.progress._QUIET", 0.0)
+        monkeypatch.setattr("stst_cli.shared.following._QUIET", 0.0)
         shown = synthesize("natural.npz", "-o", "out.mkv")
         assert shown.exit_code == 0
         assert shown.stdout.splitlines() == [

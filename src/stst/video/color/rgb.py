@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 Stored = TypeVar("Stored", np.uint8, np.uint16)
 
 # Code points of ITU-T H.273, as FFmpeg numbers them.
-UNTAGGED = 2
 MATRICES = {
     1: "bt709",
     4: "fcc",
