@@ -9,6 +9,7 @@ import pytest
 
 from small_runs import TREE, clip
 from stst.batch.errors import BatchError, Problems
+from stst.batch.execute import Stop
 from stst.batch.manifest import JobRequest
 from stst.batch.plan import BatchDefaults
 from stst.batch.run import Batch, BatchSettings, plan_batch
@@ -31,11 +32,19 @@ def batch(*seeds: int, options=None, **settings) -> Batch:
     return plan_batch(requests, Path("out"), defaults, BatchSettings(**settings), Problems())
 
 
-def made(one: Batch) -> list[str]:
+def made(one: Batch, monkeypatch=None) -> list[str]:
+    """Run to the end; given the fixture, in this process, since others take seconds to start."""
+    if monkeypatch is not None:
+        monkeypatch.setattr("stst.batch.run.run_local", in_this_process)
     one.check()
     ends = [end for end in one.run() if isinstance(end, JobEnd)]
     assert {end.state for end in ends} <= {"done"}, ends
     return [end.label for end in ends]
+
+
+def in_this_process(do, groups, *_):
+    for group in groups:
+        yield from do(group, stop=Stop())
 
 
 def test_from_the_first_check_to_the_last_table(here):
@@ -53,22 +62,22 @@ def test_from_the_first_check_to_the_last_table(here):
     assert made(again) == ["cat_paper_seed3"]
 
 
-def test_shards_are_parts_of_all_whatever_is_done(here):
+def test_shards_are_parts_of_all_whatever_is_done(here, monkeypatch):
     def seeds(number):
         return [job.seed for job in batch(*range(7), shard=(number, 3)).own]
 
     assert [seeds(number) for number in (1, 2, 3)] == [[0, 3, 6], [1, 4], [2, 5]]
-    made(batch(0, at_once=1))
+    made(batch(0), monkeypatch)
     assert [seeds(number) for number in (1, 2, 3)] == [[0, 3, 6], [1, 4], [2, 5]]
 
 
-def test_what_was_made_otherwise_is_refused_unless_wanted(here):
-    made(batch(1, at_once=1))
+def test_what_was_made_otherwise_is_refused_unless_wanted(here, monkeypatch):
+    made(batch(1), monkeypatch)
     with pytest.raises(BatchError, match="was made otherwise: blend"):
         batch(1, options={"blend": 0.5})
-    other = batch(1, options={"blend": 0.5}, overwrite=True, at_once=1)
+    other = batch(1, options={"blend": 0.5}, overwrite=True)
     assert other.left == {"cat_paper_seed1"}
-    assert made(other) == ["cat_paper_seed1"]
+    assert made(other, monkeypatch) == ["cat_paper_seed1"]
 
 
 def test_what_failed_can_be_left_out(here):
