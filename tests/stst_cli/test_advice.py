@@ -61,7 +61,7 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst/analysis/cka/unrelated.py": CKA,
     "stst/analysis/validity.py": ("stst-analyze validity",),
     "stst/batch/slurm.py": ("stst batch",),
-    "stst/batch/work.py": ("stst batch",),
+    "stst/batch/status.py": ("stst batch",),
     "stst/config/choice.py": ("stst-analyze cka",),
     "stst/config/choice.py --examples": CKA,
     "stst/config/choice.py --estimator": CKA,

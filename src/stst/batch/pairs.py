@@ -373,22 +373,42 @@ def _write_tables(
 def _join(parts: Iterable[Path], path: Path) -> None:
     """Put tables of the same columns one after another; what two of them hold, once."""
     names: set[tuple[str, ...]] = set()
+    columns: list[str] = []
     with written_whole(path, overwrite=True) as beside, _opened(beside, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
-        for number, one in enumerate(parts):
-            with _opened(one, "r") as source:
-                rows = csv.reader(source)
-                header = next(rows)
-                places = [header.index(name) for name in ("clip", "reference") if name in header]
-                if number == 0:
-                    writer.writerow(header)
-                new = set()
-                for row in rows:
-                    name = tuple(row[place] for place in places)
-                    if name not in names:
-                        new.add(name)
-                        writer.writerow(row)
-                names |= new
+        for one in parts:
+            header, *rows = _read_table(one)
+            if not columns:
+                columns = header
+                writer.writerow(header)
+            if header != columns:
+                raise _damaged(one, "its columns are not those of the others")
+            places = [header.index(name) for name in ("clip", "reference") if name in header]
+            new = set()
+            for row in rows:
+                name = tuple(row[place] for place in places)
+                if name not in names:
+                    new.add(name)
+                    writer.writerow(row)
+            names |= new
+
+
+def _read_table(path: Path) -> list[list[str]]:
+    """Read a table of a pair, its header first."""
+    try:
+        with _opened(path, "r") as source:
+            rows = list(csv.reader(source))
+    except (ValueError, csv.Error) as error:
+        raise _damaged(path, str(error)) from error
+    if not rows or any(len(row) != len(rows[0]) for row in rows):
+        raise _damaged(path, "its rows are not as long as its header")
+    return rows
+
+
+def _damaged(path: Path, why: str) -> InputError:
+    return InputError(
+        f"{path} is damaged ({why}). Delete {path.parent}: the same command measures the pair anew."
+    )
 
 
 def _opened(path: Path, mode: str) -> Any:

@@ -293,7 +293,18 @@ class TestFailures:
     def test_a_full_disk(self, here, small_disk):
         with pytest.raises(StstError, match="the disk is full"):
             run(PAIRS, small_disk / "out")
-        assert [p for p in (small_disk / "out").rglob("*") if ".part" in p.name] == []
+        # of results there is nothing in part; a state is written by processes that are ended
+        found = [p for p in (small_disk / "out").rglob("*") if ".part" in p.name]
+        assert [p for p in found if ".stst-batch" not in p.parts] == []
+
+    @pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"clip,frame\na", b"clip\0"])
+    def test_a_damaged_table_of_an_earlier_run(self, here, text):
+        run()
+        Path("out/b/features.csv").write_bytes(text)
+        with pytest.raises(InputError, match=r"out/b/features\.csv is damaged .*Delete out/b: the"):
+            run()
+        shutil.rmtree("out/b")
+        assert run() == {"a": "up to date", "b": "done", "c": "up to date"}
 
     def test_closing_keeps_what_is_done(self, here):
         outcomes = PairBatch(PAIRS, Path("out")).run()

@@ -290,6 +290,19 @@ def test_a_rate_of_absurd_size_in_an_archive(tmp_path):
     refused(tmp_path / "b.npz", r"'fps' is int64 of shape \(9999999999,\)")
 
 
+def test_a_png_that_promises_more_than_it_holds_takes_no_memory(tmp_path, monkeypatch):
+    picture = np.zeros((8, 9, 3), np.uint8)
+    (tmp_path / "clip").mkdir()
+    file = tmp_path / "clip" / "f_0.png"
+    cv2.imwrite(str(file), picture)
+    data = file.read_bytes()
+    place = data.index(b"IDAT")
+    file.write_bytes(data[: place - 4] + (2_130_707_072).to_bytes(4) + data[place:])
+    monkeypatch.setattr("cv2.imdecode", lambda *_: pytest.fail("it would take 2 GB"))
+    with pytest.raises(InputError, match=r"f_0\.png is not a readable picture"):
+        read_video(tmp_path / "clip", fps=25)
+
+
 def test_a_damaged_tiff_is_not_filled_with_invented_pixels(tmp_path):
     folder = save_pictures(tmp_path / "f", moving(1, 120, 160), "f_{:03d}.tiff")
     path = folder / "f_000.tiff"

@@ -324,6 +324,8 @@ def _decoded(file: Path, header: Header) -> NDArray[Any]:
         raise _unreadable(file)
     if kind == "TIFF":
         _check_tiff(file, data)
+    if kind == "PNG":
+        _check_png(file, data)
     largest = _LARGEST.match(data) if kind == "PPM" else None
     if largest is not None and int(largest[1]) not in (255, 65535):
         raise InputError(
@@ -365,6 +367,19 @@ def _check_tiff(file: Path, data: bytes) -> None:
         return  # of a kind that Pillow does not know
     except Exception as error:
         raise _unreadable(file) from error
+
+
+def _check_png(file: Path, data: bytes) -> None:
+    """Refuse a PNG with a part that would reach beyond its end: OpenCV takes memory for all of it.
+
+    Up to 2 GB for what a damaged length promises.
+    """
+    place = len(_SIGNATURES["PNG"][0])
+    while place + 8 <= len(data):
+        length = int.from_bytes(data[place : place + 4])
+        if length > len(data) - place:
+            raise _unreadable(file)
+        place += 12 + length  # with its length, kind and checksum
 
 
 def _unreadable(file: Path) -> InputError:
