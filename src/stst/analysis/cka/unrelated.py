@@ -74,6 +74,8 @@ class UnrelatedClips:
     ----------
     paths
         Natural clips of other content than those that will be compared, or photographs.
+    levels
+        How their values become 8 bits.
 
     Attributes
     ----------
