@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.options import (
-    check_table,
-    chosen_estimator,
-    cka_options,
-    clip_options,
-    give_table,
-    table_options,
-)
-from stst_cli.shared.options import PATH, WHOLE
+from stst_cli.analyze.options import TableOutput, chosen_estimator, cka_options, table_options
+from stst_cli.shared.options import PATH, WHOLE, ClipPart, clip_options, device_option
 from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
@@ -24,7 +17,7 @@ if TYPE_CHECKING:
     from stst.analysis.pairs import NaturalClip
     from stst.config.choice import CkaSettings, ModelChoice
     from stst.models.classifiers import LoadedClassifier
-    from stst.video import LazyVideo, Levels
+    from stst.video import LazyVideo
 
 # open clips, each with its decoder; the natural clip goes through the model once for so many
 _AT_ONCE = 8
@@ -85,13 +78,7 @@ _AT_ONCE = 8
     show_default=True,
     help="What an own model takes; auto tries.",
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda|mps",
-    help="Where to compute.",
-)
+@device_option
 @clip_options
 @table_options
 def cka(
@@ -100,12 +87,8 @@ def cka(
     list_layers: bool,
     null: tuple[Path, ...],
     device: str,
-    frames: str | None,
-    max_side: int | None,
-    levels: Levels,
-    output: Path | None,
-    as_json: bool,
-    overwrite: bool,
+    part: ClipPart,
+    table: TableOutput,
     **words: Any,
 ) -> None:
     """Compare every OTHER clip with the clip NATURAL in the layers of a vision model.
@@ -136,12 +119,12 @@ def cka(
     from stst.models.classifiers import load_classifier
     from stst.utils.devices import pick_device
 
-    check_table(output, overwrite, (natural, *others, *null))
-    clip = NaturalClip(natural, frames, max_side, levels)
+    table.check((natural, *others, *null))
+    clip = NaturalClip(natural, *part)
     # a bad clip is found before the model is loaded; none stays open, for there may be many
     groups: dict[LazyVideo, list[Path]] = {}
     notes: dict[str, None] = {}
-    nulls = UnrelatedClips(null, levels)
+    nulls = UnrelatedClips(null, part.levels)
     unrelated: dict[str, tuple[UnrelatedClip, ...]] = {}
     for other in dict.fromkeys(others):
         pair = clip.pair(other)
@@ -161,7 +144,7 @@ def cka(
     rows.sort(key=lambda row: order[row["clip"]])
     for line in said(rows):
         say(line, err=True)
-    give_table(rows, output, as_json, overwrite)
+    table.give(rows)
 
 
 def _rows(

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stst_cli.analyze.models import chosen_models, model_options
-from stst_cli.analyze.options import clip_options, overwrite_option
 from stst_cli.analyze.progress import frames_counted
-from stst_cli.shared.options import PATH
+from stst_cli.shared.options import PATH, ClipPart, clip_options, overwrite_option
 
 if TYPE_CHECKING:
     from stst.report.clips import Clip
@@ -38,9 +37,7 @@ def figure(
     natural: Path,
     others: tuple[Path, ...],
     output: Path,
-    frames: str | None,
-    max_side: int | None,
-    levels: Levels,
+    part: ClipPart,
     overwrite: bool,
     as_json: bool,
     **words: Any,
@@ -70,14 +67,14 @@ def figure(
     table_path = output.with_suffix(".csv")
     for path in (output, table_path):
         check_output(path, overwrite)
-    clips = open_clips(natural, others, frames, max_side, levels)
+    clips = open_clips(natural, others, *part)
     for note in dict.fromkeys(note for clip in clips for note in clip.notes):
         click.echo(f"Note: {note}", err=True)
-    drawn = _drawn(number, clips, words, levels)
+    drawn = _drawn(number, clips, words, part.levels)
     from stst.analysis.tables import table, write_table
 
-    with written_whole(output, overwrite) as part:
-        part.write_bytes(picture(drawn.figure, kind, 300))
+    with written_whole(output, overwrite) as beside:
+        beside.write_bytes(picture(drawn.figure, kind, 300))
     write_table(table(drawn.rows), table_path, overwrite)
     made = {"figure": click.format_filename(output), "table": click.format_filename(table_path)}
     if as_json:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from stst_cli.analyze.models import command_words, loaded_parts, model_options
-from stst_cli.analyze.options import clip_options, overwrite_option
-from stst_cli.shared.options import PATH
+from stst_cli.shared.options import PATH, ClipPart, clip_options, overwrite_option
 from stst_cli.shared.terminal import say
-
-if TYPE_CHECKING:
-    from stst.video import Levels
 
 
 @click.command(no_args_is_help=True)
@@ -28,9 +24,7 @@ def report(
     natural: Path,
     others: tuple[Path, ...],
     output: Path,
-    frames: str | None,
-    max_side: int | None,
-    levels: Levels,
+    part: ClipPart,
     overwrite: bool,
     as_json: bool,
     **words: Any,
@@ -63,11 +57,13 @@ def report(
     from stst_cli.analyze.progress import frames_counted
 
     check_report_output(output, overwrite)
-    clips = open_clips(natural, others, frames, max_side, levels)
-    parts = loaded_parts(words, levels)
+    clips = open_clips(natural, others, *part)
+    parts = loaded_parts(words, part.levels)
     for note in dict.fromkeys(note for clip in clips for note in clip.notes):
         say(f"Note: {note}", err=True)
-    command = report_command(natural, others, frames, max_side, command_words(words), levels)
+    command = report_command(
+        natural, others, part.frames, part.max_side, command_words(words), part.levels
+    )
     steps = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
     with frames_counted(steps) as begin:
         failures: list[LeftOut] = []
