@@ -33,15 +33,9 @@ _KINDS = ("png", "svg", "pdf")
 @overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the paths as JSON.")
 def figure(
-    number: str,
-    natural: Path,
-    others: tuple[Path, ...],
-    output: Path,
-    part: ClipPart,
-    overwrite: bool,
-    as_json: bool,
-    **words: Any,
-) -> None:
+    number: str, natural: Path, others: tuple[Path, ...], output: Path, part: ClipPart,
+    overwrite: bool, as_json: bool, **words: Any,
+) -> None:  # fmt: skip
     """Draw figure 2, 3 or 4 of Greco & Siegel (2024) for the clip NATURAL and stimuli of it.
 
     2: frames, and low-level features over time. 3: CKA with NATURAL in early and late layers of

@@ -21,14 +21,9 @@ from stst_cli.shared.terminal import say
 @overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the paths as JSON.")
 def report(
-    natural: Path,
-    others: tuple[Path, ...],
-    output: Path,
-    part: ClipPart,
-    overwrite: bool,
-    as_json: bool,
-    **words: Any,
-) -> None:
+    natural: Path, others: tuple[Path, ...], output: Path, part: ClipPart, overwrite: bool,
+    as_json: bool, **words: Any,
+) -> None:  # fmt: skip
     """Make a page that shows every OTHER clip beside the clip NATURAL, or NATURAL alone.
 
     DIR/index.html needs no other file and no network: frames, previews, low-level features over

@@ -20,7 +20,7 @@ from stst_cli.shared.options import (
     overwrite_option,
     size_option,
     together,
-)  # fmt: skip
+)
 from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from stst.video import (
 )
 from stst.video.formats.arrays import ARRAY_SUFFIXES
 from stst.video.formats.pictures import PICTURE_SUFFIXES
-from stst.video.read import Rate
+from stst.video.formats.rates import Rate
 from stst.video.samples import sample_clips
 
 if TYPE_CHECKING:

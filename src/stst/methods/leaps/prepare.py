@@ -117,7 +117,7 @@ def leaps(
     Returns
     -------
     list of Video
-        One for each sample.
+        The clip that `keep` names, of every sample.
 
     Raises
     ------

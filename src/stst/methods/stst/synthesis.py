@@ -137,29 +137,10 @@ class Synthesis:
         }
 
     def run(
-        self,
-        after: int | None = None,
-        state: Tensor | None = None,
-        preview_seconds: float | None = None,
-        interim: Interim | None = None,
-    ) -> Iterator[Event]:
-        """Make the frames one after the other; closing the generator cancels.
-
-        Parameters
-        ----------
-        after
-            The last frame that is already made (negative: padding); None to begin.
-        state
-            (B, C, H, W) float32, that frame as `FrameDone.state` gave it.
-        preview_seconds
-            How often at most a preview is shown; None for never.
-        interim
-            From where the frame after `after` goes on; of another frame it is left alone.
-
-        Yields
-        ------
-        Event
-            RunStarted, then IterationDone, Preview and FrameDone.
+        self, after: int | None = None, state: Tensor | None = None,
+        preview_seconds: float | None = None, interim: Interim | None = None,
+    ) -> Iterator[Event]:  # fmt: skip
+        """Make frame after frame, padding (negative) first; see `stst.engine.process.Process`.
 
         Raises
         ------
