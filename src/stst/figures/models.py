@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from stst.figures.style import (
     SHADE,
-    SHADED,
     add_legend,
     add_title,
     clip_color,
+    draw_bar,
     draw_course,
     legend_height,
     name_rows,
@@ -126,17 +126,7 @@ def panel_bars(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2)
         figure, axes = new_panels(len(panels), columns, 4.6, 0.9 + 0.22 * most)
         for axis, panel in zip(axes, panels, strict=True):
             for row, course in enumerate(panel.courses):
-                known = course.values[~np.isnan(course.values)]
-                if course.band is not None and np.isfinite(course.band).all():
-                    low, high = course.band
-                    axis.barh(row, high - low, left=low, height=0.95, color=SHADED, zorder=0)
-                height = 0.7 if course.band is None else 0.4
-                if len(known):
-                    axis.barh(
-                        row, known.mean(), xerr=known.std(), height=height,
-                        color=clip_color(course.place), ecolor="#888888",
-                        error_kw={"linewidth": 1.0},
-                    )  # fmt: skip
+                draw_bar(axis, row, course.values, clip_color(course.place), course.band)
             name_rows(axis, [labels[course.place] for course in panel.courses], 0.6)
             add_title(axis, panel.title)
             axis.set_xlabel(_with_words(f"Mean {panel.label}", panel))

@@ -173,6 +173,25 @@ def draw_course(
     )  # fmt: skip
 
 
+def draw_bar(
+    panel: Axes,
+    row: int,
+    values: NDArray[np.float64],
+    color: str,
+    band: tuple[float, float] | None = None,
+) -> None:
+    """Draw the mean over frames, and a standard deviation to either side, before a band."""
+    known = values[~np.isnan(values)]
+    if band is not None and np.isfinite(band).all():
+        low, high = band
+        panel.barh(row, high - low, left=low, height=0.95, color=SHADED, zorder=0)
+    if len(known):
+        panel.barh(
+            row, known.mean(), xerr=known.std(), height=0.7 if band is None else 0.4, color=color,
+            ecolor="#888888", error_kw={"linewidth": 1.0},
+        )  # fmt: skip
+
+
 def add_title(panel: Axes, title: str) -> None:
     """Write above a panel what it shows."""
     panel.set_title(title, fontsize=8, loc="left", weight="bold")

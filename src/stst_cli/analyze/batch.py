@@ -13,7 +13,7 @@ from stst_cli.analyze.models import chosen_models, loaded_parts, model_options
 from stst_cli.shared.commands import INTERRUPTED, terminable
 from stst_cli.shared.jobs import show_jobs
 from stst_cli.shared.options import PATH, ClipPart, clip_options
-from stst_cli.shared.terminal import say
+from stst_cli.shared.terminal import say, say_notes
 
 if TYPE_CHECKING:
     from stst.analysis.manifest import NamedPair
@@ -60,8 +60,7 @@ def batch(
     from stst.utils.machine import available_cores
 
     pairs, notes = _pairs(sources)
-    for note in notes:
-        say(f"Note: {note}", err=True)
+    say_notes(notes)
     settings = Settings(
         part.frames, part.max_side, *chosen_models(words), words["device"], words["null"],
         part.levels,

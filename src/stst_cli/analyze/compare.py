@@ -9,7 +9,7 @@ import click
 
 from stst_cli.analyze.options import TableOutput, table_options
 from stst_cli.shared.options import PATH, ClipPart, clip_options
-from stst_cli.shared.terminal import say
+from stst_cli.shared.terminal import say_notes
 
 
 @click.command(no_args_is_help=True)
@@ -48,8 +48,7 @@ def compare(
         lengths[other] = len(pair.other)
         naturals[pair.natural] = None
         notes |= dict.fromkeys(pair.notes)
-    for note in notes:
-        say(f"Note: {note}", err=True)
+    say_notes(notes)
     rows: list[dict[str, Any]] = []
     with frames_counted(sum(lengths.values()) + sum(map(len, naturals))) as begin:
         for other, length in lengths.items():

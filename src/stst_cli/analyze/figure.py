@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 from stst_cli.analyze.models import chosen_models, model_options
 from stst_cli.analyze.progress import frames_counted
 from stst_cli.shared.options import PATH, ClipPart, clip_options, overwrite_option
+from stst_cli.shared.terminal import say_notes
 
 if TYPE_CHECKING:
     from stst.report.clips import Clip
@@ -62,8 +64,7 @@ def figure(
     for path in (output, table_path):
         check_output(path, overwrite)
     clips = open_clips(natural, others, *part)
-    for note in dict.fromkeys(note for clip in clips for note in clip.notes):
-        click.echo(f"Note: {note}", err=True)
+    say_notes(note for clip in clips for note in clip.notes)
     drawn = _drawn(number, clips, words, part.levels)
     from stst.analysis.tables import table, write_table
 
@@ -95,9 +96,7 @@ def _drawn(number: str, clips: tuple[Clip, ...], words: dict[str, Any], levels: 
         choices, settings, _ = chosen_models({**words, "cka": words["cka"] or paper.MODELS})
         models = [load_classifier(one, pick_device(words["device"])) for one in choices]
         unrelated = paper.unrelated_clips(clips, UnrelatedClips(words["null"], levels))
-        notes = [note for model in models for note in model.notes]
-        for note in dict.fromkeys([*notes, *null_notes(unrelated)]):
-            click.echo(f"Note: {note}", err=True)
+        say_notes([*chain(*(model.notes for model in models)), *null_notes(unrelated)])
         with frames_counted(paper.steps_3(clips, models, unrelated, settings)) as begin:
             drawn = paper.drawn_3(clips, models, unrelated, settings, begin)
         for line in said(drawn.rows):

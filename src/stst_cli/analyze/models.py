@@ -8,7 +8,7 @@ import click
 
 from stst_cli.analyze.options import chosen_estimator, cka_options
 from stst_cli.shared.options import size_option, together
-from stst_cli.shared.terminal import say
+from stst_cli.shared.terminal import say_notes
 
 if TYPE_CHECKING:
     from stst.analysis.prediction import PredictionSettings
@@ -115,8 +115,7 @@ def loaded_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
     failed = [part for part in parts if isinstance(part, models.FailedPart)]
     for failure in (one for part in failed for one in part.left_out):
         raise failure.error
-    for note in notes:
-        say(f"Note: {note}", err=True)
+    say_notes(notes)
     if len(choices) > 1 and (words["mean"], words["std"], words["input"]) != (
         None, None, "default",
     ):  # fmt: skip

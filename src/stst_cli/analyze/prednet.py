@@ -9,7 +9,7 @@ import click
 
 from stst_cli.analyze.options import TableOutput, table_options
 from stst_cli.shared.options import PATH, ClipPart, clip_options, device_option, size_option
-from stst_cli.shared.terminal import say
+from stst_cli.shared.terminal import say_notes
 
 if TYPE_CHECKING:
     from stst.video import LazyVideo
@@ -84,8 +84,7 @@ def prednet(
         naturals.add(pair.natural)
         notes |= dict.fromkeys(pair.notes)
     loaded = load_predictor(settings)
-    for note in notes:
-        say(f"Note: {note}", err=True)
+    say_notes(notes)
     rows: list[dict[str, Any]] = []
     total = sum(counts.values()) + sum(len(one) - settings.window + 1 for one in naturals)
     with frames_counted(total) as begin:

@@ -9,7 +9,7 @@ import click
 
 from stst_cli.analyze.models import command_words, loaded_parts, model_options
 from stst_cli.shared.options import PATH, ClipPart, clip_options, overwrite_option
-from stst_cli.shared.terminal import say
+from stst_cli.shared.terminal import say, say_notes
 
 
 @click.command(no_args_is_help=True)
@@ -54,8 +54,7 @@ def report(
     check_report_output(output, overwrite)
     clips = open_clips(natural, others, *part)
     parts = loaded_parts(words, part.levels)
-    for note in dict.fromkeys(note for clip in clips for note in clip.notes):
-        say(f"Note: {note}", err=True)
+    say_notes(note for clip in clips for note in clip.notes)
     command = report_command(
         natural, others, part.frames, part.max_side, command_words(words), part.levels
     )

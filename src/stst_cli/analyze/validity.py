@@ -11,7 +11,7 @@ import click
 
 from stst_cli.analyze.options import TableOutput, table_options
 from stst_cli.shared.options import PATH, ClipPart, clip_options, device_option
-from stst_cli.shared.terminal import say
+from stst_cli.shared.terminal import say, say_notes
 
 if TYPE_CHECKING:
     from stst.analysis.judges import Judge, Streams
@@ -96,8 +96,7 @@ def validity(
     groups = _grouped(clip, metamers, streams, trusted, notes)
     for group in groups:
         group.load(clip, natural_clips, device, part.levels, notes)
-    for note in notes:
-        say(f"Note: {note}", err=True)
+    say_notes(notes)
     rows: list[dict[str, Any]] = []
     verdicts: list[str] = []
     with frames_counted(sum(group.steps() for group in groups)) as begin:
