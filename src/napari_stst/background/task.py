@@ -23,10 +23,10 @@ class Task(QObject):
     ----------
     task
         A name in `napari_stst.background.tasks`.
-    arguments
-        What JSON can hold.
     parent
         Owns the object.
+    arguments
+        What JSON can hold.
     """
 
     #: Every message, in order; the last one is a `Result`, `Stopped` or `Failed`.

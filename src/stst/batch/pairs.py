@@ -170,10 +170,10 @@ class PairBatch:
 
         Yields
         ------
-        JobEnd
-            Of every pair, as soon as it is known: first of those that are ``"up to date"``. One
-            that fails, even by a crash, does not keep others from being done. Closing the
-            generator ends the processes and keeps what is done.
+        JobProgress or JobEnd
+            That a pair is begun; and the end of every pair, as soon as it is known: first of those
+            that are ``"up to date"``. One that fails, even by a crash, does not keep others from
+            being done. Closing the generator ends the processes and keeps what is done.
 
         Raises
         ------

@@ -152,7 +152,7 @@ def run_slurm(
 
     Yields
     ------
-    Going or Ended
+    JobProgress or JobEnd
         Every job as soon as it is seen to run, and to have ended. Closing the generator leaves
         them to the cluster.
 

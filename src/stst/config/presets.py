@@ -70,7 +70,7 @@ def preset_method(name: str) -> str:
     Parameters
     ----------
     name
-        Of the preset.
+        One of `preset_names`.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def preset_for(name: str, method: str, origin: str = "--preset ") -> Tree:
     Parameters
     ----------
     name
-        Of the preset.
+        Of one of `preset_names`.
     method
         That it has to be for.
     origin

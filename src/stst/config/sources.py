@@ -205,7 +205,7 @@ def set_value(tree: Tree, key: str, value: Any, origin: str = "") -> Tree:
     Parameters
     ----------
     tree
-        What is set so far.
+        Left as it is.
     key
         ``a.b.0.c``.
     value
@@ -216,7 +216,7 @@ def set_value(tree: Tree, key: str, value: Any, origin: str = "") -> Tree:
     Returns
     -------
     dict
-        A changed copy.
+        A copy with the value in its place.
 
     Raises
     ------

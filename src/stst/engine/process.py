@@ -37,12 +37,9 @@ class Process(Protocol):
         ...
 
     def run(
-        self,
-        after: int | None = None,
-        state: Tensor | None = None,
-        preview_seconds: float | None = None,
-        interim: Interim | None = None,
-    ) -> Iterator[Event]:
+        self, after: int | None = None, state: Tensor | None = None,
+        preview_seconds: float | None = None, interim: Interim | None = None,
+    ) -> Iterator[Event]:  # fmt: skip
         """Make the frames one after the other; closing the generator cancels.
 
         Parameters
@@ -50,7 +47,7 @@ class Process(Protocol):
         after
             The last frame that is already made; None to begin.
         state
-            What `FrameDone.state` of that frame was.
+            What `FrameDone.state` of that frame was, (B, C, H, W) float32.
         preview_seconds
             How often at most a preview is shown; None for never.
         interim

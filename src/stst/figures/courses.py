@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stst.figures.style import COLORS, THIN, WIDE, clip_color, new_panels, shortened, styled
+from stst.figures.style import (
+    COLORS,
+    THIN,
+    WIDE,
+    add_title,
+    clip_color,
+    new_panels,
+    shortened,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +74,7 @@ def run_courses(courses: Sequence[RunCourse]) -> Figure:
             _draw_probability(probability, course)
             _draw_losses(losses, course)
             for panel, title in ((probability, "Probability of the class"), (losses, "Loss")):
-                panel.set_title(f"{title}, {name}", fontsize=8, loc="left", weight="bold")
+                add_title(panel, f"{title}, {name}")
                 panel.set_xlabel("Iteration")
                 panel.legend(frameon=False, fontsize=7, ncols=2)
         return figure

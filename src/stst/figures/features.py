@@ -11,16 +11,13 @@ from numpy.typing import NDArray
 from stst.analysis.comparison import mean_of
 from stst.analysis.features import MEASURES, Features, Measure
 from stst.figures.style import (
-    FEW,
     MARKERS,
-    THIN,
-    WIDE,
     add_legend,
     clip_color,
-    dash_of,
+    draw_course,
     legend_height,
+    name_rows,
     new_panels,
-    shortened,
     styled,
 )
 
@@ -127,9 +124,7 @@ def draw_means(panel: Axes, clips: Mapping[str, Features], measure: Measure) -> 
     """Draw the mean of one measure into a panel, a point for each clip; see `feature_means`."""
     for place, features in enumerate(clips.values()):
         _mean(panel, features, measure, place)
-    panel.set_yticks(range(len(clips)), [shortened(label) for label in clips])
-    panel.set_ylim(len(clips) - 0.5, -0.5)
-    panel.tick_params(axis="y", length=0)
+    name_rows(panel, clips, 0.5)
     panel.spines["left"].set_visible(False)
     panel.set_xlabel(f"Mean {axis_label(measure)[0].lower()}{axis_label(measure)[1:]}")
     _scale(panel, measure, "x")
@@ -145,13 +140,7 @@ def _course(panel: Axes, features: Features, measure: Measure, place: int) -> No
     time = np.arange(len(values)) / float(features.fps)
     if measure.circular:
         time, values = _broken(time, values)
-    panel.plot(
-        time, values, color=clip_color(place), markersize=3.0,
-        # the natural course is wider and lies below, so that what follows it closely is seen
-        linewidth=WIDE if place == 0 else THIN, zorder=2 if place == 0 else 3,
-        linestyle=dash_of(place),
-        marker="." if measure.circular or len(features) <= FEW else "none",
-    )  # fmt: skip
+    draw_course(panel, place, time, values, marked=measure.circular)
 
 
 def _broken(

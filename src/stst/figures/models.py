@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stst.figures.style import (
-    FEW,
     SHADE,
-    SHADED,
-    THIN,
-    WIDE,
     add_legend,
+    add_title,
     clip_color,
-    dash_of,
+    draw_bar,
+    draw_course,
     legend_height,
+    name_rows,
     new_panels,
-    shortened,
     styled,
 )
 
@@ -99,15 +97,10 @@ def panel_courses(panels: Sequence[Panel], labels: Sequence[str], columns: int =
         figure, axes = new_panels(len(panels), columns, 4.6, 2.1, legend_height(len(shown)))
         for axis, panel in zip(axes, panels, strict=True):
             for course in panel.courses:
-                axis.plot(
-                    course.time, course.values, color=clip_color(course.place),
-                    linestyle=dash_of(course.place), markersize=3.0,
-                    linewidth=THIN if course.place else WIDE,
-                    marker="." if len(course.values) <= FEW else "none",
-                )  # fmt: skip
+                draw_course(axis, course.place, course.time, course.values, marked=False)
                 if course.band is not None and np.isfinite(course.band).all():
                     axis.axhspan(*course.band, color=clip_color(course.place), alpha=SHADE, lw=0)
-            axis.set_title(panel.title, fontsize=8, loc="left", weight="bold")
+            add_title(axis, panel.title)
             axis.set_ylabel(panel.label)
             axis.set_xlabel(_with_words("Time (s)", panel))
             _limit(axis, panel)
@@ -133,22 +126,9 @@ def panel_bars(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2)
         figure, axes = new_panels(len(panels), columns, 4.6, 0.9 + 0.22 * most)
         for axis, panel in zip(axes, panels, strict=True):
             for row, course in enumerate(panel.courses):
-                known = course.values[~np.isnan(course.values)]
-                if course.band is not None and np.isfinite(course.band).all():
-                    low, high = course.band
-                    axis.barh(row, high - low, left=low, height=0.95, color=SHADED, zorder=0)
-                height = 0.7 if course.band is None else 0.4
-                if len(known):
-                    axis.barh(
-                        row, known.mean(), xerr=known.std(), height=height,
-                        color=clip_color(course.place), ecolor="#888888",
-                        error_kw={"linewidth": 1.0},
-                    )  # fmt: skip
-            names = [shortened(labels[course.place]) for course in panel.courses]
-            axis.set_yticks(range(len(names)), names)
-            axis.set_ylim(len(names) - 0.4, -0.6)
-            axis.tick_params(axis="y", length=0)
-            axis.set_title(panel.title, fontsize=8, loc="left", weight="bold")
+                draw_bar(axis, row, course.values, clip_color(course.place), course.band)
+            name_rows(axis, [labels[course.place] for course in panel.courses], 0.6)
+            add_title(axis, panel.title)
             axis.set_xlabel(_with_words(f"Mean {panel.label}", panel))
             if panel.limits is not None:
                 axis.set_xlim(*panel.limits)

@@ -17,11 +17,12 @@ from stst.figures.style import (
     COLORS,
     FEW,
     SHADE,
-    SHADED,
     THIN,
     add_legend,
     clip_color,
+    draw_bar,
     legend_height,
+    name_rows,
     new_figure,
     shortened,
     styled,
@@ -140,11 +141,7 @@ def figure_3(similarities: Sequence[Similarity]) -> Figure:
                     band = layer.band if layer.band is not None else (np.nan, np.nan)
                     if np.isfinite(band).all():
                         course.axhspan(*band, color=color, alpha=SHADE, lw=0)
-                        mean.barh(
-                            row, band[1] - band[0], left=band[0], height=0.95, color=SHADED,
-                            zorder=0,
-                        )  # fmt: skip
-                    _bar(mean, row, layer.values, color, 0.4)
+                    draw_bar(mean, row, layer.values, color, band)
                     lowest = float(np.nanmin([lowest, band[0], *layer.values]))
                 title = f"{one.title}; shaded: {counted(one.clips)}"
                 course.set_title(title, fontsize=8, loc="left")
@@ -169,40 +166,50 @@ def figure_4(clips: Sequence[PredictedClip], network: str) -> Figure:
         for clip in clips
         for what, place in (("true", 1), ("predicted", 2))
     ]
-    measures = list(clips[0].measures)
-    names = dict(enumerate(clip.label for clip in clips))
     heights = [
-        _height(pictures), legend_height(len(clips)), 1.6 * len(measures), 1.6 * len(clips) + 0.3,
+        _height(pictures), legend_height(len(clips)), 1.6 * len(clips[0].measures),
+        1.6 * len(clips) + 0.3,
     ]  # fmt: skip
     with styled():
         figure, (top, legend, middle, below) = _parts(heights)
         captions = [f"frame {number}" for number, *_ in clips[0].pictures]
         _show(top, "a", pictures, captions)
-        add_legend(legend, names)
-        _letter(middle, "b")
-        panels = middle.subplots(len(measures), 2, width_ratios=[2, 1], squeeze=False)
-        for measure, (course, mean) in zip(measures, panels, strict=True):
-            for place, clip in enumerate(clips):
-                _line(course, clip.time, clip.measures[measure], clip_color(place))
-                _bar(mean, place, clip.measures[measure], clip_color(place))
-            course.set_ylim(0, 1.02)
-            mean.set_xlim(0, 1.02)
-            _labelled(course, mean, measure, list(names.values()))
-        _letter(below, "c")
-        panels = below.subplots(
-            len(clips), 2, width_ratios=[2, 1], squeeze=False, sharey="col", sharex="col"
-        )
-        for clip, (course, mean) in zip(clips, panels, strict=True):
-            levels = [f"level {level}" for level in range(clip.errors.shape[1])]
-            for level in range(len(levels)):
-                color = COLORS[level % len(COLORS)]
-                _line(course, clip.time, clip.errors[:, level], color)
-                _bar(mean, level, clip.errors[:, level], color)
-            _labelled(course, mean, "prediction error", levels)
-            course.set_title(shortened(clip.label), fontsize=8, loc="left")
-            course.set_ylim(0)
+        add_legend(legend, {place: clip.label for place, clip in enumerate(clips)})
+        _show_measures(middle, clips)
+        _show_errors(below, clips)
         below.supxlabel(network, fontsize=7)
         return figure
+
+
+def _show_measures(part: SubFigure, clips: Sequence[PredictedClip]) -> None:
+    """Draw panel b of figure 4: a row for each measure, a colour for each clip."""
+    _letter(part, "b")
+    measures = list(clips[0].measures)
+    panels = part.subplots(len(measures), 2, width_ratios=[2, 1], squeeze=False)
+    for measure, (course, mean) in zip(measures, panels, strict=True):
+        for place, clip in enumerate(clips):
+            _line(course, clip.time, clip.measures[measure], clip_color(place))
+            draw_bar(mean, place, clip.measures[measure], clip_color(place))
+        course.set_ylim(0, 1.02)
+        mean.set_xlim(0, 1.02)
+        _labelled(course, mean, measure, [clip.label for clip in clips])
+
+
+def _show_errors(part: SubFigure, clips: Sequence[PredictedClip]) -> None:
+    """Draw panel c of figure 4: a row for each clip, a colour for each level."""
+    _letter(part, "c")
+    panels = part.subplots(
+        len(clips), 2, width_ratios=[2, 1], squeeze=False, sharey="col", sharex="col"
+    )
+    for clip, (course, mean) in zip(clips, panels, strict=True):
+        levels = [f"level {level}" for level in range(clip.errors.shape[1])]
+        for level in range(len(levels)):
+            color = COLORS[level % len(COLORS)]
+            _line(course, clip.time, clip.errors[:, level], color)
+            draw_bar(mean, level, clip.errors[:, level], color)
+        _labelled(course, mean, "prediction error", levels)
+        course.set_title(shortened(clip.label), fontsize=8, loc="left")
+        course.set_ylim(0)
 
 
 def _parts(heights: Sequence[float]) -> tuple[Figure, Sequence[SubFigure]]:
@@ -249,22 +256,8 @@ def _line(panel: Axes, time: Any, values: Any, color: str) -> None:
     )  # fmt: skip
 
 
-def _bar(
-    panel: Axes, row: int, values: NDArray[np.float64], color: str, height: float = 0.7
-) -> None:
-    """Draw the mean over frames, and a standard deviation to either side."""
-    known = values[~np.isnan(values)]
-    if len(known):
-        panel.barh(
-            row, known.mean(), xerr=known.std(), height=height, color=color, ecolor="#888888",
-            error_kw={"linewidth": 1.0},
-        )  # fmt: skip
-
-
 def _labelled(course: Axes, mean: Axes, what: str, names: Sequence[str]) -> None:
     course.set_ylabel(what)
     course.set_xlabel("Time (s)")
-    mean.set_yticks(range(len(names)), [shortened(name) for name in names])
-    mean.set_ylim(len(names) - 0.4, -0.6)
-    mean.tick_params(axis="y", length=0)
+    name_rows(mean, names, 0.6)
     mean.set_xlabel(f"Mean {what}")

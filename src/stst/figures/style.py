@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,6 +159,50 @@ def dash_of(place: int) -> Dash:
 def legend_height(labels: int) -> float:
     """Give the room above the panels that a legend takes, in inches."""
     return 0.1 + 0.2 * -(-labels // _ABREAST)
+
+
+def draw_course(
+    panel: Axes, place: int, time: NDArray[np.float64], values: NDArray[np.float64], marked: bool
+) -> None:
+    """Draw the line of a clip by its place, with a point for each value if `marked` or few."""
+    panel.plot(
+        time, values, color=clip_color(place), linestyle=dash_of(place), markersize=3.0,
+        # the natural course is wider and lies below, so that what follows it closely is seen
+        linewidth=THIN if place else WIDE, zorder=3 if place else 2,
+        marker="." if marked or len(values) <= FEW else "none",
+    )  # fmt: skip
+
+
+def draw_bar(
+    panel: Axes,
+    row: int,
+    values: NDArray[np.float64],
+    color: str,
+    band: tuple[float, float] | None = None,
+) -> None:
+    """Draw the mean over frames, and a standard deviation to either side, before a band."""
+    known = values[~np.isnan(values)]
+    if band is not None and np.isfinite(band).all():
+        low, high = band
+        panel.barh(row, high - low, left=low, height=0.95, color=SHADED, zorder=0)
+    if len(known):
+        panel.barh(
+            row, known.mean(), xerr=known.std(), height=0.7 if band is None else 0.4, color=color,
+            ecolor="#888888", error_kw={"linewidth": 1.0},
+        )  # fmt: skip
+
+
+def add_title(panel: Axes, title: str) -> None:
+    """Write above a panel what it shows."""
+    panel.set_title(title, fontsize=8, loc="left", weight="bold")
+
+
+def name_rows(panel: Axes, labels: Iterable[str], below: float) -> None:
+    """Name the rows of a panel, the first one uppermost; `below` is the room under the last."""
+    names = [shortened(label) for label in labels]
+    panel.set_yticks(range(len(names)), names)
+    panel.set_ylim(len(names) - 1 + below, below - 1)
+    panel.tick_params(axis="y", length=0)
 
 
 def add_legend(figure: FigureBase, labels: Mapping[int, str]) -> None:

@@ -191,8 +191,9 @@ class TrainingJob:
 
         Yields
         ------
-        StepTrained, then TrainingDone or TrainingStopped
-            What is on disk when the generator is closed can be continued.
+        StepTrained or TrainingStopped or TrainingDone
+            Steps, and one of the others at the end. What is on disk when the generator is closed
+            can be continued.
 
         Raises
         ------

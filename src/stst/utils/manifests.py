@@ -273,7 +273,7 @@ def read_toml_tables(
 
     Returns
     -------
-    tables : list of (str, dict)
+    tables : list of tuple of str and dict
         Where each is, for messages, and what it holds.
     rest : dict
         What stands under the further keys.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from stst.errors import InputError
 from stst.utils.files import check_output
 from stst.video.clip import SourceInfo
 from stst.video.color.levels import Levels
+from stst.video.formats.rates import Rate
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.read import open_video
 from stst.video.sidecar import sidecar_of, sidecar_path, sidecar_rate, write_content
@@ -54,8 +54,8 @@ def convert(
     dst: Path | str,
     frames: FrameRange = None,
     max_side: int | None = None,
-    fps: Fraction | str | int | float | None = None,
-    resample_fps: Fraction | str | int | float | None = None,
+    fps: Rate | None = None,
+    resample_fps: Rate | None = None,
     overwrite: bool = False,
     grey: bool = False,
     bits: int | None = None,
@@ -122,8 +122,8 @@ def convert(
 def _changes(
     frames: FrameRange,
     max_side: int | None,
-    fps: Fraction | str | int | float | None,
-    resample_fps: Fraction | str | int | float | None,
+    fps: Rate | None,
+    resample_fps: Rate | None,
     grey: bool,
 ) -> dict[str, Any]:
     asked = {"max_side": max_side, "fps": fps, "resample_fps": resample_fps}

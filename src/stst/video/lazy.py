@@ -13,8 +13,9 @@ from stst.types import Frames
 from stst.utils.files import written_path
 from stst.video.clip import SourceInfo, VideoInfo
 from stst.video.color.levels import AS_STORED, Levels
+from stst.video.formats.rates import Rate
 from stst.video.ranges import FrameRange, parse_range
-from stst.video.read import Rate, open_video
+from stst.video.read import open_video
 from stst.video.reader import VideoReader
 
 # neighbours are asked for again, and going back in a file means decoding from a key frame

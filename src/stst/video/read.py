@@ -23,15 +23,13 @@ from stst.video.formats.pictures import (
     probe_pictures,
     single_picture,
 )
-from stst.video.formats.rates import parse_rate
+from stst.video.formats.rates import Rate, parse_rate
 from stst.video.formats.scan import scan
 from stst.video.ranges import FrameRange, parse_range
 from stst.video.reader import ResampledReader, VideoReader
 
 # what is read, see `stst.utils.diagnosis.Content`; pictures only where one may be given
 _KINDS = ("picture", "video", "npy", "npz")
-
-Rate = Fraction | str | int | float
 
 
 def read_video(

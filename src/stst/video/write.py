@@ -22,11 +22,13 @@ from stst.utils.files import at_home, check_output, sha256_of, written_whole
 from stst.video.clip import Video, check_frames
 from stst.video.formats.arrays import FRAMES_KEY, RATE_KEY
 from stst.video.formats.pictures import RATE_FILE
-from stst.video.formats.rates import parse_rate
+from stst.video.formats.rates import Rate, parse_rate
 from stst.video.sidecar import sidecar_of, sidecar_path, sidecar_rate, write_content
 
 OUTPUT_SUFFIXES = (".mkv", ".npy", ".npz", ".mp4")
 _OURS = re.compile(r"frame_\d{6,}\.png|" + re.escape(RATE_FILE))
+#: A clip to write; of an iterable one frame (H, W, 3) is held at a time.
+FrameSource: TypeAlias = Video | Frames | Iterable[Frames]
 _Writer: TypeAlias = Callable[[Path, Iterator[Frames], Fraction], None]
 
 
@@ -73,10 +75,7 @@ class Written:
 
 
 def write_video(
-    path: Path | str,
-    frames: Video | Frames | Iterable[Frames],
-    fps: Fraction | str | int | float | None = None,
-    overwrite: bool = False,
+    path: Path | str, frames: FrameSource, fps: Rate | None = None, overwrite: bool = False
 ) -> Written:
     """Write a clip; it appears whole or not at all, and the same frames give the same bytes.
 
@@ -126,10 +125,7 @@ def write_video(
 
 
 def write_frames(
-    path: Path | str,
-    frames: Video | Frames | Iterable[Frames],
-    fps: Fraction | str | int | float | None = None,
-    overwrite: bool = False,
+    path: Path | str, frames: FrameSource, fps: Rate | None = None, overwrite: bool = False
 ) -> Written:
     """Write a clip as `write_video`, but never a sidecar: that is left to the caller.
 
@@ -170,9 +166,7 @@ def write_frames(
     )
 
 
-def _rate_of(
-    path: Path | str, frames: object, fps: Fraction | str | int | float | None
-) -> Fraction:
+def _rate_of(path: Path | str, frames: FrameSource, fps: Rate | None) -> Fraction:
     if fps is None:
         if not isinstance(frames, Video):
             raise InputError(f"{path}: fps is missing. Give the rate in Hz as an exact fraction.")
@@ -216,12 +210,9 @@ def _sidecar_for(target: Path, rate: Fraction, overwrite: bool) -> Path | None:
 
 
 def write_preview(
-    path: Path | str,
-    frames: Video | Frames | Iterable[Frames],
-    fps: Fraction | str | int | float | None = None,
-    overwrite: bool = False,
+    path: Path | str, frames: FrameSource, fps: Rate | None = None, overwrite: bool = False
 ) -> Written:
-    """Write an H.264 preview; `path` must end in ``.mp4``. Otherwise as `write_video`.
+    """Write an H.264 preview, padded to even size by repeating the edge.
 
     Parameters
     ----------
@@ -233,7 +224,7 @@ def write_preview(
     Returns
     -------
     Written
-        What was written.
+        Marked as ``preview``.
 
     Raises
     ------

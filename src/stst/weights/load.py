@@ -92,8 +92,8 @@ def brief(file: str, hashed: str) -> str:
 
     Returns
     -------
-    dict
-        For a sidecar.
+    str
+        ``file algorithm:`` and 8 digits.
     """
     algorithm, _, digits = hashed.partition(":")
     return f"{file} {algorithm}:{digits[:8]}"

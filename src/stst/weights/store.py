@@ -77,11 +77,11 @@ def verify(name: str) -> Status:
     Parameters
     ----------
     name
-        Of an entry; None for all that are here.
+        Of an entry.
 
     Returns
     -------
-    list of Status
+    Status
         With what was found.
 
     Raises

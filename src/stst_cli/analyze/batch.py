@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stst_cli.analyze.models import chosen_models, loaded_parts, model_options
-from stst_cli.analyze.options import clip_options
 from stst_cli.shared.commands import INTERRUPTED, terminable
 from stst_cli.shared.jobs import show_jobs
-from stst_cli.shared.options import PATH
-from stst_cli.shared.terminal import say
+from stst_cli.shared.options import PATH, ClipPart, clip_options
+from stst_cli.shared.terminal import say, say_notes
 
 if TYPE_CHECKING:
     from stst.analysis.manifest import NamedPair
     from stst.batch.pairs import PairBatch
     from stst.batch.states import JobEnd
-    from stst.video import Levels
 
 
 @click.command(no_args_is_help=True)
@@ -41,9 +39,7 @@ if TYPE_CHECKING:
 def batch(
     sources: tuple[Path, ...],
     folder: Path,
-    frames: str | None,
-    max_side: int | None,
-    levels: Levels,
+    part: ClipPart,
     jobs: int | None,
     as_json: bool,
     **words: Any,
@@ -64,12 +60,13 @@ def batch(
     from stst.utils.machine import available_cores
 
     pairs, notes = _pairs(sources)
-    for note in notes:
-        say(f"Note: {note}", err=True)
+    say_notes(notes)
     settings = Settings(
-        frames, max_side, *chosen_models(words), words["device"], words["null"], levels
-    )
-    loaded_parts(words, levels)  # each process loads its own: what is wrong is better said once
+        part.frames, part.max_side, *chosen_models(words), words["device"], words["null"],
+        part.levels,
+    )  # fmt: skip
+    # each process loads its own: what is wrong is better said once
+    loaded_parts(words, part.levels)
     measuring = PairBatch(pairs, folder, settings)
     outcomes = measuring.run(jobs or available_cores())
     try:

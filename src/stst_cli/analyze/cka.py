@@ -8,23 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.options import (
-    check_table,
-    chosen_estimator,
-    cka_options,
-    clip_options,
-    give_table,
-    table_options,
-)
-from stst_cli.shared.options import PATH, WHOLE
-from stst_cli.shared.terminal import say
+from stst_cli.analyze.options import TableOutput, chosen_estimator, cka_options, table_options
+from stst_cli.shared.options import PATH, WHOLE, ClipPart, clip_options, device_option
+from stst_cli.shared.terminal import say, say_notes
 
 if TYPE_CHECKING:
-    from stst.analysis.cka.unrelated import UnrelatedClip
+    from stst.analysis.cka.unrelated import UnrelatedClip, UnrelatedClips
     from stst.analysis.pairs import NaturalClip
     from stst.config.choice import CkaSettings, ModelChoice
     from stst.models.classifiers import LoadedClassifier
-    from stst.video import LazyVideo, Levels
+    from stst.video import LazyVideo
 
 # open clips, each with its decoder; the natural clip goes through the model once for so many
 _AT_ONCE = 8
@@ -85,13 +78,7 @@ _AT_ONCE = 8
     show_default=True,
     help="What an own model takes; auto tries.",
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda|mps",
-    help="Where to compute.",
-)
+@device_option
 @clip_options
 @table_options
 def cka(
@@ -100,12 +87,8 @@ def cka(
     list_layers: bool,
     null: tuple[Path, ...],
     device: str,
-    frames: str | None,
-    max_side: int | None,
-    levels: Levels,
-    output: Path | None,
-    as_json: bool,
-    overwrite: bool,
+    part: ClipPart,
+    table: TableOutput,
     **words: Any,
 ) -> None:
     """Compare every OTHER clip with the clip NATURAL in the layers of a vision model.
@@ -130,38 +113,46 @@ def cka(
     if not others:
         raise click.UsageError("Missing argument 'OTHER...'.")
     from stst.analysis.cka.models import undefined
-    from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
+    from stst.analysis.cka.unrelated import UnrelatedClips
     from stst.analysis.cka.verdicts import said
     from stst.analysis.pairs import NaturalClip
     from stst.models.classifiers import load_classifier
     from stst.utils.devices import pick_device
 
-    check_table(output, overwrite, (natural, *others, *null))
-    clip = NaturalClip(natural, frames, max_side, levels)
-    # a bad clip is found before the model is loaded; none stays open, for there may be many
-    groups: dict[LazyVideo, list[Path]] = {}
-    notes: dict[str, None] = {}
-    nulls = UnrelatedClips(null, levels)
-    unrelated: dict[str, tuple[UnrelatedClip, ...]] = {}
-    for other in dict.fromkeys(others):
-        pair = clip.pair(other)
-        groups.setdefault(pair.natural, []).append(other)
-        notes |= dict.fromkeys(pair.notes)
-        unrelated[str(other)] = nulls.apart_from(pair.natural, pair.other)
-    notes |= dict.fromkeys([*nulls.notes, *null_notes(unrelated)])
-    for note in notes:
-        say(f"Note: {note}", err=True)
+    table.check((natural, *others, *null))
+    clip = NaturalClip(natural, *part)
+    # a bad clip is found before the model is loaded
+    groups, unrelated = _grouped(clip, others, UnrelatedClips(null, part.levels))
     model = load_classifier(choice, pick_device(device))
-    for note in model.notes:
-        say(f"Note: {note}", err=True)
+    say_notes(model.notes)
     rows = list(_rows(clip, groups, model, unrelated, settings))
+    say_notes(undefined(rows))
     order = {str(other): place for place, other in enumerate(dict.fromkeys(others))}
-    for note in undefined(rows):
-        say(f"Note: {note}", err=True)
     rows.sort(key=lambda row: order[row["clip"]])
     for line in said(rows):
         say(line, err=True)
-    give_table(rows, output, as_json, overwrite)
+    table.give(rows)
+
+
+def _grouped(
+    clip: NaturalClip, others: Sequence[Path], nulls: UnrelatedClips
+) -> tuple[dict[LazyVideo, list[Path]], dict[str, tuple[UnrelatedClip, ...]]]:
+    """Group clips by how the natural one is aligned with them, and choose those of their nulls.
+
+    None stays open, for there may be many.
+    """
+    from stst.analysis.cka.unrelated import null_notes
+
+    groups: dict[LazyVideo, list[Path]] = {}
+    unrelated: dict[str, tuple[UnrelatedClip, ...]] = {}
+    notes: list[str] = []
+    for other in dict.fromkeys(others):
+        pair = clip.pair(other)
+        groups.setdefault(pair.natural, []).append(other)
+        notes += pair.notes
+        unrelated[str(other)] = nulls.apart_from(pair.natural, pair.other)
+    say_notes([*notes, *nulls.notes, *null_notes(unrelated)])
+    return groups, unrelated
 
 
 def _rows(
@@ -201,12 +192,7 @@ def _rows(
 def _settings(
     mean: str | None, std: str | None, layers: tuple[str, ...], **words: Any
 ) -> tuple[ModelChoice, CkaSettings]:
-    from stst.config.choice import (
-        CkaSettings,
-        ModelChoice,
-        parse_channels,
-        split_layers,
-    )
+    from stst.config.choice import CkaSettings, ModelChoice, parse_channels, split_layers
 
     settings = CkaSettings(
         words.pop("examples"), chosen_estimator(words.pop("estimator"), words.pop("unbiased"))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
-from stst_cli.shared.options import PATH
-from stst_cli.shared.terminal import say
-
-if TYPE_CHECKING:
-    from stst.video import Levels
+from stst_cli.analyze.options import TableOutput, table_options
+from stst_cli.shared.options import PATH, ClipPart, clip_options
+from stst_cli.shared.terminal import say_notes
 
 
 @click.command(no_args_is_help=True)
@@ -23,12 +20,8 @@ if TYPE_CHECKING:
 def compare(
     natural: Path,
     others: tuple[Path, ...],
-    frames: str | None,
-    max_side: int | None,
-    levels: Levels,
-    output: Path | None,
-    as_json: bool,
-    overwrite: bool,
+    part: ClipPart,
+    table: TableOutput,
 ) -> None:
     """Compare the low-level features of every OTHER clip with those of the clip NATURAL.
 
@@ -44,8 +37,8 @@ def compare(
     from stst.video import LazyVideo
     from stst_cli.shared.progress import frames_counted
 
-    check_table(output, overwrite, (natural, *others))
-    clip = NaturalClip(natural, frames, max_side, levels)
+    table.check((natural, *others))
+    clip = NaturalClip(natural, *part)
     # a bad clip is found before any is measured; none stays open, for there may be many
     lengths: dict[Path, int] = {}
     naturals: dict[LazyVideo, Features | None] = {}
@@ -55,8 +48,7 @@ def compare(
         lengths[other] = len(pair.other)
         naturals[pair.natural] = None
         notes |= dict.fromkeys(pair.notes)
-    for note in notes:
-        say(f"Note: {note}", err=True)
+    say_notes(notes)
     rows: list[dict[str, Any]] = []
     with frames_counted(sum(lengths.values()) + sum(map(len, naturals))) as begin:
         for other, length in lengths.items():
@@ -71,4 +63,4 @@ def compare(
             rows += comparison.comparison_rows(
                 comparison.compare(measured, changed), name, reference
             )
-    give_table(rows, output, as_json, overwrite)
+    table.give(rows)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
-from stst_cli.shared.options import PATH
-
-if TYPE_CHECKING:
-    from stst.video import Levels
+from stst_cli.analyze.options import TableOutput, table_options
+from stst_cli.shared.options import PATH, ClipPart, clip_options
 
 
 @click.command(no_args_is_help=True)
@@ -20,12 +17,8 @@ if TYPE_CHECKING:
 @table_options
 def features(
     clips: tuple[Path, ...],
-    frames: str | None,
-    max_side: int | None,
-    levels: Levels,
-    output: Path | None,
-    as_json: bool,
-    overwrite: bool,
+    part: ClipPart,
+    table: TableOutput,
 ) -> None:
     """Measure the low-level features of every CLIP, frame by frame.
 
@@ -37,8 +30,9 @@ def features(
     from stst.video import LazyVideo
     from stst_cli.shared.progress import frames_counted
 
-    check_table(output, overwrite, clips)
+    table.check(clips)
     # a bad clip is found before any is measured; none stays open, for there may be many
+    frames, max_side, levels = part
     lengths = {clip: len(LazyVideo(clip, frames, max_side, levels=levels)) for clip in clips}
     rows: list[dict[str, Any]] = []
     with frames_counted(sum(lengths.values())) as begin:
@@ -46,4 +40,4 @@ def features(
             name = click.format_filename(clip)
             video = LazyVideo(clip, frames, max_side, levels=levels)
             rows += measure(video, on_frame=begin(name, length)).rows(name)
-    give_table(rows, output, as_json, overwrite)
+    table.give(rows)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from stst_cli.analyze.models import chosen_models, model_options
-from stst_cli.analyze.options import clip_options, overwrite_option
-from stst_cli.shared.options import PATH
+from stst_cli.shared.options import PATH, ClipPart, clip_options, overwrite_option
 from stst_cli.shared.progress import frames_counted
+from stst_cli.shared.terminal import say_notes
 
 if TYPE_CHECKING:
     from stst.report.clips import Clip
@@ -34,17 +35,9 @@ _KINDS = ("png", "svg", "pdf")
 @overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the paths as JSON.")
 def figure(
-    number: str,
-    natural: Path,
-    others: tuple[Path, ...],
-    output: Path,
-    frames: str | None,
-    max_side: int | None,
-    levels: Levels,
-    overwrite: bool,
-    as_json: bool,
-    **words: Any,
-) -> None:
+    number: str, natural: Path, others: tuple[Path, ...], output: Path, part: ClipPart,
+    overwrite: bool, as_json: bool, **words: Any,
+) -> None:  # fmt: skip
     """Draw figure 2, 3 or 4 of Greco & Siegel (2024) for the clip NATURAL and stimuli of it.
 
     2: frames, and low-level features over time. 3: CKA with NATURAL in early and late layers of
@@ -70,14 +63,13 @@ def figure(
     table_path = output.with_suffix(".csv")
     for path in (output, table_path):
         check_output(path, overwrite)
-    clips = open_clips(natural, others, frames, max_side, levels)
-    for note in dict.fromkeys(note for clip in clips for note in clip.notes):
-        click.echo(f"Note: {note}", err=True)
-    drawn = _drawn(number, clips, words, levels)
+    clips = open_clips(natural, others, *part)
+    say_notes(note for clip in clips for note in clip.notes)
+    drawn = _drawn(number, clips, words, part.levels)
     from stst.analysis.tables import table, write_table
 
-    with written_whole(output, overwrite) as part:
-        part.write_bytes(picture(drawn.figure, kind, 300))
+    with written_whole(output, overwrite) as beside:
+        beside.write_bytes(picture(drawn.figure, kind, 300))
     write_table(table(drawn.rows), table_path, overwrite)
     made = {"figure": click.format_filename(output), "table": click.format_filename(table_path)}
     if as_json:
@@ -104,9 +96,7 @@ def _drawn(number: str, clips: tuple[Clip, ...], words: dict[str, Any], levels: 
         choices, settings, _ = chosen_models({**words, "cka": words["cka"] or paper.MODELS})
         models = [load_classifier(one, pick_device(words["device"])) for one in choices]
         unrelated = paper.unrelated_clips(clips, UnrelatedClips(words["null"], levels))
-        notes = [note for model in models for note in model.notes]
-        for note in dict.fromkeys([*notes, *null_notes(unrelated)]):
-            click.echo(f"Note: {note}", err=True)
+        say_notes([*chain(*(model.notes for model in models)), *null_notes(unrelated)])
         with frames_counted(paper.steps_3(clips, models, unrelated, settings)) as begin:
             drawn = paper.drawn_3(clips, models, unrelated, settings, begin)
         for line in said(drawn.rows):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stst_cli.analyze.options import chosen_estimator, cka_options
-from stst_cli.shared.options import size_option
-from stst_cli.shared.terminal import say
+from stst_cli.shared.options import size_option, together
+from stst_cli.shared.terminal import say_notes
 
 if TYPE_CHECKING:
     from stst.analysis.prediction import PredictionSettings
@@ -17,38 +16,31 @@ if TYPE_CHECKING:
     from stst.report import Part
     from stst.video import Levels
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def model_options(function: Function) -> Function:
-    """Add the options that ask for CKA and for prediction; `chosen_models` reads them."""
-    options = [
-        click.option("--cka", multiple=True, metavar="MODEL[=WEIGHTS][@LAYER,...]",
-                     help="CKA with the natural clip in this vision model, as `stst-analyze cka` "
-                     "has it. Repeatable."),
-        click.option("--examples", type=click.Choice(["channels", "positions", "frames"]),
-                     default="channels", show_default=True, help="What CKA's examples are."),
-        cka_options,
-        click.option("--input", default="default", show_default=True,
-                     metavar="default|native|HxW", help="Size of frames in the models of --cka."),
-        click.option("--mean", metavar="R,G,B",
-                     help="Subtracted from [0, 1] for --cka.  [default: the weights']"),
-        click.option("--std", metavar="R,G,B",
-                     help="Divided into that.  [default: the weights']"),
-        click.option("--prednet", metavar="FILE|none",
-                     help="Weights of PredNet, for next-frame prediction as `stst-analyze prednet` "
-                     "has it."),
-        click.option("--fit", type=click.Choice(["stretch", "crop"]), default="stretch",
-                     show_default=True, help="How frames come to PredNet's size."),
-        click.option("--size", default="128x160", show_default=True, metavar="HxW",
-                     callback=size_option,
-                     help="What PredNet sees, in pixels."),
-        click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps",
-                     help="Where models compute."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        function = option(function)
-    return function
+#: What asks for CKA and for prediction; `chosen_models` reads it.
+model_options = together(
+    click.option("--cka", multiple=True, metavar="MODEL[=WEIGHTS][@LAYER,...]",
+                 help="CKA with the natural clip in this vision model, as `stst-analyze cka` "
+                 "has it. Repeatable."),
+    click.option("--examples", type=click.Choice(["channels", "positions", "frames"]),
+                 default="channels", show_default=True, help="What CKA's examples are."),
+    cka_options,
+    click.option("--input", default="default", show_default=True,
+                 metavar="default|native|HxW", help="Size of frames in the models of --cka."),
+    click.option("--mean", metavar="R,G,B",
+                 help="Subtracted from [0, 1] for --cka.  [default: the weights']"),
+    click.option("--std", metavar="R,G,B",
+                 help="Divided into that.  [default: the weights']"),
+    click.option("--prednet", metavar="FILE|none",
+                 help="Weights of PredNet, for next-frame prediction as `stst-analyze prednet` "
+                 "has it."),
+    click.option("--fit", type=click.Choice(["stretch", "crop"]), default="stretch",
+                 show_default=True, help="How frames come to PredNet's size."),
+    click.option("--size", default="128x160", show_default=True, metavar="HxW",
+                 callback=size_option,
+                 help="What PredNet sees, in pixels."),
+    click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps",
+                 help="Where models compute."),
+)  # fmt: skip
 
 
 def chosen_models(
@@ -123,8 +115,7 @@ def loaded_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
     failed = [part for part in parts if isinstance(part, models.FailedPart)]
     for failure in (one for part in failed for one in part.left_out):
         raise failure.error
-    for note in notes:
-        say(f"Note: {note}", err=True)
+    say_notes(notes)
     if len(choices) > 1 and (words["mean"], words["std"], words["input"]) != (
         None, None, "default",
     ):  # fmt: skip

@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.options import (
-    check_table,
-    clip_options,
-    give_table,
-    table_options,
-)
-from stst_cli.shared.options import PATH, size_option
-from stst_cli.shared.terminal import say
+from stst_cli.analyze.options import TableOutput, table_options
+from stst_cli.shared.options import PATH, ClipPart, clip_options, device_option, size_option
+from stst_cli.shared.terminal import say_notes
 
 if TYPE_CHECKING:
-    from stst.video import LazyVideo, Levels
+    from stst.video import LazyVideo
 
 
 @click.command(no_args_is_help=True)
@@ -50,13 +45,7 @@ if TYPE_CHECKING:
     callback=size_option,
     help="What the network sees, in pixels.",
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda|mps",
-    help="Where to compute.",
-)
+@device_option
 @clip_options
 @table_options
 def prednet(
@@ -67,12 +56,8 @@ def prednet(
     fit: Any,
     size: tuple[int, int],
     device: str,
-    frames: str | None,
-    max_side: int | None,
-    levels: Levels,
-    output: Path | None,
-    as_json: bool,
-    overwrite: bool,
+    part: ClipPart,
+    table: TableOutput,
 ) -> None:
     """Predict every frame of NATURAL and of every OTHER clip from the ten before it, by PredNet.
 
@@ -85,9 +70,9 @@ def prednet(
     from stst.analysis.prediction import predictions as predict
     from stst_cli.shared.progress import frames_counted
 
-    check_table(output, overwrite, (natural, *others))
+    table.check((natural, *others))
     settings = PredictionSettings(weights, fit, size, device, kernels=kernels)
-    clip = NaturalClip(natural, frames, max_side, levels)
+    clip = NaturalClip(natural, *part)
     # a bad clip is found before any is measured; none stays open, for there may be many
     counts: dict[Path, int] = {}
     naturals: set[LazyVideo] = set()
@@ -99,8 +84,7 @@ def prednet(
         naturals.add(pair.natural)
         notes |= dict.fromkeys(pair.notes)
     loaded = load_predictor(settings)
-    for note in notes:
-        say(f"Note: {note}", err=True)
+    say_notes(notes)
     rows: list[dict[str, Any]] = []
     total = sum(counts.values()) + sum(len(one) - settings.window + 1 for one in naturals)
     with frames_counted(total) as begin:
@@ -112,4 +96,4 @@ def prednet(
                 rows += predict(pair.natural, loaded, begin(reference, count)).rows(reference)
             name = click.format_filename(other)
             rows += predict(pair.other, loaded, begin(name, count)).rows(name, reference)
-    give_table(rows, output, as_json, overwrite)
+    table.give(rows)

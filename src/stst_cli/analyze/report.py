@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from stst_cli.analyze.models import command_words, loaded_parts, model_options
-from stst_cli.analyze.options import clip_options, overwrite_option
-from stst_cli.shared.options import PATH
-from stst_cli.shared.terminal import say
-
-if TYPE_CHECKING:
-    from stst.video import Levels
+from stst_cli.shared.options import PATH, ClipPart, clip_options, overwrite_option
+from stst_cli.shared.terminal import say, say_notes
 
 
 @click.command(no_args_is_help=True)
@@ -25,16 +21,9 @@ if TYPE_CHECKING:
 @overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the paths as JSON.")
 def report(
-    natural: Path,
-    others: tuple[Path, ...],
-    output: Path,
-    frames: str | None,
-    max_side: int | None,
-    levels: Levels,
-    overwrite: bool,
-    as_json: bool,
-    **words: Any,
-) -> None:
+    natural: Path, others: tuple[Path, ...], output: Path, part: ClipPart, overwrite: bool,
+    as_json: bool, **words: Any,
+) -> None:  # fmt: skip
     """Make a page that shows every OTHER clip beside the clip NATURAL, or NATURAL alone.
 
     DIR/index.html needs no other file and no network: frames, previews, low-level features over
@@ -63,11 +52,12 @@ def report(
     from stst_cli.shared.progress import frames_counted
 
     check_report_output(output, overwrite)
-    clips = open_clips(natural, others, frames, max_side, levels)
-    parts = loaded_parts(words, levels)
-    for note in dict.fromkeys(note for clip in clips for note in clip.notes):
-        say(f"Note: {note}", err=True)
-    command = report_command(natural, others, frames, max_side, command_words(words), levels)
+    clips = open_clips(natural, others, *part)
+    parts = loaded_parts(words, part.levels)
+    say_notes(note for clip in clips for note in clip.notes)
+    command = report_command(
+        natural, others, part.frames, part.max_side, command_words(words), part.levels
+    )
     steps = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
     with frames_counted(steps) as begin:
         failures: list[LeftOut] = []

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.options import check_table, clip_options, give_table, table_options
-from stst_cli.shared.options import PATH
-from stst_cli.shared.terminal import say
+from stst_cli.analyze.options import TableOutput, table_options
+from stst_cli.shared.options import PATH, ClipPart, clip_options, device_option
+from stst_cli.shared.terminal import say, say_notes
 
 if TYPE_CHECKING:
     from stst.analysis.judges import Judge, Streams
@@ -58,13 +58,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     metavar="PACKAGE.MODULE:FACTORY",
     help="Allow a sidecar to name this model. Repeatable.",
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda|mps",
-    help="Where to compute.",
-)
+@device_option
 @clip_options
 @table_options
 def validity(
@@ -76,12 +70,8 @@ def validity(
     natural_clips: tuple[Path, ...],
     trusted: tuple[str, ...],
     device: str,
-    frames: str | None,
-    max_side: int | None,
-    levels: Levels,
-    output: Path | None,
-    as_json: bool,
-    overwrite: bool,
+    part: ClipPart,
+    table: TableOutput,
 ) -> None:
     """Measure how far every METAMER is from NATURAL in the statistics that it was made to match.
 
@@ -94,8 +84,8 @@ def validity(
 
     if model is None and (spatial_layers is not None or temporal_layers is not None):
         raise click.UsageError("--spatial-layers and --temporal-layers belong to --model.")
-    check_table(output, overwrite, (natural, *metamers, *natural_clips))
-    clip = NaturalClip(natural, frames, max_side, levels)
+    table.check((natural, *metamers, *natural_clips))
+    clip = NaturalClip(natural, *part)
     notes: dict[str, None] = {}
     streams = None
     if model is not None:
@@ -105,9 +95,8 @@ def validity(
     # a bad clip is found before any is measured
     groups = _grouped(clip, metamers, streams, trusted, notes)
     for group in groups:
-        group.load(clip, natural_clips, device, levels, notes)
-    for note in notes:
-        say(f"Note: {note}", err=True)
+        group.load(clip, natural_clips, device, part.levels, notes)
+    say_notes(notes)
     rows: list[dict[str, Any]] = []
     verdicts: list[str] = []
     with frames_counted(sum(group.steps() for group in groups)) as begin:
@@ -119,7 +108,7 @@ def validity(
                 verdicts.append(one.verdict(name))
     for verdict in verdicts:
         say(verdict, err=True)
-    give_table(rows, output, as_json, overwrite)
+    table.give(rows)
 
 
 @dataclass(eq=False)

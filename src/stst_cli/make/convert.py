@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from stst_cli.shared.options import PATH, WHOLE, levels_options
+from stst_cli.shared.options import PATH, ClipPart, clip_options, overwrite_option
 from stst_cli.shared.terminal import say
-
-if TYPE_CHECKING:
-    from stst.video import Levels
 
 
 @click.command(no_args_is_help=True)
@@ -19,25 +15,20 @@ if TYPE_CHECKING:
 @click.argument("output", metavar="OUT")
 @click.option("--fps", metavar="HZ",
               help="Rate where IN holds none or a wrong one, e.g. 25 or 60000/1001.")  # fmt: skip
-@click.option("--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based.")
-@click.option("--max-side", type=WHOLE, metavar="PX",
-              help="Shrink so that the longer side has at most PX pixels.")  # fmt: skip
 @click.option("--resample-fps", metavar="HZ",
               help="Resample in time to this rate; takes the nearest frame.")  # fmt: skip
 @click.option("--grey", is_flag=True,
               help="Take the colour away: 0.299 R + 0.587 G + 0.114 B.")  # fmt: skip
-@levels_options
-@click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
+@clip_options
+@overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def convert(
     source: Path,
     output: str,
     fps: str | None,
-    frames: str | None,
-    max_side: int | None,
     resample_fps: str | None,
     grey: bool,
-    levels: Levels,
+    part: ClipPart,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -52,8 +43,9 @@ def convert(
     from stst.video import convert as convert_clip
 
     done = convert_clip(
-        source, output, frames, max_side, fps, resample_fps, overwrite, grey, **levels.as_dict()
-    )
+        source, output, part.frames, part.max_side, fps, resample_fps, overwrite, grey,
+        **part.levels.as_dict(),
+    )  # fmt: skip
     for note in done.notes:
         say(note, err=True)
     if as_json:

@@ -59,15 +59,7 @@ _OWN = (
     help="Which clip is OUT; the other is written beside it.  [default: best]",
 )  # fmt: skip
 @run_options
-def leaps(
-    stimulus: Path | None,
-    output: str,
-    as_json: bool,
-    dry_run: bool,
-    overwrite: bool,
-    resume: bool,
-    **options: Any,
-) -> None:
+def leaps(stimulus: Path | None, **options: Any) -> None:
     """Invert a video classifier: make a clip that it takes for a class (LEAPS).
 
     The clip is optimised from noise. With STIMULUS, a clip that primes the model, its mean features
@@ -77,12 +69,7 @@ def leaps(
     """
     from stst.config import LeapsConfig
     from stst_cli.shared.job import run_command
-    from stst_cli.shared.settings import run_config
 
     own = {name: options.pop(name) for name in _OWN}
     own = {name: value for name, value in own.items() if value is not None}
-    config = run_config(LeapsConfig, "leaps", own, **options)
-    run_command(
-        stimulus, output, config,
-        as_json=as_json, dry_run=dry_run, overwrite=overwrite, resume=resume,
-    )  # fmt: skip
+    run_command(stimulus, LeapsConfig, "leaps", own, **options)

@@ -56,25 +56,12 @@ def command_of(name: str) -> click.Command:
     )
     @click.argument("clip", type=PATH, required=spec.needs_clip)
     @run_options
-    def make(
-        clip: Path | None,
-        output: str,
-        as_json: bool,
-        dry_run: bool,
-        overwrite: bool,
-        resume: bool,
-        **options: Any,
-    ) -> None:
+    def make(clip: Path | None, **options: Any) -> None:
         from stst_cli.shared.job import run_command
-        from stst_cli.shared.settings import run_config
 
         # the user has named the method, which is as good as trusting it
         options["trusted"] = (*options["trusted"], name)
-        config = run_config(spec.config, "", {}, **options)
-        run_command(
-            clip, output, config,
-            as_json=as_json, dry_run=dry_run, overwrite=overwrite, resume=resume,
-        )  # fmt: skip
+        run_command(clip, spec.config, "", {}, **options)
 
     return make
 

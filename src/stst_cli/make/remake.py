@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stst_cli.shared.options import PATH, pairs
+from stst_cli.shared.options import PATH, overwrite_option, pairs
 
 
 @click.command(no_args_is_help=True)
@@ -19,7 +19,7 @@ from stst_cli.shared.options import PATH, pairs
 @click.option("--device", metavar="auto|cpu|cuda|mps", help="Another device than recorded.")
 @click.option("--trust-model", "trusted", multiple=True, metavar="PACKAGE.MODULE:FACTORY",
               help="Allow the sidecar to name this model. Repeatable.")  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
+@overwrite_option
 @click.option("--resume", is_flag=True, help="Continue an unfinished remake.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def remake(

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from stst_cli.analyze.options import overwrite_option
-from stst_cli.shared.options import PATH
+from stst_cli.shared.options import PATH, overwrite_option
 from stst_cli.shared.terminal import say
 
 

@@ -26,15 +26,7 @@ from stst_cli.shared.options import PATH, run_options
 @click.option("--no-color-transfer", "color_transfer", flag_value=False, default=None,
               help="Leave out the natural colours; what leaves [0, 1] is clipped.")  # fmt: skip
 @run_options
-def scramble(
-    natural: Path,
-    output: str,
-    as_json: bool,
-    dry_run: bool,
-    overwrite: bool,
-    resume: bool,
-    **options: Any,
-) -> None:
+def scramble(natural: Path, **options: Any) -> None:
     """Scramble the phases of the clip NATURAL in space and time.
 
     Keeps the amplitude spectrum and then takes the natural colours frame by frame, as in the
@@ -44,13 +36,8 @@ def scramble(
     """
     from stst.config import StpsConfig
     from stst_cli.shared.job import run_command
-    from stst_cli.shared.settings import run_config
 
     names = ("mode", "coherence", "phase_per_channel", "color_transfer")
     own = {name: options.pop(name) for name in names}
     own = {name: value for name, value in own.items() if value is not None}
-    config = run_config(StpsConfig, "stps", own, **options)
-    run_command(
-        natural, output, config,
-        as_json=as_json, dry_run=dry_run, overwrite=overwrite, resume=resume,
-    )  # fmt: skip
+    run_command(natural, StpsConfig, "stps", own, **options)

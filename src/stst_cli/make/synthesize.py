@@ -28,14 +28,9 @@ from stst_cli.shared.options import PATH, pairs, run_options
 @run_options
 def synthesize(
     natural: Path,
-    output: str,
     model: str | None,
     targets: tuple[str, ...],
     mask: str | None,
-    as_json: bool,
-    dry_run: bool,
-    overwrite: bool,
-    resume: bool,
     **options: Any,
 ) -> None:
     """Make a metamer of the clip NATURAL by spatiotemporal style transfer.
@@ -45,14 +40,9 @@ def synthesize(
     """
     from stst.config import StstConfig, model_override
     from stst_cli.shared.job import run_command
-    from stst_cli.shared.settings import run_config
 
     own = model_override(model) if model is not None else {}
     own = {**own, "targets": pairs(targets, "--target")}
     if mask is not None:
         own["mask"] = mask
-    config = run_config(StstConfig, "fast", own, **options)
-    run_command(
-        natural, output, config,
-        as_json=as_json, dry_run=dry_run, overwrite=overwrite, resume=resume,
-    )  # fmt: skip
+    run_command(natural, StstConfig, "fast", own, **options)

@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.shared.options import PATH, WHOLE, levels_options, size_option
+from stst_cli.shared.options import (
+    PATH,
+    WHOLE,
+    device_option,
+    levels_options,
+    overwrite_option,
+    size_option,
+    together,
+)
 from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
@@ -29,7 +37,7 @@ def _stack(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
     return tuple(int(channels) for channels in value.split(","))
 
 
-_OPTIONS = [
+_options = together(
     click.option("-o", "--output", required=True, type=PATH, metavar="WEIGHTS",
                  help="File to be made, X.safetensors."),
     click.option("--loss", type=click.Choice(["l0", "lall"]), default="l0", show_default=True,
@@ -56,23 +64,16 @@ _OPTIONS = [
                  help="Compare the result with copies of the last frame on this clip, of which no "
                  "frame is left out."),
     click.option("--seed", type=WHOLE, default=0, show_default=True, help="Of weights and draws."),
-    click.option("--device", metavar="auto|cpu|cuda|mps", default="auto", show_default=True,
-                 help="Where to compute."),
+    device_option,
     click.option("--threads", type=WHOLE, help="Of the CPU.  [default: one a core]"),
     click.option("--dry-run", is_flag=True,
                  help="Print the plan with estimated time and memory; make nothing."),
-    click.option("--overwrite", is_flag=True, help="Replace existing outputs."),
+    overwrite_option,
     click.option("--resume", is_flag=True,
                  help="Continue an unfinished run; begin where there is none; do nothing where the "
                  "very same weights are there."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
-]  # fmt: skip
-
-
-def _options(function: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+)  # fmt: skip
 
 
 @click.command("train-prednet", no_args_is_help=True)

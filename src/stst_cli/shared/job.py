@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stst_cli.shared.settings import run_config
 from stst_cli.shared.terminal import say
 
 if TYPE_CHECKING:
@@ -18,19 +20,33 @@ if TYPE_CHECKING:
 
 
 def run_command(
-    natural: Path | None,
-    output: str,
-    config: RunConfig,
+    clip: Path | None,
+    kind: type[RunConfig],
+    default_preset: str,
+    own: Mapping[str, Any],
     *,
+    output: str,
     as_json: bool,
     dry_run: bool,
     overwrite: bool,
     resume: bool,
+    **settings: Any,
 ) -> None:
-    """Do what a command that makes stimuli was asked for; the options have the same names."""
+    """Do what a command that makes stimuli was asked for by `stst_cli.shared.options.run_options`.
+
+    Parameters
+    ----------
+    clip
+        What the stimulus is made of; None without.
+    kind, default_preset, own, settings
+        See `run_config`.
+    output, as_json, dry_run, overwrite, resume
+        The options of these names.
+    """
     from stst.runs.job import Job
 
-    job = Job(natural, output, config, overwrite=overwrite, resume=resume)
+    config = run_config(kind, default_preset, own, **settings)
+    job = Job(clip, output, config, overwrite=overwrite, resume=resume)
     if dry_run:
         print_plan(job, as_json)
     else:

@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from stst.video import Levels
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -37,21 +40,44 @@ PATH = _Path(path_type=Path)
 WHOLE = _Whole()
 
 
-def bits_options(function: Function) -> Function:
-    """Add ``bits``, ``tonemap`` and ``peak_nits`` of every command that reads clips."""
-    options = [
-        click.option("--bits", type=click.Choice(["8"]), callback=_number,
-                     help="Round clips of more bits to 8, exactly; without it, they are refused."),
-        click.option("--tonemap", type=click.Choice(["bt2408"]),
-                     help="Map clips of high dynamic range (PQ, HLG) to 8-bit BT.709 by this tone "
-                     "curve; without it, they are refused."),
-        click.option("--peak-nits", type=float, metavar="N",
-                     help="Peak in cd/m² of clips of high dynamic range whose file does not say "
-                     "it.  [default: 1000]"),
-    ]  # fmt: skip
-    for option in reversed(options):
-        function = option(function)
-    return function
+def together(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Make one decorator of several, as if they stood below each other."""
+
+    def added(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return added
+
+
+def _number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    return None if value is None else int(value)
+
+
+device_option = click.option(
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps",
+    help="Where to compute.",
+)  # fmt: skip
+frames_option = click.option(
+    "--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based."
+)
+max_side_option = click.option(
+    "--max-side", type=WHOLE, metavar="PX",
+    help="Shrink so that the longer side has at most PX pixels.",
+)  # fmt: skip
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
+#: ``bits``, ``tonemap`` and ``peak_nits`` of every command that reads clips.
+bits_options = together(
+    click.option("--bits", type=click.Choice(["8"]), callback=_number,
+                 help="Round clips of more bits to 8, exactly; without it, they are refused."),
+    click.option("--tonemap", type=click.Choice(["bt2408"]),
+                 help="Map clips of high dynamic range (PQ, HLG) to 8-bit BT.709 by this tone "
+                 "curve; without it, they are refused."),
+    click.option("--peak-nits", type=float, metavar="N",
+                 help="Peak in cd/m² of clips of high dynamic range whose file does not say "
+                 "it.  [default: 1000]"),
+)  # fmt: skip
 
 
 def levels_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,47 +94,56 @@ def levels_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return bits_options(with_levels)
 
 
-def _number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
-    return None if value is None else int(value)
+class ClipPart(NamedTuple):
+    """What of a clip is read: the options of `clip_options`."""
+
+    frames: str | None
+    max_side: int | None
+    levels: Levels
 
 
-def run_options(function: Function) -> Function:
-    """Add the options of every command that makes stimuli."""
-    options = [
-        click.option("-o", "--output", required=True, metavar="OUT",
-                     help="Lossless master: X.mkv, X.npy, X.npz, or X/ for a PNG sequence."),
-        click.option("--preset", metavar="NAME", help="Named settings; see `stst presets`."),
-        click.option("--config", "config_file", type=PATH, metavar="FILE",
-                     help="Settings as TOML, over the preset's."),
-        click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
-                     help="One setting, e.g. octaves.0.iterations=10. Repeatable; wins over all."),
-        click.option("--seed", type=WHOLE, help="Seed of the first sample.  [default: 0]"),
-        click.option("--samples", type=WHOLE,
-                     help="How many, with seeds following by one.  [default: 1]"),
-        click.option("--device", metavar="auto|cpu|cuda|mps",
-                     help="Where to compute.  [default: auto]"),
-        click.option("--precision", type=click.Choice(["auto", "fp64", "fp32", "tf32", "bf16"]),
-                     help="Of the arithmetic.  [default: the preset's, else fp32 in models and "
-                     "fp64 elsewhere]"),
-        click.option("--frames", metavar="A:B", help="Frames A to B-1 of the clip, 0-based."),
-        click.option("--max-side", type=WHOLE, metavar="PX",
-                     help="Shrink so that the longer side has at most PX pixels."),
-        click.option("--grey", is_flag=True, default=None,
-                     help="Make it of the clip's luminance alone, without colour."),
-        bits_options,
-        click.option("--trust-model", "trusted", multiple=True, metavar="PACKAGE.MODULE:FACTORY",
-                     help="Allow a file to name this model. Repeatable."),
-        click.option("--dry-run", is_flag=True,
-                     help="Print the plan with estimated time and memory; make nothing."),
-        click.option("--overwrite", is_flag=True, help="Replace existing outputs."),
-        click.option("--resume", is_flag=True,
-                     help="Continue an unfinished run; begin where there is none; do nothing where "
-                     "the very same outputs are there."),
-        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        function = option(function)
-    return function
+def clip_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what of a clip is read; the function takes them as ``part``."""
+
+    @wraps(function)
+    def with_part(frames: str | None, max_side: int | None, levels: Levels, **words: Any) -> Any:
+        return function(part=ClipPart(frames, max_side, levels), **words)
+
+    return together(frames_option, max_side_option, levels_options)(with_part)
+
+
+#: Of every command that makes stimuli; those of `stst_cli.shared.job.run_command`.
+run_options = together(
+    click.option("-o", "--output", required=True, metavar="OUT",
+                 help="Lossless master: X.mkv, X.npy, X.npz, or X/ for a PNG sequence."),
+    click.option("--preset", metavar="NAME", help="Named settings; see `stst presets`."),
+    click.option("--config", "config_file", type=PATH, metavar="FILE",
+                 help="Settings as TOML, over the preset's."),
+    click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
+                 help="One setting, e.g. octaves.0.iterations=10. Repeatable; wins over all."),
+    click.option("--seed", type=WHOLE, help="Seed of the first sample.  [default: 0]"),
+    click.option("--samples", type=WHOLE,
+                 help="How many, with seeds following by one.  [default: 1]"),
+    click.option("--device", metavar="auto|cpu|cuda|mps",
+                 help="Where to compute.  [default: auto]"),
+    click.option("--precision", type=click.Choice(["auto", "fp64", "fp32", "tf32", "bf16"]),
+                 help="Of the arithmetic.  [default: the preset's, else fp32 in models and "
+                 "fp64 elsewhere]"),
+    frames_option,
+    max_side_option,
+    click.option("--grey", is_flag=True, default=None,
+                 help="Make it of the clip's luminance alone, without colour."),
+    bits_options,
+    click.option("--trust-model", "trusted", multiple=True, metavar="PACKAGE.MODULE:FACTORY",
+                 help="Allow a file to name this model. Repeatable."),
+    click.option("--dry-run", is_flag=True,
+                 help="Print the plan with estimated time and memory; make nothing."),
+    overwrite_option,
+    click.option("--resume", is_flag=True,
+                 help="Continue an unfinished run; begin where there is none; do nothing where "
+                 "the very same outputs are there."),
+    click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+)  # fmt: skip
 
 
 def pairs(assignments: tuple[str, ...], option: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 import click
 
@@ -12,6 +13,12 @@ from stst.utils.text import one_line
 def say(text: str, err: bool = False) -> None:
     """Print one line, on stderr if asked; control characters in it are written out."""
     click.echo(one_line(text), err=err)
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """Print each note once, on stderr."""
+    for note in dict.fromkeys(notes):
+        say(f"Note: {note}", err=True)
 
 
 def give(text: str) -> None:

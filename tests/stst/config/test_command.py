@@ -52,7 +52,8 @@ def parsed(words, monkeypatch):
         named = None if natural is None else str(natural)
         found.update(natural=named, output=output, config=config)
 
-    monkeypatch.setattr("stst_cli.shared.job.run_command", note)
+    monkeypatch.setattr("stst.runs.job.Job", note)
+    monkeypatch.setattr("stst_cli.shared.job.run_job", lambda job, as_json: None)
     command = getattr(module, words[1])
     assert isinstance(command, click.Command)
     command.main(words[2:], standalone_mode=False)

@@ -30,7 +30,7 @@ from stst.video import (
 )
 from stst.video.formats.arrays import ARRAY_SUFFIXES
 from stst.video.formats.pictures import PICTURE_SUFFIXES
-from stst.video.read import Rate
+from stst.video.formats.rates import Rate
 from stst.video.samples import sample_clips
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class UnrelatedClips:
     ----------
     paths
         Natural clips of other content than those that will be compared, or photographs.
+    levels
+        How their values become 8 bits.
 
     Attributes
     ----------

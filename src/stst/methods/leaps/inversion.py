@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from stst.engine.events import (
 )
 from stst.engine.loop import Adam, minimized
 from stst.engine.pixels import picture_statistics, to_frames
+from stst.engine.previews import PreviewClock
 from stst.engine.process import Estimate
 from stst.errors import DivergedError
 from stst.methods.leaps.classifiers import VideoModel
@@ -135,19 +135,7 @@ class Inversion:
     def run_clip(
         self, interim: Interim | None = None, preview_seconds: float | None = None
     ) -> Iterator[Event]:
-        """Make the clip, then give its frames; closing the generator cancels.
-
-        Parameters
-        ----------
-        interim
-            From where it goes on; None to begin with noise.
-        preview_seconds
-            How often at most a preview is shown; None for never.
-
-        Yields
-        ------
-        Event
-            RunStarted, IterationDone, Preview, then FrameDone for every frame.
+        """Make the clip out of noise, then give its frames; see `ClipProcess`.
 
         Raises
         ------
@@ -169,7 +157,7 @@ class Inversion:
             bounds=self.bounds,
             first=state.iteration,
         )
-        shown = time.monotonic()
+        previews = PreviewClock(preview_seconds)
         try:
             for iteration, losses in steps:
                 state.note(iteration, jittered.clips, losses)
@@ -184,9 +172,9 @@ class Inversion:
                     values=losses,
                     seen=jittered.probability,
                 )
-                if preview_seconds is not None and time.monotonic() - shown >= preview_seconds:
+                if previews.due():
                     yield Preview(None, None, self._frames(self._pixels(state.clips)))
-                    shown = time.monotonic()
+                    previews.shown()
         except DivergedError as error:
             raise DivergedError(f"the run diverged at {error}") from error
         yield from self._finished(state)

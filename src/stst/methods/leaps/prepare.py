@@ -60,9 +60,7 @@ def prepare(clips: Mapping[str, Clip], config: LeapsConfig) -> Prepared:
         target = class_index(
             config.target, model.categories, model.classes(length, size), config.model
         )
-        timed = True
-        if config.coherence_weight or (stimulus is not None and config.effective_priming_weight):
-            timed = check_normalization(model, length, size)
+        timed = _timed(config, model, stimulus, length, size)
         rate = _rate(config, model, stimulus)
         verifier = _verifier(config, model)
         if verifier is not None:
@@ -79,16 +77,15 @@ def prepare(clips: Mapping[str, Clip], config: LeapsConfig) -> Prepared:
                 f"{length} frames, so coherence compares nothing"
             )
         objective = LeapsObjective(config, model, target, primed, verifier, verified)
-        resolved = config.model_copy(
-            update={
-                "target": model.categories[target] if model.categories else str(target),
-                "verifier": "none" if verifier is None else verifier.name,
-                "length": length,
-                "size": f"{size[0]}x{size[1]}" if config.size else None,
-                "rate": float(rate),
-                "priming_weight": config.effective_priming_weight,
-            }
-        )
+        changes = {
+            "target": model.categories[target] if model.categories else str(target),
+            "verifier": "none" if verifier is None else verifier.name,
+            "length": length,
+            "size": f"{size[0]}x{size[1]}" if config.size else None,
+            "rate": float(rate),
+            "priming_weight": config.effective_priming_weight,
+        }
+        resolved = config.model_copy(update=changes)
         process = Inversion(
             resolved, model, objective, (length, *size), device, _whose(resolved, stimulus),
             notes, primed,
@@ -117,7 +114,7 @@ def leaps(
     Returns
     -------
     list of Video
-        One for each sample.
+        The clip that `keep` names, of every sample.
 
     Raises
     ------
@@ -151,6 +148,19 @@ def _shape(
             "'frame_size'), and there is no stimulus. Give --size HxW."
         )
     return length or _LENGTH, size
+
+
+def _timed(
+    config: LeapsConfig,
+    model: VideoModel,
+    stimulus: Clip | None,
+    length: int,
+    size: tuple[int, int],
+) -> bool:
+    """Check the layers that coherence and priming compare; say whether any has time steps."""
+    if config.coherence_weight or (stimulus is not None and config.effective_priming_weight):
+        return check_normalization(model, length, size)
+    return True
 
 
 def _whose(config: LeapsConfig, stimulus: Clip | None) -> ClipKey:

@@ -11,19 +11,8 @@ from stst.config import LeapsConfig
 def remarks(config: LeapsConfig, per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
     """Warn where the model itself does not take the clip for the class.
 
-    Its values have no natural range that clipping would harm.
-
-    Parameters
-    ----------
-    config
-        What the stimulus was made with.
-    per_frame
-        Statistics as its sidecar has them.
-
-    Returns
-    -------
-    list of str
-        A sentence for the sidecar's warnings, or none.
+    Takes and gives what `stst.engine.remarks.clipping` does, which does not apply: values have no
+    natural range that clipping would harm.
     """
     probability = float(per_frame[0]["probability"])
     if probability >= 0.5:

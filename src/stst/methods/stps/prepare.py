@@ -59,7 +59,7 @@ def scramble(
     Returns
     -------
     list of Video
-        One for each sample.
+        One for each sample, like the clip in size, length and rate.
 
     Raises
     ------

@@ -10,20 +10,7 @@ from stst.engine.remarks import clipping
 
 
 def remarks(config: StpsConfig, per_frame: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Warn where values were clipped, or scrambling has left frames as they were.
-
-    Parameters
-    ----------
-    config
-        What the stimulus was made with.
-    per_frame
-        Statistics as its sidecar has them.
-
-    Returns
-    -------
-    list of str
-        A sentence each, for the sidecar's warnings.
-    """
+    """Warn as `clipping` does, and where scrambling has left frames as they were."""
     said = clipping(config, per_frame)
     same = sum(frame["difference"] == 0 for frame in per_frame)
     if same and config.coherence != 1:

@@ -84,25 +84,11 @@ class Scrambling:
         )  # fmt: skip
 
     def run(
-        self,
-        after: int | None = None,
-        state: Tensor | None = None,
-        preview_seconds: float | None = None,
-        interim: Interim | None = None,
-    ) -> Iterator[Event]:
-        """Make the frames; closing the generator cancels.
-
-        Parameters
-        ----------
-        after
-            The last frame that is already made; None to begin.
-        state, preview_seconds, interim
-            Not used: a frame depends on the clip and the seed alone, and is made at once.
-
-        Yields
-        ------
-        Event
-            RunStarted, StepDone where the clip is scrambled over time, FrameDone.
+        self, after: int | None = None, state: Tensor | None = None,
+        preview_seconds: float | None = None, interim: Interim | None = None,
+    ) -> Iterator[Event]:  # fmt: skip
+        """Make the frames, see `stst.engine.process.Process`; of what went before only `after`
+        counts, as a frame depends on the clip and the seed alone, and is made at once.
         """
         first = 0 if after is None else after + 1
         yield self.started(first)

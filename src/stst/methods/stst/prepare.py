@@ -145,7 +145,7 @@ def synthesize(
     Returns
     -------
     list of Video
-        One for each sample.
+        A metamer for each sample, of the size, length and rate of the clip.
 
     Raises
     ------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from stst.engine.events import Event, FrameDone, Interim, IterationDone, Preview
 from stst.engine.loop import make_rule, minimized
 from stst.engine.phases import scrambled_by_noise
 from stst.engine.pixels import as_tensor, to_frames
+from stst.engine.previews import PreviewClock
 from stst.engine.process import Estimate
 from stst.errors import DivergedError, InputError
 from stst.methods.stst.frame import FrameInMaking, Progress, Standing
@@ -137,29 +137,10 @@ class Synthesis:
         }
 
     def run(
-        self,
-        after: int | None = None,
-        state: Tensor | None = None,
-        preview_seconds: float | None = None,
-        interim: Interim | None = None,
-    ) -> Iterator[Event]:
-        """Make the frames one after the other; closing the generator cancels.
-
-        Parameters
-        ----------
-        after
-            The last frame that is already made (negative: padding); None to begin.
-        state
-            (B, C, H, W) float32, that frame as `FrameDone.state` gave it.
-        preview_seconds
-            How often at most a preview is shown; None for never.
-        interim
-            From where the frame after `after` goes on; of another frame it is left alone.
-
-        Yields
-        ------
-        Event
-            RunStarted, then IterationDone, Preview and FrameDone.
+        self, after: int | None = None, state: Tensor | None = None,
+        preview_seconds: float | None = None, interim: Interim | None = None,
+    ) -> Iterator[Event]:  # fmt: skip
+        """Make frame after frame, padding (negative) first; see `stst.engine.process.Process`.
 
         Raises
         ------
@@ -173,15 +154,15 @@ class Synthesis:
             generated = state.clone().to(self.device)
         else:
             generated = self._before_all()
-        clock = Progress(self.work(), after)
+        progress = Progress(self.work(), after)
         for place in places:
             frame = self._frame(place)
             made = FrameInMaking()
             held = interim if interim is not None and interim.frame == frame else None
-            yield from self._made(place, generated, made, clock, preview_seconds, held)
+            yield from self._made(place, generated, made, progress, preview_seconds, held)
             self._standing = None
-            clock.frame_done(frame)
-            yield self._done(place, made, generated, clock.done / clock.total)
+            progress.frame_done(frame)
+            yield self._done(place, made, generated, progress.done / progress.total)
             generated = made.images
 
     def interim(self) -> Interim | None:
@@ -245,11 +226,7 @@ class Synthesis:
         region = self._region(place)
         (here,) = self._through(region, [size])
         (wanted,) = self._wanted(self.statistician, place, terms, [size], region)
-        weights = {term: config.term_weight(term) for term in terms}
-        tv_weight = self.smallest_octave().config.tv_weight
-        objective = StstObjective(
-            self.statistician, wanted, weights, tv_weight, config.equalize, small, here
-        )
+        objective = self._objective(config, self.smallest_octave(), wanted, small, here)
         return objective, small.clone(), size[0] * size[1]
 
     def _made(
@@ -257,13 +234,12 @@ class Synthesis:
         place: int,
         previous: Tensor,
         made: FrameInMaking,
-        clock: Progress,
+        progress: Progress,
         preview_seconds: float | None,
         held: Interim | None,
     ) -> Iterator[Event]:
         """Optimise one frame through its octaves, from `held` on, and leave it in `made`."""
-        frame, config = self._frame(place), self._setting(place)
-        octaves = self._octaves[frame]
+        config, octaves = self._setting(place), self._octaves[self._frame(place)]
         sizes = [octave.size for octave in octaves]
         region = self._region(place)
         made.inside = None if region is None else region.inside
@@ -278,7 +254,7 @@ class Synthesis:
         previous = self._renewed(place, previous)
         befores = through_octaves(previous, sizes, self.rules.chained_resizing)
         images = self._start(place, config, previous)
-        shown = time.monotonic()
+        previews = PreviewClock(preview_seconds)
         for index, octave in enumerate(octaves):
             if held is not None and index < held.octave:
                 made.iterations += octave.config.iterations
@@ -287,56 +263,71 @@ class Synthesis:
             here = regions[index]
             if here is not None:
                 images = here.composed(images)
-            objective = StstObjective(
-                self.statistician,
-                wanted[index],
-                {term: config.term_weight(term) for term in terms},
-                octave.config.tv_weight,
-                config.equalize,
-                befores[index],
-                here,
-            )
+            objective = self._objective(config, octave, wanted[index], befores[index], here)
             rule = make_rule(
                 config.optimizer, self.rules.std_per_channel, here.inside if here else None
             )
-            standing = Standing(frame, index, made, images, objective, rule)
+            standing = Standing(self._frame(place), index, made, images, objective, rule)
             if held is not None and index == held.octave:
                 standing.restore(held, self.device)
-                images = standing.images
             self._standing = standing
-            steps = minimized(
-                images,
-                objective,
-                rule=rule,
-                iterations=octave.config.iterations,
-                learning_rate=octave.config.learning_rate,
-                schedule=config.optimizer.schedule,
-                first=standing.iteration,
-            )
-            try:
-                for iteration, losses in steps:
-                    standing.note(iteration, losses)
-                    yield IterationDone(
-                        sample=config.seeds,
-                        frame=frame,
-                        octave=octave.config.exponent,
-                        iteration=iteration,
-                        progress=clock.share(frame, octaves, index, iteration + 1),
-                        terms=objective.terms,
-                        values=losses,
-                    )
-                    if preview_seconds is not None and time.monotonic() - shown >= preview_seconds:
-                        yield Preview(frame, octave.config.exponent, to_frames(images))
-                        shown = time.monotonic()
-            except DivergedError as error:
-                raise DivergedError(
-                    f"the run diverged at frame {frame}, octave {octave.config.exponent}, {error}"
-                ) from error
+            yield from self._steps(standing, config, progress, previews)
+            images = standing.images
         if region is not None:
             images = region.composed(images)
         if config.color_transfer:
             images = color_transfer(images, self._color(place, self.device), made.inside)
         made.images = images
+
+    def _objective(
+        self,
+        config: StstConfig,
+        octave: Octave,
+        wanted: dict[Term, Statistics],
+        before: Tensor,
+        region: Region | None,
+    ) -> StstObjective:
+        """Set up what is minimised at an octave."""
+        weights = {term: config.term_weight(term) for term in wanted}
+        return StstObjective(
+            self.statistician, wanted, weights, octave.config.tv_weight, config.equalize, before,
+            region,
+        )  # fmt: skip
+
+    def _steps(
+        self, standing: Standing, config: StstConfig, progress: Progress, previews: PreviewClock
+    ) -> Iterator[Event]:
+        """Optimise at one octave."""
+        frame, octaves = standing.frame, self._octaves[standing.frame]
+        octave = octaves[standing.octave].config
+        steps = minimized(
+            standing.images,
+            standing.objective,
+            rule=standing.rule,
+            iterations=octave.iterations,
+            learning_rate=octave.learning_rate,
+            schedule=config.optimizer.schedule,
+            first=standing.iteration,
+        )
+        try:
+            for iteration, losses in steps:
+                standing.note(iteration, losses)
+                yield IterationDone(
+                    sample=config.seeds,
+                    frame=frame,
+                    octave=octave.exponent,
+                    iteration=iteration,
+                    progress=progress.share(frame, octaves, standing.octave, iteration + 1),
+                    terms=standing.objective.terms,
+                    values=losses,
+                )
+                if previews.due():
+                    yield Preview(frame, octave.exponent, to_frames(standing.images))
+                    previews.shown()
+        except DivergedError as error:
+            raise DivergedError(
+                f"the run diverged at frame {frame}, octave {octave.exponent}, {error}"
+            ) from error
 
     def _wanted(
         self,

@@ -22,8 +22,11 @@ _TOO_LONG = re.compile(r".{60}|[eE][+-]?[\d_]{3}", re.DOTALL)
 #: Time stamps may stray from an even grid by one tick and this part of a frame.
 JITTER = Fraction(1, 10)
 
+#: In Hz; what `parse_rate` takes.
+Rate = Fraction | str | int | float
 
-def parse_rate(value: Fraction | str | int | float, name: str = "fps") -> Fraction:
+
+def parse_rate(value: Rate, name: str = "fps") -> Fraction:
     """Read a frame rate without rounding it.
 
     Parameters

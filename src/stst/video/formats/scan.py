@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -134,74 +134,112 @@ def scan(path: Path, levels: Levels = AS_STORED) -> Scan:
     InputError
         If the file is unreadable, damaged or shorter than it says.
     """
+    looked = _looked_through(path, levels)
+    header, packets = looked.header, looked.packets
+    frame, index = _decoded(path, _by_packets(packets) if looked.packed else None, packets)
+    if header.format_name == "avi" and len(packets.chunks) == index.count:
+        span = packets.chunks[-1] - packets.chunks[0] + packets.durations[-1]
+        index = replace(index, times=packets.chunks, duration=span)
+    reading, orientation = reading_of(frame, levels, looked.siting), orientation_of(frame, path)
+    timing = _timing(index, packets, looked.base, header)
+    checksummed = looked.codec == "ffv1" and RATE_TAG in header.metadata
+    return Scan(
+        _info(looked, frame, index, reading, orientation, timing), index, looked.base, reading,
+        orientation, checksummed, packets.skipped,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What a file says before any of it is decoded."""
+
+    header: Header
+    packets: _Packets
+    base: Fraction
+    codec: str
+    #: whether each packet is one frame, so that frames need not be decoded to be counted
+    packed: bool
+    aspect: Fraction
+    audio: bool
+    #: video streams beside the one that is read
+    others: int
+    siting: str | None
+
+
+def _looked_through(path: Path, levels: Levels) -> _Looked:
     with open_container(path) as container:
         stream = video_stream(container, path)
         check_size(path, stream.codec_context.width, stream.codec_context.height)
         with ffmpeg_failures(path, "reading stopped"):
             packets = _packets(container, stream, path)
         _check_promise(container, stream, packets, path)
-        base = known_fraction(stream.time_base) or Fraction(1, 1000)
-        metadata = tags_of(container, stream)
-        format_name = container.format.name
+        format_name, codec = container.format.name, stream.codec_context.codec.name
         header = Header(
             path=path,
             format_name=format_name,
-            metadata=metadata,
+            metadata=tags_of(container, stream),
             average=known_fraction(stream.average_rate),
             guessed=known_fraction(stream.guessed_rate),
             frame_ticks=min(packets.durations),
             coded=known_fraction(stream.codec_context.framerate),
             levels=levels,
         )
-        codec = stream.codec_context.codec.name
-        aspect = known_fraction(stream.sample_aspect_ratio) or SQUARE
-        audio = bool(container.streams.audio)
-        others = len(container.streams.video) - 1
-        siting = None if levels == AS_STORED else chroma_siting(container, stream.index)
-        packed = codec in _COUNTABLE.get(format_name, _ONE_TO_ONE)
-    index = _by_packets(packets) if packed else None
-    frame, index = _decoded(path, index, packets)
-    if format_name == "avi" and len(packets.chunks) == index.count:
-        span = packets.chunks[-1] - packets.chunks[0] + packets.durations[-1]
-        index = replace(index, times=packets.chunks, duration=span)
-    reading, orientation = reading_of(frame, levels, siting), orientation_of(frame, path)
-    timing = _timing(index, packets, base, header)
-    rate = timing.rate
-    width, height = frame.width, frame.height
+        return _Looked(
+            header=header,
+            packets=packets,
+            base=known_fraction(stream.time_base) or Fraction(1, 1000),
+            codec=codec,
+            packed=codec in _COUNTABLE.get(format_name, _ONE_TO_ONE),
+            aspect=known_fraction(stream.sample_aspect_ratio) or SQUARE,
+            audio=bool(container.streams.audio),
+            others=len(container.streams.video) - 1,
+            siting=None if levels == AS_STORED else chroma_siting(container, stream.index),
+        )
+
+
+def _info(
+    looked: _Looked,
+    frame: VideoFrame,
+    index: FrameIndex,
+    reading: ColorReading,
+    orientation: Orientation,
+    timing: Timing,
+) -> VideoInfo:
+    width, height, aspect, rate = frame.width, frame.height, looked.aspect, timing.rate
     if orientation.transposed:
         width, height, aspect = height, width, 1 / aspect
-    info = VideoInfo(
-        path=str(path),
+    interlaced = bool(frame.interlaced_frame)
+    matrix, range_, transfer, primaries = reading.tags
+    return VideoInfo(
+        path=str(looked.header.path),
         width=width,
         height=height,
         frames=index.count,
         fps=rate,
-        duration=index.count / rate if rate else index.duration * base,
-        codec=codec,
+        duration=index.count / rate if rate else index.duration * looked.base,
+        codec=looked.codec,
         pixel_format=reading.pixel_format,
         bit_depth=reading.bit_depth,
-        color_matrix=reading.tags[0],
-        color_range=reading.tags[1],
-        color_transfer=reading.tags[2],
-        color_primaries=reading.tags[3],
+        color_matrix=matrix,
+        color_range=range_,
+        color_transfer=transfer,
+        color_primaries=primaries,
         read_matrix=reading.matrix,
         read_range=reading.range,
         rotation=orientation.degrees,
         pixel_aspect=aspect,
-        audio=audio,
+        audio=looked.audio,
         variable_rate=rate is None,
-        interlaced=bool(frame.interlaced_frame),
+        interlaced=interlaced,
         peak_nits=brightest(frame) if reading.transfer else None,
-        refusal=_refusal(reading, metadata, timing),
+        refusal=_refusal(reading, looked.header.metadata, timing),
         notes=(
             *timing.notes,
             *_left_out(index.left_out),
             *filter(None, [aspect_note(aspect, width, height)]),
-            *_notes(reading, orientation, bool(frame.interlaced_frame), audio, others),
+            *_notes(reading, orientation, interlaced, looked.audio, looked.others),
         ),
     )
-    checksummed = codec == "ffv1" and RATE_TAG in metadata
-    return Scan(info, index, base, reading, orientation, checksummed, packets.skipped)
 
 
 def _packets(container: InputContainer, stream: VideoStream, path: Path) -> _Packets:
@@ -360,7 +398,7 @@ def _left_out(count: int) -> list[str]:
     return [f"Frames left out at the start: {count} (they refer to frames that were cut away)."]
 
 
-def _refusal(reading: ColorReading, metadata: dict[str, str], timing: Timing) -> str | None:
+def _refusal(reading: ColorReading, metadata: Mapping[str, str], timing: Timing) -> str | None:
     if reading.refusal:
         return reading.refusal
     # WebM keeps alpha beside the picture, where the decoder does not look

@@ -126,7 +126,7 @@ class TestClips:
             }  # fmt: skip
 
     def test_no_room(self, image, monkeypatch):
-        monkeypatch.setattr("stst.analysis.cka.models.free_memory", lambda device: 1000)
+        monkeypatch.setattr("stst.analysis.cka.seen.free_memory", lambda device: 1000)
         with pytest.raises(InputError) as caught:
             compared(video_of(0), {"x": video_of(1)}, image, CkaSettings("frames"))
         assert str(caught.value) == (
