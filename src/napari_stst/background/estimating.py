@@ -54,11 +54,11 @@ def estimate_run(
     with tempfile.TemporaryDirectory() as folder:
         path = None if natural is None else Path(natural)
         if shape is not None:
-            path = _stand_in(Path(folder) / "clip.mkv", shape, fps or "25")
-        return Result(_costs(Job(path, str(Path(folder) / "made.mkv"), settings)))
+            path = _write_stand_in(Path(folder) / "clip.mkv", shape, fps or "25")
+        return Result(_estimate_costs(Job(path, str(Path(folder) / "made.mkv"), settings)))
 
 
-def _costs(job: Job) -> dict[str, Any]:
+def _estimate_costs(job: Job) -> dict[str, Any]:
     prepared = job.prepared
     estimate = job.estimate(prepared)
     return {
@@ -71,7 +71,7 @@ def _costs(job: Job) -> dict[str, Any]:
     }
 
 
-def _stand_in(path: Path, shape: Sequence[int], fps: str) -> Path:
+def _write_stand_in(path: Path, shape: Sequence[int], fps: str) -> Path:
     """Write a clip of noise; a flat one has statistics that no natural clip has."""
     from stst.video import write_video
 

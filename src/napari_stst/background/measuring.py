@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_stst.background.measured import Course, Match, Measured, Panel
+from napari_stst.background.measurements import Course, Match, Measurement, Panel
 from napari_stst.background.messages import Result, Step
 from napari_stst.background.tasks import Stop, StopAskedError, Tell
 
@@ -87,7 +87,7 @@ def measure_features(
     Returns
     -------
     Result
-        A `Measured`; its rows are those of ``stst-analyze features``, the natural clip as often
+        A `Measurement`; its rows are those of ``stst-analyze features``, the natural clip as often
         as it was aligned differently.
     """
     from stst.analysis.features import Features, features
@@ -112,7 +112,7 @@ def measure_features(
     for one in SHOWN:
         courses = (_course(*each[:2], each[2].values[one.name], what) for each in measured)
         panels.append(Panel(axis_label(one), tuple(courses), circular=one.circular))
-    return Result(Measured(tuple(panels), tuple(rows), _notes(pairs.values())))
+    return Result(Measurement(tuple(panels), tuple(rows), _notes(pairs.values())))
 
 
 def measure_cka(
@@ -144,7 +144,7 @@ def measure_cka(
     Returns
     -------
     Result
-        A `Measured` with one panel for each layer, and a verdict for each layer and clip.
+        A `Measurement` with one panel for each layer, and a verdict for each layer and clip.
     """
     from stst.config.choice import CkaSettings, parse_choice
 
@@ -192,7 +192,7 @@ def measure_cka(
         *undefined(rows),
     )
     verdicts = tuple(said([row | {"clip": names[row["clip"]]} for row in rows]))
-    return Result(Measured(tuple(panels), tuple(rows), notes, verdicts))
+    return Result(Measurement(tuple(panels), tuple(rows), notes, verdicts))
 
 
 def list_layers(model: str, tell: Tell, stop: Stop) -> Result:
@@ -248,7 +248,7 @@ def measure_prediction(
     Returns
     -------
     Result
-        A `Measured` with one panel for each measure and each level.
+        A `Measurement` with one panel for each measure and each level.
     """
     pairs = _pairs(_natural(natural, frames, max_side, levels), others)
     tell(Step("loading PredNet", 0.0, {}))
@@ -287,7 +287,7 @@ def measure_prediction(
     for level in range(found[0][2].errors.shape[1]):
         courses = tuple(_course(*each[:2], each[2].errors[:, level], what) for each in found)
         panels.insert(3 + level, Panel(f"Error of level {level}", courses))
-    return Result(Measured(tuple(panels), tuple(rows), _notes(pairs.values())))
+    return Result(Measurement(tuple(panels), tuple(rows), _notes(pairs.values())))
 
 
 # by the names of `stst.analysis.prediction.MEASURES`; the errors of the levels come after three

@@ -31,7 +31,7 @@ class Control:
         self._going.set()
         self._stopped = False
 
-    def told(self, word: str) -> None:
+    def obey(self, word: str) -> None:
         """Follow ``pause``, ``go`` or ``stop``."""
         if word == "pause":
             self._going.clear()
@@ -55,13 +55,13 @@ def main() -> None:
     request = json.loads(sys.stdin.readline())
     control = Control()
     threading.Thread(target=_listen, args=(control,), daemon=True).start()
-    send(done(request, lambda message: send(message, messages), control.stop), messages)
+    send(run_task(request, lambda message: send(message, messages), control.stop), messages)
     sys.stderr.flush()
     # a thread that waits for input would make an orderly exit hang
     os._exit(0)
 
 
-def done(
+def run_task(
     request: dict[str, Any], tell: Callable[[Message], None], stop: Callable[[], bool]
 ) -> Result | Stopped | Failed:
     """Do a task; an error becomes its last message.
@@ -75,12 +75,12 @@ def done(
     stop
         Asked at every step; True ends the task.
     """
-    from napari_stst.background.tasks import StopAskedError, task_named
+    from napari_stst.background.tasks import StopAskedError, load_task
     from stst.errors import StstError, first_line
 
     arguments = {key: value for key, value in request.items() if key != "task"}
     try:
-        return task_named(request["task"])(tell=tell, stop=stop, **arguments)
+        return load_task(request["task"])(tell=tell, stop=stop, **arguments)
     except StopAskedError:
         return Stopped()
     except StstError as error:
@@ -101,8 +101,8 @@ def send(message: Message, to: BinaryIO) -> None:
 
 def _listen(control: Control) -> None:
     for line in sys.stdin:
-        control.told(line.strip())
-    control.told("stop")
+        control.obey(line.strip())
+    control.obey("stop")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QProgressBar, QPushButton, QWidget
 
-from napari_stst.widgets.labels import Said
+from napari_stst.widgets.labels import MessageLabel
 
 
 class Actions(QWidget):
@@ -39,8 +39,8 @@ class Actions(QWidget):
                 layout.addWidget(button, row, column)
         layout.addWidget(self.bar, 2, 0, 1, 2)
         layout.addWidget(self.cancel, 2, 2)
-        self.said = Said()
-        layout.addWidget(self.said, 3, 0, 1, 3)
+        self.message = MessageLabel()
+        layout.addWidget(self.message, 3, 0, 1, 3)
         self.open.setEnabled(False)
         self.set_busy(False)
 

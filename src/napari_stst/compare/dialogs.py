@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_stst.compare.models import AskLayers, ClipList, ModelRows
-from napari_stst.widgets.labels import Said
+from napari_stst.widgets.labels import MessageLabel
 from napari_stst.widgets.theme import Colors
 from stst.errors import InputError
 from stst.utils.files import at_home
@@ -33,7 +33,7 @@ _HDF5 = "PredNet's weights (*.hdf5 *.h5 *.safetensors);;All files (*)"
 
 
 @dataclass(frozen=True)
-class MeasuredBefore:
+class EarlierSettings:
     """What has been measured, and how; what failed is not in it.
 
     Attributes
@@ -61,7 +61,7 @@ class _Dialog(QDialog):
         self.setWindowTitle(title)
         self.form = QFormLayout()
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.problem = Said()
+        self.problem = MessageLabel()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         ok = self.buttons.addButton(action, QDialogButtonBox.ButtonRole.AcceptRole)
         self.buttons.accepted.connect(self.accept)
@@ -110,7 +110,7 @@ class _CkaDialog(_Dialog):
         self,
         title: str,
         action: str,
-        measured: MeasuredBefore,
+        measured: EarlierSettings,
         ask: AskLayers,
         colors: Colors,
         parent: QWidget | None = None,
@@ -139,7 +139,7 @@ class _CkaDialog(_Dialog):
         self.form.addRow("estimator", self.estimator)
         self.form.addRow("unrelated clips", self.null)
 
-    def _same(self) -> dict[str, Any]:
+    def _shared_arguments(self) -> dict[str, Any]:
         """Give the arguments that hold for all models."""
         return {
             "examples": self.examples.currentText(),
@@ -159,7 +159,7 @@ class CkaDialog(_CkaDialog):
 
     def __init__(
         self,
-        measured: MeasuredBefore,
+        measured: EarlierSettings,
         ask: AskLayers,
         colors: Colors,
         parent: QWidget | None = None,
@@ -175,7 +175,7 @@ class CkaDialog(_CkaDialog):
 
     def arguments(self) -> list[dict[str, Any]]:
         """Give the arguments of the task ``cka``, once for every model."""
-        return [{"model": text, **self._same()} for text in self.models.texts()]
+        return [{"model": text, **self._shared_arguments()} for text in self.models.texts()]
 
 
 class PathEdit(QWidget):
@@ -246,7 +246,7 @@ class ReportDialog(_CkaDialog):
     def __init__(
         self,
         folder: Path,
-        measured: MeasuredBefore,
+        measured: EarlierSettings,
         ask: AskLayers,
         colors: Colors,
         parent: QWidget | None = None,
@@ -295,7 +295,7 @@ class ReportDialog(_CkaDialog):
             "output": self.folder.text(),
             "overwrite": self.overwrite.isChecked(),
             "cka": self.models.texts(),
-            **self._same(),
+            **self._shared_arguments(),
             "prednet": self.prednet.text() or None,
         }
 

@@ -17,7 +17,7 @@ from stst.errors import InputError, StstError
 from stst.video import sidecar_path
 
 if TYPE_CHECKING:
-    from napari_stst.background.measured import Measured
+    from napari_stst.background.measurements import Measurement
     from napari_stst.widgets.theme import Colors
 
 _EMPTY = (
@@ -45,7 +45,7 @@ class Results(QStackedWidget):
     def __init__(self, colors: Colors, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.colors = colors
-        self.measured: dict[str, Measured] = {}
+        self.measured: dict[str, Measurement] = {}
         self.plots: dict[str, CoursePlot] = {}
         self.tabs = QTabWidget()
         empty = QLabel(_EMPTY)
@@ -57,7 +57,7 @@ class Results(QStackedWidget):
     def show_measured(
         self,
         title: str,
-        measured: Measured,
+        measured: Measurement,
         labels: Sequence[str],
         seconds: float | None,
         frame: float,

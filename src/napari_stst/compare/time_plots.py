@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QGraphicsItem, QHBoxLayout, QLabel, QScrollArea, QVBo
 from stst.figures.style import DASHES, FEW, SHADE, THIN, WIDE, dash_of, shortened
 
 if TYPE_CHECKING:
-    from napari_stst.background.measured import Course, Panel
+    from napari_stst.background.measurements import Course, Panel
     from napari_stst.widgets.theme import Colors
 
 _TURN = [(0, "0"), (np.pi / 2, "π/2"), (np.pi, "π"), (3 * np.pi / 2, "3π/2"), (2 * np.pi, "2π")]

@@ -103,7 +103,7 @@ class WeightsRow(QWidget):
         if self.task is not None and self._working:
             self.task.stop()
             return
-        self._begin("connecting …")
+        self._start_working("connecting …")
         self._run(Task("fetch", self, names=self.missing()))
 
     def choose_files(self) -> None:
@@ -124,7 +124,7 @@ class WeightsRow(QWidget):
         anyway
             Whether a file is taken that is not the published one.
         """
-        self._begin("reading …")
+        self._start_working("reading …")
         task = Task("import", self, paths=list(paths), names=self.missing(), anyway=anyway)
         self._run(task)
 
@@ -135,7 +135,7 @@ class WeightsRow(QWidget):
         box.exec()
         return buttons.get(box.clickedButton(), answers[-1])
 
-    def _begin(self, words: str) -> None:
+    def _start_working(self, words: str) -> None:
         self._close_task()  # it may just be looking
         self._trouble, self._working = "", True
         self.button.setText("Cancel")
@@ -150,9 +150,9 @@ class WeightsRow(QWidget):
 
     def _run(self, task: Task) -> None:
         self.task = task
-        task.message.connect(self._heard)
+        task.message.connect(self._on_message)
 
-    def _heard(self, message: Message) -> None:
+    def _on_message(self, message: Message) -> None:
         if isinstance(message, Step):
             self.label.setText(f"{message.what} ({message.progress:.0%})")
             return
@@ -164,21 +164,21 @@ class WeightsRow(QWidget):
         if isinstance(message, Failed):
             self._tell_trouble("That did not work", [message.text])
         elif isinstance(message, Result) and "failed" in message.value:
-            self._fetched(**message.value)
-        elif isinstance(message, Result) and self._imported(**message.value):
+            self._on_fetched(**message.value)
+        elif isinstance(message, Result) and self._on_imported(**message.value):
             return
         if isinstance(message, Result | Stopped) or self._states:
             self.look()
         else:
             self.label.setText(self._trouble or "unknown")
 
-    def _fetched(self, paths: Mapping[str, str], failed: Mapping[str, str]) -> None:
+    def _on_fetched(self, paths: Mapping[str, str], failed: Mapping[str, str]) -> None:
         if paths:
             show_info(f"Downloaded: {', '.join(paths)}")
         if failed:
             self._tell_trouble(f"Not downloaded: {', '.join(failed)}", list(failed.values()))
 
-    def _imported(self, imported: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    def _on_imported(self, imported: Mapping[str, str], other: Mapping[str, str]) -> bool:
         """Tell what was taken; say whether the user wants the rest, too, which is under way."""
         if imported:
             show_info(f"Imported: {', '.join(imported)}")

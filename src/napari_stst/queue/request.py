@@ -20,7 +20,7 @@ MAIN_ROLES = ("natural", "stimulus")
 
 
 @dataclass(frozen=True)
-class Order:
+class MakeRequest:
     """What is to be made.
 
     Attributes
@@ -58,7 +58,7 @@ class Order:
         }
 
     @classmethod
-    def from_dict(cls, entry: Mapping[str, Any]) -> Order:
+    def from_dict(cls, entry: Mapping[str, Any]) -> MakeRequest:
         """Read what `as_dict` gave.
 
         Raises
@@ -68,13 +68,13 @@ class Order:
         """
         natural, output, config = entry["natural"], entry["output"], entry["config"]
         if not isinstance(output, str) or not isinstance(config, dict):
-            raise TypeError("it holds no order")
+            raise TypeError("it holds no request")
         path = None if natural is None else Path(natural)
         return cls(path, output, config, overwrite=bool(entry["overwrite"]))
 
 
-def stored_order(folder: Path) -> Order:
-    """Give the order that goes on with an unfinished run, as it was begun.
+def read_stored_request(folder: Path) -> MakeRequest:
+    """Give the request that goes on with an unfinished run, as it was begun.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def stored_order(folder: Path) -> Order:
 
     Returns
     -------
-    Order
+    MakeRequest
         With the settings and the clips that the run has on record.
 
     Raises
@@ -94,7 +94,7 @@ def stored_order(folder: Path) -> Order:
     folder = folder.absolute()
     record = RunFolder(folder).record()
     check_continuable(folder, record)
-    natural = clip_of_run(folder, record)
+    natural = main_clip_of_run(folder, record)
     config = {**tree_of_run(folder, record), "method": record.method}
     if record.method in BUILT_IN:
         kind = METHODS[record.method].config
@@ -104,16 +104,16 @@ def stored_order(folder: Path) -> Order:
     if Path(name).name != name:
         raise InputError(f"{folder}/job.json is damaged: output is {name!r}, not a name.")
     output = str(folder.parent / name)
-    order = Order(
+    request = MakeRequest(
         natural,
         output if Path(name).suffix in MASTERS else f"{output}/",
         config,
         resume=True,
     )
-    if order.folder != folder:
+    if request.folder != folder:
         raise InputError(
-            f"{folder} is the run of {name} and was called {order.folder.name}. Give it that name "
-            "back."
+            f"{folder} is the run of {name} and was called {request.folder.name}. Give it that "
+            "name back."
         )
     for role, path in _inputs(folder, record).items():
         if not path.exists():
@@ -121,7 +121,7 @@ def stored_order(folder: Path) -> Order:
                 f"{folder.name} cannot go on: its {role} clip is not at {path} any more. Put it "
                 "back there."
             )
-    return order
+    return request
 
 
 def tree_of_run(folder: Path, record: RunRecord) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def tree_of_run(folder: Path, record: RunRecord) -> dict[str, Any]:
     return paths_beside(record.config, folder)
 
 
-def clip_of_run(folder: Path, record: RunRecord) -> Path | None:
+def main_clip_of_run(folder: Path, record: RunRecord) -> Path | None:
     """Give the clip that a run starts from; None where there is none."""
     found = _inputs(folder, record)
     return next((found[role] for role in MAIN_ROLES if role in found), None)

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from napari_stst.background.measured import Match
+from napari_stst.background.measurements import Match
 from napari_stst.background.messages import Failed, Result, Step, Stopped
-from napari_stst.background.worker import done
+from napari_stst.background.worker import run_task
 from small_runs import clip, refused, stst, stst_analyze
 from stst.analysis.cka.verdicts import is_null
 from stst.analysis.tables import as_csv, table
@@ -31,7 +31,7 @@ def asked(task, *others, stop=lambda: False, **arguments):
     """Do a task and give its last message, and the others."""
     told = []
     request = {"task": task, "natural": "natural.mkv", "others": others, **arguments}
-    return done(request, told.append, stop), told
+    return run_task(request, told.append, stop), told
 
 
 def value(task, *others, **arguments):

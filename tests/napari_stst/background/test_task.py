@@ -23,7 +23,7 @@ from napari_stst.background.messages import (
     Stopped,
 )
 from napari_stst.background.task import Task
-from napari_stst.background.worker import done
+from napari_stst.background.worker import run_task
 from patience import patience
 from small_runs import PYTHONPATH, clip, config
 from stst.video import read_video
@@ -173,7 +173,7 @@ class TestInverting:
             "config": tree.model_dump(mode="json", exclude_none=True),
         }  # fmt: skip
         told = []
-        end = done(request, told.append, lambda: False)
+        end = run_task(request, told.append, lambda: False)
         assert isinstance(end, Result), end
         assert set(end.value["outputs"][0]) == {
             "master", "preview", "sidecar", "last", "stimulus"
@@ -203,7 +203,7 @@ class TestInverting:
         tree = small_inversions.config(**changes).model_dump(mode="json", exclude_none=True)
         natural = str(clip(tmp_path / "waves.mkv", count=14, fps=20))
         request = {"natural": natural, "output": str(tmp_path / "made.mkv"), "config": tree}
-        end = done({"task": "make", **request}, print, lambda: False)
+        end = run_task({"task": "make", **request}, print, lambda: False)
         assert isinstance(end, Failed)
         assert words in end.text
         assert not end.details
@@ -219,9 +219,9 @@ class TestTasks:
             steps.append(1)
             return len(told) and any(isinstance(one, Picture) and one.frame == 0 for one in told)
 
-        assert done(stopping, told.append, stop) == Stopped()
+        assert run_task(stopping, told.append, stop) == Stopped()
         again = []
-        end = done({**stopping, "resume": True}, again.append, lambda: False)
+        end = run_task({**stopping, "resume": True}, again.append, lambda: False)
         assert isinstance(end, Result)
         made = read_video(end.value["outputs"][0]["master"]).frames
         assert np.array_equal(again[0].done[0], made[:1])
@@ -248,9 +248,9 @@ class TestTasks:
                 isinstance(one, Picture) and (one.first, one.frame) == (1, 0) for one in told
             )
 
-        assert done(request, told.append, stop) == Stopped()
+        assert run_task(request, told.append, stop) == Stopped()
         again = []
-        end = done({**request, "resume": True}, again.append, lambda: False)
+        end = run_task({**request, "resume": True}, again.append, lambda: False)
         made = [read_video(one["master"]).frames for one in end.value["outputs"]]
         count = len(made[0])
         pictures = [one for one in told + again if isinstance(one, Picture) and one.finished]
@@ -279,7 +279,7 @@ class TestTasks:
             heard.append(len(told))
             return answers[-1]
 
-        assert done(request, told.append, stop) == Stopped()
+        assert run_task(request, told.append, stop) == Stopped()
         # once it was told so, it does not ask again, nor say anything more
         assert answers == [False, False, False, False, True]
         assert len(told) == heard[-1]
@@ -288,8 +288,8 @@ class TestTasks:
         def broken(**_):
             raise RuntimeError("out of luck\nand more")
 
-        monkeypatch.setattr(tasks, "make", broken)
-        end = done({"task": "make", **request_}, print, lambda: False)
+        monkeypatch.setattr(tasks, "make_stimuli", broken)
+        end = run_task({"task": "make", **request_}, print, lambda: False)
         assert end.text == "unexpected error: RuntimeError: out of luck"
         assert "Traceback" in end.details
 
@@ -297,8 +297,8 @@ class TestTasks:
         def broken(**_):
             raise MemoryError
 
-        monkeypatch.setattr(tasks, "make", broken)
-        end = done({"task": "make", **request_}, print, lambda: False)
+        monkeypatch.setattr(tasks, "make_stimuli", broken)
+        end = run_task({"task": "make", **request_}, print, lambda: False)
         assert "not enough memory" in end.text
 
     def test_a_download_can_be_stopped(self, monkeypatch):
@@ -307,7 +307,7 @@ class TestTasks:
             raise AssertionError("it went on")
 
         monkeypatch.setattr("stst.weights.fetch", fetch)
-        assert done({"task": "fetch", "names": ["msoe"]}, print, lambda: True) == Stopped()
+        assert run_task({"task": "fetch", "names": ["msoe"]}, print, lambda: True) == Stopped()
 
     def test_a_download_tells_how_far_it_is(self, monkeypatch):
         class Found:
@@ -320,14 +320,14 @@ class TestTasks:
 
         monkeypatch.setattr("stst.weights.fetch", fetch)
         told = []
-        end = done({"task": "fetch", "names": ["msoe"]}, told.append, lambda: False)
+        end = run_task({"task": "fetch", "names": ["msoe"]}, told.append, lambda: False)
         assert [one.progress for one in told] == [0.5, 0.0]
         assert end == Result({"paths": {"msoe": "msoe.npz"}, "failed": {}})
 
     def test_the_state_of_weights(self, monkeypatch, tmp_path):
         monkeypatch.setenv("STST_WEIGHTS_DIR", str(tmp_path))
         monkeypatch.setenv("STST_CACHE_DIR", str(tmp_path))
-        end = done({"task": "weights", "names": ["msoe", "vgg19-keras"]}, print, lambda: False)
+        end = run_task({"task": "weights", "names": ["msoe", "vgg19-keras"]}, print, lambda: False)
         assert [(one["name"], one["state"], one["usable"]) for one in end.value] == [
             ("msoe", "missing", False), ("vgg19-keras", "missing", False)
         ]  # fmt: skip

@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QPushButton
 
 from hands import choose_from_menu, click, press, wait_for
-from napari_stst.background.measured import Measured
+from napari_stst.background.measurements import Measurement
 from napari_stst.compare.compare_widget import CompareWidget
 from napari_stst.compare.dialogs import CkaDialog, PredictionDialog, ReportDialog
 from napari_stst.make.generate import GenerateWidget
@@ -168,10 +168,10 @@ class TestChoice:
         widget.choice.side_edit.editingFinished.emit()
         assert errors[-1] == "max. px is 'x': expected a whole number of pixels."
         # it stays in the panel, until something is chosen that can be
-        assert widget.actions.said.text() == errors[-1]
+        assert widget.actions.message.text() == errors[-1]
         widget.choice.side_edit.clear()
         widget.choice.side_edit.editingFinished.emit()
-        assert widget.actions.said.isHidden()
+        assert widget.actions.message.isHidden()
 
     def test_arrays(self, viewer, opened, natural, errors, until):
         array = viewer.add_image(frames(9, 40, 44, seed=2), rgb=True, name="my metamer/1")
@@ -400,7 +400,7 @@ class TestResults:
     def test_layers_with_long_names_are_named_whole(self, viewer, widget, qtbot):
         panels = widget.results.measured["Features"].panels
         title = "CKA, encoder.layers.encoder_layer_11.mlp"
-        long = Measured(tuple(replace(one, title=title) for one in panels), ())
+        long = Measurement(tuple(replace(one, title=title) for one in panels), ())
         widget.results.show_measured("CKA", long, ("natural", "part"), None, 0)
         plot = widget.results.plots["CKA"]
         qtbot.waitUntil(plot.isVisible)

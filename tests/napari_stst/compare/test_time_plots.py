@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 
-from napari_stst.background.measured import Course, Panel
+from napari_stst.background.measurements import Course, Panel
 from napari_stst.compare.time_plots import CoursePlot
 from napari_stst.widgets.theme import Colors
 

@@ -8,7 +8,7 @@ import pytest
 from napari.layers import Image
 
 from napari_stst.background.estimating import estimate_run
-from napari_stst.make.cost import words_of
+from napari_stst.make.cost import describe_cost
 from napari_stst.make.generate import GenerateWidget
 from napari_stst.viewer.layers import layer_of
 from small_runs import TREE, clip, config, synthesize
@@ -34,11 +34,13 @@ def plainly(cost):
 
 def test_what_is_said():
     # numbers stay beside their units
-    assert words_of(COST, 2**40).split(" ") == [
+    assert describe_cost(COST, 2**40).split(" ") == [
         "About\xa01:02:05\xa0(h:mm:ss)\xa0on\xa0cpu", "·", "1.5\xa0GiB\xa0of\xa0memory", "·",
         "up\xa0to\xa05.0\xa0MiB\xa0on\xa0disk", "·", "24\xa0frames\xa0of\xa018×20\xa0px",
     ]  # fmt: skip
-    assert words_of(COST, 2**20).startswith("Not enough room on the disk: 1.0 MiB are free. About")
+    assert describe_cost(COST, 2**20).startswith(
+        "Not enough room on the disk: 1.0 MiB are free. About"
+    )
 
 
 def test_it_is_the_dry_run_s(tmp_path):
@@ -106,7 +108,7 @@ def test_nothing_is_measured_while_something_is_made_or_nobody_sees_it(
     assert task.ended
     assert cost._task is None
     until(lambda: cost.text() == "Time, memory and disk: estimated when nothing is being made.")
-    widget.run.making.cancel()
+    widget.run.job.cancel()
     until(lambda: widget.queue.current is None)
     until(lambda: cost._task is not None)
     task = cost._task

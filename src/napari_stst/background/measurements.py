@@ -92,7 +92,7 @@ class Panel:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class Measurement:
     """What was measured: courses to look at, and rows of a tidy table to keep.
 
     Attributes

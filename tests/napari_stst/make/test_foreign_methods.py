@@ -5,8 +5,8 @@ import pytest
 from qtpy.QtWidgets import QLabel
 
 from methods_of_others import TOY, WITH_TOY, installed
-from napari_stst.make.other import OtherWidget
-from napari_stst.queue.request import stored_order
+from napari_stst.make.foreign_methods import ForeignMethodsWidget
+from napari_stst.queue.request import read_stored_request
 from small_runs import clip, process, stst
 from stst.config import METHODS, methods
 from stst.config.sources import code_named
@@ -22,7 +22,7 @@ def drift(monkeypatch, viewer):
 def test_the_form_opens_and_makes_what_the_command_makes(drift, viewer, until, tmp_path, errors):
     viewer.open(str(clip(tmp_path / "natural.mkv", count=4)), plugin="napari-stst")
     _, widget = viewer.window.add_plugin_dock_widget("napari-stst", "Other methods")
-    assert isinstance(widget, OtherWidget)
+    assert isinstance(widget, ForeignMethodsWidget)
     maker = widget.maker
     # it has all of the dock's height
     until(lambda: maker.height() > 500)
@@ -30,7 +30,7 @@ def test_the_form_opens_and_makes_what_the_command_makes(drift, viewer, until, t
     assert {"step", "iterations", "checkpoint_every", "seed"} <= labels
     maker.set_tree({"method": "drift", "iterations": 2})
     maker.make()
-    until(lambda: maker.run.making is not None and maker.run.making.state == "done")
+    until(lambda: maker.run.job is not None and maker.run.job.state == "done")
     assert errors == []
     made = read_video(tmp_path / "natural_drift.mkv").frames
     done = stst(
@@ -67,6 +67,6 @@ def test_an_unfinished_run_is_no_reason_to_import(drift, viewer, tmp_path, monke
     words = ("drift", "natural.mkv", "-o", "a.mkv", "--set", "iterations=2")
     process(*words, folder=tmp_path, PYTHONPATH=WITH_TOY, TOY_KILL="2:0")
     monkeypatch.setattr(methods, "_loaded", lambda entry: pytest.fail("its code was imported"))
-    order = stored_order(tmp_path / "a.run")
-    assert order.config["method"] == "drift"
-    assert code_named(order.config) == {"method": "drift"}
+    stored = read_stored_request(tmp_path / "a.run")
+    assert stored.config["method"] == "drift"
+    assert code_named(stored.config) == {"method": "drift"}
