@@ -1,4 +1,4 @@
-"""What is found out about clips, as the worker sends it and the viewer shows it."""
+"""Clips that are compared, and what is found out about them, as viewer and worker send it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stst.config.choice import CkaSettings
 from stst.video import AS_STORED, Levels
+
+#: What CKA compares unless it is told otherwise.
+CKA_DEFAULTS = CkaSettings()
+
+
+@dataclass(frozen=True)
+class ClipSet:
+    """Clips that are compared.
+
+    Attributes
+    ----------
+    natural, others
+        Paths.
+    frames, max_side
+        Of the natural clip, for clips without a sidecar that says it.
+    levels
+        How values of clips become 8 bits.
+    """
+
+    natural: str
+    others: tuple[str, ...]
+    frames: str | None = None
+    max_side: int | None = None
+    levels: Levels = AS_STORED
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_stst.background.measurements import Course, Match, Measurement, Panel
+from napari_stst.background.measurements import (
+    CKA_DEFAULTS,
+    ClipSet,
+    Course,
+    Match,
+    Measurement,
+    Panel,
+)
 from napari_stst.background.messages import Result, Step
 from napari_stst.background.tasks import Stop, StopAskedError, Tell
 
 if TYPE_CHECKING:
+    from stst.analysis.images import Fit
     from stst.analysis.pairs import NaturalClip, Pair
-    from stst.config.choice import Estimator, Examples
+    from stst.config.choice import CkaSettings
     from stst.video import LazyVideo
 
 _STEP_SECONDS = 0.1
@@ -26,27 +34,15 @@ _STEP_SECONDS = 0.1
 DEVICE = "auto"
 
 
-def pair_clips(
-    natural: str,
-    others: Sequence[str],
-    tell: Tell,
-    stop: Stop,
-    frames: str | None = None,
-    max_side: int | None = None,
-    levels: Mapping[str, Any] | None = None,
-) -> Result:
+def pair_clips(clips: ClipSet, tell: Tell, stop: Stop) -> Result:
     """Find out which frames of the natural clip the others show.
 
     Parameters
     ----------
-    natural, others
-        Paths of clips.
+    clips
+        Of which files.
     tell, stop
         As every task has them.
-    frames, max_side
-        Of the natural clip, for clips without a sidecar that says it.
-    levels
-        Arguments of `stst.video.Levels`: how values of clips become 8 bits.
 
     Returns
     -------
@@ -55,33 +51,25 @@ def pair_clips(
     """
     from stst.errors import InputError
 
-    clip = _natural(natural, frames, max_side, levels)
+    natural = _open_natural(clips)
     found: dict[str, Match | str] = {}
-    for place, other in enumerate(others):
+    for place, other in enumerate(clips.others):
         if stop():
             raise StopAskedError
-        tell(Step(Path(other).name, place / len(others), {}))
+        tell(Step(Path(other).name, place / len(clips.others), {}))
         try:
-            found[other] = _match(clip.pair(Path(other)))
+            found[other] = _match(natural.pair(Path(other)))
         except InputError as error:
             found[other] = str(error)
     return Result(found)
 
 
-def measure_features(
-    natural: str,
-    others: Sequence[str],
-    tell: Tell,
-    stop: Stop,
-    frames: str | None = None,
-    max_side: int | None = None,
-    levels: Mapping[str, Any] | None = None,
-) -> Result:
+def measure_features(clips: ClipSet, tell: Tell, stop: Stop) -> Result:
     """Measure the low-level features, as ``stst-analyze features`` and ``compare`` do.
 
     Parameters
     ----------
-    natural, others, tell, stop, frames, max_side, levels
+    clips, tell, stop
         As in `pair_clips`.
 
     Returns
@@ -93,7 +81,7 @@ def measure_features(
     from stst.analysis.features import Features, features
     from stst.figures import SHOWN, axis_label
 
-    pairs = _pairs(_natural(natural, frames, max_side, levels), others)
+    pairs = _open_pairs(clips)
     naturals = {pair.natural: pair for pair in pairs.values()}
     what = _alignments(naturals)
     counted = Counted(tell, stop, sum(len(one.other) for one in pairs.values()))
@@ -101,7 +89,7 @@ def measure_features(
     measured: list[tuple[int, Pair, Features]] = []
     rows: list[Mapping[str, Any]] = []
     for pair in naturals.values():
-        found = features(pair.natural, on_frame=counted.begin(Path(natural).name))
+        found = features(pair.natural, on_frame=counted.begin(Path(clips.natural).name))
         measured.append((0, pair, found))
         rows += found.rows(pair.reference)
     for place, (other, pair) in enumerate(pairs.items(), 1):
@@ -116,28 +104,23 @@ def measure_features(
 
 
 def measure_cka(
-    natural: str,
-    others: Sequence[str],
+    clips: ClipSet,
     model: str,
     tell: Tell,
     stop: Stop,
-    examples: Examples = "channels",
-    estimator: Estimator = "unbiased",
+    settings: CkaSettings = CKA_DEFAULTS,
     null: Sequence[str] = (),
-    frames: str | None = None,
-    max_side: int | None = None,
-    levels: Mapping[str, Any] | None = None,
 ) -> Result:
     """Compare clips in the layers of a vision model, as ``stst-analyze cka`` does.
 
     Parameters
     ----------
-    natural, others, tell, stop, frames, max_side, levels
+    clips, tell, stop
         As in `pair_clips`.
     model
         ``MODEL[=WEIGHTS][@LAYER,LAYER…]``, see `stst.config.choice.parse_choice`.
-    examples, estimator
-        See `stst.config.choice.CkaSettings`; not ``"frames"``, which gives no course.
+    settings
+        Not with the examples ``"frames"``, which give no course.
     null
         Paths of natural clips of other content for the null, beside the sample clips.
 
@@ -146,19 +129,18 @@ def measure_cka(
     Result
         A `Measurement` with one panel for each layer, and a verdict for each layer and clip.
     """
-    from stst.config.choice import CkaSettings, parse_choice
+    from stst.config.choice import parse_choice
 
-    settings, choice = CkaSettings(examples, estimator), parse_choice(model)
-    pairs = _pairs(_natural(natural, frames, max_side, levels), others)
+    choice = parse_choice(model)
+    pairs = _open_pairs(clips)
     tell(Step(f"loading {choice.model}", 0.0, {}))
     from stst.analysis.cka.models import cka_rows, steps, undefined
     from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
     from stst.analysis.cka.verdicts import cka_limits, is_null, layers_of, said
     from stst.models.classifiers import load_classifier
     from stst.utils.devices import pick_device
-    from stst.video import Levels
 
-    nulls = UnrelatedClips(null, Levels(**(levels or {})))
+    nulls = UnrelatedClips(null, clips.levels)
     unrelated = {other: nulls.apart_from(pair.natural, pair.other) for other, pair in pairs.items()}
     loaded = load_classifier(choice, pick_device(DEVICE))
     groups: dict[Any, dict[str, Pair]] = {}
@@ -187,7 +169,7 @@ def measure_cka(
     notes = (
         *_notes(pairs.values()),
         *nulls.notes,
-        *null_notes({names[other]: clips for other, clips in unrelated.items()}),
+        *null_notes({names[other]: found for other, found in unrelated.items()}),
         *loaded.notes,
         *undefined(rows),
     )
@@ -223,22 +205,18 @@ def _names(others: Iterable[str]) -> dict[str, str]:
 
 
 def measure_prediction(
-    natural: str,
-    others: Sequence[str],
+    clips: ClipSet,
     weights: str,
     tell: Tell,
     stop: Stop,
-    fit: str = "stretch",
-    size: Sequence[int] = (128, 160),
-    frames: str | None = None,
-    max_side: int | None = None,
-    levels: Mapping[str, Any] | None = None,
+    fit: Fit = "stretch",
+    size: tuple[int, int] = (128, 160),
 ) -> Result:
     """Predict the frames of all clips by PredNet, as ``stst-analyze prednet`` does.
 
     Parameters
     ----------
-    natural, others, tell, stop, frames, max_side, levels
+    clips, tell, stop
         As in `pair_clips`.
     weights
         A file, or ``"none"``.
@@ -250,7 +228,7 @@ def measure_prediction(
     Result
         A `Measurement` with one panel for each measure and each level.
     """
-    pairs = _pairs(_natural(natural, frames, max_side, levels), others)
+    pairs = _open_pairs(clips)
     tell(Step("loading PredNet", 0.0, {}))
     from stst.analysis.prediction import (
         Predictions,
@@ -260,8 +238,7 @@ def measure_prediction(
         predictions,
     )
 
-    height, width = size
-    settings = PredictionSettings(weights, fit, (height, width), DEVICE)  # type: ignore[arg-type]
+    settings = PredictionSettings(weights, fit, size, DEVICE)
     naturals = {pair.natural: pair for pair in pairs.values()}
     what = _alignments(naturals)
     for video in naturals:
@@ -272,7 +249,7 @@ def measure_prediction(
     found: list[tuple[int, Pair, Predictions]] = []
     rows: list[Mapping[str, Any]] = []
     for pair in naturals.values():
-        one = predictions(pair.natural, loaded, counted.begin(Path(natural).name))
+        one = predictions(pair.natural, loaded, counted.begin(Path(clips.natural).name))
         found.append((0, pair, one))
         rows += one.rows(pair.reference)
     for place, (other, pair) in enumerate(pairs.items(), 1):
@@ -323,17 +300,15 @@ class Counted:
         return advance
 
 
-def _natural(
-    path: str, frames: str | None, max_side: int | None, levels: Mapping[str, Any] | None
-) -> NaturalClip:
+def _open_natural(clips: ClipSet) -> NaturalClip:
     from stst.analysis.pairs import NaturalClip
-    from stst.video import Levels
 
-    return NaturalClip(Path(path), frames, max_side, Levels(**(levels or {})))
+    return NaturalClip(Path(clips.natural), clips.frames, clips.max_side, clips.levels)
 
 
-def _pairs(clip: NaturalClip, others: Sequence[str]) -> dict[str, Pair]:
-    return {other: clip.pair(Path(other)) for other in others}
+def _open_pairs(clips: ClipSet) -> dict[str, Pair]:
+    natural = _open_natural(clips)
+    return {other: natural.pair(Path(other)) for other in clips.others}
 
 
 def _match(pair: Pair) -> Match:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import pickle
 import sys
 from typing import Any
 
 from qtpy.QtCore import QObject, QProcess, Signal
 
-from napari_stst.background.messages import ENDS, Failed, Message, Stopped
-from napari_stst.background.worker import HEADER
+from napari_stst.background.messages import (
+    ENDS,
+    Failed,
+    Message,
+    Stopped,
+    pack,
+    take_messages,
+)
 
 _PATIENCE_MS = 3000
 _WORKER = [sys.executable, "-P", "-m", "napari_stst.background.worker"]
@@ -24,7 +28,7 @@ class Task(QObject):
     task
         A name in `napari_stst.background.tasks`.
     arguments
-        What JSON can hold.
+        Of the task; what can be pickled.
     parent
         Owns the object.
     """
@@ -44,7 +48,7 @@ class Task(QObject):
         self._process.errorOccurred.connect(self._on_start_failed)
         program, *words = _WORKER
         self._process.start(program, words)
-        self._send(json.dumps({"task": task, **arguments}))
+        self._send((task, arguments))
 
     def pause(self) -> None:
         """Wait after the step that is being done."""
@@ -76,25 +80,16 @@ class Task(QObject):
             self._process.waitForFinished(_PATIENCE_MS)
         self._end(Stopped())
 
-    def _send(self, line: str) -> None:
-        self._process.write(f"{line}\n".encode())
+    def _send(self, message: object) -> None:
+        self._process.write(pack(message))
 
     def _read(self) -> None:
         self._received += bytes(self._process.readAllStandardOutput().data())
-        while len(self._received) >= HEADER.size:
-            (length,) = HEADER.unpack_from(self._received)
-            end = HEADER.size + length
-            if len(self._received) < end:
-                return
-            message = pickle.loads(bytes(self._received[HEADER.size : end]))
-            del self._received[:end]
-            self._tell(message)
-
-    def _tell(self, message: Message) -> None:
-        if isinstance(message, ENDS):
-            self._end(message)
-        else:
-            self.message.emit(message)
+        for message in take_messages(self._received):
+            if isinstance(message, ENDS):
+                self._end(message)
+            else:
+                self.message.emit(message)
 
     def _end(self, message: Message) -> None:
         if not self.ended:

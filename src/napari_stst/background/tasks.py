@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from napari_stst.background.messages import (
 )
 
 if TYPE_CHECKING:
+    from napari_stst.queue.request import MakeRequest
     from stst.engine.events import Event, RunStarted
     from stst.runs.job import Job
     from stst.types import Frames
@@ -63,43 +63,32 @@ def load_task(name: str) -> Callable[..., Result | Stopped]:
     return task
 
 
-def make_stimuli(
-    natural: str | None,
-    output: str,
-    config: Mapping[str, Any],
-    tell: Tell,
-    stop: Stop,
-    overwrite: bool = False,
-    resume: bool = False,
-) -> Result | Stopped:
+def make_stimuli(request: MakeRequest, tell: Tell, stop: Stop) -> Result | Stopped:
     """Make stimuli, as ``stst synthesize`` and the commands of other methods do.
 
     Parameters
     ----------
-    natural, output
-        The clip (None where the method does without), and the name of the master.
-    config
-        Of the method, as `pydantic` dumps it.
+    request
+        What is to be made; its config is built.
     tell
         Called with `Started`, then with every `Step`, `Picture` and `ClipPicture`.
     stop
         Asked at every step.
-    overwrite, resume
-        As on the command line.
 
     Returns
     -------
     Result or Stopped
         The result has ``outputs``, ``seconds`` and ``warnings``.
     """
-    from stst.config import METHODS, build
+    from stst.config import RunConfig
     from stst.engine.events import RunFinished, RunStarted, RunStopped
     from stst.runs.job import Job
 
-    settings = build(config, METHODS[config["method"]].config)
-
-    path = None if natural is None else Path(natural)
-    job = Job(path, output, settings, overwrite=overwrite, resume=resume)
+    assert isinstance(request.config, RunConfig)
+    job = Job(
+        request.natural, request.output, request.config,
+        overwrite=request.overwrite, resume=request.resume,
+    )  # fmt: skip
     reporter = EventReporter(tell)
     for event in job.run(_PREVIEW_SECONDS, stop):
         if isinstance(event, RunStarted):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_stst.background.measurements import ClipSet
 from napari_stst.background.messages import Failed, Message, Result, Step
 from napari_stst.background.task import Task
 from napari_stst.viewer.layers import file_of, save_clip
@@ -87,8 +88,10 @@ class ClipJob:
         In a word or two, for the progress bar.
     layers
         The natural clip, then the others.
+    part
+        ``frames``, ``max_side`` and ``levels`` of a `ClipSet`.
     arguments
-        Of the task, but for ``natural`` and ``others``.
+        Of the task, but for ``clips``.
     done
         Called with the paths of the clips and the task's result.
     automatic
@@ -98,7 +101,8 @@ class ClipJob:
     task: str
     title: str
     layers: tuple[Image, ...]
-    arguments: dict[str, Any]
+    part: Mapping[str, Any]
+    arguments: Mapping[str, Any]
     done: Callable[[list[str], Any], None]
     automatic: bool = False
     dropped: bool = field(default=False, init=False)
@@ -220,7 +224,8 @@ class ClipJobRunner(QObject):
             self._end(job, Failed(found), [])
             return
         natural, *others = found
-        task = Task(job.task, self, natural=natural, others=others, **job.arguments)
+        clips = ClipSet(natural, tuple(others), **job.part)
+        task = Task(job.task, self, clips=clips, **job.arguments)
         task.message.connect(lambda message: self._on_message(job, task, message, found))
         self.task = task
 

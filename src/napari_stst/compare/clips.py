@@ -126,7 +126,7 @@ class ClipChoice(QWidget):
 
     @property
     def part(self) -> dict[str, Any]:
-        """``frames`` and ``max_side``, as tasks have them, and how the clips are read.
+        """``frames``, ``max_side`` and ``levels`` of a `ClipSet`.
 
         Raises
         ------
@@ -142,7 +142,7 @@ class ClipChoice(QWidget):
         return {
             "frames": frames or None,
             "max_side": int(side) if side else None,
-            "levels": levels.as_dict(),
+            "levels": levels,
         }
 
     def tick(self, clip: Image, ticked: bool = True) -> None:

@@ -162,7 +162,7 @@ class CompareWidget(QWidget):
 
         part = self._part()
         if part is not None:
-            self.pairing.add(ClipJob("pair", "", layers, part, done, automatic=True))
+            self.pairing.add(ClipJob("pair", "", layers, part, {}, done, automatic=True))
 
     def _with_rates(self, clips: tuple[Image, ...]) -> tuple[Image, ...]:
         """Leave out clips without a frame rate, so that the others can be compared; say so once."""
@@ -320,7 +320,7 @@ class CompareWidget(QWidget):
         if layers and part is not None:
             if not automatic:
                 self.actions.message.say("")
-            self.work.add(ClipJob(task, title, layers, {**part, **arguments}, done, automatic))
+            self.work.add(ClipJob(task, title, layers, part, arguments, done, automatic))
 
     def _part(self) -> dict[str, Any] | None:
         """Give the frames and the size that were asked for; None where they cannot be."""

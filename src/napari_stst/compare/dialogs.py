@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -21,9 +21,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_stst.background.measurements import CKA_DEFAULTS
 from napari_stst.compare.models import AskLayers, ClipList, ModelRows
 from napari_stst.widgets.labels import MessageLabel
 from napari_stst.widgets.theme import Colors
+from stst.config.choice import CkaSettings, Estimator, Examples
 from stst.errors import InputError
 from stst.utils.files import at_home
 
@@ -40,15 +42,14 @@ class EarlierSettings:
     ----------
     cka
         Models, as `stst.config.choice.parse_choice` reads them.
-    examples, estimator, null
+    settings, null
         Of CKA, the last time; `null` are paths of unrelated clips.
     weights
         Of PredNet; empty where there are none.
     """
 
     cka: Sequence[str] = ()
-    examples: str = "channels"
-    estimator: str = "unbiased"
+    settings: CkaSettings = CKA_DEFAULTS
     null: Sequence[str] = ()
     weights: str = ""
 
@@ -120,11 +121,11 @@ class _CkaDialog(_Dialog):
         self.models.failed.connect(self.problem.say)
         self.examples = QComboBox()
         self.examples.addItems(["channels", "positions"])
-        self.examples.setCurrentText(measured.examples)
+        self.examples.setCurrentText(measured.settings.examples)
         self.examples.setToolTip("What CKA's examples are; channels explain the paper's figure 3")
         self.estimator = QComboBox()
         self.estimator.addItems(["unbiased", "biased"])
-        self.estimator.setCurrentText(measured.estimator)
+        self.estimator.setCurrentText(measured.settings.estimator)
         self.estimator.setToolTip(
             "Of HSIC. Unbiased (Song et al. 2012), clips that have nothing to do with each other "
             "come nearer to 0; biased is the paper's way"
@@ -142,8 +143,10 @@ class _CkaDialog(_Dialog):
     def _shared_arguments(self) -> dict[str, Any]:
         """Give the arguments that hold for all models."""
         return {
-            "examples": self.examples.currentText(),
-            "estimator": self.estimator.currentText(),
+            "settings": CkaSettings(
+                cast(Examples, self.examples.currentText()),
+                cast(Estimator, self.estimator.currentText()),
+            ),
             "null": self.null.paths(),
         }
 

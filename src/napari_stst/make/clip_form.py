@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -159,6 +160,16 @@ class ClipForm(QWidget):
         write_fields(self.fields, config.model_dump(mode="json", exclude_none=True))
         self._look_over()
 
+    def config(self) -> RunConfig:
+        """Give what the form says, without input clips.
+
+        Raises
+        ------
+        InputError
+            Naming what cannot be.
+        """
+        return build(self.tree(), self.kind)
+
     def natural(self) -> Image | None:
         """Give the chosen clip; None where it can do without.
 
@@ -305,7 +316,7 @@ class ClipForm(QWidget):
         """Say by key what cannot be, in the form's words."""
         wrong: dict[str, str] = {}
         try:
-            build(self.tree(), self.kind)
+            self.config()
         except InputError as error:
             wrong = parts_by_key(str(error), self.labels())
         layer = self._natural.currentData()
@@ -322,12 +333,12 @@ class ClipForm(QWidget):
         fields = [one for one in self.fields if one.key.partition(".")[0] not in self.kept]
         try:
             tree = {key: value for key, value in self.tree().items() if key not in self.kept}
-            now = build(tree, self.kind).model_dump(mode="json")
+            now = build(tree, self.kind)
         except InputError:
             return [labels[one.key] for one in fields if one.wrong] or ["what is wrong"]
-        preset = build(base_of(self._presets.taken), self.kind).model_dump(mode="json")
-        keys = [one.key for one in fields]
-        return [labels[key] for key in keys if _value(now, key) != _value(preset, key)]
+        preset = build(base_of(self._presets.taken), self.kind)
+        values = {one.key: attrgetter(one.key) for one in fields}
+        return [labels[key] for key, value in values.items() if value(now) != value(preset)]
 
     def _color_problem(self, event: object = None) -> None:
         """Write what is wrong so that it can be read, whatever the theme."""
@@ -373,13 +384,6 @@ class ClipForm(QWidget):
             words = word_for_form(str(error), self.labels())
             show_error(words)
             self._say(words)
-
-
-def _value(tree: Mapping[str, Any], key: str) -> Any:
-    node: Any = tree
-    for part in key.split("."):
-        node = node[part]
-    return node
 
 
 def base_of(preset: str) -> Tree:

@@ -10,6 +10,7 @@ from typing import Any
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QSizePolicy
 
+from napari_stst.background.estimating import EstimateRequest
 from napari_stst.background.messages import Failed, Message, Result
 from napari_stst.background.task import Task
 from napari_stst.queue.queue import Queue
@@ -36,19 +37,19 @@ class Cost(WholeLabel):
     ----------
     queue
         What is being made.
-    asked
-        Gives the arguments of the task ``estimate`` and the output's folder.
+    ask
+        Gives what is to be estimated and the output's folder.
     """
 
     #: Why nothing can be estimated, in words of the engine; "" where it can. Told again and again.
     refused = Signal(str)
 
     def __init__(
-        self, queue: Queue, asked: Callable[[], tuple[Mapping[str, Any], Path] | None]
+        self, queue: Queue, ask: Callable[[], tuple[EstimateRequest, Path] | None]
     ) -> None:
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self._queue, self._estimate_arguments = queue, asked
+        self._queue, self._ask = queue, ask
         self._task: Task | None = None
         #: What the words are about, what was asked a moment ago.
         self._known: object = None
@@ -79,7 +80,7 @@ class Cost(WholeLabel):
     def _look(self) -> None:
         """Measure what the form has been saying for a moment."""
         try:
-            asked = self._estimate_arguments()
+            asked = self._ask()
         except StstError as error:
             self._say(_NOT_KNOWN, None, str(error))
             return
@@ -98,8 +99,8 @@ class Cost(WholeLabel):
             return
         self._end()
         self._say(f"{_WHAT}: being estimated …", asked)
-        arguments, self._folder = asked
-        self._task = Task("estimate", self._queue, **arguments)
+        request, self._folder = asked
+        self._task = Task("estimate", self._queue, request=request)
         self._task.message.connect(self._on_message)
 
     def _on_message(self, message: Message) -> None:

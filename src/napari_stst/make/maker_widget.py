@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_stst.background.estimating import EstimateRequest
 from napari_stst.compare.views import is_view
 from napari_stst.make.clip_form import ClipForm, base_of
 from napari_stst.make.settings import (
@@ -38,7 +39,7 @@ from napari_stst.make.settings import (
 from napari_stst.make.size_warnings import describe_size_warnings
 from napari_stst.make.sources import Source, folder_for, source_of, write_all
 from napari_stst.queue.job import QueuedJob
-from napari_stst.queue.request import MakeRequest, read_stored_request
+from napari_stst.queue.request import MakeRequest, read_stored_request, run_folder
 from napari_stst.queue.run_panel import RunPanel
 from napari_stst.viewer.docks import FirstPlace
 from napari_stst.viewer.layers import file_of, is_clip, known_rate, open_layer, rate_of
@@ -51,12 +52,16 @@ from napari_stst.widgets.forms import (
 from napari_stst.widgets.keyboard import Section, order_tabs
 from napari_stst.widgets.wheel import leave_wheel
 from napari_stst.widgets.wording import word_for_form
-from stst.config import build, merged
+from stst.config import RunConfig, build, merged
 from stst.config.command import command_words
 from stst.errors import InputError, StstError
+from stst.runs.folder import RunFolder
 from stst.runs.outputs import outputs_for
 from stst.utils.files import as_text
 from stst.video import AS_STORED, Levels, parse_range, parse_rate
+
+#: Called with a request, its config, and the layer of the clip that it starts from.
+Then = Callable[[MakeRequest, RunConfig, Image | None], None]
 
 _WIDTH = 380  # pixels
 
@@ -79,8 +84,8 @@ class MakerWidget(ClipForm):
         self._on_queue()
         if self.run.job is not None and not self.run.job.restored:
             # closed and opened again while something is made
-            self.set_tree(self.run.job.request.config)
-            self._presets.show_nearest(build(self.tree(), self.kind))
+            self.set_tree(self.run.job.request.tree)
+            self._presets.show_nearest(self.config())
 
     def add_sections(self) -> list[Section]:
         """Give what stands beside Advanced."""
@@ -117,7 +122,7 @@ class MakerWidget(ClipForm):
         self.make_button = SteadyButton(self.verb, "Add to queue")
         self.make_button.clicked.connect(self.make)
         buttons = (self.make_button, self._build_menu_button())
-        self.run = RunPanel(self.viewer, self.queue, self.method, buttons, self.estimate_arguments)
+        self.run = RunPanel(self.viewer, self.queue, self.method, buttons, self.ask_estimate)
         self.run.cost.refused.connect(self._on_cost_refused)
         self.queue.changed.connect(self._on_queue)
         parts = QSplitter(Qt.Orientation.Vertical)
@@ -181,8 +186,7 @@ class MakerWidget(ClipForm):
     def copy_command(self) -> None:
         """Put the command that makes the same into the clipboard."""
 
-        def copy(request: MakeRequest, natural: Image | None) -> None:
-            config = build(request.config, self.kind)
+        def copy(request: MakeRequest, config: RunConfig, natural: Image | None) -> None:
             clip = None if request.natural is None else as_text(request.natural)
             words = command_words(config, self._presets.currentText(), clip, request.output)
             clipboard = QGuiApplication.clipboard()
@@ -198,7 +202,7 @@ class MakerWidget(ClipForm):
         Parameters
         ----------
         path
-            Of the file; the user is estimate_arguments where it is empty.
+            Of the file; the user is asked where it is empty.
         """
         if not path:
             proposed = str(folder_for(self._natural.currentData()) / "config.toml")
@@ -206,8 +210,8 @@ class MakerWidget(ClipForm):
         if not path:
             return
 
-        def save(request: MakeRequest, natural: Image | None) -> None:
-            write_settings(Path(path), build(request.config, self.kind))
+        def save(request: MakeRequest, config: RunConfig, natural: Image | None) -> None:
+            write_settings(Path(path), config)
             show_info(f"Saved: {path}")
 
         self._attempt(lambda: self._prepare_request(self.natural(), self._output.name(), save))
@@ -218,7 +222,7 @@ class MakerWidget(ClipForm):
         Parameters
         ----------
         path
-            Of the file; the user is estimate_arguments where it is empty.
+            Of the file; the user is asked where it is empty.
         """
         if not path:
             path, _ = QFileDialog.getOpenFileName(
@@ -238,7 +242,7 @@ class MakerWidget(ClipForm):
             )
         base = base_of(self._presets.currentText())
         self.set_tree(merged(base, tree))
-        self._presets.show_nearest(build(self.tree(), self.kind))
+        self._presets.show_nearest(self.config())
         self._choose_natural(find_natural_clip(path), levels_in(tree))
         if self.without and path.suffix.lower() == ".json" and find_natural_clip(path) is None:
             self._natural.setCurrentIndex(0)
@@ -264,11 +268,9 @@ class MakerWidget(ClipForm):
     def load_inputs(self, tree: Mapping[str, Any]) -> None:
         """Choose, or open, the further clips that a config names."""
 
-    def _prepare_request(
-        self, natural: Image | None, output: str, then: Callable[[MakeRequest, Image | None], None]
-    ) -> None:
+    def _prepare_request(self, natural: Image | None, output: str, then: Then) -> None:
         """Put a request together, writing layers that are in no file, and hand it on."""
-        config = build(self.tree(), self.kind)
+        tree, config = self.tree(), self.config()
         if natural is not None:
             parse_range(config.input.frames, len(natural.data), natural.name)
         output = _absolute_output(output)
@@ -288,11 +290,10 @@ class MakerWidget(ClipForm):
             for error in errors:
                 raise error
             paths = {role: one.path for role, one in sources.items()}
-            plain = config.model_dump(mode="json", exclude_none=True)
-            tree = self.with_sources(plain, {k: v for k, v in paths.items() if k != "natural"})
-            tree = merged(tree, {"input": levels.as_dict()})
-            complete = build(tree, self.kind).model_dump(mode="json", exclude_none=True)
-            then(MakeRequest(paths.get("natural"), output, complete), natural)
+            path = paths.pop("natural", None)
+            whole = merged(self.with_sources(tree, paths), {"input": levels.as_dict()})
+            complete = build(whole, self.kind)
+            then(MakeRequest(path, output, complete), complete, natural)
 
         to_write = [one for one in sources.values() if one.write is not None]
         if not to_write:
@@ -303,38 +304,35 @@ class MakerWidget(ClipForm):
         worker.returned.connect(lambda errors: self._attempt(partial(ready, errors)))
         worker.start()
 
-    def estimate_arguments(self) -> tuple[dict[str, Any], Path] | None:
+    def ask_estimate(self) -> tuple[EstimateRequest, Path] | None:
         """Give what is to be estimated, and the folder that is written to; None without a clip."""
         if self._natural.currentData() is None and not self.without:
             return None
         layer = self.natural()
         self.check()
-        config = build(self.tree(), self.kind).model_dump(mode="json", exclude_none=True)
-        arguments: dict[str, Any] = {"config": config}
-        path = None if layer is None else file_of(layer)
-        if path is not None:
-            arguments["natural"] = str(path)
-        elif layer is not None:
+        request = EstimateRequest(self.config(), None if layer is None else file_of(layer))
+        if layer is not None and request.natural is None:
+            count, height, width = map(int, layer.data.shape[:3])
             rate = rate_of(layer)
-            arguments["shape"] = [int(one) for one in layer.data.shape[:3]]
-            arguments["fps"] = self._rate.text().strip() or "25" if rate is None else str(rate)
-        return arguments, Path(_absolute_output(self._output.text())).parent
+            fps = self._rate.text().strip() or "25" if rate is None else str(rate)
+            request = replace(request, shape=(count, height, width), fps=fps)
+        return request, Path(_absolute_output(self._output.text())).parent
 
     def _make(self) -> None:
         """Ask about an unfinished run before anything is written, then put the request together."""
         if not self._output.text():
             self.natural()  # without a clip, which is what is missing first, none is proposed
         output = _absolute_output(self._output.name())
-        run = MakeRequest(None, output, {})
+        run = run_folder(output)
         anew = False
-        if output not in self.queue.outputs() and run.can_resume():
+        if output not in self.queue.outputs() and RunFolder(run).begun():
             answer = self.ask(
-                f"{run.folder} holds a run that was not finished. Resuming it goes on with the "
+                f"{run} holds a run that was not finished. Resuming it goes on with the "
                 "settings and the clips that it was begun with.",
                 ("Resume it", "Start anew", "Cancel"),
             )
             if answer == "Resume it":
-                self._resume(read_stored_request(run.folder))
+                self._resume(read_stored_request(run))
                 return
             if answer == "Cancel":
                 return
@@ -343,7 +341,7 @@ class MakerWidget(ClipForm):
 
     def _resume(self, request: MakeRequest) -> None:
         """Queue what goes on with an unfinished run."""
-        if not self.queue.trusts(request.config, request.folder.name, self.ask):
+        if not self.queue.trusts(request.tree, request.folder.name, self.ask):
             return
         before = [one for one in self.queue.jobs if one.request.output == request.output]
         kept = (before[-1].layers, before[-1].course) if before else ((), ())
@@ -352,23 +350,21 @@ class MakerWidget(ClipForm):
         self._watch(job)
 
     def _watch(self, job: QueuedJob) -> None:
-        if job.request.config["method"] == self.method:
+        if job.request.method == self.method:
             self.run.watch(job)
         else:
             self.queue.add(job)
         self.suggest_output()
 
     def _queue_request(
-        self, request: MakeRequest, natural: Image | None, anew: bool = False
+        self, request: MakeRequest, config: RunConfig, natural: Image | None, anew: bool = False
     ) -> None:
         """Queue a request, after asking about what is there already."""
         self.check()
-        words = describe_size_warnings(
-            build(request.config, self.kind), None if natural is None else natural.data.shape
-        )
+        words = describe_size_warnings(config, None if natural is None else natural.data.shape)
         if words and self.ask(words, (self.verb, "Cancel")) == "Cancel":
             return
-        outputs = outputs_for(request.output, build(request.config, self.kind).seeds)
+        outputs = outputs_for(request.output, config.seeds)
         there = [path for one in outputs for path in one.files().values() if os.path.lexists(path)]
         natural_path = request.natural and os.path.realpath(request.natural)
         if os.path.realpath(request.output) == natural_path:

@@ -108,17 +108,8 @@ class QueuedJob(QObject):
 
     def start(self) -> None:
         """Begin."""
-        request = self.request
         self._clock = Clock()
-        self._task = Task(
-            "make",
-            self,
-            natural=None if request.natural is None else str(request.natural),
-            output=request.output,
-            config=dict(request.config),
-            overwrite=request.overwrite,
-            resume=request.resume,
-        )
+        self._task = Task("make", self, request=self.request)
         self._task.message.connect(self._on_message)
         self._become("running", "starting")
 

@@ -9,13 +9,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from qtpy.QtCore import QStandardPaths
 
 from napari_stst.queue.request import MakeRequest
-from stst.config import METHODS, build
-from stst.config.methods import BUILT_IN
 from stst.errors import InputError, StstError
 from stst.utils.files import written_whole
 from stst.utils.locks import locked
@@ -133,19 +130,8 @@ def _read(file: Path) -> tuple[list[KeptRequest], list[str]]:
     found, notes = [], []
     for entry in entries:
         try:
-            found.append(_kept(entry))
+            found.append(KeptRequest(MakeRequest.from_dict(entry), bool(entry["began"])))
         except (StstError, LookupError, TypeError, ValueError) as error:
             name = entry.get("output") if isinstance(entry, dict) else entry
             notes.append(f"{name}: of the queue of the viewer before, cannot be read ({error}).")
     return found, notes
-
-
-def _kept(entry: dict[str, Any]) -> KeptRequest:
-    request = MakeRequest.from_dict(entry)
-    method = request.config["method"]
-    if method in BUILT_IN:
-        build(request.config, BUILT_IN[method].config)
-    elif method not in METHODS:
-        raise LookupError(f"method {method!r}")
-    # else another package's, whose code is imported when the user trusts it
-    return KeptRequest(request, bool(entry["began"]))

@@ -56,9 +56,16 @@ class Queue(QObject):
     def add(self, job: QueuedJob) -> None:
         """Put a job at the end; it starts at once if nothing else runs.
 
-        It takes the place of one of the same output that ended early.
+        It takes the place of one of the same output that ended early. Whatever it names, the user
+        trusts.
+
+        Raises
+        ------
+        InputError
+            If its config cannot be.
         """
-        self.trusted.update(code_named(job.request.config).values())
+        self.trusted.update(code_named(job.request.tree).values())
+        job.request = job.request.built()
         for one in list(self.jobs):
             if one.state in ENDED_EARLY and one.request.output == job.request.output:
                 self._leave_out(one)
@@ -87,13 +94,13 @@ class Queue(QObject):
         """
         try:
             again = job.create_successor()
-            if not self.trusts(again.request.config, again.request.folder.name):
+            if not self.trusts(again.request.tree, again.request.folder.name):
                 return None
             again.show_natural()
+            self.add(again)
         except StstError as error:
             job.refuse(str(error))
             return None
-        self.add(again)
         # of another output where the names were changed meanwhile
         self.remove(job)
         return again

@@ -148,7 +148,7 @@ def _clip(job: QueuedJob) -> str:
 
 
 def _texts(job: QueuedJob) -> tuple[str, ...]:
-    config = job.request.config
+    config = job.request.tree
     seed, samples = config["seed"], config["samples"]
     return (
         _clip(job),

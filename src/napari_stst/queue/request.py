@@ -1,13 +1,13 @@
-"""What is to be made: ordered in a form, or as an unfinished run has it stored."""
+"""What is to be made: asked for in a form, or as an unfinished run has it stored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stst.config import METHODS, build, paths_beside
+from stst.config import METHODS, RunConfig, build, paths_beside
 from stst.config.methods import BUILT_IN
 from stst.errors import InputError
 from stst.runs.fingerprint import check_continuable
@@ -28,21 +28,47 @@ class MakeRequest:
     natural, output
         The clip, None where there is none to start from, and the name of the master.
     config
-        Of the method, as pydantic dumps it for JSON.
+        Of the method; its tree where another package brings the method and the config comes from
+        a file: to build it is to run that package's code, see `built`.
     overwrite, resume
         As on the command line.
     """
 
     natural: Path | None
     output: str
-    config: Mapping[str, Any]
+    config: RunConfig | Mapping[str, Any]
     overwrite: bool = False
     resume: bool = False
 
     @property
     def folder(self) -> Path:
         """Where the run lives until it is whole."""
-        return outputs_for(self.output, (0,))[0].named(".run")
+        return run_folder(self.output)
+
+    @property
+    def tree(self) -> dict[str, Any]:
+        """The config as a file has it."""
+        if isinstance(self.config, RunConfig):
+            return self.config.model_dump(mode="json", exclude_none=True)
+        return dict(self.config)
+
+    @property
+    def method(self) -> str:
+        """What makes it."""
+        config = self.config
+        return config.method if isinstance(config, RunConfig) else str(config["method"])
+
+    def built(self) -> MakeRequest:
+        """Give the request with its config built; the user trusts whatever it names.
+
+        Raises
+        ------
+        InputError
+            If the config cannot be.
+        """
+        if isinstance(self.config, RunConfig):
+            return self
+        return replace(self, config=build(self.config, METHODS[self.method].config))
 
     def can_resume(self) -> bool:
         """Say whether there is an unfinished run."""
@@ -53,7 +79,7 @@ class MakeRequest:
         return {
             "natural": None if self.natural is None else str(self.natural),
             "output": self.output,
-            "config": dict(self.config),
+            "config": self.tree,
             "overwrite": self.overwrite,
         }
 
@@ -63,14 +89,21 @@ class MakeRequest:
 
         Raises
         ------
-        LookupError, TypeError
+        LookupError, TypeError, InputError
             If it is none of that.
         """
-        natural, output, config = entry["natural"], entry["output"], entry["config"]
-        if not isinstance(output, str) or not isinstance(config, dict):
+        natural, output, tree = entry["natural"], entry["output"], entry["config"]
+        if not isinstance(output, str) or not isinstance(tree, dict):
             raise TypeError("it holds no request")
+        if tree["method"] not in METHODS:
+            raise LookupError(f"method {tree['method']!r}")
         path = None if natural is None else Path(natural)
-        return cls(path, output, config, overwrite=bool(entry["overwrite"]))
+        return cls(path, output, _build_own(tree), overwrite=bool(entry["overwrite"]))
+
+
+def run_folder(output: str) -> Path:
+    """Name the folder in which the run of an output lives until it is whole."""
+    return outputs_for(output, (0,))[0].named(".run")
 
 
 def read_stored_request(folder: Path) -> MakeRequest:
@@ -95,11 +128,7 @@ def read_stored_request(folder: Path) -> MakeRequest:
     record = RunFolder(folder).record()
     check_continuable(folder, record)
     natural = main_clip_of_run(folder, record)
-    config = {**tree_of_run(folder, record), "method": record.method}
-    if record.method in BUILT_IN:
-        kind = METHODS[record.method].config
-        config = build(config, kind, f"{folder}").model_dump(mode="json", exclude_none=True)
-    # else its code is imported when the user trusts it, by the worker
+    tree = {**tree_of_run(folder, record), "method": record.method}
     name = record.output
     if Path(name).name != name:
         raise InputError(f"{folder}/job.json is damaged: output is {name!r}, not a name.")
@@ -107,7 +136,7 @@ def read_stored_request(folder: Path) -> MakeRequest:
     request = MakeRequest(
         natural,
         output if Path(name).suffix in MASTERS else f"{output}/",
-        config,
+        _build_own(tree, f"{folder}"),
         resume=True,
     )
     if request.folder != folder:
@@ -144,6 +173,12 @@ def main_clip_of_run(folder: Path, record: RunRecord) -> Path | None:
     """Give the clip that a run starts from; None where there is none."""
     found = _inputs(folder, record)
     return next((found[role] for role in MAIN_ROLES if role in found), None)
+
+
+def _build_own(tree: dict[str, Any], origin: str = "config") -> RunConfig | dict[str, Any]:
+    """Build a config that comes from a file, unless that would run another package's code."""
+    own = BUILT_IN.get(tree["method"])
+    return tree if own is None else build(tree, own.config, origin)
 
 
 def _inputs(folder: Path, record: RunRecord) -> dict[str, Path]:

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_stst.background.estimating import EstimateRequest
 from napari_stst.make.cost import Cost
 from napari_stst.queue.job import ACTIVE, ENDED_EARLY, UNFINISHED, QueuedJob
 from napari_stst.queue.losses import LossPlot
@@ -48,7 +49,7 @@ class RunPanel(QWidget):
         Of the jobs that are shown.
     before
         Widgets that stand before the buttons.
-    estimate_arguments
+    ask_estimate
         What the form asks for, see `napari_stst.make.cost.Cost`.
     """
 
@@ -58,7 +59,7 @@ class RunPanel(QWidget):
         queue: Queue,
         method: str,
         before: Sequence[QWidget],
-        estimate_arguments: Callable[[], tuple[Mapping[str, Any], Path] | None],
+        ask_estimate: Callable[[], tuple[EstimateRequest, Path] | None],
     ) -> None:
         super().__init__()
         self.viewer, self.queue, self.method = viewer, queue, method
@@ -97,7 +98,7 @@ class RunPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addWidget(ResumeOffer(queue, self))
-        self.cost = Cost(queue, estimate_arguments)
+        self.cost = Cost(queue, ask_estimate)
         layout.addWidget(self.cost)
         layout.addLayout(progress)
         self.result = ResultRow(viewer, self)
@@ -124,7 +125,7 @@ class RunPanel(QWidget):
     def _on_queue(self) -> None:
         """Show what waits or runs, also if it was queued elsewhere."""
         for job in self.queue.jobs:
-            if job.state in UNFINISHED and job.request.config["method"] == self.method:
+            if job.state in UNFINISHED and job.request.method == self.method:
                 self._attach(job)
         if self.job is not None and self.job.state in ACTIVE:
             self._say_status(self.job)

@@ -7,12 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from napari_stst.background.measurements import Match
+from napari_stst.background.measurements import ClipSet, Match
 from napari_stst.background.messages import Failed, Result, Step, Stopped
 from napari_stst.background.worker import run_task
 from small_runs import clip, refused, stst, stst_analyze
 from stst.analysis.cka.verdicts import is_null
 from stst.analysis.tables import as_csv, table
+from stst.config.choice import CkaSettings
 
 CKA = "tiny_classifier:image=none@early.0,late"
 
@@ -27,11 +28,11 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def asked(task, *others, stop=lambda: False, **arguments):
+def asked(task, *others, stop=lambda: False, natural="natural.mkv", frames=None, **arguments):
     """Do a task and give its last message, and the others."""
     told = []
-    request = {"task": task, "natural": "natural.mkv", "others": others, **arguments}
-    return run_task(request, told.append, stop), told
+    arguments["clips"] = ClipSet(natural, others, frames)
+    return run_task(task, arguments, told.append, stop), told
 
 
 def value(task, *others, **arguments):
@@ -145,7 +146,7 @@ class TestModels:
 
     def test_unrelated_clips_and_the_estimator(self, here):
         clip(here / "u.mkv", 7, 30, 30, seed=8)
-        told = {"model": CKA, "null": ["u.mkv"], "estimator": "biased"}
+        told = {"model": CKA, "null": ["u.mkv"], "settings": CkaSettings(estimator="biased")}
         measured = value("cka", "part.mkv", **told)
         layers = ("--model", "tiny_classifier:image", "--layers", "early.0,late")
         more = ("--weights", "none", "--null", "u.mkv", "--estimator", "biased")
@@ -158,7 +159,7 @@ class TestModels:
         assert list(measured.panels[0].courses[0].frames) == list(range(6, 14))
 
     def test_prediction(self, here):
-        measured = value("prediction", "part.mkv", weights="none", size=[32, 40])
+        measured = value("prediction", "part.mkv", weights="none", size=(32, 40))
         words = ("--weights", "none", "--size", "32x40")
         shown = stst_analyze("prednet", "natural.mkv", "part.mkv", *words)
         assert as_csv(table(measured.rows)) == shown.stdout
@@ -191,7 +192,8 @@ class TestModels:
 class TestReport:
     def test_it_is_the_report_of_the_command_on_its_page(self, here):
         clip(here / "u.mkv", 7, 30, 30, seed=8)
-        told = {"cka": [CKA], "null": ["u.mkv"], "estimator": "biased", "examples": "positions"}
+        settings = CkaSettings("positions", "biased")
+        told = {"cka": [CKA], "null": ["u.mkv"], "settings": settings}
         found = value("report", "part.mkv", output="one", **told)
         assert found["page"] == "one/index.html"
         words = (

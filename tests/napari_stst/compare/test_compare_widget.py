@@ -24,7 +24,7 @@ from napari_stst.viewer.layers import layer_of
 from napari_stst.widgets.theme import colors_of
 from small_runs import clip, frames, refused, stst, stst_analyze
 from stst.analysis.tables import as_csv, table
-from stst.config.choice import parse_choice
+from stst.config.choice import CkaSettings, parse_choice
 from stst.report.write import FILES
 from stst.video.samples import sample_path
 
@@ -256,9 +256,7 @@ class TestResults:
         null = str(clip(tmp_path / "u; 1.mkv", 4, 20, 20, seed=7))
         monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *args: ([null], ""))
         qtbot.mouseClick(dialog.null.add_button, Qt.MouseButton.LeftButton)
-        assert dialog.arguments() == [
-            {"model": CKA, "examples": "channels", "estimator": "unbiased", "null": [null]}
-        ]
+        assert dialog.arguments() == [{"model": CKA, "settings": CkaSettings(), "null": [null]}]
         dialog.accept()
         title = "CKA tiny_classifier:image=none"
         until(lambda: title in widget.results.measured)
@@ -365,7 +363,7 @@ class TestResults:
         until(lambda: len(errors) == 1)
         widget.measure_prediction({"weights": str(tmp_path / "no.hdf5")})
         until(lambda: len(errors) == 2)
-        told = {"examples": "positions", "estimator": "biased", "null": []}
+        told = {"settings": CkaSettings("positions", "biased"), "null": []}
         widget.measure_cka({"model": CKA, **told})
         until(lambda: idle(widget))
         widget.actions.report.click()
@@ -456,7 +454,7 @@ class TestResults:
         qtbot.mouseClick(third.remove, Qt.MouseButton.LeftButton)
         dialog.estimator.setCurrentText("biased")
         dialog.accept()
-        same = {"examples": "channels", "estimator": "biased", "null": []}
+        same = {"settings": CkaSettings("channels", "biased"), "null": []}
         path = "r3d_18=/w/a@b=c.pth@layer1.0.conv1.1,layer4.1.relu"
         assert asked == [
             {"model": "tiny_classifier:image@early.1", **same},

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_stst.background.estimating import estimate_run
+from napari_stst.background.estimating import EstimateRequest, estimate_run
 from napari_stst.make.cost import describe_cost
 from napari_stst.make.generate import GenerateWidget
 from napari_stst.viewer.layers import layer_of
@@ -22,10 +22,6 @@ COST = {
 @pytest.fixture
 def quick(viewer, monkeypatch) -> None:
     monkeypatch.setattr("napari_stst.make.cost.EVERY_MS", 300)
-
-
-def plain(**changes):
-    return config(**changes).model_dump(mode="json", exclude_none=True)
 
 
 def plainly(cost):
@@ -48,8 +44,7 @@ def test_it_is_the_dry_run_s(tmp_path):
     result = synthesize(path, "-o", tmp_path / "made.mkv", "--frames", "1:3", "--dry-run", "--json")
     plan = json.loads(result.stdout)
     found = estimate_run(
-        plain(input={"frames": "1:3"}, targets={"color": "nowhere.mkv"}, mask="no.png"),
-        lambda _: None, lambda: False, natural=str(path),
+        EstimateRequest(config(input={"frames": "1:3"}), path), lambda _: None, lambda: False
     ).value  # fmt: skip
     assert (found["frames"], list(found["size"])) == (plan["frames"], plan["size"])
     assert found["disk"] == plan["disk_bytes"]
@@ -59,7 +54,8 @@ def test_it_is_the_dry_run_s(tmp_path):
 
 
 def test_a_clip_in_no_file_has_a_stand_in():
-    found = estimate_run(plain(), lambda _: None, lambda: False, shape=(3, 18, 20), fps="24").value
+    request = EstimateRequest(config(), shape=(3, 18, 20), fps="24")
+    found = estimate_run(request, lambda _: None, lambda: False).value
     assert (found["frames"], found["size"]) == (3, (18, 20))
 
 

@@ -108,7 +108,7 @@ def test_a_clip_for_one_term(viewer, until, tmp_path):
     sidecar = json.loads((tmp_path / "natural_metamer.json").read_text())
     roles = {one["role"]: one["path"] for one in sidecar["inputs"]}
     assert roles == {"natural": "natural.mkv", "temporal_texture": "other.mkv"}
-    assert job.request.config["targets"] == {"temporal_texture": str(tmp_path / "other.mkv")}
+    assert job.request.tree["targets"] == {"temporal_texture": str(tmp_path / "other.mkv")}
 
 
 def test_every_selected_clip(viewer, until, tmp_path):

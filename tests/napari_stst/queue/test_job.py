@@ -5,14 +5,14 @@ import numpy as np
 from napari_stst.background.messages import ClipPicture, Picture, Result, Started
 from napari_stst.queue.job import QueuedJob
 from napari_stst.queue.request import MakeRequest
-from small_runs import clip
+from small_runs import clip, config
 
 
 def test_warnings_of_a_stimulus_stay_and_begin_with_no_folder(viewer, tmp_path, monkeypatch):
     told = []
     monkeypatch.setattr("napari_stst.queue.job.show_warning", told.append)
     master = clip(tmp_path / "made.mkv", count=3)
-    job = QueuedJob(viewer, MakeRequest(None, str(master), {}))
+    job = QueuedJob(viewer, MakeRequest(None, str(master), config()))
     warning = f"{master}: 1.2% of all values were clipped to 0 or 255."
     job._on_message(Result({"outputs": [{"master": str(master)}], "warnings": [warning]}))
     assert told == ["made.mkv: 1.2% of all values were clipped to 0 or 255."]
@@ -20,7 +20,7 @@ def test_warnings_of_a_stimulus_stay_and_begin_with_no_folder(viewer, tmp_path, 
 
 
 def test_samples_are_drawn_into_their_own_layers(viewer, tmp_path):
-    job = QueuedJob(viewer, MakeRequest(None, str(tmp_path / "made.mkv"), {}))
+    job = QueuedJob(viewer, MakeRequest(None, str(tmp_path / "made.mkv"), config()))
     one = np.full((6, 8, 3), 5, np.uint8)
     job._on_message(Started(2, (6, 8), 0, 1.0, False, (0, 1, 2), "25", (), done=[[one], [], []]))
     first, second, third = job.layers

@@ -8,7 +8,7 @@ from napari_stst.queue.kept_queue import KeptQueue, KeptRequest, data_dir
 from napari_stst.queue.request import MakeRequest
 from small_runs import config
 
-CONFIG = config(seed=4).model_dump(mode="json", exclude_none=True)
+CONFIG = config(seed=4)
 
 
 @pytest.fixture(autouse=True)

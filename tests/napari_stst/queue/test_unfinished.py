@@ -170,11 +170,10 @@ def test_another_viewer_of_the_same_process_offers_it(viewer, tmp_path):
 
 
 def test_the_offer_takes_the_room_of_its_words_and_no_more(viewer, until, qtbot, tmp_path):
-    plain = config().model_dump(mode="json", exclude_none=True)
     names = [f"a natural clip of mine_{number}.mkv" for number in range(3)]
     before = KeptQueue()
     before.keep(
-        [KeptRequest(MakeRequest(None, str(tmp_path / name), plain), False) for name in names]
+        [KeptRequest(MakeRequest(None, str(tmp_path / name), config()), False) for name in names]
     )
     before.close()
     widget = opened(viewer)
@@ -208,8 +207,7 @@ def test_staying_and_what_a_script_closes(viewer, until, tmp_path):
 
 def test_what_came_back_keeps_its_name(viewer, tmp_path, errors):
     path = clip(tmp_path / "natural.mkv")
-    plain = config().model_dump(mode="json", exclude_none=True)
-    stored = MakeRequest(path, str(tmp_path / "natural_metamer.mkv"), plain)
+    stored = MakeRequest(path, str(tmp_path / "natural_metamer.mkv"), config())
     before = KeptQueue()
     before.keep([KeptRequest(stored, False)])
     before.close()
@@ -269,8 +267,8 @@ class TestStored:
             tmp_path / "natural.mkv", str(tmp_path / "made.mkv")
         )  # fmt: skip
         assert stored.resume
-        assert stored.config["seed"] == 3
-        assert stored.config["targets"] == {"color": str(tmp_path / "color.mkv")}
+        assert stored.config.seed == 3
+        assert stored.config.targets.color == str(tmp_path / "color.mkv")
         assert read_settings(run) == read_settings(run / "job.json")
 
     def test_a_folder_that_was_moved_with_its_clips_goes_on(self, tmp_path):
@@ -279,7 +277,7 @@ class TestStored:
         (tmp_path / "here").rename(tmp_path / "there")
         stored = read_stored_request(tmp_path / "there" / "made.run")
         assert stored.natural == tmp_path / "there" / "natural.mkv"
-        job = Job(stored.natural, stored.output, build(stored.config, StstConfig), resume=True)
+        job = Job(stored.natural, stored.output, stored.config, resume=True)
         events = list(job.run())
         assert events[-1].outputs[0]["master"] == tmp_path / "there" / "made.mkv"
 
@@ -314,7 +312,7 @@ def test_all_lines_of_the_offer_are_seen(viewer, qtbot, tmp_path):
     widget = opened(viewer)
     (offer,) = widget.run.findChildren(ResumeOffer)
     for name in NAMES:
-        job = QueuedJob(viewer, MakeRequest(None, str(tmp_path / name), config().model_dump()))
+        job = QueuedJob(viewer, MakeRequest(None, str(tmp_path / name), config()))
         job.restore(True, "stopped", "stopped")
         job.changed.connect(widget.queue.changed)
         widget.queue.jobs.append(job)

@@ -180,7 +180,7 @@ def test_compare_reads_the_clips_as_the_layers_do(viewer, until, tmp_path, error
     widget.choice.choose_natural(natural)
     for one in (other, second):
         widget.choice.tick(one)
-    assert widget.choice.part["levels"] == {"bits": 8}
+    assert widget.choice.part["levels"] == Levels(bits=8)
     until(lambda: "Features" in widget.results.measured and widget.work.job is None)
     assert errors == []
     widget.close_all(put_back=False)

@@ -84,8 +84,7 @@ def test_keys_alone_start_a_run(viewer, qtbot, tmp_path, monkeypatch):
 def test_tab_leaves_the_table_of_the_queue(viewer, qtbot, tmp_path):
     widget = docked(viewer, QueueWidget, qtbot, tmp_path)
     for name in "bc":
-        plain = config().model_dump(mode="json", exclude_none=True)
-        job = QueuedJob(viewer, MakeRequest(None, str(tmp_path / f"{name}.mkv"), plain))
+        job = QueuedJob(viewer, MakeRequest(None, str(tmp_path / f"{name}.mkv"), config()))
         job.state = "paused"
         widget.queue.add(job)
     widget.table.selectRow(0)
