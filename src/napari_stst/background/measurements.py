@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stst.config.choice import CkaSettings
+from stst.figures import Panel
 from stst.video import AS_STORED, Levels
 
 #: What CKA compares unless it is told otherwise.
@@ -67,53 +65,6 @@ class Match:
     grey: bool = False
     notes: tuple[str, ...] = ()
     levels: Levels = AS_STORED
-
-
-@dataclass(frozen=True, eq=False)
-class Course:
-    """One measure of one clip over the frames of the natural clip.
-
-    Attributes
-    ----------
-    place
-        Of the clip: 0 for the natural one.
-    frames
-        (N,) numbers of frames of the natural clip.
-    values
-        (N,); NaN where undefined.
-    what
-        Which of several alignments of the natural clip it is, where there are more than one.
-    band
-        Ends of what the values are compared with, e.g. of unrelated clips; NaN where undefined.
-    """
-
-    place: int
-    frames: NDArray[np.float64]
-    values: NDArray[np.float64]
-    band: tuple[float, float] | None = None
-    what: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """One measure of several clips.
-
-    Attributes
-    ----------
-    title
-        With the unit.
-    courses
-        The natural ones first.
-    limits
-        Of the values, where they have ends.
-    circular
-        Whether the values are angles in [0, 2π).
-    """
-
-    title: str
-    courses: tuple[Course, ...]
-    limits: tuple[float, float] | None = None
-    circular: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stst.figures.curves import TURN, Panel, axis_limits
 from stst.figures.style import (
     FEW,
     SHADE,
@@ -29,54 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, eq=False)
-class Course:
-    """One measure of one clip.
-
-    Attributes
-    ----------
-    place
-        Of the clip: 0 for the natural one; decides the colour.
-    time
-        (T,) seconds from the first frame of the clip.
-    values
-        (T,); NaN where undefined.
-    band
-        Ends of what the values are compared with, e.g. of unrelated clips; shaded. None without
-        one, NaN where undefined.
-    """
-
-    place: int
-    time: NDArray[np.float64]
-    values: NDArray[np.float64]
-    band: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """One measure of several clips.
-
-    Attributes
-    ----------
-    title
-        Above the panel.
-    label
-        At the axis of the values, with the unit.
-    courses
-        One for each clip.
-    limits
-        Of the values, where they have ends.
-    words
-        Stand below the panel; what the bands are.
-    """
-
-    title: str
-    label: str
-    courses: Sequence[Course]
-    limits: tuple[float, float] | None = None
-    words: str = ""
-
-
 def panel_courses(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2) -> Figure:
     """Draw measures over time.
 
@@ -94,23 +45,13 @@ def panel_courses(panels: Sequence[Panel], labels: Sequence[str], columns: int =
     matplotlib.figure.Figure
         Time in seconds.
     """
-    shown = sorted({course.place for panel in panels for course in panel.courses})
+    shown = sorted({one.place for panel in panels for one in panel.series})
     with styled():
         figure, axes = new_panels(len(panels), columns, 4.6, 2.1, legend_height(len(shown)))
         for axis, panel in zip(axes, panels, strict=True):
-            for course in panel.courses:
-                axis.plot(
-                    course.time, course.values, color=clip_color(course.place),
-                    linestyle=dash_of(course.place), markersize=3.0,
-                    linewidth=THIN if course.place else WIDE,
-                    marker="." if len(course.values) <= FEW else "none",
-                )  # fmt: skip
-                if course.band is not None and np.isfinite(course.band).all():
-                    axis.axhspan(*course.band, color=clip_color(course.place), alpha=SHADE, lw=0)
+            draw_curves(axis, panel)
             axis.set_title(panel.title, fontsize=8, loc="left", weight="bold")
-            axis.set_ylabel(panel.label)
             axis.set_xlabel(_with_words("Time (s)", panel))
-            _limit(axis, panel)
         add_legend(figure, {place: labels[place] for place in shown})
         return figure
 
@@ -129,10 +70,10 @@ def panel_bars(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2)
         A line gives one standard deviation over the frames to either side.
     """
     with styled():
-        most = max(len(panel.courses) for panel in panels)
+        most = max(len(panel.series) for panel in panels)
         figure, axes = new_panels(len(panels), columns, 4.6, 0.9 + 0.22 * most)
         for axis, panel in zip(axes, panels, strict=True):
-            for row, course in enumerate(panel.courses):
+            for row, course in enumerate(panel.series):
                 known = course.values[~np.isnan(course.values)]
                 if course.band is not None and np.isfinite(course.band).all():
                     low, high = course.band
@@ -144,7 +85,7 @@ def panel_bars(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2)
                         color=clip_color(course.place), ecolor="#888888",
                         error_kw={"linewidth": 1.0},
                     )  # fmt: skip
-            names = [shortened(labels[course.place]) for course in panel.courses]
+            names = [shortened(labels[course.place]) for course in panel.series]
             axis.set_yticks(range(len(names)), names)
             axis.set_ylim(len(names) - 0.4, -0.6)
             axis.tick_params(axis="y", length=0)
@@ -160,10 +101,34 @@ def _with_words(label: str, panel: Panel) -> str:
     return f"{label}   ({panel.words})" if panel.words else label
 
 
-def _limit(axis: Axes, panel: Panel) -> None:
-    if panel.limits is not None:
-        axis.set_ylim(*panel.limits)
-        return
-    lowest, highest = axis.dataLim.intervaly
-    if np.isfinite([lowest, highest]).all():
-        axis.set_ylim(min(0.0, lowest), highest * 1.08 or 1.0)
+def draw_curves(axis: Axes, panel: Panel) -> None:
+    """Draw the curves of a panel over time, a line for each clip; the natural one lies below."""
+    for one in panel.series:
+        drawn = one.interrupted() if panel.circular else one
+        axis.plot(
+            drawn.time, drawn.values, color=clip_color(one.place), markersize=3.0,
+            # the natural course is wider, so that what follows it closely is seen
+            linewidth=THIN if one.place else WIDE, zorder=3 if one.place else 2,
+            linestyle=dash_of(one.place),
+            marker="." if panel.circular or len(one.values) <= FEW else "none",
+        )  # fmt: skip
+        if one.band is not None and np.isfinite(one.band).all():
+            axis.axhspan(*one.band, color=clip_color(one.place), alpha=SHADE, lw=0)
+    axis.set_ylabel(panel.label)
+    axis.set_xlabel("Time (s)")
+    scale(axis, panel.value_limits(), panel.circular, "y")
+
+
+def scale(
+    axis: Axes, limits: tuple[float, float] | None, circular: bool, which: Literal["x", "y"]
+) -> None:
+    """Give an axis of values its ends; None where there are no values."""
+    if limits is None:  # a clip of one frame does not move
+        axis.text(0.5, 0.5, "undefined", transform=axis.transAxes, ha="center", va="center")
+        limits = axis_limits(0.0, 0.0, circular)
+    (axis.set_ylim if which == "y" else axis.set_xlim)(*limits)
+    if circular:
+        places, words = [place for place, _ in TURN], [word for _, word in TURN]
+        (axis.set_yticks if which == "y" else axis.set_xticks)(places, words)
+    else:
+        axis.locator_params(axis=which, nbins=6)

@@ -76,7 +76,7 @@ class TestPair:
         match = value("pair", "half.mkv")["half.mkv"]
         assert (match.start, match.stop, match.step) == (1, 5, 2.0)
         measured = value("features", "half.mkv")
-        assert [list(one.frames) for one in measured.panels[0].courses] == [[2, 4, 6, 8]] * 2
+        assert [list(one.frames) for one in measured.panels[0].series] == [[2, 4, 6, 8]] * 2
 
     def test_a_note(self, here):
         clip(here / "new.mkv", 12, 30, 33, seed=5).rename(here / "part.mkv")
@@ -95,28 +95,28 @@ class TestFeatures:
 
     def test_courses_have_the_numbers_of_the_natural_frames(self, here):
         measured = value("features", "part.mkv")
-        titles = [panel.title for panel in measured.panels]
+        titles = [panel.heading for panel in measured.panels]
         assert titles[0] == "Pixel intensity (0–1)"
         assert titles[-1] == "Flow angle (rad)"
         assert [panel.circular for panel in measured.panels] == [False] * 4 + [True]
         for panel in measured.panels:
-            assert [course.place for course in panel.courses] == [0, 1]
-            for course in panel.courses:
+            assert [course.place for course in panel.series] == [0, 1]
+            for course in panel.series:
                 assert list(course.frames) == list(range(2, 14))
-        assert math.isnan(measured.panels[2].courses[0].values[0])
+        assert math.isnan(measured.panels[2].series[0].values[0])
 
     def test_a_natural_clip_is_measured_once_for_each_alignment(self, here):
         assert stst("scramble", "natural.mkv", "-o", "b.mkv", "--frames", "0:3").exit_code == 0
         assert stst("scramble", "natural.mkv", "-o", "c.mkv", "--frames", "0:3").exit_code == 0
         measured = value("features", "part.mkv", "b.mkv", "c.mkv")
-        courses = measured.panels[0].courses
+        courses = measured.panels[0].series
         assert [one.place for one in courses] == [0, 0, 1, 2, 3]
         assert list(courses[1].frames) == [0, 1, 2]
         # which is which is said, where there is more than one
-        said = [one.what for one in courses]
+        said = [one.note for one in courses]
         assert said == ["30x33 px, frames 2 to 13", "40x44 px, frames 0 to 2", "", "", ""]
-        (natural, _) = value("features", "part.mkv").panels[0].courses
-        assert natural.what == ""
+        (natural, _) = value("features", "part.mkv").panels[0].series
+        assert natural.note == ""
 
     def test_it_stops(self, here):
         assert asked("features", "part.mkv", stop=lambda: True)[0] == Stopped()
@@ -129,8 +129,8 @@ class TestModels:
         layers = ("--model", "tiny_classifier:image", "--layers", "early.0,late")
         shown = stst_analyze("cka", "natural.mkv", "part.mkv", *layers, "--weights", "none")
         assert as_csv(table(measured.rows)) == shown.stdout
-        assert [panel.title for panel in measured.panels] == ["CKA, early.0", "CKA, late"]
-        (course,) = measured.panels[0].courses
+        assert [panel.heading for panel in measured.panels] == ["CKA, early.0", "CKA, late"]
+        (course,) = measured.panels[0].series
         assert (course.place, list(course.frames)) == (1, list(range(2, 14)))
         low, high = measured.panels[0].limits
         assert low <= 0
@@ -156,16 +156,17 @@ class TestModels:
 
     def test_a_video_model_begins_with_its_first_window(self, here):
         measured = value("cka", "part.mkv", model="tiny_classifier:video=none@0")
-        assert list(measured.panels[0].courses[0].frames) == list(range(6, 14))
+        assert list(measured.panels[0].series[0].frames) == list(range(6, 14))
 
     def test_prediction(self, here):
         measured = value("prediction", "part.mkv", weights="none", size=(32, 40))
         words = ("--weights", "none", "--size", "32x40")
         shown = stst_analyze("prednet", "natural.mkv", "part.mkv", *words)
         assert as_csv(table(measured.rows)) == shown.stdout
-        titles = [panel.title for panel in measured.panels]
-        assert titles[:4] == ["SSIM", "cSSIM", "Mean squared error", "Error of level 0"]
-        for course in measured.panels[0].courses:
+        titles = [panel.heading for panel in measured.panels]
+        assert titles[0] == "SSIM of frame and prediction"
+        assert titles[5] == "Mean prediction error, level 0"
+        for course in measured.panels[0].series:
             assert list(course.frames) == list(range(2, 14))
             assert np.isnan(course.values[:10]).all()
             assert not np.isnan(course.values[10:]).any()

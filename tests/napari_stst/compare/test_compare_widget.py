@@ -108,7 +108,7 @@ class TestChoice:
         # the slider goes to where there is something to compare
         assert viewer.dims.current_step[0] in range(2, 7)
         plot = widget.results.plots["Features"]
-        assert [list(one.frames) for one in plot.panels[0].courses] == [[2, 3, 4, 5, 6]] * 2
+        assert [list(one.frames) for one in plot.panels[0].series] == [[2, 3, 4, 5, 6]] * 2
         assert plot.labels == ("natural", "part")
         assert errors == []
 
@@ -162,7 +162,7 @@ class TestChoice:
         widget.choice.frames_edit.editingFinished.emit()
         until(lambda: widget.layers == (widget.natural, other) and idle(widget))
         np.testing.assert_array_equal(other.translate, [5, 0, 0])
-        courses = widget.results.measured["Features"].panels[0].courses
+        courses = widget.results.measured["Features"].panels[0].series
         assert list(courses[1].frames) == [5, 6, 7, 8]
         widget.choice.side_edit.setText("x")
         widget.choice.side_edit.editingFinished.emit()
@@ -274,7 +274,7 @@ class TestResults:
         assert not plot.below.isHidden()
         assert "the band of 4 unrelated clips" in plot.verdicts.text()
         (region,) = (one for one in plot.plots[0].items if isinstance(one, LinearRegionItem))
-        assert region.getRegion() == pytest.approx(plot.panels[0].courses[0].band)
+        assert region.getRegion() == pytest.approx(plot.panels[0].series[0].band)
         # the report is asked for with the same clips
         widget.actions.report.click()
         dialog = QApplication.activeModalWidget() or widget.findChild(ReportDialog)
