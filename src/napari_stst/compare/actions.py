@@ -9,16 +9,10 @@ from napari_stst.widgets.labels import MessageLabel
 
 
 class Actions(QWidget):
-    """Buttons that measure, save and cancel, with a bar.
+    """Buttons that measure, save and cancel, with a bar."""
 
-    Parameters
-    ----------
-    parent
-        Owns the widget.
-    """
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.measure = _button("Measure", "Low-level features, frame by frame")
         self.cka = _button(
             "CKA…", "How alike layers of a vision model find the clips, beside unrelated ones"

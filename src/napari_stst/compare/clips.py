@@ -36,8 +36,6 @@ class ClipChoice(QWidget):
     ----------
     viewer
         Its clips are offered.
-    parent
-        Owns the widget.
     """
 
     #: Another natural clip, other clips, other frames or another size were chosen.
@@ -45,8 +43,8 @@ class ClipChoice(QWidget):
     #: Another one of the chosen clips is to be shown.
     other_changed = Signal()
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self.viewer = viewer
         self.clips: list[Image] = []
         self._touched = False

@@ -41,15 +41,13 @@ class ViewControls(QWidget):
     ----------
     views
         What is set.
-    parent
-        Owns the widget.
     """
 
     #: Another view was chosen.
     mode_changed = Signal(str)
 
-    def __init__(self, views: Views, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, views: Views) -> None:
+        super().__init__()
         self.views = views
         self.box = QComboBox()
         self.box.addItems(MODES)

@@ -75,15 +75,13 @@ class CoursePlot(QWidget):
     ----------
     colors
         Of the viewer's theme.
-    parent
-        Owns the widget.
     """
 
     #: A frame of the natural clip that was clicked at, or dragged to.
     frame_chosen = Signal(int)
 
-    def __init__(self, colors: Colors, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, colors: Colors) -> None:
+        super().__init__()
         self.colors = colors
         self.panels: tuple[Panel, ...] = ()
         self.labels: tuple[str, ...] = ()

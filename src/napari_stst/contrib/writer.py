@@ -59,17 +59,7 @@ def write_lossy(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     path
         ``X.mp4``, or as `write_clip` has it; any other name gets ``.mp4``.
     data, attributes
-        As in `write_clip`.
-
-    Returns
-    -------
-    list of str
-        The files that were written.
-
-    Raises
-    ------
-    InputError
-        As in `write_clip`.
+        As in `write_clip`, and so is what is given back and raised.
     """
     return _write(add_suffix(path, ".mp4"), data, attributes)
 

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QMessageBox,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_stst.background.messages import Failed, Message, Result, Step, Stopped
 from napari_stst.background.task import Task
 from napari_stst.viewer.closing import OnClose, main_window
+from napari_stst.widgets.dialogs import ask
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -130,10 +130,7 @@ class WeightsRow(QWidget):
 
     def ask(self, question: str, answers: Sequence[str]) -> str:
         """Ask the user; the last answer is the one that does nothing."""
-        box = QMessageBox(QMessageBox.Icon.Question, "Weights", question, parent=self)
-        buttons = {box.addButton(one, QMessageBox.ButtonRole.ActionRole): one for one in answers}
-        box.exec()
-        return buttons.get(box.clickedButton(), answers[-1])
+        return ask(self, "Weights", question, answers)
 
     def _start_working(self, words: str) -> None:
         self._close_task()  # it may just be looking

@@ -12,17 +12,7 @@ from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_stst.background.messages import (
-    SHOWN,
-    ClipPicture,
-    Failed,
-    Message,
-    Picture,
-    Result,
-    Started,
-    Step,
-    Stopped,
-)
+from napari_stst.background import messages
 from napari_stst.background.task import Task
 from napari_stst.queue.request import MakeRequest, read_stored_request
 from napari_stst.viewer.arrange import lay_beside, lay_over, side_by_side
@@ -78,7 +68,7 @@ class QueuedJob(QObject):
         request: MakeRequest,
         natural: Image | None = None,
         reuse: Sequence[Image] = (),
-        course: Sequence[Step] = (),
+        course: Sequence[messages.Step] = (),
     ) -> None:
         super().__init__()
         self.viewer, self.request, self.natural = viewer, request, natural
@@ -224,10 +214,10 @@ class QueuedJob(QObject):
         self.state, self.text = state, text
         self.changed.emit()
 
-    def _on_message(self, message: Message) -> None:
-        if isinstance(message, Started):
+    def _on_message(self, message: messages.Message) -> None:
+        if isinstance(message, messages.Started):
             self._on_started(message)
-        elif isinstance(message, Step):
+        elif isinstance(message, messages.Step):
             self.progress = message.progress
             self._clock.begin(message.progress)
             if self.state == "running":
@@ -238,18 +228,18 @@ class QueuedJob(QObject):
             if message.probabilities:
                 self.probabilities.emit(dict(message.probabilities), message.progress)
             self.changed.emit()
-        elif isinstance(message, Picture):
+        elif isinstance(message, messages.Picture):
             self._draw(message)
-        elif isinstance(message, ClipPicture):
+        elif isinstance(message, messages.ClipPicture):
             self._draw_all(message)
-        elif isinstance(message, Result):
+        elif isinstance(message, messages.Result):
             self._finish(message.value)
-        elif isinstance(message, Stopped):
+        elif isinstance(message, messages.Stopped):
             self._become("stopped", f"stopped; what is finished is kept in {self.request.folder}")
-        elif isinstance(message, Failed):
+        elif isinstance(message, messages.Failed):
             self._fail(message)
 
-    def _remember(self, step: Step) -> None:
+    def _remember(self, step: messages.Step) -> None:
         if not step.losses and not step.probabilities:
             return
         # what is done again is told again
@@ -259,7 +249,7 @@ class QueuedJob(QObject):
         if len(self.course) > _MOST:
             del self.course[::2]
 
-    def _on_started(self, run: Started) -> None:
+    def _on_started(self, run: messages.Started) -> None:
         self.began = True
         stem = outputs_for(self.request.output, (0,))[0].named("").name
         self.notes, self._whole = run.notes, run.whole
@@ -302,7 +292,7 @@ class QueuedJob(QObject):
             # what is drawn next is drawn on the natural clip, not on what is being made
             self.viewer.layers.selection.active = self.beside
 
-    def _draw(self, picture: Picture) -> None:
+    def _draw(self, picture: messages.Picture) -> None:
         if picture.frame < 0 and picture.finished:
             return
         frame = max(picture.frame, 0)
@@ -322,7 +312,7 @@ class QueuedJob(QObject):
             if layer.visible:
                 layer.refresh(thumbnail=picture.finished, highlight=False, extent=False)
 
-    def _draw_all(self, clips: ClipPicture) -> None:
+    def _draw_all(self, clips: messages.ClipPicture) -> None:
         layers = self.layers[clips.first :][: len(clips.images)]
         for layer, images in zip(layers, clips.images, strict=True):
             layer.data[:] = images
@@ -344,7 +334,7 @@ class QueuedJob(QObject):
         self.files = list(result["outputs"])
         if not self.layers:
             # all was there already
-            shown = self.files[:SHOWN]
+            shown = self.files[: messages.SHOWN]
             self.layers = [open_layer(self.viewer, Path(one["master"])) for one in shown]
             self._arranging.start(_BREATH_MS)
         # of many samples the first ones are shown
@@ -359,12 +349,12 @@ class QueuedJob(QObject):
         self._show_as_seen()
         self._go_to_result()
         self.progress = 1.0
-        told = [*map(_describe_files, self.files[:SHOWN])]
-        more = [f"and {len(self.files) - SHOWN} more"] if len(self.files) > SHOWN else []
-        done = "done: " + ", ".join([*told, *more])
+        named = [_describe_files(one) for one in self.files[: messages.SHOWN]]
+        more = len(self.files) - len(named)
+        done = "done: " + ", ".join([*named, *([f"and {more} more"] if more else [])])
         self._become("done", "\n".join([done, *map(self._shorten, warnings)]))
 
-    def _fail(self, failure: Failed) -> None:
+    def _fail(self, failure: messages.Failed) -> None:
         verdict = f"{self.name} was not made: {word_for_form(failure.text)}"
         text = verdict
         if self.request.can_resume() and self.layers:
