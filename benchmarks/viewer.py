@@ -72,10 +72,10 @@ def measured(clip: Path, given: argparse.Namespace) -> dict[str, object]:
     build(widget.tree(), StstConfig)
     widget.run.follow.setChecked(False)  # the slider is moved by playing
     widget.make()
-    making = widget.run.making
-    assert making is not None
+    job = widget.run.job
+    assert job is not None
     # from the click to the file in its place
-    during = played(viewer, given.fps, lambda: making.state not in ("waiting", "running"))
+    during = played(viewer, given.fps, lambda: job.state not in ("waiting", "running"))
     wait(0.5)
     viewer.close()
     wait(0.2)
@@ -85,7 +85,7 @@ def measured(clip: Path, given: argparse.Namespace) -> dict[str, object]:
         "playing_at_fps": given.fps,
         "without_a_run_ms": alone,
         "with_a_run_ms": during,
-        "run": making.text,
+        "run": job.text,
     }
 
 

@@ -135,14 +135,14 @@ class MetamersTour(Tour):
         self.maker.choose_preset("quick")
         self.set(self.maker, {"input": {"frames": "4:16"}, "seed": 3})
         self.maker.make()
-        making = self.maker.run.making
-        self.until(lambda: making.progress > 0.55)
+        job = self.maker.run.job
+        self.until(lambda: job.progress > 0.55)
         self.keep("viewer_generate")
         viewer.theme = "light"
         self.wait(1)
         self.keep("viewer_generate_light")
         viewer.theme = "dark"
-        self.until(lambda: making.state == "done")
+        self.until(lambda: job.state == "done")
         self.maker.advanced.expand()
         self.wait(0.5)
         bar = self.maker.scroll.verticalScrollBar()
@@ -160,7 +160,7 @@ class MetamersTour(Tour):
         scrambler.make()
         self.set(scrambler, {"input": {"frames": "4:16"}, "coherence": 0.5})
         scrambler.make()
-        self.until(lambda: scrambler.queue.makings[1].state == "done")
+        self.until(lambda: scrambler.queue.jobs[1].state == "done")
         self.keep("viewer_scramble_and_queue")
         self.until(lambda: scrambler.queue.current is None)
         for widget in (queue, self.maker, scrambler):
@@ -201,10 +201,10 @@ class MetamersTour(Tour):
         self.maker._region.setCurrentIndex(self.maker._region.findText("region"))
         self.set(self.maker, {"input": {"frames": "4:7"}})
         self.wait(1)
-        before = self.maker.run.making
+        before = self.maker.run.job
         self.maker.make()
-        self.until(lambda: self.maker.run.making is not before)
-        self.until(lambda: self.maker.run.making.state == "done")
+        self.until(lambda: self.maker.run.job is not before)
+        self.until(lambda: self.maker.run.job.state == "done")
         self.keep("viewer_region")
 
 
@@ -224,10 +224,10 @@ class InversionTour(Tour):
         }  # fmt: skip
         self.set(maker, wanted)
         maker.make()
-        making = maker.run.making
-        self.until(lambda: making.progress > 0.75)
+        job = maker.run.job
+        self.until(lambda: job.progress > 0.75)
         self.keep("viewer_leaps")
-        self.until(lambda: making.state == "done")
+        self.until(lambda: job.state == "done")
         viewer.theme = "light"
         self.wait(2)
         self.keep("viewer_leaps_light")

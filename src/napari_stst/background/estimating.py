@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,32 +13,42 @@ from napari_stst.background.messages import Result
 
 if TYPE_CHECKING:
     from napari_stst.background.tasks import Stop, Tell
+    from stst.config import RunConfig
     from stst.runs.job import Job
 
 
-def estimate_run(
-    config: Mapping[str, Any],
-    tell: Tell,
-    stop: Stop,
-    natural: str | None = None,
-    shape: Sequence[int] | None = None,
-    fps: str | None = None,
-) -> Result:
-    """Measure a few steps, as ``--dry-run`` does; nothing is written beside the clip.
+@dataclass(frozen=True)
+class EstimateRequest:
+    """What is to be estimated.
 
-    Parameters
+    Attributes
     ----------
     config
-        Of the method, as pydantic dumps it. Which clip a term is taken from, and whether there is
-        a region, changes no cost, so that these are left out.
-    tell, stop
-        Not used: it takes seconds.
+        Of the method. Which clip a term is taken from, and whether there is a region, changes no
+        cost, so that it names none.
     natural
         The clip; None where there is none to start from, or it is in no file.
     shape
         (T, H, W) of a clip that is in no file; another one of that size stands in for it.
     fps
         Its rate in Hz.
+    """
+
+    config: RunConfig
+    natural: Path | None = None
+    shape: tuple[int, int, int] | None = None
+    fps: str = "25"
+
+
+def estimate_run(request: EstimateRequest, tell: Tell, stop: Stop) -> Result:
+    """Measure a few steps, as ``--dry-run`` does; nothing is written beside the clip.
+
+    Parameters
+    ----------
+    request
+        What is to be estimated.
+    tell, stop
+        Not used: it takes seconds.
 
     Returns
     -------
@@ -46,19 +56,16 @@ def estimate_run(
         ``seconds``, ``memory`` and ``disk`` in bytes, ``device``, and what the clip will be:
         ``frames`` and ``size`` (H, W).
     """
-    from stst.config import METHODS, build
     from stst.runs.job import Job
 
-    tree = {key: value for key, value in config.items() if key not in ("targets", "mask")}
-    settings = build(tree, METHODS[config["method"]].config)
     with tempfile.TemporaryDirectory() as folder:
-        path = None if natural is None else Path(natural)
-        if shape is not None:
-            path = _stand_in(Path(folder) / "clip.mkv", shape, fps or "25")
-        return Result(_costs(Job(path, str(Path(folder) / "made.mkv"), settings)))
+        path = request.natural
+        if request.shape is not None:
+            path = _write_stand_in(Path(folder) / "clip.mkv", request.shape, request.fps)
+        return Result(_estimate_costs(Job(path, str(Path(folder) / "made.mkv"), request.config)))
 
 
-def _costs(job: Job) -> dict[str, Any]:
+def _estimate_costs(job: Job) -> dict[str, Any]:
     prepared = job.prepared
     estimate = job.estimate(prepared)
     return {
@@ -71,7 +78,7 @@ def _costs(job: Job) -> dict[str, Any]:
     }
 
 
-def _stand_in(path: Path, shape: Sequence[int], fps: str) -> Path:
+def _write_stand_in(path: Path, shape: tuple[int, int, int], fps: str) -> Path:
     """Write a clip of noise; a flat one has statistics that no natural clip has."""
     from stst.video import write_video
 

@@ -57,14 +57,14 @@ def export_beside(natural: str, other: str, output: str, tell: Tell, stop: Stop)
             if stop():
                 raise StopAskedError
             tell(Step(f"frame {index + 1} of {count}", index / count, {}))
-            yield beside(pair.natural.frames[index], pair.other.frames[index])
+            yield join_side_by_side(pair.natural.frames[index], pair.other.frames[index])
 
     written = write_preview(output, frames(), pair.other.fps, overwrite=True)
     fps = str(written.fps)
     return Result({"path": str(written.path), "fps": fps, "gap": GAP, "notes": pair.notes})
 
 
-def beside(left: Frames, right: Frames) -> Frames:
+def join_side_by_side(left: Frames, right: Frames) -> Frames:
     """Put two pictures (H, W, 3) of one height beside each other, `GAP` columns of grey between."""
     gap = np.full((left.shape[0], GAP, 3), GREY, np.uint8)
     return np.concatenate([left, gap, right], axis=1)

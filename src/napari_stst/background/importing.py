@@ -53,7 +53,7 @@ def import_weights(
         if stop():
             raise StopAskedError
         tell(Step(f"reading {path.name}", place / len(paths), {}))
-        entry = _entry_of(path, [entry_named(name) for name in names])
+        entry = _find_entry(path, [entry_named(name) for name in names])
         published = entry.hash
         if published is not None and not anyway:
             found = digest(path, published.algorithm)
@@ -67,7 +67,7 @@ def import_weights(
     return Result({"imported": imported, "other": other})
 
 
-def _entry_of(path: Path, entries: Sequence[Entry]) -> Entry:
+def _find_entry(path: Path, entries: Sequence[Entry]) -> Entry:
     """Say which weights a file is."""
     from stst.errors import InputError
     from stst.weights.load import read_as

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_stst.background.measured import Course, Match, Measured, Panel
+from napari_stst.background.measurements import (
+    CKA_DEFAULTS,
+    ClipSet,
+    Match,
+    Measurement,
+)
 from napari_stst.background.messages import Result, Step
 from napari_stst.background.tasks import Stop, StopAskedError, Tell
 
 if TYPE_CHECKING:
+    from stst.analysis.images import Fit
     from stst.analysis.pairs import NaturalClip, Pair
-    from stst.config.choice import Estimator, Examples
+    from stst.config.choice import CkaSettings
+    from stst.figures import FrameNumbers
     from stst.video import LazyVideo
 
 _STEP_SECONDS = 0.1
@@ -26,27 +30,15 @@ _STEP_SECONDS = 0.1
 DEVICE = "auto"
 
 
-def pair_clips(
-    natural: str,
-    others: Sequence[str],
-    tell: Tell,
-    stop: Stop,
-    frames: str | None = None,
-    max_side: int | None = None,
-    levels: Mapping[str, Any] | None = None,
-) -> Result:
+def pair_clips(clips: ClipSet, tell: Tell, stop: Stop) -> Result:
     """Find out which frames of the natural clip the others show.
 
     Parameters
     ----------
-    natural, others
-        Paths of clips.
+    clips
+        Of which files.
     tell, stop
         As every task has them.
-    frames, max_side
-        Of the natural clip, for clips without a sidecar that says it.
-    levels
-        Arguments of `stst.video.Levels`: how values of clips become 8 bits.
 
     Returns
     -------
@@ -55,110 +47,86 @@ def pair_clips(
     """
     from stst.errors import InputError
 
-    clip = _natural(natural, frames, max_side, levels)
+    natural = _open_natural(clips)
     found: dict[str, Match | str] = {}
-    for place, other in enumerate(others):
+    for place, other in enumerate(clips.others):
         if stop():
             raise StopAskedError
-        tell(Step(Path(other).name, place / len(others), {}))
+        tell(Step(Path(other).name, place / len(clips.others), {}))
         try:
-            found[other] = _match(clip.pair(Path(other)))
+            found[other] = _match(natural.pair(Path(other)))
         except InputError as error:
             found[other] = str(error)
     return Result(found)
 
 
-def measure_features(
-    natural: str,
-    others: Sequence[str],
-    tell: Tell,
-    stop: Stop,
-    frames: str | None = None,
-    max_side: int | None = None,
-    levels: Mapping[str, Any] | None = None,
-) -> Result:
+def measure_features(clips: ClipSet, tell: Tell, stop: Stop) -> Result:
     """Measure the low-level features, as ``stst-analyze features`` and ``compare`` do.
 
     Parameters
     ----------
-    natural, others, tell, stop, frames, max_side, levels
+    clips, tell, stop
         As in `pair_clips`.
 
     Returns
     -------
     Result
-        A `Measured`; its rows are those of ``stst-analyze features``, the natural clip as often
+        A `Measurement`; its rows are those of ``stst-analyze features``, the natural clip as often
         as it was aligned differently.
     """
-    from stst.analysis.features import Features, features
-    from stst.figures import SHOWN, axis_label
+    from stst.analysis.features import features
+    from stst.figures import feature_panels
 
-    pairs = _pairs(_natural(natural, frames, max_side, levels), others)
-    naturals = {pair.natural: pair for pair in pairs.values()}
-    what = _alignments(naturals)
-    counted = Counted(tell, stop, sum(len(one.other) for one in pairs.values()))
-    counted.total += sum(map(len, naturals))
-    measured: list[tuple[int, Pair, Features]] = []
-    rows: list[Mapping[str, Any]] = []
-    for pair in naturals.values():
-        found = features(pair.natural, on_frame=counted.begin(Path(natural).name))
-        measured.append((0, pair, found))
-        rows += found.rows(pair.reference)
-    for place, (other, pair) in enumerate(pairs.items(), 1):
-        found = features(pair.other, on_frame=counted.begin(Path(other).name))
-        measured.append((place, pair, found))
-        rows += found.rows(other)
-    panels = []
-    for one in SHOWN:
-        courses = (_course(*each[:2], each[2].values[one.name], what) for each in measured)
-        panels.append(Panel(axis_label(one), tuple(courses), circular=one.circular))
-    return Result(Measured(tuple(panels), tuple(rows), _notes(pairs.values())))
+    pairs = _open_pairs(clips)
+    videos = _list_videos(pairs)
+    counted = Counted(tell, stop, sum(len(one.video) for one in videos))
+    found = [
+        (one, features(one.video, on_frame=counted.begin(Path(one.name).name))) for one in videos
+    ]
+    rows = tuple(row for one, measured in found for row in measured.rows(one.name))
+    panels = feature_panels([(one.numbers, measured) for one, measured in found])
+    return Result(Measurement(tuple(panels), rows, _notes(pairs.values())))
 
 
 def measure_cka(
-    natural: str,
-    others: Sequence[str],
+    clips: ClipSet,
     model: str,
     tell: Tell,
     stop: Stop,
-    examples: Examples = "channels",
-    estimator: Estimator = "unbiased",
+    settings: CkaSettings = CKA_DEFAULTS,
     null: Sequence[str] = (),
-    frames: str | None = None,
-    max_side: int | None = None,
-    levels: Mapping[str, Any] | None = None,
 ) -> Result:
     """Compare clips in the layers of a vision model, as ``stst-analyze cka`` does.
 
     Parameters
     ----------
-    natural, others, tell, stop, frames, max_side, levels
+    clips, tell, stop
         As in `pair_clips`.
     model
         ``MODEL[=WEIGHTS][@LAYER,LAYER…]``, see `stst.config.choice.parse_choice`.
-    examples, estimator
-        See `stst.config.choice.CkaSettings`; not ``"frames"``, which gives no course.
+    settings
+        Not with the examples ``"frames"``, which give no course.
     null
         Paths of natural clips of other content for the null, beside the sample clips.
 
     Returns
     -------
     Result
-        A `Measured` with one panel for each layer, and a verdict for each layer and clip.
+        A `Measurement` with one panel for each layer, and a verdict for each layer and clip.
     """
-    from stst.config.choice import CkaSettings, parse_choice
+    from stst.config.choice import parse_choice
 
-    settings, choice = CkaSettings(examples, estimator), parse_choice(model)
-    pairs = _pairs(_natural(natural, frames, max_side, levels), others)
+    choice = parse_choice(model)
+    pairs = _open_pairs(clips)
     tell(Step(f"loading {choice.model}", 0.0, {}))
     from stst.analysis.cka.models import cka_rows, steps, undefined
     from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
-    from stst.analysis.cka.verdicts import cka_limits, is_null, layers_of, said
+    from stst.analysis.cka.verdicts import said
+    from stst.figures import cka_panels
     from stst.models.classifiers import load_classifier
     from stst.utils.devices import pick_device
-    from stst.video import Levels
 
-    nulls = UnrelatedClips(null, Levels(**(levels or {})))
+    nulls = UnrelatedClips(null, clips.levels)
     unrelated = {other: nulls.apart_from(pair.natural, pair.other) for other, pair in pairs.items()}
     loaded = load_classifier(choice, pick_device(DEVICE))
     groups: dict[Any, dict[str, Pair]] = {}
@@ -171,28 +139,21 @@ def measure_cka(
         reference = next(iter(group.values())).reference
         videos = {other: pair.other for other, pair in group.items()}
         rows += cka_rows(video, videos, reference, loaded, unrelated, settings, on_frame)
-    order = {other: place for place, other in enumerate(pairs, 1)}
-    rows.sort(key=lambda row: order[row["clip"]])
-    panels = []
-    for layer in loaded.layers:
-        here = [row for row in rows if row["layer"] == layer]
-        found = {one.clip: one for one in layers_of(here)}
-        courses = []
-        for other, place in order.items():
-            own = [row for row in here if row["clip"] == other and not is_null(row)]
-            course = _course_of_rows(place, pairs[other], own)
-            courses.append(replace(course, band=found[other].band))
-        panels.append(Panel(f"CKA, {layer}", tuple(courses), cka_limits(found.values())))
+    numbers = {
+        other: _count_frames(place, pair) for place, (other, pair) in enumerate(pairs.items(), 1)
+    }
+    rows.sort(key=lambda row: numbers[row["clip"]].place)
+    panels = cka_panels(rows, numbers, "CKA")
     names = _names(pairs)
     notes = (
         *_notes(pairs.values()),
         *nulls.notes,
-        *null_notes({names[other]: clips for other, clips in unrelated.items()}),
+        *null_notes({names[other]: found for other, found in unrelated.items()}),
         *loaded.notes,
         *undefined(rows),
     )
     verdicts = tuple(said([row | {"clip": names[row["clip"]]} for row in rows]))
-    return Result(Measured(tuple(panels), tuple(rows), notes, verdicts))
+    return Result(Measurement(tuple(panels), tuple(rows), notes, verdicts))
 
 
 def list_layers(model: str, tell: Tell, stop: Stop) -> Result:
@@ -223,22 +184,18 @@ def _names(others: Iterable[str]) -> dict[str, str]:
 
 
 def measure_prediction(
-    natural: str,
-    others: Sequence[str],
+    clips: ClipSet,
     weights: str,
     tell: Tell,
     stop: Stop,
-    fit: str = "stretch",
-    size: Sequence[int] = (128, 160),
-    frames: str | None = None,
-    max_side: int | None = None,
-    levels: Mapping[str, Any] | None = None,
+    fit: Fit = "stretch",
+    size: tuple[int, int] = (128, 160),
 ) -> Result:
     """Predict the frames of all clips by PredNet, as ``stst-analyze prednet`` does.
 
     Parameters
     ----------
-    natural, others, tell, stop, frames, max_side, levels
+    clips, tell, stop
         As in `pair_clips`.
     weights
         A file, or ``"none"``.
@@ -248,56 +205,31 @@ def measure_prediction(
     Returns
     -------
     Result
-        A `Measured` with one panel for each measure and each level.
+        A `Measurement` with one panel for each measure and each level.
     """
-    pairs = _pairs(_natural(natural, frames, max_side, levels), others)
+    pairs = _open_pairs(clips)
     tell(Step("loading PredNet", 0.0, {}))
     from stst.analysis.prediction import (
-        Predictions,
         PredictionSettings,
         check_length,
         load_predictor,
         predictions,
     )
+    from stst.figures import prediction_panels
 
-    height, width = size
-    settings = PredictionSettings(weights, fit, (height, width), DEVICE)  # type: ignore[arg-type]
-    naturals = {pair.natural: pair for pair in pairs.values()}
-    what = _alignments(naturals)
-    for video in naturals:
-        check_length(video, settings.window)
+    settings = PredictionSettings(weights, fit, size, DEVICE)
+    videos = _list_videos(pairs)
+    for one in videos:
+        if one.natural is None:
+            check_length(one.video, settings.window)
     loaded = load_predictor(settings)
-    lengths = [len(pair.other) for pair in pairs.values()] + [len(one) for one in naturals]
-    counted = Counted(tell, stop, sum(length - settings.window + 1 for length in lengths))
-    found: list[tuple[int, Pair, Predictions]] = []
-    rows: list[Mapping[str, Any]] = []
-    for pair in naturals.values():
-        one = predictions(pair.natural, loaded, counted.begin(Path(natural).name))
-        found.append((0, pair, one))
-        rows += one.rows(pair.reference)
-    for place, (other, pair) in enumerate(pairs.items(), 1):
-        one = predictions(pair.other, loaded, counted.begin(Path(other).name))
-        found.append((place, pair, one))
-        rows += one.rows(other, pair.reference)
-    panels = []
-    for name, title in _PREDICTED.items():
-        limits = (0.0, 1.0) if name.split(".")[-1] == "ssim" else None
-        courses = tuple(_course(*each[:2], each[2].values[name], what) for each in found)
-        panels.append(Panel(title, courses, limits))
-    for level in range(found[0][2].errors.shape[1]):
-        courses = tuple(_course(*each[:2], each[2].errors[:, level], what) for each in found)
-        panels.insert(3 + level, Panel(f"Error of level {level}", courses))
-    return Result(Measured(tuple(panels), tuple(rows), _notes(pairs.values())))
-
-
-# by the names of `stst.analysis.prediction.MEASURES`; the errors of the levels come after three
-_PREDICTED = {
-    "ssim": "SSIM",
-    "cssim": "cSSIM",
-    "mse": "Mean squared error",
-    "copy_last.ssim": "SSIM, frame before",
-    "copy_last.mse": "MSE, frame before",
-}
+    counted = Counted(tell, stop, sum(len(one.video) - settings.window + 1 for one in videos))
+    found = [
+        (one, predictions(one.video, loaded, counted.begin(Path(one.name).name))) for one in videos
+    ]
+    rows = tuple(row for one, measured in found for row in measured.rows(one.name, one.natural))
+    panels = prediction_panels([(one.numbers, measured) for one, measured in found])
+    return Result(Measurement(tuple(panels), rows, _notes(pairs.values())))
 
 
 class Counted:
@@ -323,17 +255,15 @@ class Counted:
         return advance
 
 
-def _natural(
-    path: str, frames: str | None, max_side: int | None, levels: Mapping[str, Any] | None
-) -> NaturalClip:
+def _open_natural(clips: ClipSet) -> NaturalClip:
     from stst.analysis.pairs import NaturalClip
-    from stst.video import Levels
 
-    return NaturalClip(Path(path), frames, max_side, Levels(**(levels or {})))
+    return NaturalClip(Path(clips.natural), clips.frames, clips.max_side, clips.levels)
 
 
-def _pairs(clip: NaturalClip, others: Sequence[str]) -> dict[str, Pair]:
-    return {other: clip.pair(Path(other)) for other in others}
+def _open_pairs(clips: ClipSet) -> dict[str, Pair]:
+    natural = _open_natural(clips)
+    return {other: natural.pair(Path(other)) for other in clips.others}
 
 
 def _match(pair: Pair) -> Match:
@@ -368,7 +298,38 @@ def _notes(pairs: Iterable[Pair]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(notes))
 
 
-def _alignments(naturals: Iterable[LazyVideo]) -> dict[LazyVideo, str]:
+@dataclass(frozen=True)
+class _Video:
+    """A clip that is measured; the natural one as often as it was aligned differently."""
+
+    numbers: FrameNumbers
+    name: str
+    video: LazyVideo
+    natural: str | None = None
+
+
+def _list_videos(pairs: Mapping[str, Pair]) -> list[_Video]:
+    """List all clips, the natural one first."""
+    naturals = {pair.natural: pair for pair in pairs.values()}
+    notes = _describe_alignments(naturals)
+    listed = [
+        _Video(_count_frames(0, pair, notes.get(video, "")), pair.reference, video)
+        for video, pair in naturals.items()
+    ]
+    for place, (other, pair) in enumerate(pairs.items(), 1):
+        listed.append(_Video(_count_frames(place, pair), other, pair.other, pair.reference))
+    return listed
+
+
+def _count_frames(place: int, pair: Pair, note: str = "") -> FrameNumbers:
+    """Count frames as the natural clip has them in its file."""
+    from stst.figures import FrameNumbers
+
+    start, step = pair.natural.start, _step(pair)
+    return FrameNumbers(place, first=pair.other.start, start=start, step=step, note=note)
+
+
+def _describe_alignments(naturals: Iterable[LazyVideo]) -> dict[LazyVideo, str]:
     """Say how the natural clip was aligned, where it was in more than one way."""
     found = list(naturals)
     if len(found) == 1:
@@ -378,17 +339,3 @@ def _alignments(naturals: Iterable[LazyVideo]) -> dict[LazyVideo, str]:
         + f", {float(one.fps):.4g} Hz" * (len({each.fps for each in found}) > 1)
         for one in found
     }
-
-
-def _course(
-    place: int, pair: Pair, values: NDArray[np.float64], what: Mapping[LazyVideo, str]
-) -> Course:
-    said = "" if place else what.get(pair.natural, "")
-    numbers = np.arange(pair.natural.start, pair.natural.start + len(values)) * _step(pair)
-    return Course(place, numbers.astype(np.float64), values, what=said)
-
-
-def _course_of_rows(place: int, pair: Pair, rows: Sequence[Mapping[str, Any]]) -> Course:
-    shift = pair.natural.start - pair.other.start
-    numbers = np.array([(row["frame"] + shift) * _step(pair) for row in rows], np.float64)
-    return Course(place, numbers, np.array([row["value"] for row in rows], np.float64))

@@ -1,15 +1,22 @@
-"""What a worker process says to the viewer."""
+"""What the viewer and a worker process say to each other, and how it is written.
+
+Both write pickles, each after its length. They go through pipes between the two alone: nothing that
+lies on disk is ever read so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import pickle
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 #: So many samples of a run are shown, the first ones; more would take the viewer for minutes.
 SHOWN = 8
+_LENGTH = struct.Struct("<Q")
 
 
 @dataclass(frozen=True)
@@ -139,3 +146,26 @@ class Failed:
 Message = Started | Step | Picture | ClipPicture | Result | Stopped | Failed
 #: The last message of a task is one of these.
 ENDS = (Result, Stopped, Failed)
+
+
+def pack(message: object) -> bytes:
+    """Write a message: its length in bytes, then its pickle."""
+    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(data)) + data
+
+
+def receive(stream: BinaryIO) -> Any:
+    """Wait for a message; None where the other process has closed the stream."""
+    head = stream.read(_LENGTH.size)
+    return pickle.loads(stream.read(*_LENGTH.unpack(head))) if len(head) == _LENGTH.size else None
+
+
+def take_messages(received: bytearray) -> Iterator[Any]:
+    """Take all whole messages out of what has been received."""
+    while len(received) >= _LENGTH.size:
+        end = _LENGTH.size + _LENGTH.unpack_from(received)[0]
+        if len(received) < end:
+            return
+        message = pickle.loads(bytes(received[_LENGTH.size : end]))
+        del received[:end]
+        yield message

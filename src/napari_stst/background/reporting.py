@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from napari_stst.background.measurements import CKA_DEFAULTS, ClipSet
 from napari_stst.background.measuring import DEVICE, Counted
 from napari_stst.background.messages import Result, Step
 from napari_stst.background.tasks import Stop, Tell
 from stst.video import Levels
 
 if TYPE_CHECKING:
-    from stst.config.choice import Estimator, Examples
+    from stst.config.choice import CkaSettings
     from stst.report import Clip, LeftOut, Part
 
 
 def report_clips(
-    natural: str,
-    others: Sequence[str],
+    clips: ClipSet,
     output: str,
     tell: Tell,
     stop: Stop,
     cka: Sequence[str] = (),
     prednet: str | None = None,
     null: Sequence[str] = (),
-    examples: Examples = "channels",
-    estimator: Estimator = "unbiased",
+    settings: CkaSettings = CKA_DEFAULTS,
     overwrite: bool = False,
-    frames: str | None = None,
-    max_side: int | None = None,
-    levels: Mapping[str, Any] | None = None,
 ) -> Result:
     """Write the HTML report, as ``stst-analyze report`` does.
 
     Parameters
     ----------
-    natural, others, tell, stop, frames, max_side, levels
+    clips, tell, stop
         As in `napari_stst.background.measuring.pair_clips`.
     output
         The folder to make.
@@ -46,7 +42,7 @@ def report_clips(
         Weights, a file or ``"none"``; None without it.
     null
         Natural clips of other content for the null of CKA, beside the sample clips.
-    examples, estimator
+    settings
         Of CKA, as there.
     overwrite
         Whether a report that is there may be replaced.
@@ -66,22 +62,22 @@ def report_clips(
     )
 
     check_report_output(Path(output), overwrite)
-    asked = Levels(**(levels or {}))
-    clips = open_clips(natural, others, frames, max_side, asked)
-    parts, notes = _parts(cka, (examples, estimator), prednet, null, asked, tell)
-    total = frames_to_read(clips) + sum(_steps(part, clips) for part in parts)
+    part_of_natural = (clips.frames, clips.max_side)
+    opened = open_clips(clips.natural, clips.others, *part_of_natural, clips.levels)
+    parts, notes = _load_parts(cka, settings, prednet, null, clips.levels, tell)
+    total = frames_to_read(opened) + sum(_count_steps(part, opened) for part in parts)
     counted = Counted(tell, stop, total)
     models = [word for model in cka for word in ("--cka", model)]
-    given = {"--examples": (examples, "channels"), "--estimator": (estimator, "unbiased")}
-    for option, (value, usual) in given.items():
-        models += [option, value] if cka and value != usual else []
+    for key in ("examples", "estimator") if cka else ():
+        value = getattr(settings, key)
+        models += [f"--{key}", value] if value != getattr(CKA_DEFAULTS, key) else []
     models += ["--prednet", prednet] if prednet is not None else []
     models += [word for path in null if cka for word in ("--null", path)]
-    command = report_command(natural, others, frames, max_side, models, asked)
+    command = report_command(clips.natural, clips.others, *part_of_natural, models, clips.levels)
     failures: list[LeftOut] = []
     page, *_ = write_report(
         output,
-        clips,
+        opened,
         command,
         overwrite,
         lambda name, _: counted.begin(name),
@@ -92,7 +88,7 @@ def report_clips(
     return Result({"page": str(page), "notes": tuple(notes), "left_out": left_out})
 
 
-def _steps(part: Part, clips: tuple[Clip, ...]) -> int:
+def _count_steps(part: Part, clips: tuple[Clip, ...]) -> int:
     """Count what a part does; nothing where it cannot be done, which it says itself later."""
     from stst.errors import InputError
 
@@ -102,9 +98,9 @@ def _steps(part: Part, clips: tuple[Clip, ...]) -> int:
         return 0
 
 
-def _parts(
+def _load_parts(
     cka: Sequence[str],
-    settings: tuple[Examples, Estimator],
+    settings: CkaSettings,
     prednet: str | None,
     null: Sequence[str],
     levels: Levels,
@@ -113,7 +109,7 @@ def _parts(
     """Load the models of a report."""
     if not cka and prednet is None:
         return [], []
-    from stst.config.choice import CkaSettings, parse_choice
+    from stst.config.choice import parse_choice
 
     choices = [parse_choice(text) for text in dict.fromkeys(cka)]
     tell(Step("loading models", 0.0, {}))
@@ -121,4 +117,4 @@ def _parts(
     from stst.report.models import loaded_parts
 
     prediction = None if prednet is None else PredictionSettings(prednet, device=DEVICE)
-    return loaded_parts(choices, CkaSettings(*settings), prediction, DEVICE, null, levels)
+    return loaded_parts(choices, settings, prediction, DEVICE, null, levels)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import pickle
 import sys
 from typing import Any
 
 from qtpy.QtCore import QObject, QProcess, Signal
 
-from napari_stst.background.messages import ENDS, Failed, Message, Stopped
-from napari_stst.background.worker import HEADER
+from napari_stst.background.messages import (
+    ENDS,
+    Failed,
+    Message,
+    Stopped,
+    pack,
+    take_messages,
+)
 
 _PATIENCE_MS = 3000
 _WORKER = [sys.executable, "-P", "-m", "napari_stst.background.worker"]
@@ -26,7 +30,7 @@ class Task(QObject):
     parent
         Owns the object.
     arguments
-        What JSON can hold.
+        Of the task; what can be pickled.
     """
 
     #: Every message, in order; the last one is a `Result`, `Stopped` or `Failed`.
@@ -40,23 +44,23 @@ class Task(QObject):
         self._process = QProcess(self)
         self._process.readyReadStandardOutput.connect(self._read)
         self._process.readyReadStandardError.connect(self._read_errors)
-        self._process.finished.connect(self._finished)
-        self._process.errorOccurred.connect(self._not_started)
+        self._process.finished.connect(self._on_finished)
+        self._process.errorOccurred.connect(self._on_start_failed)
         program, *words = _WORKER
         self._process.start(program, words)
-        self._say(json.dumps({"task": task, **arguments}))
+        self._send((task, arguments))
 
     def pause(self) -> None:
         """Wait after the step that is being done."""
-        self._say("pause")
+        self._send("pause")
 
     def go(self) -> None:
         """Go on."""
-        self._say("go")
+        self._send("go")
 
     def stop(self) -> None:
         """End after the step that is being done."""
-        self._say("stop")
+        self._send("stop")
 
     def close(self, patience_ms: int = _PATIENCE_MS) -> None:
         """End now: ask, wait a little, then kill. What is finished stays on disk.
@@ -76,25 +80,16 @@ class Task(QObject):
             self._process.waitForFinished(_PATIENCE_MS)
         self._end(Stopped())
 
-    def _say(self, line: str) -> None:
-        self._process.write(f"{line}\n".encode())
+    def _send(self, message: object) -> None:
+        self._process.write(pack(message))
 
     def _read(self) -> None:
         self._received += bytes(self._process.readAllStandardOutput().data())
-        while len(self._received) >= HEADER.size:
-            (length,) = HEADER.unpack_from(self._received)
-            end = HEADER.size + length
-            if len(self._received) < end:
-                return
-            message = pickle.loads(bytes(self._received[HEADER.size : end]))
-            del self._received[:end]
-            self._tell(message)
-
-    def _tell(self, message: Message) -> None:
-        if isinstance(message, ENDS):
-            self._end(message)
-        else:
-            self.message.emit(message)
+        for message in take_messages(self._received):
+            if isinstance(message, ENDS):
+                self._end(message)
+            else:
+                self.message.emit(message)
 
     def _end(self, message: Message) -> None:
         if not self.ended:
@@ -104,7 +99,7 @@ class Task(QObject):
     def _read_errors(self) -> None:
         self._errors += bytes(self._process.readAllStandardError().data())
 
-    def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
+    def _on_finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._read()
         self._read_errors()
         crashed = status == QProcess.ExitStatus.CrashExit
@@ -112,7 +107,7 @@ class Task(QObject):
         text = f"The process that did the work {how}. Is there enough memory?"
         self._end(Failed(text, self._errors.decode("utf-8", "replace")))
 
-    def _not_started(self, error: QProcess.ProcessError) -> None:
+    def _on_start_failed(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
             reason = self._process.errorString()
             self._end(Failed(f"{self._process.program()} could not be started: {reason}."))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,19 +21,20 @@ from napari_stst.background.messages import (
 )
 
 if TYPE_CHECKING:
+    from napari_stst.queue.request import MakeRequest
     from stst.engine.events import Event, RunStarted
     from stst.runs.job import Job
     from stst.types import Frames
 
 #: Where each task is; it is imported when it is asked for.
 TASKS = {
-    "make": "napari_stst.background.tasks:make",
+    "make": "napari_stst.background.tasks:make_stimuli",
     "estimate": "napari_stst.background.estimating:estimate_run",
-    "fetch": "napari_stst.background.tasks:fetch",
-    "weights": "napari_stst.background.tasks:weights",
+    "fetch": "napari_stst.background.tasks:fetch_weights",
+    "weights": "napari_stst.background.tasks:check_weights",
     "import": "napari_stst.background.importing:import_weights",
     "layers": "napari_stst.background.measuring:list_layers",
-    "classes": "napari_stst.background.tasks:classes",
+    "classes": "napari_stst.background.tasks:list_classes",
     "beside": "napari_stst.background.exporting:export_beside",
     "pair": "napari_stst.background.measuring:pair_clips",
     "features": "napari_stst.background.measuring:measure_features",
@@ -56,55 +56,44 @@ class StopAskedError(Exception):
     """Raised where a task has no other way to end on request."""
 
 
-def task_named(name: str) -> Callable[..., Result | Stopped]:
+def load_task(name: str) -> Callable[..., Result | Stopped]:
     """Import a task; with ``tell``, ``stop`` and its arguments it gives its last message."""
     module, _, function = TASKS[name].partition(":")
     task: Callable[..., Result | Stopped] = getattr(import_module(module), function)
     return task
 
 
-def make(
-    natural: str | None,
-    output: str,
-    config: Mapping[str, Any],
-    tell: Tell,
-    stop: Stop,
-    overwrite: bool = False,
-    resume: bool = False,
-) -> Result | Stopped:
+def make_stimuli(request: MakeRequest, tell: Tell, stop: Stop) -> Result | Stopped:
     """Make stimuli, as ``stst synthesize`` and the commands of other methods do.
 
     Parameters
     ----------
-    natural, output
-        The clip (None where the method does without), and the name of the master.
-    config
-        Of the method, as `pydantic` dumps it.
+    request
+        What is to be made; its config is built.
     tell
         Called with `Started`, then with every `Step`, `Picture` and `ClipPicture`.
     stop
         Asked at every step.
-    overwrite, resume
-        As on the command line.
 
     Returns
     -------
     Result or Stopped
         The result has ``outputs``, ``seconds`` and ``warnings``.
     """
-    from stst.config import METHODS, build
+    from stst.config import RunConfig
     from stst.engine.events import RunFinished, RunStarted, RunStopped
     from stst.runs.job import Job
 
-    settings = build(config, METHODS[config["method"]].config)
-
-    path = None if natural is None else Path(natural)
-    job = Job(path, output, settings, overwrite=overwrite, resume=resume)
-    told = _Told(tell)
+    assert isinstance(request.config, RunConfig)
+    job = Job(
+        request.natural, request.output, request.config,
+        overwrite=request.overwrite, resume=request.resume,
+    )  # fmt: skip
+    reporter = EventReporter(tell)
     for event in job.run(_PREVIEW_SECONDS, stop):
         if isinstance(event, RunStarted):
-            told.frames, told.iterations = event.frames, event.iterations
-            tell(_started(job, event))
+            reporter.frames, reporter.iterations = event.frames, event.iterations
+            tell(_describe_start(job, event))
         elif isinstance(event, RunFinished):
             outputs = [{key: str(path) for key, path in one.items()} for one in event.outputs]
             warnings = list(event.warnings)
@@ -112,17 +101,17 @@ def make(
         elif isinstance(event, RunStopped):
             return Stopped()
         else:
-            told.of(event)
+            reporter.report(event)
     raise AssertionError("a run ends with RunFinished or RunStopped")
 
 
-def _started(job: Job, event: RunStarted) -> Started:
+def _describe_start(job: Job, event: RunStarted) -> Started:
     from stst.engine.process import ClipProcess
 
     prepared = job.prepared
     height, width = prepared.process.size
     seeds = job.config.seeds[:SHOWN]
-    done = _finished(job, seeds) if job.resume else [()] * len(seeds)
+    done = _read_finished_frames(job, seeds) if job.resume else [()] * len(seeds)
     clip = job.clips().get(job.method.main_role)
     return Started(
         frames=event.frames,
@@ -137,7 +126,7 @@ def _started(job: Job, event: RunStarted) -> Started:
     )
 
 
-def _finished(job: Job, seeds: Sequence[int]) -> list[Sequence[np.ndarray]]:
+def _read_finished_frames(job: Job, seeds: Sequence[int]) -> list[Sequence[np.ndarray]]:
     """Read the frames that an earlier run has finished, by sample."""
     return [
         list(group.frames(sample))
@@ -147,7 +136,7 @@ def _finished(job: Job, seeds: Sequence[int]) -> list[Sequence[np.ndarray]]:
     ]
 
 
-class _Told:
+class EventReporter:
     """Turns a run's events into messages, not more than the viewer can show."""
 
     def __init__(self, tell: Tell) -> None:
@@ -158,7 +147,8 @@ class _Told:
         # of samples that are made one group after the other
         self.first, self.group = 0, ""
 
-    def of(self, event: Event) -> None:
+    def report(self, event: Event) -> None:
+        """Send what the viewer shows of an event."""
         from stst.engine.events import (
             FrameDone,
             GroupStarted,
@@ -171,14 +161,14 @@ class _Told:
             self.first, self.group = event.place, f"{event}, "
         elif isinstance(event, IterationDone):
             of_clip = event.frame is None
-            if self._due() or (of_clip and event.iteration + 1 == self.iterations):
+            if self._is_due() or (of_clip and event.iteration + 1 == self.iterations):
                 what = f"{self.group}iteration {event.iteration + 1} of {self.iterations}"
                 if event.frame is not None:
-                    what = self._frame(event.frame)
+                    what = self._name_frame(event.frame)
                 if event.octave is not None:
                     what = f"{what}, octave {event.octave}"
-                seen = _means(event.probabilities)
-                self.tell(Step(what, event.progress, _means(event.losses), seen))
+                seen = _average_samples(event.probabilities)
+                self.tell(Step(what, event.progress, _average_samples(event.losses), seen))
         elif isinstance(event, StepDone):
             self.tell(Step(event.what, event.progress, {}))
         elif isinstance(event, Preview) and event.frame is not None:
@@ -186,21 +176,21 @@ class _Told:
         elif isinstance(event, Preview):
             now = time.monotonic()
             if now >= self.next_clip:
-                images = self._shown(event.images)
+                images = self._select_shown(event.images)
                 self.next_clip = now + images.nbytes / _BYTES_PER_SECOND
                 self.tell(ClipPicture(images, self.first))
         elif isinstance(event, FrameDone):
             self._tell_picture(event.frame, event.images, True)
-            self.tell(Step(self._frame(event.frame), event.progress, {}))
+            self.tell(Step(self._name_frame(event.frame), event.progress, {}))
 
     def _tell_picture(self, frame: int, images: Frames, finished: bool) -> None:
-        self.tell(Picture(frame, self._shown(images), finished, self.first))
+        self.tell(Picture(frame, self._select_shown(images), finished, self.first))
 
-    def _shown(self, images: Frames) -> Frames:
+    def _select_shown(self, images: Frames) -> Frames:
         """Leave out samples that the viewer does not show."""
         return images[: max(SHOWN - self.first, 0)]
 
-    def _due(self) -> bool:
+    def _is_due(self) -> bool:
         """Say whether a step may be told; to be asked once for each."""
         now = time.monotonic()
         due = now - self.last >= _STEP_SECONDS
@@ -208,17 +198,17 @@ class _Told:
             self.last = now
         return due
 
-    def _frame(self, frame: int) -> str:
+    def _name_frame(self, frame: int) -> str:
         which = f"frame {frame + 1} of {self.frames}" if frame >= 0 else f"padding frame {frame}"
         return f"{self.group}{which}"
 
 
-def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
+def _average_samples(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """Average over samples."""
     return {key: float(np.mean(one)) for key, one in values.items()}
 
 
-def fetch(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
+def fetch_weights(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
     """Download pretrained weights; what fails does not keep the rest away.
 
     Parameters
@@ -255,7 +245,7 @@ def fetch(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
     return Result({"paths": paths, "failed": failed})
 
 
-def weights(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
+def check_weights(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
     """Say whether pretrained weights are here.
 
     Parameters
@@ -276,7 +266,7 @@ def weights(names: Sequence[str], tell: Tell, stop: Stop) -> Result:
     return Result([states[name] for name in names])
 
 
-def classes(method: str, model: str, weights: str, tell: Tell, stop: Stop) -> Result:
+def list_classes(method: str, model: str, weights: str, tell: Tell, stop: Stop) -> Result:
     """Name the classes that a model tells apart.
 
     Parameters

@@ -1,26 +1,20 @@
 """The other process: reads what to do from stdin, writes messages to stdout.
 
-``python -m napari_stst.background.worker``. The first line of stdin is a JSON object with ``task``,
-a name in `napari_stst.background.tasks`, and its arguments; later lines are ``pause``, ``go`` and
-``stop``. When stdin ends, the viewer is gone, and the task stops.
+``python -m napari_stst.background.worker``. The first message on stdin is the name of a task in
+`napari_stst.background.tasks` and its arguments; later ones are ``pause``, ``go`` and ``stop``.
+When stdin ends, the viewer is gone, and the task stops.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import pickle
-import struct
 import sys
 import threading
 import traceback
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from napari_stst.background.messages import Failed, Message, Result, Stopped
-
-#: Before every message, its length in bytes.
-HEADER = struct.Struct("<Q")
+from napari_stst.background.messages import Failed, Message, Result, Stopped, pack, receive
 
 
 class Control:
@@ -31,7 +25,7 @@ class Control:
         self._going.set()
         self._stopped = False
 
-    def told(self, word: str) -> None:
+    def obey(self, word: str) -> None:
         """Follow ``pause``, ``go`` or ``stop``."""
         if word == "pause":
             self._going.clear()
@@ -52,35 +46,42 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     if hasattr(os, "nice"):
         os.nice(10)  # the viewer comes first
-    request = json.loads(sys.stdin.readline())
+
+    def send(message: Message) -> None:
+        messages.write(pack(message))
+        messages.flush()
+
+    task, arguments = receive(sys.stdin.buffer)
     control = Control()
     threading.Thread(target=_listen, args=(control,), daemon=True).start()
-    send(done(request, lambda message: send(message, messages), control.stop), messages)
+    send(run_task(task, arguments, send, control.stop))
     sys.stderr.flush()
     # a thread that waits for input would make an orderly exit hang
     os._exit(0)
 
 
-def done(
-    request: dict[str, Any], tell: Callable[[Message], None], stop: Callable[[], bool]
+def run_task(
+    task: str,
+    arguments: Mapping[str, Any],
+    tell: Callable[[Message], None],
+    stop: Callable[[], bool],
 ) -> Result | Stopped | Failed:
     """Do a task; an error becomes its last message.
 
     Parameters
     ----------
-    request
-        ``task`` and its arguments.
+    task, arguments
+        A name in `napari_stst.background.tasks`, and what that function takes.
     tell
         Called with every other message.
     stop
         Asked at every step; True ends the task.
     """
-    from napari_stst.background.tasks import StopAskedError, task_named
+    from napari_stst.background.tasks import StopAskedError, load_task
     from stst.errors import StstError, first_line
 
-    arguments = {key: value for key, value in request.items() if key != "task"}
     try:
-        return task_named(request["task"])(tell=tell, stop=stop, **arguments)
+        return load_task(task)(tell=tell, stop=stop, **arguments)
     except StopAskedError:
         return Stopped()
     except StstError as error:
@@ -92,17 +93,10 @@ def done(
         return Failed(text, traceback.format_exc())
 
 
-def send(message: Message, to: BinaryIO) -> None:
-    """Write a message, its length first."""
-    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    to.write(HEADER.pack(len(data)) + data)
-    to.flush()
-
-
 def _listen(control: Control) -> None:
-    for line in sys.stdin:
-        control.told(line.strip())
-    control.told("stop")
+    while (word := receive(sys.stdin.buffer)) is not None:
+        control.obey(word)
+    control.obey("stop")
 
 
 if __name__ == "__main__":

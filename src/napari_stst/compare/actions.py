@@ -5,20 +5,14 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QProgressBar, QPushButton, QWidget
 
-from napari_stst.widgets.labels import Said
+from napari_stst.widgets.labels import MessageLabel
 
 
 class Actions(QWidget):
-    """Buttons that measure, save and cancel, with a bar.
+    """Buttons that measure, save and cancel, with a bar."""
 
-    Parameters
-    ----------
-    parent
-        Owns the widget.
-    """
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.measure = _button("Measure", "Low-level features, frame by frame")
         self.cka = _button(
             "CKA…", "How alike layers of a vision model find the clips, beside unrelated ones"
@@ -39,8 +33,8 @@ class Actions(QWidget):
                 layout.addWidget(button, row, column)
         layout.addWidget(self.bar, 2, 0, 1, 2)
         layout.addWidget(self.cancel, 2, 2)
-        self.said = Said()
-        layout.addWidget(self.said, 3, 0, 1, 3)
+        self.message = MessageLabel()
+        layout.addWidget(self.message, 3, 0, 1, 3)
         self.open.setEnabled(False)
         self.set_busy(False)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Image
 
-    from napari_stst.background.measured import Match
+    from napari_stst.background.measurements import Match
     from stst.types import Frames
 
 Source = Callable[[int], "Frames"]
@@ -55,7 +55,7 @@ class Composed(LazyFrames):
         return self.compose(self._natural(index), self._other(index))
 
 
-def composed(
+def compose_frame(
     natural: Image,
     other: Image,
     match: Match,

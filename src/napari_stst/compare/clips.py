@@ -36,8 +36,6 @@ class ClipChoice(QWidget):
     ----------
     viewer
         Its clips are offered.
-    parent
-        Owns the widget.
     """
 
     #: Another natural clip, other clips, other frames or another size were chosen.
@@ -45,8 +43,8 @@ class ClipChoice(QWidget):
     #: Another one of the chosen clips is to be shown.
     other_changed = Signal()
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self.viewer = viewer
         self.clips: list[Image] = []
         self._touched = False
@@ -94,12 +92,12 @@ class ClipChoice(QWidget):
         self._later.timeout.connect(self.update_clips)
         self._events = (viewer.layers.events.inserted, viewer.layers.events.removed)
         for event in self._events:
-            event.connect(self._layers_changed)
-        self.natural_box.activated.connect(self._natural_chosen)
-        self.others_list.itemChanged.connect(self._ticked)
+            event.connect(self._on_layers_changed)
+        self.natural_box.activated.connect(self._on_natural_chosen)
+        self.others_list.itemChanged.connect(self._on_ticked)
         self.others_list.currentRowChanged.connect(lambda _: self.other_changed.emit())
         for edit in (self.frames_edit, self.side_edit):
-            edit.editingFinished.connect(self._part_edited)
+            edit.editingFinished.connect(self._on_part_edited)
         self._part = ("", "")
         self._swapped: list[Image] = []
         self.update_clips()
@@ -126,7 +124,7 @@ class ClipChoice(QWidget):
 
     @property
     def part(self) -> dict[str, Any]:
-        """``frames`` and ``max_side``, as tasks have them, and how the clips are read.
+        """``frames``, ``max_side`` and ``levels`` of a `ClipSet`.
 
         Raises
         ------
@@ -142,7 +140,7 @@ class ClipChoice(QWidget):
         return {
             "frames": frames or None,
             "max_side": int(side) if side else None,
-            "levels": levels.as_dict(),
+            "levels": levels,
         }
 
     def tick(self, clip: Image, ticked: bool = True) -> None:
@@ -154,16 +152,16 @@ class ClipChoice(QWidget):
     def choose_natural(self, clip: Image) -> None:
         """Choose the natural clip."""
         self.natural_box.setCurrentIndex(self.clips.index(clip))
-        self._natural_chosen()
+        self._on_natural_chosen()
 
     def close_events(self) -> None:
         """Follow the viewer no longer."""
         self._later.stop()
         for event in self._events:
-            event.disconnect(self._layers_changed)
+            event.disconnect(self._on_layers_changed)
         for clip in self.clips:
-            clip.events.name.disconnect(self._renamed)
-            clip.events.data.disconnect(self._other_frames)
+            clip.events.name.disconnect(self._on_renamed)
+            clip.events.data.disconnect(self._on_other_frames)
 
     def update_clips(self) -> None:
         """Offer the clips that are there now."""
@@ -173,11 +171,11 @@ class ClipChoice(QWidget):
         new = [one for one in here if one not in self.clips]
         natural, others = self.natural, list(self.others)
         for clip in gone:
-            clip.events.name.disconnect(self._renamed)
-            clip.events.data.disconnect(self._other_frames)
+            clip.events.name.disconnect(self._on_renamed)
+            clip.events.data.disconnect(self._on_other_frames)
         for clip in new:
-            clip.events.name.connect(self._renamed)
-            clip.events.data.connect(self._other_frames)
+            clip.events.name.connect(self._on_renamed)
+            clip.events.data.connect(self._on_other_frames)
         # a stimulus that has been finished shows its file from then on, with a sidecar
         new += [one for one in self._swapped if one in here and one not in new]
         self._swapped = []
@@ -185,10 +183,10 @@ class ClipChoice(QWidget):
         kept = [one for one in self.clips if one in here]
         self.clips = kept + [one for one in new if one not in kept]
         if natural not in self.clips or not self._touched:
-            natural = self._likely()
+            natural = self._find_likely_natural()
         if natural is not None:
             others = [one for one in others if one in self.clips and one is not natural]
-            made = [one for one in new if one is not natural and made_of(one, natural)]
+            made = [one for one in new if one is not natural and names_as_source(one, natural)]
             others += [one for one in made if one not in others]
         self._fill(natural, others)
         if self._state() != before:
@@ -223,20 +221,20 @@ class ClipChoice(QWidget):
     def _state(self) -> tuple[Any, ...]:
         return (self.natural, self.others)
 
-    def _likely(self) -> Image | None:
+    def _find_likely_natural(self) -> Image | None:
         """Give the clip that most others were made of, else the first one."""
-        counts = [sum(made_of(one, clip) for one in self.clips) for clip in self.clips]
+        counts = [sum(names_as_source(one, clip) for one in self.clips) for clip in self.clips]
         return self.clips[counts.index(max(counts))] if counts else None
 
-    def _layers_changed(self, event: Any = None) -> None:
+    def _on_layers_changed(self, event: Any = None) -> None:
         # many may come at once
         self._later.start()
 
-    def _other_frames(self, event: Any) -> None:
+    def _on_other_frames(self, event: Any) -> None:
         self._swapped.append(event.source)
         self._later.start()
 
-    def _renamed(self, event: Any = None) -> None:
+    def _on_renamed(self, event: Any = None) -> None:
         for place, clip in enumerate(self.clips):
             self.natural_box.setItemText(place, clip.name)
         self.others_list.blockSignals(True)
@@ -245,19 +243,19 @@ class ClipChoice(QWidget):
             item.setToolTip(clip.name)
         self.others_list.blockSignals(False)
 
-    def _natural_chosen(self, _: int = 0) -> None:
+    def _on_natural_chosen(self, _: int = 0) -> None:
         natural, self._touched = self.natural, True
         if natural is not None:
-            self._fill(natural, [one for one in self.clips if made_of(one, natural)])
+            self._fill(natural, [one for one in self.clips if names_as_source(one, natural)])
             self.changed.emit()
 
-    def _ticked(self, item: QListWidgetItem) -> None:
+    def _on_ticked(self, item: QListWidgetItem) -> None:
         self._touched = True
         if item.checkState() == _TICKED:
             self.others_list.setCurrentItem(item)
         self.changed.emit()
 
-    def _part_edited(self) -> None:
+    def _on_part_edited(self) -> None:
         part = (self.frames_edit.text().strip(), self.side_edit.text().strip())
         if part != self._part:
             self._part = part
@@ -267,7 +265,7 @@ class ClipChoice(QWidget):
 _TICKED = Qt.CheckState.Checked
 
 
-def made_of(layer: Image, natural: Image) -> bool:
+def names_as_source(layer: Image, natural: Image) -> bool:
     """Say whether the sidecar of a layer's clip names another layer's clip as an input.
 
     By the name of the file, which is quick; that the file is the very one is found out later.
@@ -282,9 +280,9 @@ def made_of(layer: Image, natural: Image) -> bool:
     inputs = sidecar.get("inputs") if sidecar else None
     named = [one.get("path") for one in inputs or () if isinstance(one, dict)]
     folder = sidecar_path(path).parent
-    return any(_same(folder / one, source) for one in named if isinstance(one, str))
+    return any(_names_match(folder / one, source) for one in named if isinstance(one, str))
 
 
-def _same(named: Path, source: Path) -> bool:
+def _names_match(named: Path, source: Path) -> bool:
     # a folder of clips may have been moved as a whole, or the natural clip alone
     return named.name == source.name

@@ -12,26 +12,26 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
-from napari_stst.background.measured import Match, Measured
+from napari_stst.background.measurements import Match, Measurement
 from napari_stst.background.task import Task
 from napari_stst.compare.actions import Actions
+from napari_stst.compare.clip_jobs import ClipFiles, ClipJob, ClipJobRunner
 from napari_stst.compare.clips import ClipChoice
 from napari_stst.compare.controls import ViewControls
 from napari_stst.compare.dialogs import (
     CkaDialog,
-    MeasuredBefore,
+    EarlierSettings,
     PredictionDialog,
     ReportDialog,
 )
-from napari_stst.compare.jobs import ClipFiles, Job, Work
 from napari_stst.compare.placement import Places, frame_at, go_to_frame
 from napari_stst.compare.results import Results
-from napari_stst.compare.views import AS_THEY_ARE, Looked, Views
+from napari_stst.compare.views import AS_THEY_ARE, ViewedClips, Views
 from napari_stst.make.sources import folder_for
 from napari_stst.viewer.closing import OnClose, main_window
-from napari_stst.viewer.docks import FirstPlace, unwrapped
+from napari_stst.viewer.docks import FirstPlace, unwrap
 from napari_stst.viewer.layers import file_of, known_rate, rate_of
-from napari_stst.viewer.outside import show_outside
+from napari_stst.viewer.system_programs import open_in_system_program
 from napari_stst.widgets.theme import colors_of
 from napari_stst.widgets.wheel import leave_wheel
 from stst.errors import InputError, StstError
@@ -57,7 +57,7 @@ class CompareWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        viewer = unwrapped(napari_viewer)
+        viewer = unwrap(napari_viewer)
         self.viewer = viewer
         self.matches: dict[Image, Match] = {}
         self.report: Path | None = None
@@ -65,21 +65,21 @@ class CompareWidget(QWidget):
         self._natural_path: Path | None = None
         self._places = Places()
         self._noted: set[str] = set()
-        self._before = MeasuredBefore()
-        self._askings: list[Task] = []
+        self._before = EarlierSettings()
+        self._layer_requests: list[Task] = []
         self._docked = self._closed = self._hidden = self._stale = False
         self._place = FirstPlace(viewer, self, "Compare", "bottom", _HEIGHT)
         self.files = ClipFiles()
-        self.work = Work(self.files, self)
+        self.work = ClipJobRunner(self.files, self)
         # in a lane of its own, for clips can be looked at while others are measured
-        self.pairing = Work(self.files, self)
+        self.pairing = ClipJobRunner(self.files, self)
         self.views = Views(viewer, self)
         self.choice = ClipChoice(viewer)
         self.controls = ViewControls(self.views)
         self.actions = Actions()
         self.results = Results(colors_of(viewer))
         self._lay_out()
-        self.choice.changed.connect(self._choice_changed)
+        self.choice.changed.connect(self._on_choice_changed)
         self.choice.other_changed.connect(self._update_view)
         self.controls.mode_changed.connect(self._update_view)
         self.results.frame_chosen.connect(self.go_to)
@@ -98,11 +98,11 @@ class CompareWidget(QWidget):
         ):
             # a clicked button says whether it is checked; nothing here asks for that
             button.clicked.connect(lambda _=False, act=act: act())
-        viewer.dims.events.current_step.connect(self._slider_moved)
-        viewer.events.theme.connect(self._theme_changed)
-        viewer.layers.events.removed.connect(self._layer_removed)
+        viewer.dims.events.current_step.connect(self._on_slider_moved)
+        viewer.events.theme.connect(self._on_theme_changed)
+        viewer.layers.events.removed.connect(self._on_layer_removed)
         OnClose(main_window(viewer), lambda: self.close_all(False))
-        self._choice_changed()
+        self._on_choice_changed()
 
     def _lay_out(self) -> None:
         self._left = left = QWidget()
@@ -134,8 +134,8 @@ class CompareWidget(QWidget):
         others = tuple(one for one in self.choice.others if one in self.matches)
         return (natural, *others) if natural is not None and others else ()
 
-    def _choice_changed(self) -> None:
-        self.actions.said.say("")
+    def _on_choice_changed(self) -> None:
+        self.actions.message.say("")
         natural, others = self.choice.natural, self._with_rates(self.choice.others)
         self.work.drop_automatic()
         self.pairing.drop_automatic()
@@ -148,8 +148,8 @@ class CompareWidget(QWidget):
         if natural is None or not others:
             self.views.leave()
             return
-        looked = self.views.looked
-        if looked is not None and not {*looked.layers} <= {natural, *others}:
+        viewed = self.views.viewed
+        if viewed is not None and not {*viewed.layers} <= {natural, *others}:
             self.views.leave()
         if self._hidden:
             # nobody sees what would be found out
@@ -158,11 +158,11 @@ class CompareWidget(QWidget):
         layers = (natural, *others)
 
         def done(paths: list[str], found: Mapping[str, Match | str]) -> None:
-            self._paired(layers, paths, found)
+            self._on_paired(layers, paths, found)
 
         part = self._part()
         if part is not None:
-            self.pairing.add(Job("pair", "", layers, part, done, automatic=True))
+            self.pairing.add(ClipJob("pair", "", layers, part, {}, done, automatic=True))
 
     def _with_rates(self, clips: tuple[Image, ...]) -> tuple[Image, ...]:
         """Leave out clips without a frame rate, so that the others can be compared; say so once."""
@@ -184,9 +184,9 @@ class CompareWidget(QWidget):
     def _tell(self, text: str) -> None:
         """Say what is wrong; it stays in the panel until something else is chosen or measured."""
         show_error(text)
-        self.actions.said.say(text)
+        self.actions.message.say(text)
 
-    def _paired(
+    def _on_paired(
         self, layers: tuple[Image, ...], paths: list[str], found: Mapping[str, Match | str]
     ) -> None:
         natural, *others = layers
@@ -219,20 +219,20 @@ class CompareWidget(QWidget):
             return
         other = other if other in layers else layers[1]
         path = self._natural_path or Path()
-        looked = Looked(layers[0], layers[1:], other, self.matches[other], path)
-        if (mode, looked) != (self.views.mode, self.views.looked):
+        viewed = ViewedClips(layers[0], layers[1:], other, self.matches[other], path)
+        if (mode, viewed) != (self.views.mode, self.views.viewed):
             try:
-                self.views.show(mode, looked)
+                self.views.show(mode, viewed)
             except StstError as error:
                 self.views.leave()
                 self._tell(f"No view: {error}")
 
-    def _layer_removed(self, event: Any) -> None:
+    def _on_layer_removed(self, event: Any) -> None:
         if event.value is self.views.layer:
             # after all others have been told
-            QTimer.singleShot(0, self._view_removed)
+            QTimer.singleShot(0, self._on_view_removed)
 
-    def _view_removed(self) -> None:
+    def _on_view_removed(self) -> None:
         self.controls.choose(AS_THEY_ARE)
 
     # the slider and the cursor
@@ -248,10 +248,10 @@ class CompareWidget(QWidget):
         if self.natural is not None:
             go_to_frame(self.viewer, self.natural, frame)
 
-    def _slider_moved(self, event: Any = None) -> None:
+    def _on_slider_moved(self, event: Any = None) -> None:
         self.results.set_cursor(self.frame)
 
-    def _theme_changed(self, event: Any = None) -> None:
+    def _on_theme_changed(self, event: Any = None) -> None:
         self.results.set_colors(colors_of(self.viewer))
 
     # measuring
@@ -286,7 +286,7 @@ class CompareWidget(QWidget):
 
     def write_report(self, arguments: Mapping[str, Any]) -> None:
         """Write the report; arguments as the task ``report`` has them."""
-        self._add("report", "Report", self.layers, self._reported, **arguments)
+        self._add("report", "Report", self.layers, self._on_report, **arguments)
 
     def _add_measured(
         self,
@@ -299,7 +299,7 @@ class CompareWidget(QWidget):
         layers = self.layers
         labels = tuple(layer.name for layer in layers)
 
-        def done(paths: list[str], measured: Measured) -> None:
+        def done(paths: list[str], measured: Measurement) -> None:
             # the report proposes what has been measured, and nothing that failed
             remember()
             if layers[0] is self.natural:
@@ -319,8 +319,8 @@ class CompareWidget(QWidget):
         part = self._part()
         if layers and part is not None:
             if not automatic:
-                self.actions.said.say("")
-            self.work.add(Job(task, title, layers, {**part, **arguments}, done, automatic))
+                self.actions.message.say("")
+            self.work.add(ClipJob(task, title, layers, part, arguments, done, automatic))
 
     def _part(self) -> dict[str, Any] | None:
         """Give the frames and the size that were asked for; None where they cannot be."""
@@ -330,7 +330,7 @@ class CompareWidget(QWidget):
             self._tell(str(error))
             return None
 
-    def _show(self, title: str, measured: Measured, labels: tuple[str, ...]) -> None:
+    def _show(self, title: str, measured: Measurement, labels: tuple[str, ...]) -> None:
         natural = self.natural
         rate = None if natural is None else rate_of(natural)
         seconds = None if rate is None else float(1 / rate)
@@ -338,14 +338,14 @@ class CompareWidget(QWidget):
         self._note(measured.notes)
         self._update_buttons()
 
-    def _reported(self, paths: list[str], found: Mapping[str, Any]) -> None:
+    def _on_report(self, paths: list[str], found: Mapping[str, Any]) -> None:
         self.report = Path(found["page"])
         self.actions.open.setEnabled(True)
         self._note(found["notes"])
         if found["left_out"]:
             words = f"Not all is in the report: {' '.join(found['left_out'])}"
             show_warning(words)
-            self.actions.said.say(words)
+            self.actions.message.say(words)
         show_info(f"Report written: {self.report}")
 
     def _note(self, notes: tuple[str, ...]) -> None:
@@ -372,9 +372,9 @@ class CompareWidget(QWidget):
 
     def _ask_layers(self, model: str) -> Task:
         # it may outlast the dialog, not this widget
-        self._askings = [one for one in self._askings if not one.ended]
-        self._askings.append(Task("layers", self, model=model))
-        return self._askings[-1]
+        self._layer_requests = [one for one in self._layer_requests if not one.ended]
+        self._layer_requests.append(Task("layers", self, model=model))
+        return self._layer_requests[-1]
 
     def _ask_prednet(self) -> None:
         dialog = PredictionDialog(self)
@@ -397,7 +397,7 @@ class CompareWidget(QWidget):
 
     def _open_report(self) -> None:
         if self.report is not None:
-            show_outside(self.report)
+            open_in_system_program(self.report)
 
     def _update_buttons(self) -> None:
         self.actions.set_ready(bool(self.layers), bool(self.results.measured))
@@ -409,7 +409,7 @@ class CompareWidget(QWidget):
         kind = event.type()
         if kind == QEvent.Type.Show:
             self._docked = True
-            self._place.shown()
+            self._place.on_show()
             if self._hidden and not event.spontaneous():
                 self._come_back()
         elif kind == QEvent.Type.Hide and not event.spontaneous() and not self._closed:
@@ -438,7 +438,7 @@ class CompareWidget(QWidget):
         self.controls.go_on()
         if self._stale:
             self._stale = False
-            self._choice_changed()
+            self._on_choice_changed()
 
     def resizeEvent(self, event: Any) -> None:
         """Put the courses below where there is no room beside."""
@@ -462,15 +462,15 @@ class CompareWidget(QWidget):
         self._closed = True
         self.pairing.close()
         self.work.close()
-        for asking in self._askings:
+        for asking in self._layer_requests:
             asking.close()
         self.files.close()
         self.controls.stop()
         self.choice.close_events()
         viewer = self.viewer
-        viewer.dims.events.current_step.disconnect(self._slider_moved)
-        viewer.events.theme.disconnect(self._theme_changed)
-        viewer.layers.events.removed.disconnect(self._layer_removed)
+        viewer.dims.events.current_step.disconnect(self._on_slider_moved)
+        viewer.events.theme.disconnect(self._on_theme_changed)
+        viewer.layers.events.removed.disconnect(self._on_layer_removed)
         if put_back:
             self.views.leave()
             self._places.put_back()

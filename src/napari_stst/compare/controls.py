@@ -41,15 +41,13 @@ class ViewControls(QWidget):
     ----------
     views
         What is set.
-    parent
-        Owns the widget.
     """
 
     #: Another view was chosen.
     mode_changed = Signal(str)
 
-    def __init__(self, views: Views, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, views: Views) -> None:
+        super().__init__()
         self.views = views
         self.box = QComboBox()
         self.box.addItems(MODES)
@@ -64,14 +62,14 @@ class ViewControls(QWidget):
         self.shortcut = QShortcut(QKeySequence("F"), self)
         self.shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
         self.shortcut.setEnabled(False)
-        self.shortcut.activated.connect(self._by_hand)
+        self.shortcut.activated.connect(self._swap_by_hand)
         # one row: below the canvas there is little height
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(_BETWEEN)
         row.addWidget(self.box, 4)
         row.addWidget(self.options, 7)
-        self.box.currentIndexChanged.connect(self._chosen)
+        self.box.currentIndexChanged.connect(self._on_view_chosen)
         views.split_changed.connect(self._split_changed)
 
     @property
@@ -91,7 +89,7 @@ class ViewControls(QWidget):
         """Listen to the keyboard again, where the view has a key."""
         self.shortcut.setEnabled(self.mode == FLICKER)
 
-    def _chosen(self, place: int) -> None:
+    def _on_view_chosen(self, place: int) -> None:
         self.options.setCurrentIndex(place)
         self.shortcut.setEnabled(self.mode == FLICKER)
         self.mode_changed.emit(self.mode)
@@ -126,10 +124,10 @@ class ViewControls(QWidget):
         self.rate.setToolTip("Changes from one clip to the other per second; 0 for by hand alone")
         self.rate.valueChanged.connect(self.views.set_rate)
         self.swap = QPushButton("Swap (F)")
-        self.swap.clicked.connect(self._by_hand)
+        self.swap.clicked.connect(self._swap_by_hand)
         return _row(self.rate, self.swap)
 
-    def _by_hand(self) -> None:
+    def _swap_by_hand(self) -> None:
         # by hand means that it stays, too
         self.rate.setValue(0)
         self.views.swap()

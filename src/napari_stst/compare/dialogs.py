@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -21,9 +21,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_stst.background.measurements import CKA_DEFAULTS
 from napari_stst.compare.models import AskLayers, ClipList, ModelRows
-from napari_stst.widgets.labels import Said
+from napari_stst.widgets.labels import MessageLabel
 from napari_stst.widgets.theme import Colors
+from stst.config.choice import CkaSettings, Estimator, Examples
 from stst.errors import InputError
 from stst.utils.files import at_home
 
@@ -33,22 +35,21 @@ _HDF5 = "PredNet's weights (*.hdf5 *.h5 *.safetensors);;All files (*)"
 
 
 @dataclass(frozen=True)
-class MeasuredBefore:
+class EarlierSettings:
     """What has been measured, and how; what failed is not in it.
 
     Attributes
     ----------
     cka
         Models, as `stst.config.choice.parse_choice` reads them.
-    examples, estimator, null
+    settings, null
         Of CKA, the last time; `null` are paths of unrelated clips.
     weights
         Of PredNet; empty where there are none.
     """
 
     cka: Sequence[str] = ()
-    examples: str = "channels"
-    estimator: str = "unbiased"
+    settings: CkaSettings = CKA_DEFAULTS
     null: Sequence[str] = ()
     weights: str = ""
 
@@ -61,7 +62,7 @@ class _Dialog(QDialog):
         self.setWindowTitle(title)
         self.form = QFormLayout()
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.problem = Said()
+        self.problem = MessageLabel()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         ok = self.buttons.addButton(action, QDialogButtonBox.ButtonRole.AcceptRole)
         self.buttons.accepted.connect(self.accept)
@@ -110,7 +111,7 @@ class _CkaDialog(_Dialog):
         self,
         title: str,
         action: str,
-        measured: MeasuredBefore,
+        measured: EarlierSettings,
         ask: AskLayers,
         colors: Colors,
         parent: QWidget | None = None,
@@ -120,11 +121,11 @@ class _CkaDialog(_Dialog):
         self.models.failed.connect(self.problem.say)
         self.examples = QComboBox()
         self.examples.addItems(["channels", "positions"])
-        self.examples.setCurrentText(measured.examples)
+        self.examples.setCurrentText(measured.settings.examples)
         self.examples.setToolTip("What CKA's examples are; channels explain the paper's figure 3")
         self.estimator = QComboBox()
         self.estimator.addItems(["unbiased", "biased"])
-        self.estimator.setCurrentText(measured.estimator)
+        self.estimator.setCurrentText(measured.settings.estimator)
         self.estimator.setToolTip(
             "Of HSIC. Unbiased (Song et al. 2012), clips that have nothing to do with each other "
             "come nearer to 0; biased is the paper's way"
@@ -139,11 +140,13 @@ class _CkaDialog(_Dialog):
         self.form.addRow("estimator", self.estimator)
         self.form.addRow("unrelated clips", self.null)
 
-    def _same(self) -> dict[str, Any]:
+    def _shared_arguments(self) -> dict[str, Any]:
         """Give the arguments that hold for all models."""
         return {
-            "examples": self.examples.currentText(),
-            "estimator": self.estimator.currentText(),
+            "settings": CkaSettings(
+                cast(Examples, self.examples.currentText()),
+                cast(Estimator, self.estimator.currentText()),
+            ),
             "null": self.null.paths(),
         }
 
@@ -159,7 +162,7 @@ class CkaDialog(_CkaDialog):
 
     def __init__(
         self,
-        measured: MeasuredBefore,
+        measured: EarlierSettings,
         ask: AskLayers,
         colors: Colors,
         parent: QWidget | None = None,
@@ -175,7 +178,7 @@ class CkaDialog(_CkaDialog):
 
     def arguments(self) -> list[dict[str, Any]]:
         """Give the arguments of the task ``cka``, once for every model."""
-        return [{"model": text, **self._same()} for text in self.models.texts()]
+        return [{"model": text, **self._shared_arguments()} for text in self.models.texts()]
 
 
 class PathEdit(QWidget):
@@ -246,7 +249,7 @@ class ReportDialog(_CkaDialog):
     def __init__(
         self,
         folder: Path,
-        measured: MeasuredBefore,
+        measured: EarlierSettings,
         ask: AskLayers,
         colors: Colors,
         parent: QWidget | None = None,
@@ -295,7 +298,7 @@ class ReportDialog(_CkaDialog):
             "output": self.folder.text(),
             "overwrite": self.overwrite.isChecked(),
             "cka": self.models.texts(),
-            **self._same(),
+            **self._shared_arguments(),
             "prednet": self.prednet.text() or None,
         }
 

@@ -82,9 +82,9 @@ class LayersEdit(QWidget):
             return
         self.button.setEnabled(False)
         self.button.setText("looking …")
-        self._ask(self._asked).message.connect(self._heard)
+        self._ask(self._asked).message.connect(self._on_message)
 
-    def _heard(self, message: Message) -> None:
+    def _on_message(self, message: Message) -> None:
         self.button.setEnabled(True)
         self.button.setText("Choose…")
         if isinstance(message, Failed):
@@ -92,10 +92,10 @@ class LayersEdit(QWidget):
         elif isinstance(message, Result) and self._asked == self._model():
             ticked = self.names() or DEFAULT_LAYERS.get(self._asked, ())
             self.picker = LayerPicker(self._asked, message.value, ticked, self)
-            self.picker.accepted.connect(self._picked)
+            self.picker.accepted.connect(self._on_picked)
             self.picker.open()
 
-    def _picked(self) -> None:
+    def _on_picked(self) -> None:
         if self.picker is not None:
             self.line.setText(", ".join(self.picker.names()))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
 
-    from napari_stst.background.measured import Match
+    from napari_stst.background.measurements import Match
 
 
 class Places:

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QStackedWidget, QTabWidget, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QStackedWidget, QTabWidget
 
 from napari_stst.compare.time_plots import CoursePlot
+from napari_stst.widgets.dialogs import ask
 from stst.analysis.tables import table, write_table
 from stst.errors import InputError, StstError
 from stst.video import sidecar_path
 
 if TYPE_CHECKING:
-    from napari_stst.background.measured import Measured
+    from napari_stst.background.measurements import Measurement
     from napari_stst.widgets.theme import Colors
 
 _EMPTY = (
@@ -35,17 +36,15 @@ class Results(QStackedWidget):
     ----------
     colors
         Of the viewer's theme.
-    parent
-        Owns the widget.
     """
 
     #: A frame of the natural clip that was clicked at, or dragged to.
     frame_chosen = Signal(int)
 
-    def __init__(self, colors: Colors, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, colors: Colors) -> None:
+        super().__init__()
         self.colors = colors
-        self.measured: dict[str, Measured] = {}
+        self.measured: dict[str, Measurement] = {}
         self.plots: dict[str, CoursePlot] = {}
         self.tabs = QTabWidget()
         empty = QLabel(_EMPTY)
@@ -57,7 +56,7 @@ class Results(QStackedWidget):
     def show_measured(
         self,
         title: str,
-        measured: Measured,
+        measured: Measurement,
         labels: Sequence[str],
         seconds: float | None,
         frame: float,
@@ -162,10 +161,5 @@ class Results(QStackedWidget):
             show_error(str(error))
 
     def _may_replace(self, path: Path) -> bool:
-        box = QMessageBox(
-            QMessageBox.Icon.Question, "Save the table", f"{path} exists.", parent=self
-        )
-        replace = box.addButton("Replace it", QMessageBox.ButtonRole.AcceptRole)
-        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
-        box.exec()
-        return box.clickedButton() is replace
+        answers = ("Replace it", "Cancel")
+        return ask(self, "Save the table", f"{path} exists.", answers) == answers[0]

@@ -12,13 +12,13 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QFont, QFontMetrics
 from qtpy.QtWidgets import QGraphicsItem, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from stst.figures import Panel, TimeSeries
+from stst.figures.curves import TURN, axis_limits
 from stst.figures.style import DASHES, FEW, SHADE, THIN, WIDE, dash_of, shortened
 
 if TYPE_CHECKING:
-    from napari_stst.background.measured import Course, Panel
     from napari_stst.widgets.theme import Colors
 
-_TURN = [(0, "0"), (np.pi / 2, "π/2"), (np.pi, "π"), (3 * np.pi / 2, "3π/2"), (2 * np.pi, "2π")]
 _DASHES = {
     "-": Qt.PenStyle.SolidLine,
     "--": Qt.PenStyle.DashLine,
@@ -75,15 +75,13 @@ class CoursePlot(QWidget):
     ----------
     colors
         Of the viewer's theme.
-    parent
-        Owns the widget.
     """
 
     #: A frame of the natural clip that was clicked at, or dragged to.
     frame_chosen = Signal(int)
 
-    def __init__(self, colors: Colors, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, colors: Colors) -> None:
+        super().__init__()
         self.colors = colors
         self.panels: tuple[Panel, ...] = ()
         self.labels: tuple[str, ...] = ()
@@ -187,7 +185,7 @@ class CoursePlot(QWidget):
 
     def span(self) -> tuple[float, float]:
         """Give the first and the last frame that any course has."""
-        numbers = [one.frames for panel in self.panels for one in panel.courses if len(one.frames)]
+        numbers = [one.frames for panel in self.panels for one in panel.series if len(one.frames)]
         if not numbers:
             return 0.0, 0.0
         return float(min(one[0] for one in numbers)), float(max(one[-1] for one in numbers))
@@ -212,7 +210,7 @@ class CoursePlot(QWidget):
     def _width(self) -> int:
         """Give the width of all panels, in which the longest title has room."""
         advance = _title_metrics().horizontalAdvance
-        longest = max((advance(one.title) for one in self.panels), default=0)
+        longest = max((advance(one.heading) for one in self.panels), default=0)
         return max(_WIDTH, min(longest, _WIDEST) + _BESIDE)
 
     def _panel(self, panel: Panel) -> Any:
@@ -221,9 +219,9 @@ class CoursePlot(QWidget):
         plot.hideButtons()
         plot.setMenuEnabled(False)
         # what is longer than all that fits is shown as a tip
-        title = _title_metrics().elidedText(panel.title, Qt.TextElideMode.ElideMiddle, _WIDEST)
+        title = _title_metrics().elidedText(panel.heading, Qt.TextElideMode.ElideMiddle, _WIDEST)
         plot.setTitle(escape(title), size="8pt", color=self.colors.text)
-        plot.titleLabel.setToolTip(panel.title)
+        plot.titleLabel.setToolTip(panel.heading)
         # over the axis, too
         plot.layout.removeItem(plot.titleLabel)
         plot.layout.addItem(plot.titleLabel, 0, 0, 1, 3)
@@ -242,7 +240,7 @@ class CoursePlot(QWidget):
         axes["bottom"].setLabel("frame", color=self.colors.text, **{"font-size": "7pt"})
         axes["bottom"].setHeight(26)
         # the thick course of the natural clip lies below, so that what follows it is seen
-        for course in sorted(panel.courses, key=lambda one: one.place):
+        for course in sorted(panel.series, key=lambda one: one.place):
             if course.band is not None and np.isfinite(course.band).all():
                 plot.addItem(self._band(course.place, course.band), ignoreBounds=True)
             if not np.isnan(course.values).all():
@@ -263,18 +261,14 @@ class CoursePlot(QWidget):
         region.setZValue(-10)
         return region
 
-    def _curve(self, course: Course, circular: bool) -> Any:
-        frames, values = course.frames, course.values
-        if circular:
-            with np.errstate(invalid="ignore"):
-                jumps = np.flatnonzero(np.abs(np.diff(values)) > np.pi) + 1
-            frames, values = np.insert(frames, jumps, np.nan), np.insert(values, jumps, np.nan)
+    def _curve(self, course: TimeSeries, circular: bool) -> Any:
+        drawn = course.interrupted() if circular else course
         color = self.colors.clip(course.place)
         width = THIN if course.place else WIDE
         pen = pg.mkPen(color, width=width, style=_DASHES[self._dash(course)])
         marks = circular or len(course.frames) <= FEW
         item = pg.PlotDataItem(
-            frames, values, pen=pen, connect="finite", antialias=True,
+            drawn.frames, drawn.values, pen=pen, connect="finite", antialias=True,
             symbol="o" if marks else None, symbolSize=3, symbolPen=None, symbolBrush=color,
         )  # fmt: skip
         for part in (item.curve, item.scatter):
@@ -286,43 +280,38 @@ class CoursePlot(QWidget):
         first, last = self.span()
         room = 0.02 * (last - first) or 0.5
         plot.setXRange(first - room, last + room, padding=0)
-        known = [one.values[~np.isnan(one.values)] for one in panel.courses]
-        values = np.concatenate(known) if known else np.empty(0)
-        if panel.circular:
-            limits = (0.0, 2 * np.pi)
-            plot.getAxis("left").setTicks([_TURN])
-        elif not len(values):
-            limits = (0.0, 1.0)
-        else:
-            limits = panel.limits or (min(0.0, values.min()), values.max() * 1.08 or 1.0)
+        known = panel.value_limits()
+        limits = known or axis_limits(0.0, 0.0, panel.circular)
         plot.setYRange(*limits, padding=0.02)
-        if not len(values):
+        if panel.circular:
+            plot.getAxis("left").setTicks([TURN])
+        if known is None:
             words = pg.TextItem("undefined", color=self.colors.text, anchor=(0.5, 0.5))
             words.setPos((first + last) / 2, sum(limits) / 2)
             plot.addItem(words)
 
     def _legend(self) -> str:
-        courses = [one for panel in self.panels for one in panel.courses]
-        shown = {(one.place, one.what): one for one in courses}
+        courses = [one for panel in self.panels for one in panel.series]
+        shown = {(one.place, one.note): one for one in courses}
         lines = {"-": "▬", "--": "▬ ▬", ":": "▪▪▪", "-.": "▬ ▪"}
         parts = []
         # those of one place stay in their order
-        for (place, what), course in sorted(shown.items(), key=lambda one: one[0][0]):
+        for (place, note), course in sorted(shown.items(), key=lambda one: one[0][0]):
             color = self.colors.clip(place)
             line = f'<span style="color:{color}">{lines[self._dash(course)]}</span>'
             name = escape(shortened(self.labels[place]))
-            words = f"{name if place else f'<b>{name}</b>'}{escape(what and f' ({what})')}"
+            words = f"{name if place else f'<b>{name}</b>'}{escape(note and f' ({note})')}"
             parts.append(f"<nobr>{line} {words}</nobr>")
         return " &nbsp; ".join(parts)
 
-    def _dash(self, course: Course) -> str:
+    def _dash(self, course: TimeSeries) -> str:
         """Give the dash of a course; alignments of one clip differ in it."""
-        if not course.what:
+        if not course.note:
             return dash_of(course.place)
         same = dict.fromkeys(
-            one.what for panel in self.panels for one in panel.courses if one.place == course.place
+            one.note for panel in self.panels for one in panel.series if one.place == course.place
         )
-        return DASHES[list(same).index(course.what) % len(DASHES)]
+        return DASHES[list(same).index(course.note) % len(DASHES)]
 
 
 def _title_metrics() -> QFontMetrics:

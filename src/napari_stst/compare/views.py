@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_stst.compare.arrays import Sign, composed, curtain, difference
+from napari_stst.compare.arrays import Sign, compose_frame, curtain, difference
 from napari_stst.viewer.arrange import side_by_side
 from napari_stst.viewer.layers import rate_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image, Layer
 
-    from napari_stst.background.measured import Match
+    from napari_stst.background.measurements import Match
 
 AS_THEY_ARE = "As they are"
 SIDE_BY_SIDE = "Side by side"
@@ -37,7 +37,7 @@ def is_view(layer: Layer) -> bool:
 
 
 @dataclass(frozen=True)
-class Looked:
+class ViewedClips:
     """What is looked at.
 
     Attributes
@@ -66,7 +66,7 @@ class Looked:
         return (self.natural, *self.others)
 
 
-class _Before:
+class _LayerStates:
     """How the viewer was arranged, to be put back."""
 
     def __init__(self, viewer: Viewer) -> None:
@@ -112,39 +112,39 @@ class Views(QObject):
         super().__init__(parent)
         self.viewer = viewer
         self.mode = AS_THEY_ARE
-        self.looked: Looked | None = None
+        self.viewed: ViewedClips | None = None
         self.sign: Sign = "absolute"
         self.gain = 1.0
         self.split = 0.5
         self.layer: Image | None = None
-        self._before: _Before | None = None
+        self._before: _LayerStates | None = None
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.swap)
         self.set_rate(2.0)
 
-    def show(self, mode: str, looked: Looked | None) -> None:
+    def show(self, mode: str, viewed: ViewedClips | None) -> None:
         """Look at layers in another way.
 
         Parameters
         ----------
         mode
             One of `MODES`.
-        looked
+        viewed
             Needed for all but `AS_THEY_ARE`.
         """
         self.leave()
-        if mode == AS_THEY_ARE or looked is None:
+        if mode == AS_THEY_ARE or viewed is None:
             return
-        self._before = _Before(self.viewer)
-        self.mode, self.looked = mode, looked
+        self._before = _LayerStates(self.viewer)
+        self.mode, self.viewed = mode, viewed
         if mode == SIDE_BY_SIDE:
-            side_by_side(self.viewer, looked.layers)
-            self._name(looked.layers)
+            side_by_side(self.viewer, viewed.layers)
+            self._name(viewed.layers)
             return
         self.viewer.canvas.grid.enabled = False
-        shown = (looked.natural, looked.other)
+        shown = (viewed.natural, viewed.other)
         for layer in self.viewer.layers:
-            layer.visible = mode == FLICKER and layer is looked.natural
+            layer.visible = mode == FLICKER and layer is viewed.natural
         if self._before.grid[0]:
             self.viewer.reset_view()
         if mode == FLICKER:
@@ -157,7 +157,7 @@ class Views(QObject):
 
     def leave(self) -> None:
         """Put everything back as it was."""
-        before, self._before, self.mode, self.looked = self._before, None, AS_THEY_ARE, None
+        before, self._before, self.mode, self.viewed = self._before, None, AS_THEY_ARE, None
         self._timer.stop()
         if self._drag in self.viewer.mouse_drag_callbacks:
             self.viewer.mouse_drag_callbacks.remove(self._drag)
@@ -173,9 +173,9 @@ class Views(QObject):
 
     def pause(self) -> None:
         """Show the natural clip instead of two in turn, until `go_on`."""
-        if self.mode == FLICKER and self.looked is not None:
+        if self.mode == FLICKER and self.viewed is not None:
             self._timer.stop()
-            self.looked.other.visible, self.looked.natural.visible = False, True
+            self.viewed.other.visible, self.viewed.natural.visible = False, True
 
     def go_on(self) -> None:
         """Show two clips in turn again, unless that is done by hand."""
@@ -184,8 +184,8 @@ class Views(QObject):
 
     def swap(self) -> None:
         """Show the other one of the two clips that are seen in turn."""
-        if self.mode == FLICKER and self.looked is not None:
-            natural, other = self.looked.natural, self.looked.other
+        if self.mode == FLICKER and self.viewed is not None:
+            natural, other = self.viewed.natural, self.viewed.other
             other.visible = not other.visible
             natural.visible = not other.visible
 
@@ -219,9 +219,11 @@ class Views(QObject):
             layer.name_overlay.visible = True
 
     def _add(self) -> None:
-        assert self.looked is not None
-        natural, other = self.looked.natural, self.looked.other
-        frames = composed(natural, other, self.looked.match, self.looked.path, self._function())
+        assert self.viewed is not None
+        natural, other = self.viewed.natural, self.viewed.other
+        frames = compose_frame(
+            natural, other, self.viewed.match, self.viewed.path, self._function()
+        )
         differs = self.mode == DIFFERENCE
         name = f"{other.name} − {natural.name}" if differs else f"{natural.name} | {other.name}"
         rate = rate_of(other)
@@ -238,8 +240,8 @@ class Views(QObject):
     def _function(self) -> Any:
         if self.mode == DIFFERENCE:
             return difference(self.sign, self.gain)
-        assert self.looked is not None
-        return curtain(round(self.split * self.looked.other.data.shape[2]))
+        assert self.viewed is not None
+        return curtain(round(self.split * self.viewed.other.data.shape[2]))
 
     def _compose(self) -> None:
         if self.layer is not None:

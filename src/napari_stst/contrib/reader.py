@@ -56,12 +56,12 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
         If a clip cannot be read exactly; the message says what to do.
     """
     from napari_stst.viewer.layers import layer_of, tell_notes
-    from napari_stst.viewer.levels import chosen_levels
+    from napari_stst.viewer.levels import choose_levels
 
     _play_at_their_rate()
     layers: list[Any] = []
     for one in [path] if isinstance(path, str) else path:
-        levels = chosen_levels(Path(one))
+        levels = choose_levels(Path(one))
         if levels is not None:
             layers.append(layer_of(one, levels))
             tell_notes(layers[-1][0])
@@ -74,10 +74,10 @@ def _play_at_their_rate() -> None:
 
     viewer = current_viewer()
     if viewer is not None:
-        from napari_stst.viewer.docks import unwrapped
+        from napari_stst.viewer.docks import unwrap
         from napari_stst.viewer.playback import playback_of
 
-        playback_of(unwrapped(viewer))
+        playback_of(unwrap(viewer))
 
 
 def _is_clip(path: Path) -> bool:

@@ -46,7 +46,9 @@ def write_clip(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     InputError
         If the layer is no clip or has no rate, or the file cannot be written.
     """
-    return _write(path if path.endswith(("/", os.sep)) else named(path, ".mkv"), data, attributes)
+    return _write(
+        path if path.endswith(("/", os.sep)) else add_suffix(path, ".mkv"), data, attributes
+    )
 
 
 def write_lossy(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -57,22 +59,12 @@ def write_lossy(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     path
         ``X.mp4``, or as `write_clip` has it; any other name gets ``.mp4``.
     data, attributes
-        As in `write_clip`.
-
-    Returns
-    -------
-    list of str
-        The files that were written.
-
-    Raises
-    ------
-    InputError
-        As in `write_clip`.
+        As in `write_clip`, and so is what is given back and raised.
     """
-    return _write(named(path, ".mp4"), data, attributes)
+    return _write(add_suffix(path, ".mp4"), data, attributes)
 
 
-def named(path: str, suffix: str) -> str:
+def add_suffix(path: str, suffix: str) -> str:
     """Add a type's suffix to a name that has none that is ours.
 
     Parameters

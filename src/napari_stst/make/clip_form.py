@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,9 +26,14 @@ from napari_stst.make.output_row import OutputRow
 from napari_stst.make.preset_box import PresetBox, PresetRow
 from napari_stst.make.sources import Source, folder_for, free_output
 from napari_stst.queue.queue import queue_of
-from napari_stst.viewer.docks import unwrapped
+from napari_stst.viewer.conversion import (
+    convert_layer,
+    explain_inconvertible,
+    explain_unfit,
+    list_conversions,
+)
+from napari_stst.viewer.docks import unwrap
 from napari_stst.viewer.layers import file_of, is_clip, rate_of
-from napari_stst.viewer.unfit import converted, ways_of, why_no_clip, why_not
 from napari_stst.widgets.boxes import fill, narrow
 from napari_stst.widgets.dialogs import ask
 from napari_stst.widgets.forms import (
@@ -37,7 +43,7 @@ from napari_stst.widgets.forms import (
     write_fields,
 )
 from napari_stst.widgets.theme import colors_of
-from napari_stst.widgets.wording import in_form_words, parts_by_key
+from napari_stst.widgets.wording import parts_by_key, word_for_form
 from stst.config import RunConfig, build, merged, preset_tree
 from stst.errors import InputError, StstError
 from stst.video import parse_range
@@ -78,7 +84,7 @@ class ClipForm(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self.viewer: Viewer = unwrapped(napari_viewer)
+        self.viewer: Viewer = unwrap(napari_viewer)
         self.queue = queue_of(self.viewer)
         self._output = OutputRow()
         self._made: list[Image] = []
@@ -127,10 +133,10 @@ class ClipForm(QWidget):
         """Put the inputs' paths into a config's tree."""
         return tree
 
-    def layers_changed(self) -> None:
+    def update_layer_choices(self) -> None:
         """Bring further choices of layers up to date."""
 
-    def clip_changed(self) -> None:
+    def update_for_clip(self) -> None:
         """Bring up to date what depends on the chosen clip."""
 
     @property
@@ -154,6 +160,16 @@ class ClipForm(QWidget):
         write_fields(self.fields, config.model_dump(mode="json", exclude_none=True))
         self._look_over()
 
+    def config(self) -> RunConfig:
+        """Give what the form says, without input clips.
+
+        Raises
+        ------
+        InputError
+            Naming what cannot be.
+        """
+        return build(self.tree(), self.kind)
+
     def natural(self) -> Image | None:
         """Give the chosen clip; None where it can do without.
 
@@ -167,7 +183,7 @@ class ClipForm(QWidget):
             raise InputError("There is no clip. Open one (File > Open, or Open Sample) first.")
         if layer is not None and not is_clip(layer):
             raise InputError(
-                f"the layer {layer.name!r} is {why_no_clip(layer)}. Choose it in the row "
+                f"the layer {layer.name!r} is {explain_unfit(layer)}. Choose it in the row "
                 f"{self.clip[0]!r} again to have it converted."
             )
         return layer
@@ -177,7 +193,7 @@ class ClipForm(QWidget):
         label, tip = self.clip
         self._natural.setToolTip(tip)
         narrow(self._natural)
-        self._natural.currentIndexChanged.connect(lambda _: self._natural_changed())
+        self._natural.currentIndexChanged.connect(lambda _: self._on_natural_changed())
         self._natural.activated.connect(lambda _: self._attempt(self._offer_conversion))
         self._form.addRow(label, self._natural)
         self._rate = QLineEdit()
@@ -185,7 +201,7 @@ class ClipForm(QWidget):
         self._rate.setToolTip("The layer does not know its frame rate in Hz: say it here.")
         self._form.addRow("frame rate", self._rate)
         self._presets = PresetBox(self.method, self.preset)
-        self._presets.textActivated.connect(self._preset_chosen)
+        self._presets.textActivated.connect(self._on_preset_chosen)
         self._preset_row = PresetRow(self._presets)
         self._preset_row.reset.connect(lambda: self.choose_preset(self._presets.taken))
         self._form.addRow("preset", self._preset_row)
@@ -206,28 +222,28 @@ class ClipForm(QWidget):
         self._on_layers()
 
     def _on_layers(self, event: object = None) -> None:
-        self._made = self._unfinished()
+        self._made = self._list_unfinished()
         # what Compare shows of two clips is none of its own, and goes when one looks otherwise
         left_out = [*self._made, *filter(is_view, self.viewer.layers)]
         layers = [one for one in self.viewer.layers if one not in left_out]
         clips = [one for one in layers if is_clip(one)]
         none = [(self.without, None)] if self.without else []
         nothing_yet = self._natural.count() == 0
-        whys = [(why_no_clip(one), one) for one in layers]
+        whys = [(explain_unfit(one), one) for one in layers]
         unfit = [(f"{one.name}: {why}", one) for why, one in whys if why]
         fill(self._natural, [*none, *((one.name, one) for one in clips), *unfit])
         active = self.viewer.layers.selection.active
         if nothing_yet and not self.without and active in clips:
             self._natural.setCurrentIndex(self._natural.findData(active))
-        self.layers_changed()
-        self._natural_changed()
+        self.update_layer_choices()
+        self._on_natural_changed()
 
-    def _unfinished(self) -> list[Image]:
+    def _list_unfinished(self) -> list[Image]:
         """Give the frames of runs that go on or were stopped; a finished one shows its file."""
-        makings = self.queue.makings
-        return [layer for one in makings for layer in one.layers if file_of(layer) is None]
+        jobs = self.queue.jobs
+        return [layer for one in jobs for layer in one.layers if file_of(layer) is None]
 
-    def _natural_changed(self) -> None:
+    def _on_natural_changed(self) -> None:
         layer = self._natural.currentData()
         try:
             known = layer is None or rate_of(layer) is not None
@@ -235,7 +251,7 @@ class ClipForm(QWidget):
             known = False
         self._form.setRowVisible(self._rate, not known)
         self._frames.set_length(None if layer is None else len(layer.data))
-        self.clip_changed()
+        self.update_for_clip()
         self._looking.start()
         if self._output.is_suggested:
             self.suggest_output()
@@ -249,16 +265,16 @@ class ClipForm(QWidget):
         layer = self._natural.currentData()
         if layer is None or is_clip(layer):
             return
-        ways = {one.words: one for one in ways_of(layer)}
+        ways = {one.words: one for one in list_conversions(layer)}
         if not ways:
-            raise InputError(why_not(layer))
+            raise InputError(explain_inconvertible(layer))
         answer = self.ask(
-            f"The layer {layer.name!r} is {why_no_clip(layer)}. A copy of 8 bits can be made; the "
-            "layer stays, and the sidecar says how the copy was made.",
+            f"The layer {layer.name!r} is {explain_unfit(layer)}. A copy of 8 bits can be made; "
+            "the layer stays, and the sidecar says how the copy was made.",
             (*ways, "Cancel"),
         )
         if answer in ways:
-            clip = self.viewer.add_layer(converted(layer, ways[answer]))
+            clip = self.viewer.add_layer(convert_layer(layer, ways[answer]))
             self._natural.setCurrentIndex(self._natural.findData(clip))
             show_info(f"{clip.name}: {answer}.")
         else:
@@ -276,7 +292,7 @@ class ClipForm(QWidget):
 
     def _free(self, layer: Image | None) -> str:
         """Name an output that does not exist and nothing in the queue will make."""
-        return str(free_output(folder_for(layer), self.name(layer), self.queue.taken()))
+        return str(free_output(folder_for(layer), self.name(layer), self.queue.reserved_outputs()))
 
     def labels(self) -> dict[str, str]:
         """Give what the form calls the keys."""
@@ -288,19 +304,19 @@ class ClipForm(QWidget):
 
     def _look_over(self) -> None:
         """Mark what cannot be, say why, and say whether all is as in the preset."""
-        wrong = self._wrong()
+        wrong = self._find_errors()
         for field in self.fields:
             field.mark(wrong.get(field.key, ""))
         # the row of costs looks at what has changed by itself
         self._refused = ""
         self._say("\n".join(wrong.values()))
-        self._preset_row.show_changes(self._changes())
+        self._preset_row.show_changes(self._list_changes())
 
-    def _wrong(self) -> dict[str, str]:
+    def _find_errors(self) -> dict[str, str]:
         """Say by key what cannot be, in the form's words."""
         wrong: dict[str, str] = {}
         try:
-            build(self.tree(), self.kind)
+            self.config()
         except InputError as error:
             wrong = parts_by_key(str(error), self.labels())
         layer = self._natural.currentData()
@@ -308,21 +324,21 @@ class ClipForm(QWidget):
             if layer is not None:
                 parse_range(self._frames.text() or None, len(layer.data), layer.name)
         except InputError as error:
-            wrong.setdefault("input.frames", in_form_words(str(error), self.labels()))
+            wrong.setdefault("input.frames", word_for_form(str(error), self.labels()))
         return wrong
 
-    def _changes(self) -> list[str]:
+    def _list_changes(self) -> list[str]:
         """Name what is not as in the preset, apart from what a preset leaves as it is."""
         labels = self.labels()
         fields = [one for one in self.fields if one.key.partition(".")[0] not in self.kept]
         try:
             tree = {key: value for key, value in self.tree().items() if key not in self.kept}
-            now = build(tree, self.kind).model_dump(mode="json")
+            now = build(tree, self.kind)
         except InputError:
             return [labels[one.key] for one in fields if one.wrong] or ["what is wrong"]
-        preset = build(base_of(self._presets.taken), self.kind).model_dump(mode="json")
-        keys = [one.key for one in fields]
-        return [labels[key] for key in keys if _value(now, key) != _value(preset, key)]
+        preset = build(base_of(self._presets.taken), self.kind)
+        values = {one.key: attrgetter(one.key) for one in fields}
+        return [labels[key] for key, value in values.items() if value(now) != value(preset)]
 
     def _color_problem(self, event: object = None) -> None:
         """Write what is wrong so that it can be read, whatever the theme."""
@@ -336,12 +352,12 @@ class ClipForm(QWidget):
     def choose_preset(self, name: str) -> None:
         """Take a preset's settings; clip, frames, size, seed, samples and output stay."""
         self._presets.setCurrentText(name)
-        now = {key: value for key, value in self._or_empty().items() if key in self.kept}
+        now = {key: value for key, value in self._tree_or_empty().items() if key in self.kept}
         self.set_tree(merged(base_of(name), now))
 
-    def _preset_chosen(self, name: str) -> None:
+    def _on_preset_chosen(self, name: str) -> None:
         """Take a preset that was chosen by hand, after asking about what was changed by hand."""
-        before, changes = self._presets.taken, self._changes()
+        before, changes = self._presets.taken, self._list_changes()
         if changes:
             words = f"The preset {name} replaces what you have changed: {', '.join(changes)}."
             if self.ask(words, ("Replace it", "Cancel")) == "Cancel":
@@ -353,7 +369,7 @@ class ClipForm(QWidget):
         """Ask the user; the last answer is the one that does nothing."""
         return ask(self, self.verb, question, answers)
 
-    def _or_empty(self) -> Tree:
+    def _tree_or_empty(self) -> Tree:
         try:
             return self.tree()
         except InputError:
@@ -365,16 +381,9 @@ class ClipForm(QWidget):
         try:
             call()
         except StstError as error:
-            words = in_form_words(str(error), self.labels())
+            words = word_for_form(str(error), self.labels())
             show_error(words)
             self._say(words)
-
-
-def _value(tree: Mapping[str, Any], key: str) -> Any:
-    node: Any = tree
-    for part in key.split("."):
-        node = node[part]
-    return node
 
 
 def base_of(preset: str) -> Tree:

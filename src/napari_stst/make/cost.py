@@ -10,6 +10,7 @@ from typing import Any
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QSizePolicy
 
+from napari_stst.background.estimating import EstimateRequest
 from napari_stst.background.messages import Failed, Message, Result
 from napari_stst.background.task import Task
 from napari_stst.queue.queue import Queue
@@ -36,19 +37,19 @@ class Cost(WholeLabel):
     ----------
     queue
         What is being made.
-    asked
-        Gives the arguments of the task ``estimate`` and the output's folder.
+    ask
+        Gives what is to be estimated and the output's folder.
     """
 
     #: Why nothing can be estimated, in words of the engine; "" where it can. Told again and again.
     refused = Signal(str)
 
     def __init__(
-        self, queue: Queue, asked: Callable[[], tuple[Mapping[str, Any], Path] | None]
+        self, queue: Queue, ask: Callable[[], tuple[EstimateRequest, Path] | None]
     ) -> None:
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self._queue, self._asked = queue, asked
+        self._queue, self._ask = queue, ask
         self._task: Task | None = None
         #: What the words are about, what was asked a moment ago.
         self._known: object = None
@@ -79,7 +80,7 @@ class Cost(WholeLabel):
     def _look(self) -> None:
         """Measure what the form has been saying for a moment."""
         try:
-            asked = self._asked()
+            asked = self._ask()
         except StstError as error:
             self._say(_NOT_KNOWN, None, str(error))
             return
@@ -98,13 +99,13 @@ class Cost(WholeLabel):
             return
         self._end()
         self._say(f"{_WHAT}: being estimated …", asked)
-        arguments, self._folder = asked
-        self._task = Task("estimate", self._queue, **arguments)
-        self._task.message.connect(self._heard)
+        request, self._folder = asked
+        self._task = Task("estimate", self._queue, request=request)
+        self._task.message.connect(self._on_message)
 
-    def _heard(self, message: Message) -> None:
+    def _on_message(self, message: Message) -> None:
         if isinstance(message, Result):
-            self.setText(words_of(message.value, _free(self._folder)))
+            self.setText(describe_cost(message.value, _free_bytes(self._folder)))
         elif isinstance(message, Failed):
             self._say(_NOT_KNOWN, self._known, message.text)
 
@@ -119,13 +120,13 @@ class Cost(WholeLabel):
         """Measure no more; what is unfinished is measured again when it is asked for again."""
         task, self._task = self._task, None
         if task is not None and not task.ended:
-            task.message.disconnect(self._heard)
+            task.message.disconnect(self._on_message)
             task.close(0)
             self._known = None
             self.setText("")
 
 
-def words_of(cost: Mapping[str, Any], free: int | None) -> str:
+def describe_cost(cost: Mapping[str, Any], free: int | None) -> str:
     """Say what a run costs.
 
     Parameters
@@ -138,25 +139,25 @@ def words_of(cost: Mapping[str, Any], free: int | None) -> str:
     height, width = cost["size"]
     parts = (
         f"About {duration(cost['seconds'])} (h:mm:ss) on {cost['device']}",
-        f"{_bytes(cost['memory'])} of memory",
-        f"up to {_bytes(cost['disk'])} on disk",
+        f"{_format_bytes(cost['memory'])} of memory",
+        f"up to {_format_bytes(cost['disk'])} on disk",
         f"{cost['frames']} frames of {height}×{width} px",
     )
     # a number stays in one line with its unit
     words = " · ".join(one.replace(" ", _FIRM) for one in parts)
     if free is not None and cost["disk"] > free:
-        return f"Not enough room on the disk: {_bytes(free)} are free. {words}"
+        return f"Not enough room on the disk: {_format_bytes(free)} are free. {words}"
     return words
 
 
-def _free(folder: Path) -> int | None:
+def _free_bytes(folder: Path) -> int | None:
     try:
         return shutil.disk_usage(folder).free
     except OSError:
         return None
 
 
-def _bytes(number: int) -> str:
+def _format_bytes(number: int) -> str:
     for unit, name in ((2**30, "GiB"), (2**20, "MiB")):
         if number >= unit:
             return f"{number / unit:.1f} {name}"

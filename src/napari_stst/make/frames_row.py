@@ -44,8 +44,8 @@ class FramesRow(QWidget):
         column.setSpacing(2)
         column.addLayout(row)
         column.addWidget(self.slider)
-        self.line.textChanged.connect(self._written)
-        self.slider.valueChanged.connect(self._slid)
+        self.line.textChanged.connect(self._on_text)
+        self.slider.valueChanged.connect(self._on_slider)
         self.from_here.clicked.connect(self._begin_here)
         self.to_here.clicked.connect(self._end_here)
         self.set_length(None)
@@ -74,7 +74,7 @@ class FramesRow(QWidget):
         self.slider.blockSignals(False)
         self._show()
 
-    def _ends(self) -> tuple[int, int]:
+    def _read_ends(self) -> tuple[int, int]:
         """Give the first and the last frame; those of the clip where what is written is no range.
 
         Returns
@@ -91,30 +91,30 @@ class FramesRow(QWidget):
     def _show(self) -> None:
         if self._length > 1:
             self.slider.blockSignals(True)
-            self.slider.setValue(self._ends())
+            self.slider.setValue(self._read_ends())
             self.slider.blockSignals(False)
 
-    def _written(self) -> None:
+    def _on_text(self) -> None:
         self._show()
         self.changed.emit()
 
-    def _slid(self, ends: tuple[int, int]) -> None:
+    def _on_slider(self, ends: tuple[int, int]) -> None:
         self._choose(*ends)
 
     def _choose(self, first: int, last: int) -> None:
         whole = (first, last) == (0, self._length - 1)
         self.set_text("" if whole else f"{first}:{last + 1}")
 
-    def _seen(self) -> int | None:
+    def _frame_shown(self) -> int | None:
         frame = self.here()
         return None if frame is None else min(max(frame, 0), self._length - 1)
 
     def _begin_here(self) -> None:
-        first, (_, last) = self._seen(), self._ends()
+        first, (_, last) = self._frame_shown(), self._read_ends()
         if first is not None:
             self._choose(first, last if last >= first else self._length - 1)
 
     def _end_here(self) -> None:
-        last, (first, _) = self._seen(), self._ends()
+        last, (first, _) = self._frame_shown(), self._read_ends()
         if last is not None:
             self._choose(first if first <= last else 0, last)

@@ -16,8 +16,8 @@ from napari_stst.make.maker_widget import MakerWidget
 from napari_stst.make.settings import levels_in
 from napari_stst.make.sources import Source, source_of, write_mask
 from napari_stst.make.weights import WAYS, WeightsRow
-from napari_stst.viewer.layers import is_clip, opened_layer, rate_of
-from napari_stst.viewer.regions import Mask, is_region, mask_of, painted
+from napari_stst.viewer.layers import is_clip, open_layer, rate_of
+from napari_stst.viewer.regions import Mask, is_region, mask_of, read_mask_labels
 from napari_stst.widgets.boxes import fill, narrow
 from napari_stst.widgets.forms import Tree
 from napari_stst.widgets.keyboard import Section
@@ -93,7 +93,7 @@ class GenerateWidget(MakerWidget):
         part.addWidget(box)
         return [part]
 
-    def layers_changed(self) -> None:
+    def update_layer_choices(self) -> None:
         """Offer the regions and clips that there are."""
         layers = list(self.viewer.layers)
         regions = [(one.name, one) for one in layers if is_region(one)]
@@ -164,7 +164,7 @@ class GenerateWidget(MakerWidget):
         targets = tree.get("targets") or {}
         for role, chooser in self._targets.items():
             path = targets.get(role)
-            layer = opened_layer(self.viewer, Path(path), levels_in(tree)) if path else None
+            layer = open_layer(self.viewer, Path(path), levels_in(tree)) if path else None
             chooser.setCurrentIndex(max(0, chooser.findData(layer)))
         region = self._region_of(Path(tree["mask"])) if tree.get("mask") else None
         self._region.setCurrentIndex(max(0, self._region.findData(region)))
@@ -174,7 +174,7 @@ class GenerateWidget(MakerWidget):
         for layer in self.viewer.layers:
             if isinstance(layer, Labels) and layer.metadata.get("path") == str(path):
                 return layer
-        drawn = painted(path)
+        drawn = read_mask_labels(path)
         return self.viewer.add_layer(Labels(drawn, name=path.stem, metadata={"path": str(path)}))
 
     def _show_model(self) -> None:

@@ -16,7 +16,7 @@ from napari_stst.make.maker_widget import MakerWidget
 from napari_stst.make.weights import WAYS, WeightsRow
 from napari_stst.viewer.arrange import side_by_side
 from napari_stst.viewer.closing import OnClose, main_window
-from napari_stst.viewer.layers import opened_layer
+from napari_stst.viewer.layers import open_layer
 from napari_stst.widgets.boxes import OfferBox
 from napari_stst.widgets.forms import Field
 from napari_stst.widgets.keyboard import order_tabs
@@ -75,7 +75,7 @@ class LeapsWidget(MakerWidget):
     }
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        self._askings: list[Task] = []
+        self._class_requests: list[Task] = []
         self._asked: tuple[str, str] | None = None
         super().__init__(napari_viewer)
         self.weights = WeightsRow(self.viewer, ())
@@ -84,8 +84,8 @@ class LeapsWidget(MakerWidget):
         for key in ("model", "weights", "verifier", "verifier_weights"):
             self.field(key).changed.connect(self._show_model)
         self.classes.entered.connect(self.ask_classes)
-        self.field("target").changed.connect(self._class_changed)
-        OnClose(main_window(self.viewer), self._close_askings)
+        self.field("target").changed.connect(self._on_class_changed)
+        OnClose(main_window(self.viewer), self._close_class_requests)
         self.viewer.events.theme.connect(self._on_theme)
         self._on_theme()
         self._show_model()
@@ -112,9 +112,9 @@ class LeapsWidget(MakerWidget):
         for box in self.findChildren(OfferBox):
             box.set_colors(colors_of(self.viewer))
 
-    def clip_changed(self) -> None:
+    def update_for_clip(self) -> None:
         """Ask for frames of the stimulus where there is one."""
-        super().clip_changed()
+        super().update_for_clip()
         primed = self._natural.currentData() is not None
         self._form.setRowVisible(self.field("input.frames").native, primed)
 
@@ -141,15 +141,15 @@ class LeapsWidget(MakerWidget):
         model, weights = self.field("model").read(), self.field("weights").read()
         if not model or not weights or (model, weights) == self._asked:
             return
-        self._forget_asking()
+        self._drop_class_request()
         self._asked = (model, weights)
         self.classes.set_hint("looking for the names …")
         # it may outlast this widget, not the window
         asking = Task("classes", self.queue, method="leaps", model=model, weights=weights)
-        asking.message.connect(self._told_classes)
-        self._askings.append(asking)
+        asking.message.connect(self._on_classes)
+        self._class_requests.append(asking)
 
-    def _told_classes(self, message: Message) -> None:
+    def _on_classes(self, message: Message) -> None:
         hint = _CLASS
         if isinstance(message, Result):
             self.classes.offer(message.value)
@@ -160,17 +160,17 @@ class LeapsWidget(MakerWidget):
             self.run.status.setText(message.text)
         self.classes.set_hint(hint)
 
-    def _forget_asking(self) -> None:
+    def _drop_class_request(self) -> None:
         """Hear no more of another model's classes; waiting for its process would take too long."""
-        if self._askings and not self._askings[-1].ended and self._asked is not None:
-            self._askings[-1].message.disconnect(self._told_classes)
+        if self._class_requests and not self._class_requests[-1].ended and self._asked is not None:
+            self._class_requests[-1].message.disconnect(self._on_classes)
         self._asked = None
 
-    def _close_askings(self) -> None:
-        for one in self._askings:
+    def _close_class_requests(self) -> None:
+        for one in self._class_requests:
             one.close()
 
-    def _class_changed(self) -> None:
+    def _on_class_changed(self) -> None:
         if self._output.is_suggested:
             self.suggest_output()
 
@@ -185,7 +185,7 @@ class LeapsWidget(MakerWidget):
             words = f"{own}, the model's own" if own else "the model's own"
             self._line(key).setPlaceholderText(words)
         if self._asked is not None and self._asked != (model, values["weights"]):
-            self._forget_asking()
+            self._drop_class_request()
             self.classes.offer(())
         self.classes.set_hint(_CLASS)
         # not validated: what is being written is no name of a model yet
@@ -214,14 +214,14 @@ class LeapsWidget(MakerWidget):
         self._attempt(self._show_other)
 
     def _show_other(self) -> None:
-        making = self.run.making
-        if making is None or not making.files:
+        job = self.run.job
+        if job is None or not job.files:
             raise InputError("There is no other clip yet: it is written with the result.")
         others = []
-        for layer, files in zip(making.layers, making.files, strict=False):
+        for layer, files in zip(job.layers, job.files, strict=False):
             path = files.get("last") or files["best"]
-            other = opened_layer(self.viewer, Path(path))
+            other = open_layer(self.viewer, Path(path))
             other.scale, other.translate = layer.scale, layer.translate
             others.append(other)
-        shown = [making.beside, *making.layers, *others]
+        shown = [job.beside, *job.layers, *others]
         side_by_side(self.viewer, [one for one in shown if one in self.viewer.layers])

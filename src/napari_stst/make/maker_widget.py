@@ -25,23 +25,24 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_stst.background.estimating import EstimateRequest
 from napari_stst.compare.views import is_view
 from napari_stst.make.clip_form import ClipForm, base_of
-from napari_stst.make.large import large_words
 from napari_stst.make.settings import (
+    describe_other_version,
+    find_natural_clip,
+    find_stored_request,
     levels_in,
-    natural_of,
-    note_on,
-    order_of,
     read_settings,
     write_settings,
 )
+from napari_stst.make.size_warnings import describe_size_warnings
 from napari_stst.make.sources import Source, folder_for, source_of, write_all
-from napari_stst.queue.job import Making
-from napari_stst.queue.request import Order, stored_order
+from napari_stst.queue.job import QueuedJob
+from napari_stst.queue.request import MakeRequest, read_stored_request, run_folder
 from napari_stst.queue.run_panel import RunPanel
 from napari_stst.viewer.docks import FirstPlace
-from napari_stst.viewer.layers import file_of, is_clip, known_rate, opened_layer, rate_of
+from napari_stst.viewer.layers import file_of, is_clip, known_rate, open_layer, rate_of
 from napari_stst.viewer.levels import common_levels
 from napari_stst.widgets.boxes import SmallButton, SteadyButton
 from napari_stst.widgets.forms import (
@@ -50,13 +51,17 @@ from napari_stst.widgets.forms import (
 )
 from napari_stst.widgets.keyboard import Section, order_tabs
 from napari_stst.widgets.wheel import leave_wheel
-from napari_stst.widgets.wording import in_form_words
-from stst.config import build, merged
+from napari_stst.widgets.wording import word_for_form
+from stst.config import RunConfig, build, merged
 from stst.config.command import command_words
 from stst.errors import InputError, StstError
+from stst.runs.folder import RunFolder
 from stst.runs.outputs import outputs_for
 from stst.utils.files import as_text
 from stst.video import AS_STORED, Levels, parse_range, parse_rate
+
+#: Called with a request, its config, and the layer of the clip that it starts from.
+Then = Callable[[MakeRequest, RunConfig, Image | None], None]
 
 _WIDTH = 380  # pixels
 
@@ -77,10 +82,10 @@ class MakerWidget(ClipForm):
         self._follow_layers()
         self.set_tree(base_of(self.preset))
         self._on_queue()
-        if self.run.making is not None and not self.run.making.came_back:
+        if self.run.job is not None and not self.run.job.restored:
             # closed and opened again while something is made
-            self.set_tree(self.run.making.order.config)
-            self._presets.show_nearest(build(self.tree(), self.kind))
+            self.set_tree(self.run.job.request.tree)
+            self._presets.show_nearest(self.config())
 
     def add_sections(self) -> list[Section]:
         """Give what stands beside Advanced."""
@@ -92,7 +97,7 @@ class MakerWidget(ClipForm):
     def showEvent(self, event: Any) -> None:
         """Find a place beside what is open already."""
         super().showEvent(event)
-        self._place.shown()
+        self._place.on_show()
 
     def _lay_out(self) -> None:
         inside = QWidget()
@@ -116,9 +121,9 @@ class MakerWidget(ClipForm):
         column.addWidget(self.problem)
         self.make_button = SteadyButton(self.verb, "Add to queue")
         self.make_button.clicked.connect(self.make)
-        buttons = (self.make_button, self._more())
-        self.run = RunPanel(self.viewer, self.queue, self.method, buttons, self.asked)
-        self.run.cost.refused.connect(self._cost_refused)
+        buttons = (self.make_button, self._build_menu_button())
+        self.run = RunPanel(self.viewer, self.queue, self.method, buttons, self.ask_estimate)
+        self.run.cost.refused.connect(self._on_cost_refused)
         self.queue.changed.connect(self._on_queue)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(form)
@@ -130,7 +135,7 @@ class MakerWidget(ClipForm):
         leave_wheel(self)
         order_tabs(self)
 
-    def _more(self) -> QPushButton:
+    def _build_menu_button(self) -> QPushButton:
         button = SmallButton("More…")
         # the arrow of the theme lies over the word
         button.setStyleSheet(
@@ -148,12 +153,12 @@ class MakerWidget(ClipForm):
 
     def _on_queue(self) -> None:
         self.make_button.setText("Add to queue" if self.queue.current else self.verb)
-        if self._unfinished() != self._made:
+        if self._list_unfinished() != self._made:
             self._on_layers()
 
-    def _cost_refused(self, why: str) -> None:
+    def _on_cost_refused(self, why: str) -> None:
         """Say once, where all of it is said, what the row of costs found to be in the way."""
-        before, self._refused = self._refused, in_form_words(why, self.labels())
+        before, self._refused = self._refused, word_for_form(why, self.labels())
         if self.problem.text() in ("", before):
             # else something else is in the way, too, or a click was refused
             self._say(self._refused)
@@ -176,21 +181,20 @@ class MakerWidget(ClipForm):
             )
         for layer in sorted(chosen, key=self.viewer.layers.index):
             output = self._free(layer)
-            self._attempt(partial(self._order, layer, output, self._put))
+            self._attempt(partial(self._prepare_request, layer, output, self._queue_request))
 
     def copy_command(self) -> None:
         """Put the command that makes the same into the clipboard."""
 
-        def copy(order: Order, natural: Image | None) -> None:
-            config = build(order.config, self.kind)
-            clip = None if order.natural is None else as_text(order.natural)
-            words = command_words(config, self._presets.currentText(), clip, order.output)
+        def copy(request: MakeRequest, config: RunConfig, natural: Image | None) -> None:
+            clip = None if request.natural is None else as_text(request.natural)
+            words = command_words(config, self._presets.currentText(), clip, request.output)
             clipboard = QGuiApplication.clipboard()
             assert clipboard is not None
             clipboard.setText(shlex.join(words))
             show_info("Copied: " + shlex.join(words))
 
-        self._attempt(lambda: self._order(self.natural(), self._output.name(), copy))
+        self._attempt(lambda: self._prepare_request(self.natural(), self._output.name(), copy))
 
     def save_config(self, path: str = "") -> None:
         """Write the config as TOML, for ``--config``.
@@ -206,11 +210,11 @@ class MakerWidget(ClipForm):
         if not path:
             return
 
-        def save(order: Order, natural: Image | None) -> None:
-            write_settings(Path(path), build(order.config, self.kind))
+        def save(request: MakeRequest, config: RunConfig, natural: Image | None) -> None:
+            write_settings(Path(path), config)
             show_info(f"Saved: {path}")
 
-        self._attempt(lambda: self._order(self.natural(), self._output.name(), save))
+        self._attempt(lambda: self._prepare_request(self.natural(), self._output.name(), save))
 
     def load_config(self, path: str = "") -> None:
         """Fill the form from a config, a sidecar, or the job of an unfinished run.
@@ -238,24 +242,24 @@ class MakerWidget(ClipForm):
             )
         base = base_of(self._presets.currentText())
         self.set_tree(merged(base, tree))
-        self._presets.show_nearest(build(self.tree(), self.kind))
-        self._choose_natural(natural_of(path), levels_in(tree))
-        if self.without and path.suffix.lower() == ".json" and natural_of(path) is None:
+        self._presets.show_nearest(self.config())
+        self._choose_natural(find_natural_clip(path), levels_in(tree))
+        if self.without and path.suffix.lower() == ".json" and find_natural_clip(path) is None:
             self._natural.setCurrentIndex(0)
         self.load_inputs(tree)
-        if note := note_on(path):
+        if note := describe_other_version(path):
             show_warning(note)
-        order = order_of(path)
-        if order is not None:
-            self._output.setText(order.output)
-            show_info(f"{order.folder.name} is not finished. {self.verb} offers to resume it.")
+        request = find_stored_request(path)
+        if request is not None:
+            self._output.setText(request.output)
+            show_info(f"{request.folder.name} is not finished. {self.verb} offers to resume it.")
 
     def _choose_natural(self, path: Path | None, levels: Levels) -> None:
         """Choose the natural clip that a sidecar names, opening it if need be."""
         if path is None:
             return
         try:
-            layer = opened_layer(self.viewer, path, levels)
+            layer = open_layer(self.viewer, path, levels)
         except InputError as error:
             show_warning(f"The natural clip of the sidecar cannot be opened: {error}")
             return
@@ -264,14 +268,12 @@ class MakerWidget(ClipForm):
     def load_inputs(self, tree: Mapping[str, Any]) -> None:
         """Choose, or open, the further clips that a config names."""
 
-    def _order(
-        self, natural: Image | None, output: str, then: Callable[[Order, Image | None], None]
-    ) -> None:
-        """Put an order together, writing layers that are in no file, and hand it on."""
-        config = build(self.tree(), self.kind)
+    def _prepare_request(self, natural: Image | None, output: str, then: Then) -> None:
+        """Put a request together, writing layers that are in no file, and hand it on."""
+        tree, config = self.tree(), self.config()
         if natural is not None:
             parse_range(config.input.frames, len(natural.data), natural.name)
-        output = _absolute(output)
+        output = _absolute_output(output)
         stem = outputs_for(output, (0,))[0].named("")
         sources: dict[str, Source] = {}
         levels = AS_STORED
@@ -288,11 +290,10 @@ class MakerWidget(ClipForm):
             for error in errors:
                 raise error
             paths = {role: one.path for role, one in sources.items()}
-            plain = config.model_dump(mode="json", exclude_none=True)
-            tree = self.with_sources(plain, {k: v for k, v in paths.items() if k != "natural"})
-            tree = merged(tree, {"input": levels.as_dict()})
-            complete = build(tree, self.kind).model_dump(mode="json", exclude_none=True)
-            then(Order(paths.get("natural"), output, complete), natural)
+            path = paths.pop("natural", None)
+            whole = merged(self.with_sources(tree, paths), {"input": levels.as_dict()})
+            complete = build(whole, self.kind)
+            then(MakeRequest(path, output, complete), complete, natural)
 
         to_write = [one for one in sources.values() if one.write is not None]
         if not to_write:
@@ -303,86 +304,83 @@ class MakerWidget(ClipForm):
         worker.returned.connect(lambda errors: self._attempt(partial(ready, errors)))
         worker.start()
 
-    def asked(self) -> tuple[dict[str, Any], Path] | None:
+    def ask_estimate(self) -> tuple[EstimateRequest, Path] | None:
         """Give what is to be estimated, and the folder that is written to; None without a clip."""
         if self._natural.currentData() is None and not self.without:
             return None
         layer = self.natural()
         self.check()
-        config = build(self.tree(), self.kind).model_dump(mode="json", exclude_none=True)
-        arguments: dict[str, Any] = {"config": config}
-        path = None if layer is None else file_of(layer)
-        if path is not None:
-            arguments["natural"] = str(path)
-        elif layer is not None:
+        request = EstimateRequest(self.config(), None if layer is None else file_of(layer))
+        if layer is not None and request.natural is None:
+            count, height, width = map(int, layer.data.shape[:3])
             rate = rate_of(layer)
-            arguments["shape"] = [int(one) for one in layer.data.shape[:3]]
-            arguments["fps"] = self._rate.text().strip() or "25" if rate is None else str(rate)
-        return arguments, Path(_absolute(self._output.text())).parent
+            fps = self._rate.text().strip() or "25" if rate is None else str(rate)
+            request = replace(request, shape=(count, height, width), fps=fps)
+        return request, Path(_absolute_output(self._output.text())).parent
 
     def _make(self) -> None:
-        """Ask about an unfinished run before anything is written, then put the order together."""
+        """Ask about an unfinished run before anything is written, then put the request together."""
         if not self._output.text():
             self.natural()  # without a clip, which is what is missing first, none is proposed
-        output = _absolute(self._output.name())
-        run = Order(None, output, {})
+        output = _absolute_output(self._output.name())
+        run = run_folder(output)
         anew = False
-        if output not in self.queue.outputs() and run.can_resume():
+        if output not in self.queue.outputs() and RunFolder(run).begun():
             answer = self.ask(
-                f"{run.folder} holds a run that was not finished. Resuming it goes on with the "
+                f"{run} holds a run that was not finished. Resuming it goes on with the "
                 "settings and the clips that it was begun with.",
                 ("Resume it", "Start anew", "Cancel"),
             )
             if answer == "Resume it":
-                self._resume(stored_order(run.folder))
+                self._resume(read_stored_request(run))
                 return
             if answer == "Cancel":
                 return
             anew = True
-        self._order(self.natural(), output, partial(self._put, anew=anew))
+        self._prepare_request(self.natural(), output, partial(self._queue_request, anew=anew))
 
-    def _resume(self, order: Order) -> None:
+    def _resume(self, request: MakeRequest) -> None:
         """Queue what goes on with an unfinished run."""
-        if not self.queue.trusts(order.config, order.folder.name, self.ask):
+        if not self.queue.trusts(request.tree, request.folder.name, self.ask):
             return
-        before = [one for one in self.queue.makings if one.order.output == order.output]
+        before = [one for one in self.queue.jobs if one.request.output == request.output]
         kept = (before[-1].layers, before[-1].course) if before else ((), ())
-        making = Making(self.viewer, order, reuse=kept[0], course=kept[1])
-        making.show_natural()
-        self._watch(making)
+        job = QueuedJob(self.viewer, request, reuse=kept[0], course=kept[1])
+        job.show_natural()
+        self._watch(job)
 
-    def _watch(self, making: Making) -> None:
-        if making.order.config["method"] == self.method:
-            self.run.watch(making)
+    def _watch(self, job: QueuedJob) -> None:
+        if job.request.method == self.method:
+            self.run.watch(job)
         else:
-            self.queue.add(making)
+            self.queue.add(job)
         self.suggest_output()
 
-    def _put(self, order: Order, natural: Image | None, anew: bool = False) -> None:
-        """Queue an order, after asking about what is there already."""
+    def _queue_request(
+        self, request: MakeRequest, config: RunConfig, natural: Image | None, anew: bool = False
+    ) -> None:
+        """Queue a request, after asking about what is there already."""
         self.check()
-        words = large_words(
-            build(order.config, self.kind), None if natural is None else natural.data.shape
-        )
+        words = describe_size_warnings(config, None if natural is None else natural.data.shape)
         if words and self.ask(words, (self.verb, "Cancel")) == "Cancel":
             return
-        outputs = outputs_for(order.output, build(order.config, self.kind).seeds)
+        outputs = outputs_for(request.output, config.seeds)
         there = [path for one in outputs for path in one.files().values() if os.path.lexists(path)]
-        natural_path = order.natural and os.path.realpath(order.natural)
-        if os.path.realpath(order.output) == natural_path:
-            raise InputError(f"{order.output} is an input as well. Choose another output.")
-        if not anew and order.output in self.queue.taken():
-            raise InputError(f"{order.output} is in the queue already. Choose another output.")
+        natural_path = request.natural and os.path.realpath(request.natural)
+        if os.path.realpath(request.output) == natural_path:
+            raise InputError(f"{request.output} is an input as well. Choose another output.")
+        if not anew and request.output in self.queue.reserved_outputs():
+            raise InputError(f"{request.output} is in the queue already. Choose another output.")
         if anew:
-            order = replace(order, overwrite=True)
+            request = replace(request, overwrite=True)
         elif there:
             answer = self.ask(f"{there[0]} exists.", ("Replace it", "Cancel"))
             if answer == "Cancel":
                 return
-            order = replace(order, overwrite=True)
-        self._watch(Making(self.viewer, order, natural))
+            request = replace(request, overwrite=True)
+        self._watch(QueuedJob(self.viewer, request, natural))
 
 
-def _absolute(output: str) -> str:
+def _absolute_output(output: str) -> str:
     """Name an output for wherever a copied command may be run."""
     return os.path.abspath(output) + ("/" if output.endswith(("/", os.sep)) else "")

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_stst.queue.request import MAIN_ROLES, Order, clip_of_run, stored_order, tree_of_run
+from napari_stst.queue.request import (
+    MAIN_ROLES,
+    MakeRequest,
+    main_clip_of_run,
+    read_stored_request,
+    tree_of_run,
+)
 from stst.config import RunConfig, paths_beside, read_config_file, to_toml
 from stst.config.command import command_words
 from stst.runs.folder import RunFolder
@@ -35,7 +41,7 @@ def read_settings(path: Path) -> Tree:
     InputError
         If the file cannot be read.
     """
-    if (run := run_of(path)) is not None:
+    if (run := find_run_folder(path)) is not None:
         return tree_of_run(run, RunFolder(run).record())
     if path.suffix.lower() == ".json":
         tree = read_sidecar(path).config
@@ -44,10 +50,10 @@ def read_settings(path: Path) -> Tree:
     return paths_beside(tree, path.absolute())
 
 
-def natural_of(path: Path) -> Path | None:
+def find_natural_clip(path: Path) -> Path | None:
     """Name the clip that a recorded run started from; None for a config, which names none."""
-    if (run := run_of(path)) is not None:
-        return clip_of_run(run, RunFolder(run).record())
+    if (run := find_run_folder(path)) is not None:
+        return main_clip_of_run(run, RunFolder(run).record())
     if path.suffix.lower() != ".json":
         return None
     named = [one.path for one in read_sidecar(path).inputs if one.role in MAIN_ROLES]
@@ -66,15 +72,15 @@ def levels_in(tree: Mapping[str, Any]) -> Levels:
     return recorded_levels(taken, "the config") if isinstance(taken, Mapping) else AS_STORED
 
 
-def note_on(path: Path) -> str:
+def describe_other_version(path: Path) -> str:
     """Say of a sidecar whose stimulus cannot be made again here; "" of any other file."""
-    if path.suffix.lower() != ".json" or run_of(path) is not None:
+    if path.suffix.lower() != ".json" or find_run_folder(path) is not None:
         return ""
     another = other_version(read_sidecar(path))
     return another and f"{path.name} is loaded as settings for a new stimulus: {another}."
 
 
-def run_of(path: Path) -> Path | None:
+def find_run_folder(path: Path) -> Path | None:
     """Name the folder of an unfinished run that a path is, or is in; None where it is neither."""
     folder = path.absolute()
     if folder.name == "job.json":
@@ -82,16 +88,16 @@ def run_of(path: Path) -> Path | None:
     return folder if folder.suffix == ".run" and folder.is_dir() else None
 
 
-def order_of(path: Path) -> Order | None:
-    """Give the order that goes on with the run that a path is in; None where there is none.
+def find_stored_request(path: Path) -> MakeRequest | None:
+    """Give the request that goes on with the run that a path is in; None where there is none.
 
     Raises
     ------
     InputError
         If the run cannot be continued.
     """
-    run = run_of(path)
-    return None if run is None else stored_order(run)
+    run = find_run_folder(path)
+    return None if run is None else read_stored_request(run)
 
 
 def write_settings(path: Path, config: RunConfig) -> None:

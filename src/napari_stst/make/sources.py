@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
-from napari_stst.viewer.layers import file_of, saved_clip
+from napari_stst.viewer.layers import file_of, save_clip
 from napari_stst.viewer.regions import Mask
 from stst.errors import StstError
 from stst.runs.outputs import outputs_for
@@ -40,7 +40,7 @@ def source_of(layer: Image, stem: Path, role: str) -> Source:
     if path is not None:
         return Source(path)
     target = stem.with_name(f"{stem.name}.{role}.mkv")
-    return Source(target, lambda path: saved_clip(layer, path, overwrite=True))
+    return Source(target, lambda path: save_clip(layer, path, overwrite=True))
 
 
 def write_all(sources: Sequence[Source]) -> list[StstError]:

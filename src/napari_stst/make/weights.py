@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QMessageBox,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_stst.background.messages import Failed, Message, Result, Step, Stopped
 from napari_stst.background.task import Task
 from napari_stst.viewer.closing import OnClose, main_window
+from napari_stst.widgets.dialogs import ask
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -103,7 +103,7 @@ class WeightsRow(QWidget):
         if self.task is not None and self._working:
             self.task.stop()
             return
-        self._begin("connecting …")
+        self._start_working("connecting …")
         self._run(Task("fetch", self, names=self.missing()))
 
     def choose_files(self) -> None:
@@ -124,18 +124,15 @@ class WeightsRow(QWidget):
         anyway
             Whether a file is taken that is not the published one.
         """
-        self._begin("reading …")
+        self._start_working("reading …")
         task = Task("import", self, paths=list(paths), names=self.missing(), anyway=anyway)
         self._run(task)
 
     def ask(self, question: str, answers: Sequence[str]) -> str:
         """Ask the user; the last answer is the one that does nothing."""
-        box = QMessageBox(QMessageBox.Icon.Question, "Weights", question, parent=self)
-        buttons = {box.addButton(one, QMessageBox.ButtonRole.ActionRole): one for one in answers}
-        box.exec()
-        return buttons.get(box.clickedButton(), answers[-1])
+        return ask(self, "Weights", question, answers)
 
-    def _begin(self, words: str) -> None:
+    def _start_working(self, words: str) -> None:
         self._close_task()  # it may just be looking
         self._trouble, self._working = "", True
         self.button.setText("Cancel")
@@ -150,9 +147,9 @@ class WeightsRow(QWidget):
 
     def _run(self, task: Task) -> None:
         self.task = task
-        task.message.connect(self._heard)
+        task.message.connect(self._on_message)
 
-    def _heard(self, message: Message) -> None:
+    def _on_message(self, message: Message) -> None:
         if isinstance(message, Step):
             self.label.setText(f"{message.what} ({message.progress:.0%})")
             return
@@ -164,21 +161,21 @@ class WeightsRow(QWidget):
         if isinstance(message, Failed):
             self._tell_trouble("That did not work", [message.text])
         elif isinstance(message, Result) and "failed" in message.value:
-            self._fetched(**message.value)
-        elif isinstance(message, Result) and self._imported(**message.value):
+            self._on_fetched(**message.value)
+        elif isinstance(message, Result) and self._on_imported(**message.value):
             return
         if isinstance(message, Result | Stopped) or self._states:
             self.look()
         else:
             self.label.setText(self._trouble or "unknown")
 
-    def _fetched(self, paths: Mapping[str, str], failed: Mapping[str, str]) -> None:
+    def _on_fetched(self, paths: Mapping[str, str], failed: Mapping[str, str]) -> None:
         if paths:
             show_info(f"Downloaded: {', '.join(paths)}")
         if failed:
             self._tell_trouble(f"Not downloaded: {', '.join(failed)}", list(failed.values()))
 
-    def _imported(self, imported: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    def _on_imported(self, imported: Mapping[str, str], other: Mapping[str, str]) -> bool:
         """Tell what was taken; say whether the user wants the rest, too, which is under way."""
         if imported:
             show_info(f"Imported: {', '.join(imported)}")

@@ -1,4 +1,4 @@
-"""Making one stimulus: a task in the background and the layers that show it."""
+"""Make one stimulus: a task in the background and the layers that show it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,13 @@ from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_stst.background.messages import (
-    SHOWN,
-    ClipPicture,
-    Failed,
-    Message,
-    Picture,
-    Result,
-    Started,
-    Step,
-    Stopped,
-)
+from napari_stst.background import messages
 from napari_stst.background.task import Task
-from napari_stst.queue.request import Order, stored_order
+from napari_stst.queue.request import MakeRequest, read_stored_request
 from napari_stst.viewer.arrange import lay_beside, lay_over, side_by_side
-from napari_stst.viewer.layers import AXES, layer_of, opened_layer
+from napari_stst.viewer.layers import AXES, layer_of, open_layer
 from napari_stst.viewer.playback import playback_of
-from napari_stst.widgets.wording import in_form_words, shortened
+from napari_stst.widgets.wording import shorten_paths, word_for_form
 from stst.runs.outputs import outputs_for
 from stst.utils.clock import Clock
 
@@ -48,14 +38,14 @@ _MOST = 4000  # steps that are remembered
 _USUAL = ("master", "preview", "sidecar", "stimulus")
 
 
-class Making(QObject):
-    """One order: waits, runs, and ends.
+class QueuedJob(QObject):
+    """One request: waits, runs, and ends.
 
     Parameters
     ----------
     viewer
         That shows the result.
-    order
+    request
         What is to be made.
     natural
         The layer of the natural clip, if there is one.
@@ -75,13 +65,13 @@ class Making(QObject):
     def __init__(
         self,
         viewer: Viewer,
-        order: Order,
+        request: MakeRequest,
         natural: Image | None = None,
         reuse: Sequence[Image] = (),
-        course: Sequence[Step] = (),
+        course: Sequence[messages.Step] = (),
     ) -> None:
         super().__init__()
-        self.viewer, self.order, self.natural = viewer, order, natural
+        self.viewer, self.request, self.natural = viewer, request, natural
         #: What the result is shown beside.
         self.beside = natural
         self.state: State = "waiting"
@@ -96,9 +86,9 @@ class Making(QObject):
         self.notes: tuple[str, ...] = ()
         self.follow = True
         #: Whether a run of it has begun.
-        self.began = order.resume
+        self.began = request.resume
         #: Whether another viewer had it to make, which is gone.
-        self.came_back = False
+        self.restored = False
         self._whole = False
         self._clock = Clock()
         self._task: Task | None = None
@@ -108,18 +98,9 @@ class Making(QObject):
 
     def start(self) -> None:
         """Begin."""
-        order = self.order
         self._clock = Clock()
-        self._task = Task(
-            "make",
-            self,
-            natural=None if order.natural is None else str(order.natural),
-            output=order.output,
-            config=dict(order.config),
-            overwrite=order.overwrite,
-            resume=order.resume,
-        )
-        self._task.message.connect(self._heard)
+        self._task = Task("make", self, request=self.request)
+        self._task.message.connect(self._on_message)
         self._become("running", "starting")
 
     def pause(self) -> None:
@@ -146,27 +127,27 @@ class Making(QObject):
     @property
     def can_go_on(self) -> bool:
         """Whether it ended early and there is something to take up."""
-        return self.state in ENDED_EARLY and (self.came_back or self.order.can_resume())
+        return self.state in ENDED_EARLY and (self.restored or self.request.can_resume())
 
-    def again(self) -> Making:
-        """Give a making that goes on where this one stopped, or begins anew.
+    def create_successor(self) -> QueuedJob:
+        """Give a job that goes on where this one stopped, or begins anew.
 
         Raises
         ------
         InputError
             If its run cannot be continued.
         """
-        order = self.order
-        if order.can_resume() and (self.began or not order.overwrite):
+        request = self.request
+        if request.can_resume() and (self.began or not request.overwrite):
             # with the settings of that very run
-            order = stored_order(order.folder)
+            request = read_stored_request(request.folder)
         elif self.began:
             # begins anew, unless its outputs were put in place at the last moment
-            order = replace(order, resume=True)
-        course = self.course if order.resume else ()
-        return Making(self.viewer, order, self.natural, reuse=self.layers, course=course)
+            request = replace(request, resume=True)
+        course = self.course if request.resume else ()
+        return QueuedJob(self.viewer, request, self.natural, reuse=self.layers, course=course)
 
-    def come_back(self, began: bool, state: State, text: str) -> None:
+    def restore(self, began: bool, state: State, text: str) -> None:
         """Be what another viewer, which is gone, had to make.
 
         Parameters
@@ -176,13 +157,13 @@ class Making(QObject):
         state, text
             How it stands.
         """
-        self.came_back, self.began = True, began
+        self.restored, self.began = True, began
         self.state, self.text = state, text
 
     def show_natural(self) -> None:
         """Show the clip that it is made of, if it is not shown."""
-        if self.order.natural is not None and self.natural not in self.viewer.layers:
-            self.natural = self.beside = opened_layer(self.viewer, self.order.natural)
+        if self.request.natural is not None and self.natural not in self.viewer.layers:
+            self.natural = self.beside = open_layer(self.viewer, self.request.natural)
 
     def refuse(self, text: str) -> None:
         """Say why it cannot go on."""
@@ -222,7 +203,7 @@ class Making(QObject):
     @property
     def name(self) -> str:
         """The output's name without its folder."""
-        return outputs_for(self.order.output, (0,))[0].master.name
+        return outputs_for(self.request.output, (0,))[0].master.name
 
     @property
     def time_left(self) -> str:
@@ -233,10 +214,10 @@ class Making(QObject):
         self.state, self.text = state, text
         self.changed.emit()
 
-    def _heard(self, message: Message) -> None:
-        if isinstance(message, Started):
-            self._show(message)
-        elif isinstance(message, Step):
+    def _on_message(self, message: messages.Message) -> None:
+        if isinstance(message, messages.Started):
+            self._on_started(message)
+        elif isinstance(message, messages.Step):
             self.progress = message.progress
             self._clock.begin(message.progress)
             if self.state == "running":
@@ -247,18 +228,18 @@ class Making(QObject):
             if message.probabilities:
                 self.probabilities.emit(dict(message.probabilities), message.progress)
             self.changed.emit()
-        elif isinstance(message, Picture):
+        elif isinstance(message, messages.Picture):
             self._draw(message)
-        elif isinstance(message, ClipPicture):
+        elif isinstance(message, messages.ClipPicture):
             self._draw_all(message)
-        elif isinstance(message, Result):
+        elif isinstance(message, messages.Result):
             self._finish(message.value)
-        elif isinstance(message, Stopped):
-            self._become("stopped", f"stopped; what is finished is kept in {self.order.folder}")
-        elif isinstance(message, Failed):
+        elif isinstance(message, messages.Stopped):
+            self._become("stopped", f"stopped; what is finished is kept in {self.request.folder}")
+        elif isinstance(message, messages.Failed):
             self._fail(message)
 
-    def _remember(self, step: Step) -> None:
+    def _remember(self, step: messages.Step) -> None:
         if not step.losses and not step.probabilities:
             return
         # what is done again is told again
@@ -268,9 +249,9 @@ class Making(QObject):
         if len(self.course) > _MOST:
             del self.course[::2]
 
-    def _show(self, run: Started) -> None:
+    def _on_started(self, run: messages.Started) -> None:
         self.began = True
-        stem = outputs_for(self.order.output, (0,))[0].named("").name
+        stem = outputs_for(self.request.output, (0,))[0].named("").name
         self.notes, self._whole = run.notes, run.whole
         if not run.whole:
             # else it is no news, but what was asked for
@@ -311,7 +292,7 @@ class Making(QObject):
             # what is drawn next is drawn on the natural clip, not on what is being made
             self.viewer.layers.selection.active = self.beside
 
-    def _draw(self, picture: Picture) -> None:
+    def _draw(self, picture: messages.Picture) -> None:
         if picture.frame < 0 and picture.finished:
             return
         frame = max(picture.frame, 0)
@@ -331,7 +312,7 @@ class Making(QObject):
             if layer.visible:
                 layer.refresh(thumbnail=picture.finished, highlight=False, extent=False)
 
-    def _draw_all(self, clips: ClipPicture) -> None:
+    def _draw_all(self, clips: messages.ClipPicture) -> None:
         layers = self.layers[clips.first :][: len(clips.images)]
         for layer, images in zip(layers, clips.images, strict=True):
             layer.data[:] = images
@@ -343,7 +324,7 @@ class Making(QObject):
         path = self.files[0].get("stimulus")
         if path is None:
             return
-        self.beside = opened_layer(self.viewer, Path(path))
+        self.beside = open_layer(self.viewer, Path(path))
         # it may have been open already, and replaced; it has the size and frames of the result
         self.beside.data = layer_of(path)[0]
         self.beside.scale, self.beside.translate = self.layers[0].scale, self.layers[0].translate
@@ -353,8 +334,8 @@ class Making(QObject):
         self.files = list(result["outputs"])
         if not self.layers:
             # all was there already
-            shown = self.files[:SHOWN]
-            self.layers = [opened_layer(self.viewer, Path(one["master"])) for one in shown]
+            shown = self.files[: messages.SHOWN]
+            self.layers = [open_layer(self.viewer, Path(one["master"])) for one in shown]
             self._arranging.start(_BREATH_MS)
         # of many samples the first ones are shown
         for layer, output in zip(self.layers, result["outputs"], strict=False):
@@ -362,33 +343,33 @@ class Making(QObject):
             data, options, _ = layer_of(output["master"])
             layer.data = data
             layer.metadata = options["metadata"]
-        warnings = [in_form_words(one) for one in result["warnings"]]
+        warnings = [word_for_form(one) for one in result["warnings"]]
         for warning in warnings:
-            show_warning(self._shortened(warning))
+            show_warning(self._shorten(warning))
         self._show_as_seen()
         self._go_to_result()
         self.progress = 1.0
-        told = [*map(_described, self.files[:SHOWN])]
-        more = [f"and {len(self.files) - SHOWN} more"] if len(self.files) > SHOWN else []
-        done = "done: " + ", ".join([*told, *more])
-        self._become("done", "\n".join([done, *map(self._shortened, warnings)]))
+        named = [_describe_files(one) for one in self.files[: messages.SHOWN]]
+        more = len(self.files) - len(named)
+        done = "done: " + ", ".join([*named, *([f"and {more} more"] if more else [])])
+        self._become("done", "\n".join([done, *map(self._shorten, warnings)]))
 
-    def _fail(self, failure: Failed) -> None:
-        verdict = f"{self.name} was not made: {in_form_words(failure.text)}"
+    def _fail(self, failure: messages.Failed) -> None:
+        verdict = f"{self.name} was not made: {word_for_form(failure.text)}"
         text = verdict
-        if self.order.can_resume() and self.layers:
-            text += f" What is finished is kept in {self.order.folder}; Resume goes on with it."
+        if self.request.can_resume() and self.layers:
+            text += f" What is finished is kept in {self.request.folder}; Resume goes on with it."
         # little room there, and all of it stays in the panel
-        show_error(self._shortened(verdict))
+        show_error(self._shorten(verdict))
         if failure.details:
             print(failure.details)
         self._become("failed", text)
 
-    def _shortened(self, text: str) -> str:
-        return shortened(text, (self.order.folder, self.order.natural))
+    def _shorten(self, text: str) -> str:
+        return shorten_paths(text, (self.request.folder, self.request.natural))
 
 
-def _described(files: Mapping[str, str]) -> str:
+def _describe_files(files: Mapping[str, str]) -> str:
     """Name a master, and what is not known from every other run."""
     also = [Path(path).name for name, path in files.items() if name not in _USUAL]
     return files["master"] + "".join(f" (and {name})" for name in also)

@@ -9,13 +9,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from qtpy.QtCore import QStandardPaths
 
-from napari_stst.queue.request import Order
-from stst.config import METHODS, build
-from stst.config.methods import BUILT_IN
+from napari_stst.queue.request import MakeRequest
 from stst.errors import InputError, StstError
 from stst.utils.files import written_whole
 from stst.utils.locks import locked
@@ -25,18 +22,18 @@ _FILE = "queue.json"
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptRequest:
     """One stimulus that is not finished.
 
     Attributes
     ----------
-    order
+    request
         What is to be made.
     began
         Whether a run of it has begun, so that its folder, where it is there, is that run's.
     """
 
-    order: Order
+    request: MakeRequest
     began: bool
 
 
@@ -61,7 +58,7 @@ class KeptQueue:
         self._lock = ExitStack()
         self._held = False
 
-    def take_over(self) -> tuple[list[Kept], list[str]]:
+    def take_over(self) -> tuple[list[KeptRequest], list[str]]:
         """Take over the lists of viewers that are gone.
 
         Returns
@@ -74,7 +71,7 @@ class KeptQueue:
         StstError, OSError
             If the folder cannot be read or written.
         """
-        found: list[Kept] = []
+        found: list[KeptRequest] = []
         notes: list[str] = []
         with ExitStack() as stack:
             files = []
@@ -93,7 +90,7 @@ class KeptQueue:
                 file.unlink(missing_ok=True)
         return found, notes
 
-    def keep(self, kept: Sequence[Kept]) -> None:
+    def keep(self, kept: Sequence[KeptRequest]) -> None:
         """Write the list; nothing is left on disk where it is empty.
 
         Raises
@@ -110,7 +107,7 @@ class KeptQueue:
             self._folder.parent.mkdir(parents=True, exist_ok=True)
             self._lock.enter_context(locked(self._folder))
             self._held = True
-        entries = [{**one.order.as_dict(), "began": one.began} for one in kept]
+        entries = [{**one.request.as_dict(), "began": one.began} for one in kept]
         with written_whole(file, overwrite=True) as part:
             part.write_text(json.dumps({"format": _FORMAT, "entries": entries}, indent=1), "utf-8")
 
@@ -120,7 +117,7 @@ class KeptQueue:
         self._lock.close()
 
 
-def _read(file: Path) -> tuple[list[Kept], list[str]]:
+def _read(file: Path) -> tuple[list[KeptRequest], list[str]]:
     try:
         content = json.loads(file.read_text("utf-8"))
         if content["format"] != _FORMAT:
@@ -133,19 +130,8 @@ def _read(file: Path) -> tuple[list[Kept], list[str]]:
     found, notes = [], []
     for entry in entries:
         try:
-            found.append(_kept(entry))
+            found.append(KeptRequest(MakeRequest.from_dict(entry), bool(entry["began"])))
         except (StstError, LookupError, TypeError, ValueError) as error:
             name = entry.get("output") if isinstance(entry, dict) else entry
             notes.append(f"{name}: of the queue of the viewer before, cannot be read ({error}).")
     return found, notes
-
-
-def _kept(entry: dict[str, Any]) -> Kept:
-    order = Order.from_dict(entry)
-    method = order.config["method"]
-    if method in BUILT_IN:
-        build(order.config, BUILT_IN[method].config)
-    elif method not in METHODS:
-        raise LookupError(f"method {method!r}")
-    # else another package's, whose code is imported when the user trusts it
-    return Kept(order, bool(entry["began"]))

@@ -10,9 +10,9 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_stst.queue.job import ACTIVE, ENDED_EARLY, UNFINISHED, Making
-from napari_stst.queue.kept_queue import Kept, KeptQueue
-from napari_stst.queue.request import stored_order
+from napari_stst.queue.job import ACTIVE, ENDED_EARLY, UNFINISHED, QueuedJob
+from napari_stst.queue.kept_queue import KeptQueue, KeptRequest
+from napari_stst.queue.request import read_stored_request
 from napari_stst.viewer.closing import MayClose, OnClose, main_window
 from napari_stst.viewer.playback import playback_of
 from napari_stst.widgets.dialogs import ask
@@ -39,63 +39,70 @@ class Queue(QObject):
         Owns the object.
     """
 
-    #: A making came, went, or has changed.
+    #: A job came, went, or has changed.
     changed = Signal()
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.viewer = viewer
-        self.makings: list[Making] = []
+        self.jobs: list[QueuedJob] = []
         #: Models ``package.module:factory`` that the user has chosen, or trusts.
         self.trusted: set[str] = set()
         self._closed = False
         self._kept = KeptQueue()
-        self._written: list[tuple[Making, bool]] = []
+        self._written: list[tuple[QueuedJob, bool]] = []
         self._unkept = ""
 
-    def add(self, making: Making) -> None:
-        """Put a making at the end; it starts at once if nothing else runs.
+    def add(self, job: QueuedJob) -> None:
+        """Put a job at the end; it starts at once if nothing else runs.
 
-        It takes the place of one of the same output that ended early.
+        It takes the place of one of the same output that ended early. Whatever it names, the user
+        trusts.
+
+        Raises
+        ------
+        InputError
+            If its config cannot be.
         """
-        self.trusted.update(code_named(making.order.config).values())
-        for one in list(self.makings):
-            if one.state in ENDED_EARLY and one.order.output == making.order.output:
+        self.trusted.update(code_named(job.request.tree).values())
+        job.request = job.request.built()
+        for one in list(self.jobs):
+            if one.state in ENDED_EARLY and one.request.output == job.request.output:
                 self._leave_out(one)
-        self._take_in(making)
+        self._take_in(job)
         self._on_change()
 
-    def remove(self, making: Making) -> None:
-        """Forget a making that does not run; its files and layers stay."""
-        if making in self.makings and making.state not in ACTIVE:
-            self._leave_out(making)
+    def remove(self, job: QueuedJob) -> None:
+        """Forget a job that does not run; its files and layers stay."""
+        if job in self.jobs and job.state not in ACTIVE:
+            self._leave_out(job)
             self._keep()
             self.changed.emit()
 
-    def resume(self, making: Making) -> Making | None:
+    def resume(self, job: QueuedJob) -> QueuedJob | None:
         """Take up what ended early, as it was begun.
 
         Parameters
         ----------
-        making
+        job
             That ended early; it goes, and another one comes.
 
         Returns
         -------
-        Making or None
+        QueuedJob or None
             The other one; None where it cannot go on, which the user is told, or may not.
         """
         try:
-            again = making.again()
-            if not self.trusts(again.order.config, again.order.folder.name):
+            again = job.create_successor()
+            if not self.trusts(again.request.tree, again.request.folder.name):
                 return None
             again.show_natural()
+            self.add(again)
         except StstError as error:
-            making.refuse(str(error))
+            job.refuse(str(error))
             return None
-        self.add(again)
         # of another output where the names were changed meanwhile
-        self.remove(making)
+        self.remove(job)
         return again
 
     def trusts(
@@ -127,24 +134,24 @@ class Queue(QObject):
         return True
 
     @property
-    def current(self) -> Making | None:
+    def current(self) -> QueuedJob | None:
         """What is being made now."""
-        return next((one for one in self.makings if one.state in ACTIVE), None)
+        return next((one for one in self.jobs if one.state in ACTIVE), None)
 
     @property
-    def came_back(self) -> list[Making]:
+    def restored(self) -> list[QueuedJob]:
         """What another viewer had to make and nobody has taken up yet."""
-        return [one for one in self.makings if one.came_back and one.state in ENDED_EARLY]
+        return [one for one in self.jobs if one.restored and one.state in ENDED_EARLY]
 
     def outputs(self) -> set[str]:
         """Name the outputs that are or will be made."""
-        return {one.order.output for one in self.makings if one.state in UNFINISHED}
+        return {one.request.output for one in self.jobs if one.state in UNFINISHED}
 
-    def taken(self) -> set[str]:
+    def reserved_outputs(self) -> set[str]:
         """Name these, and what came back and waits for the user's word."""
-        return self.outputs() | {one.order.output for one in self.came_back}
+        return self.outputs() | {one.request.output for one in self.restored}
 
-    def bring_back(self) -> None:
+    def restore_earlier(self) -> None:
         """Take over what viewers that are gone had to make; it waits for the user's word."""
         try:
             kept, notes = self._kept.take_over()
@@ -152,26 +159,26 @@ class Queue(QObject):
             self._unkept = str(error)
             return
         for one in kept:
-            making = Making(self.viewer, one.order)
-            making.come_back(*_standing(one))
-            self._take_in(making)
+            job = QueuedJob(self.viewer, one.request)
+            job.restore(*_find_resume_state(one))
+            self._take_in(job)
         for note in notes:
             show_warning(note)
         self._on_change()
 
     def may_close(self) -> bool:
         """Ask before the viewer is closed while there is something to make."""
-        unfinished = [one for one in self.makings if one.state in UNFINISHED]
+        unfinished = [one for one in self.jobs if one.state in UNFINISHED]
         if not unfinished:
             return True
-        answer = ask(self._window(), "Close", self._words_of_closing(unfinished), (_CLOSE, _STAY))
+        answer = ask(self._window(), "Close", self._closing_question(unfinished), (_CLOSE, _STAY))
         return answer == _CLOSE
 
     def close(self) -> None:
         """Stop everything; what is finished stays on disk, and so does the list."""
         self._closed = True
-        for making in self.makings:
-            making.close()
+        for job in self.jobs:
+            job.close()
         self._kept.close()
 
     def _window(self) -> QWidget | None:
@@ -179,7 +186,7 @@ class Queue(QObject):
         parent = self.parent()
         return parent if isinstance(parent, QWidget) else None
 
-    def _words_of_closing(self, unfinished: list[Making]) -> str:
+    def _closing_question(self, unfinished: list[QueuedJob]) -> str:
         lines = [f"{one.name}: {one.text} ({one.progress:.0%})" for one in unfinished[:5]]
         if len(unfinished) > 5:
             lines.append(f"and {len(unfinished) - 5} more")
@@ -192,18 +199,18 @@ class Queue(QObject):
         )
         return "Closing stops what is not finished:\n\n" + "\n".join(lines) + f"\n\n{after}"
 
-    def _take_in(self, making: Making) -> None:
-        making.setParent(self)
-        self.makings.append(making)
-        making.changed.connect(self._on_change)
+    def _take_in(self, job: QueuedJob) -> None:
+        job.setParent(self)
+        self.jobs.append(job)
+        job.changed.connect(self._on_change)
 
-    def _leave_out(self, making: Making) -> None:
-        self.makings.remove(making)
-        making.changed.disconnect(self._on_change)
+    def _leave_out(self, job: QueuedJob) -> None:
+        self.jobs.remove(job)
+        job.changed.disconnect(self._on_change)
 
     def _on_change(self) -> None:
         if self.current is None and not self._closed:
-            waiting = next((one for one in self.makings if one.state == "waiting"), None)
+            waiting = next((one for one in self.jobs if one.state == "waiting"), None)
             if waiting is not None:
                 waiting.start()  # which changes it, so that this is called again
                 return
@@ -212,12 +219,12 @@ class Queue(QObject):
 
     def _keep(self) -> None:
         """Have on disk what is not finished."""
-        now = [one for one in self.makings if one.state in UNFINISHED or one.can_go_on]
+        now = [one for one in self.jobs if one.state in UNFINISHED or one.can_go_on]
         state = [(one, one.began) for one in now]
         if self._closed or self._unkept or state == self._written:
             return
         try:
-            self._kept.keep([Kept(one.order, one.began) for one in now])
+            self._kept.keep([KeptRequest(one.request, one.began) for one in now])
         except (StstError, OSError) as error:
             # told once: everything else works without
             self._unkept = str(error)
@@ -225,15 +232,15 @@ class Queue(QObject):
         self._written = state
 
 
-def _standing(kept: Kept) -> tuple[bool, Any, str]:
+def _find_resume_state(kept: KeptRequest) -> tuple[bool, Any, str]:
     """Say whether a run has begun, and how what came back stands."""
-    order = kept.order
-    if not order.folder.parent.is_dir():
-        return kept.began, "failed", f"the folder {order.folder.parent} is not there any more"
-    if order.can_resume() and (kept.began or not order.overwrite):
+    request = kept.request
+    if not request.folder.parent.is_dir():
+        return kept.began, "failed", f"the folder {request.folder.parent} is not there any more"
+    if request.can_resume() and (kept.began or not request.overwrite):
         try:
-            stored_order(order.folder)
-            groups = RunFolder(order.folder).checkpoints()
+            read_stored_request(request.folder)
+            groups = RunFolder(request.folder).checkpoints()
             count = sum(one.finished() for one in groups)
         except StstError as error:
             return True, "failed", str(error)
@@ -242,7 +249,7 @@ def _standing(kept: Kept) -> tuple[bool, Any, str]:
             words += f" of {len(groups)} groups of samples"
         return True, "stopped", f"{words} finished when its viewer was closed"
     if kept.began:
-        text = f"{order.folder} is not there any more; Resume begins anew"
+        text = f"{request.folder} is not there any more; Resume begins anew"
         return True, "failed", text
     return False, "stopped", "waited when its viewer was closed"
 
@@ -255,6 +262,6 @@ def queue_of(viewer: Viewer) -> Queue:
         queue = Queue(viewer, window)
         MayClose(window, queue.may_close)
         OnClose(window, queue.close)
-        queue.bring_back()
+        queue.restore_earlier()
         playback_of(viewer)
     return queue

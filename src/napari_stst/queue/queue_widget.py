@@ -20,10 +20,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_stst.queue.job import ACTIVE, ENDED_EARLY, UNFINISHED, Making
+from napari_stst.queue.job import ACTIVE, ENDED_EARLY, UNFINISHED, QueuedJob
 from napari_stst.queue.queue import queue_of
-from napari_stst.queue.unfinished import CameBack
-from napari_stst.viewer.docks import FirstPlace, unwrapped
+from napari_stst.queue.resume_offer import ResumeOffer
+from napari_stst.viewer.docks import FirstPlace, unwrap
 from napari_stst.widgets.boxes import SteadyButton
 from napari_stst.widgets.keyboard import order_tabs
 from stst.config import METHODS
@@ -43,7 +43,7 @@ class QueueWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self.viewer: Viewer = unwrapped(napari_viewer)
+        self.viewer: Viewer = unwrap(napari_viewer)
         self.queue = queue_of(self.viewer)
         self._place = FirstPlace(self.viewer, self, "Queue", "bottom", _HEIGHT)
         self.table = QTableWidget(0, len(_COLUMNS))
@@ -58,7 +58,7 @@ class QueueWidget(QWidget):
         self.table.itemSelectionChanged.connect(self._update_buttons)
         self.summary = QLabel("")
         layout = QVBoxLayout(self)
-        layout.addWidget(CameBack(self.queue, self))
+        layout.addWidget(ResumeOffer(self.queue, self))
         layout.addWidget(self.table)
         layout.addLayout(self._buttons())
         order_tabs(self)
@@ -68,18 +68,18 @@ class QueueWidget(QWidget):
     def showEvent(self, event: Any) -> None:
         """Find a place below the canvas."""
         super().showEvent(event)
-        self._place.shown()
+        self._place.on_show()
 
     def _buttons(self) -> QHBoxLayout:
-        self.buttons: dict[str, tuple[QPushButton, Callable[[Making], bool]]] = {}
+        self.buttons: dict[str, tuple[QPushButton, Callable[[QueuedJob], bool]]] = {}
         row = QHBoxLayout()
         row.addWidget(self.summary, stretch=1)
         for name, tip, call, fits in (
-            ("Show", "Natural clip and result beside each other.", Making.show_layers,
+            ("Show", "Natural clip and result beside each other.", QueuedJob.show_layers,
              lambda one: any(layer in self.viewer.layers for layer in one.layers)),
-            ("Pause", "Wait after this step, or go on.", Making.pause_or_go,
+            ("Pause", "Wait after this step, or go on.", QueuedJob.pause_or_go,
              lambda one: one.state in ACTIVE),
-            ("Cancel", "Stop after this step; what is finished is kept.", Making.cancel,
+            ("Cancel", "Stop after this step; what is finished is kept.", QueuedJob.cancel,
              lambda one: one.state in UNFINISHED),
             ("Resume", "Continue where it stopped, or begin again.", self.queue.resume,
              lambda one: one.state in ENDED_EARLY),
@@ -93,29 +93,29 @@ class QueueWidget(QWidget):
             row.addWidget(button)
         return row
 
-    def chosen(self) -> list[Making]:
-        """Give the makings whose rows are selected."""
+    def selected_jobs(self) -> list[QueuedJob]:
+        """Give the jobs whose rows are selected."""
         rows = sorted({index.row() for index in self.table.selectedIndexes()})
-        return [self.queue.makings[row] for row in rows if row < len(self.queue.makings)]
+        return [self.queue.jobs[row] for row in rows if row < len(self.queue.jobs)]
 
     def update_rows(self) -> None:
         """Show how everything stands."""
-        makings = self.queue.makings
-        if self.table.rowCount() != len(makings):
-            self.table.setRowCount(len(makings))
-        for row, making in enumerate(makings):
-            for column, text in enumerate(_texts(making)):
+        jobs = self.queue.jobs
+        if self.table.rowCount() != len(jobs):
+            self.table.setRowCount(len(jobs))
+        for row, job in enumerate(jobs):
+            for column, text in enumerate(_texts(job)):
                 item = self.table.item(row, column)
                 if item is None:
                     item = QTableWidgetItem()
                     self.table.setItem(row, column, item)
                 if item.text() != text:
                     item.setText(text)
-                    item.setToolTip(making.text if _COLUMNS[column] == "state" else text)
+                    item.setToolTip(job.text if _COLUMNS[column] == "state" else text)
                     item.setTextAlignment(
                         Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
                     )
-        counts = {state: sum(one.state == state for one in makings) for state in _ORDER}
+        counts = {state: sum(one.state == state for one in jobs) for state in _ORDER}
         words = [f"{count} {state}" for state, count in counts.items() if count]
         self.summary.setText(
             ", ".join(words) or "Nothing is queued; Generate, Scramble and Invert add to it."
@@ -123,37 +123,39 @@ class QueueWidget(QWidget):
         self._update_buttons()
 
     def _update_buttons(self) -> None:
-        chosen = self.chosen()
+        selected_jobs = self.selected_jobs()
         for button, fits in self.buttons.values():
-            button.setEnabled(any(fits(one) for one in chosen))
-        paused = any(one.state == "paused" for one in chosen)
+            button.setEnabled(any(fits(one) for one in selected_jobs))
+        paused = any(one.state == "paused" for one in selected_jobs)
         self.buttons["Pause"][0].setText("Go on" if paused else "Pause")
 
-    def _apply(self, call: Callable[[Making], object], fits: Callable[[Making], bool]) -> None:
-        for making in self.chosen():
-            if fits(making):
-                call(making)
+    def _apply(
+        self, call: Callable[[QueuedJob], object], fits: Callable[[QueuedJob], bool]
+    ) -> None:
+        for job in self.selected_jobs():
+            if fits(job):
+                call(job)
         self.update_rows()
 
 
 _ORDER = ("running", "paused", "waiting", "done", "stopped", "failed")
 
 
-def _clip(making: Making) -> str:
-    if making.natural is not None:
-        return str(making.natural.name)
-    return "none" if making.order.natural is None else making.order.natural.name
+def _clip(job: QueuedJob) -> str:
+    if job.natural is not None:
+        return str(job.natural.name)
+    return "none" if job.request.natural is None else job.request.natural.name
 
 
-def _texts(making: Making) -> tuple[str, ...]:
-    config = making.order.config
+def _texts(job: QueuedJob) -> tuple[str, ...]:
+    config = job.request.tree
     seed, samples = config["seed"], config["samples"]
     return (
-        _clip(making),
+        _clip(job),
         METHODS.titles()[config["method"]],
         str(seed) if samples == 1 else f"{seed} to {seed + samples - 1}",
-        Path(making.order.output).name,
-        making.state,
-        f"{making.progress:.0%}",
-        making.time_left if making.state == "running" else "",
+        Path(job.request.output).name,
+        job.state,
+        f"{job.progress:.0%}",
+        job.time_left if job.state == "running" else "",
     )

@@ -16,10 +16,10 @@ from napari_stst.background.exporting import GAP
 from napari_stst.background.messages import Failed, Message, Result, Step
 from napari_stst.background.task import Task
 from napari_stst.contrib.menus import open_compare
-from napari_stst.queue.job import Making
+from napari_stst.queue.job import QueuedJob
 from napari_stst.viewer.closing import main_window
 from napari_stst.viewer.docks import dock_of
-from napari_stst.viewer.outside import show_outside
+from napari_stst.viewer.system_programs import open_in_system_program
 from stst.errors import InputError, StstError
 from stst.video import check_video_output, convert, sidecar_path
 
@@ -46,12 +46,12 @@ class ResultRow(QWidget):
     """
 
     #: What a click has led to, in words.
-    told = Signal(str)
+    status_changed = Signal(str)
 
     def __init__(self, viewer: Viewer, parent: QWidget) -> None:
         super().__init__(parent)
         self.viewer = viewer
-        self.making: Making | None = None
+        self.job: QueuedJob | None = None
         self.task: Task | None = None
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -74,11 +74,11 @@ class ResultRow(QWidget):
             grid.addWidget(button, place // 2, place % 2)
         self.hide()
 
-    def show_for(self, making: Making | None) -> None:
-        """Offer what can be done with a making, if it is done."""
-        done = making is not None and making.state == "done"
-        self.making = making if done else None
-        natural = done and making is not None and making.order.natural is not None
+    def show_for(self, job: QueuedJob | None) -> None:
+        """Offer what can be done with a job, if it is done."""
+        done = job is not None and job.state == "done"
+        self.job = job if done else None
+        natural = done and job is not None and job.request.natural is not None
         self.compare.setEnabled(natural)
         self.export.setEnabled(natural and (self.task is None or self.task.ended))
         self.setVisible(done)
@@ -87,8 +87,8 @@ class ResultRow(QWidget):
         """Open Compare with the natural clip and the result."""
         from napari_stst.compare.compare_widget import CompareWidget
 
-        making = self.making
-        if making is None or making.beside is None:
+        job = self.job
+        if job is None or job.beside is None:
             return
         window = main_window(self.viewer)
         if not any(one.isVisible() for one in window.findChildren(CompareWidget)):
@@ -99,15 +99,15 @@ class ResultRow(QWidget):
             dock.raise_()
         choice = widget.choice
         choice.update_clips()
-        if making.beside in choice.clips:
-            choice.choose_natural(making.beside)
-        for layer in making.layers:
+        if job.beside in choice.clips:
+            choice.choose_natural(job.beside)
+        for layer in job.layers:
             choice.tick(layer)
 
     def open_folder(self) -> None:
         """Show the files in the system's own program."""
-        if self.making is not None:
-            show_outside(Path(self.making.files[0]["master"]).absolute().parent)
+        if self.job is not None:
+            open_in_system_program(Path(self.job.files[0]["master"]).absolute().parent)
 
     def save_copy(self, path: str = "") -> None:
         """Write the result, and how it was made, under another name.
@@ -117,7 +117,7 @@ class ResultRow(QWidget):
         path
             Of the copy; the user is asked where it is empty.
         """
-        if self.making is None:
+        if self.job is None:
             return
         master = self._master()
         if not path:
@@ -129,8 +129,8 @@ class ResultRow(QWidget):
                 path += _COPIES[kind]
         if not path:
             return
-        worker = create_worker(_copied, master, path, _start_thread=False)
-        worker.returned.connect(partial(self._told_of_copy, path))
+        worker = create_worker(_copy_clip, master, path, _start_thread=False)
+        worker.returned.connect(partial(self._report_copy, path))
         worker.start()
 
     def export_video(self, path: str = "") -> None:
@@ -141,8 +141,8 @@ class ResultRow(QWidget):
         path
             Of the mp4 file; the user is asked where it is empty.
         """
-        making = self.making
-        if making is None or making.order.natural is None:
+        job = self.job
+        if job is None or job.request.natural is None:
             return
         master = self._master()
         if not path:
@@ -154,43 +154,43 @@ class ResultRow(QWidget):
                 path += ".mp4"
         if not path:
             return
-        natural = str(making.order.natural)
+        natural = str(job.request.natural)
         # it may outlast this widget, not the window
-        self.task = Task("beside", making, natural=natural, other=str(master), output=path)
-        self.task.message.connect(self._heard)
+        self.task = Task("beside", job, natural=natural, other=str(master), output=path)
+        self.task.message.connect(self._on_message)
         self.export.setEnabled(False)
 
     def _master(self) -> Path:
         """Name the file of the sample whose layer is selected, else of the first one."""
-        assert self.making is not None
-        layers, active = self.making.layers, self.viewer.layers.selection.active
+        assert self.job is not None
+        layers, active = self.job.layers, self.viewer.layers.selection.active
         place = layers.index(active) if active in layers else 0
-        return Path(self.making.files[place]["master"])
+        return Path(self.job.files[place]["master"])
 
-    def _told_of_copy(self, path: str, errors: list[StstError]) -> None:
+    def _report_copy(self, path: str, errors: list[StstError]) -> None:
         for error in errors:
             show_error(f"No copy was saved: {error}")
-            self.told.emit(f"No copy was saved: {error}")
+            self.status_changed.emit(f"No copy was saved: {error}")
         if not errors:
-            self.told.emit(f"Saved a copy: {path}")
+            self.status_changed.emit(f"Saved a copy: {path}")
 
-    def _heard(self, message: Message) -> None:
+    def _on_message(self, message: Message) -> None:
         if isinstance(message, Step):
-            self.told.emit(f"Side-by-side video: {message.what}")
+            self.status_changed.emit(f"Side-by-side video: {message.what}")
             return
-        self.show_for(self.making)
+        self.show_for(self.job)
         if isinstance(message, Result):
             value = message.value
-            self.told.emit(
+            self.status_changed.emit(
                 f"Side-by-side video, {value['gap']} px of grey between, {value['fps']} Hz: "
                 f"{value['path']}"
             )
         elif isinstance(message, Failed):
             show_error(f"No video was written: {message.text}")
-            self.told.emit(f"No video was written: {message.text}")
+            self.status_changed.emit(f"No video was written: {message.text}")
 
 
-def _copied(master: Path, path: str) -> list[StstError]:
+def _copy_clip(master: Path, path: str) -> list[StstError]:
     """Copy a clip with its sidecar; an error is returned, for the viewer's thread to tell."""
     try:
         target = check_video_output(path, overwrite=True)

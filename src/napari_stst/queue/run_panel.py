@@ -21,12 +21,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_stst.background.estimating import EstimateRequest
 from napari_stst.make.cost import Cost
-from napari_stst.queue.job import ACTIVE, ENDED_EARLY, UNFINISHED, Making
+from napari_stst.queue.job import ACTIVE, ENDED_EARLY, UNFINISHED, QueuedJob
 from napari_stst.queue.losses import LossPlot
 from napari_stst.queue.queue import Queue
 from napari_stst.queue.result_row import ResultRow
-from napari_stst.queue.unfinished import CameBack
+from napari_stst.queue.resume_offer import ResumeOffer
 from napari_stst.widgets.boxes import SteadyButton
 from napari_stst.widgets.theme import colors_of
 from stst.config import METHODS
@@ -36,19 +37,19 @@ _PLOT_HEIGHT = 100
 
 
 class RunPanel(QWidget):
-    """Shows the latest of the makings it was given, and steers it.
+    """Shows the latest of the jobs it was given, and steers it.
 
     Parameters
     ----------
     viewer
         The viewer.
     queue
-        Where makings go.
+        Where jobs go.
     method
-        Of the makings that are shown.
+        Of the jobs that are shown.
     before
         Widgets that stand before the buttons.
-    asked
+    ask_estimate
         What the form asks for, see `napari_stst.make.cost.Cost`.
     """
 
@@ -58,12 +59,12 @@ class RunPanel(QWidget):
         queue: Queue,
         method: str,
         before: Sequence[QWidget],
-        asked: Callable[[], tuple[Mapping[str, Any], Path] | None],
+        ask_estimate: Callable[[], tuple[EstimateRequest, Path] | None],
     ) -> None:
         super().__init__()
         self.viewer, self.queue, self.method = viewer, queue, method
-        self._attached: list[Making] = []
-        self.making: Making | None = None
+        self._attached: list[QueuedJob] = []
+        self.job: QueuedJob | None = None
         self.pause_button = SteadyButton("Pause", "Go on", "Resume")
         self.pause_button.clicked.connect(self.pause_or_go)
         self.cancel_button = QPushButton("Cancel")
@@ -96,12 +97,12 @@ class RunPanel(QWidget):
             plot.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
-        layout.addWidget(CameBack(queue, self))
-        self.cost = Cost(queue, asked)
+        layout.addWidget(ResumeOffer(queue, self))
+        self.cost = Cost(queue, ask_estimate)
         layout.addWidget(self.cost)
         layout.addLayout(progress)
         self.result = ResultRow(viewer, self)
-        self.result.told.connect(self.status.setText)
+        self.result.status_changed.connect(self.status.setText)
         for widget in (self.status, self.result):
             layout.addWidget(widget)
         for stretch, plot in enumerate(self._plots, start=1):
@@ -116,63 +117,63 @@ class RunPanel(QWidget):
     def _plots(self) -> tuple[LossPlot, ...]:
         return (self.probabilities, self.losses)
 
-    def watch(self, making: Making) -> None:
-        """Queue a making and show how it goes, once it is its turn."""
-        self._attach(making)
-        self.queue.add(making)
+    def watch(self, job: QueuedJob) -> None:
+        """Queue a job and show how it goes, once it is its turn."""
+        self._attach(job)
+        self.queue.add(job)
 
     def _on_queue(self) -> None:
         """Show what waits or runs, also if it was queued elsewhere."""
-        for making in self.queue.makings:
-            if making.state in UNFINISHED and making.order.config["method"] == self.method:
-                self._attach(making)
-        if self.making is not None and self.making.state in ACTIVE:
-            self._say_status(self.making)
+        for job in self.queue.jobs:
+            if job.state in UNFINISHED and job.request.method == self.method:
+                self._attach(job)
+        if self.job is not None and self.job.state in ACTIVE:
+            self._say_status(self.job)
         self.update_buttons()
 
-    def _attach(self, making: Making) -> None:
-        if making in self._attached:
+    def _attach(self, job: QueuedJob) -> None:
+        if job in self._attached:
             return
-        self._attached.append(making)
-        making.follow = self.follow.isChecked()
-        making.changed.connect(lambda: self._progressed(making))
-        for told, plot in (
-            (making.losses, self.losses),
-            (making.probabilities, self.probabilities),
+        self._attached.append(job)
+        job.follow = self.follow.isChecked()
+        job.changed.connect(lambda: self._on_progress(job))
+        for signal, plot in (
+            (job.losses, self.losses),
+            (job.probabilities, self.probabilities),
         ):
-            told.connect(partial(self._draw, making, plot))
-        if self.making is None or self.making.state not in ACTIVE:
-            self._show(making)
-            self._progressed(making)
+            signal.connect(partial(self._draw, job, plot))
+        if self.job is None or self.job.state not in ACTIVE:
+            self._show(job)
+            self._on_progress(job)
 
     def pause_or_go(self) -> None:
         """Pause, go on, or take up what was stopped."""
-        making = self.making
-        if making is None:
+        job = self.job
+        if job is None:
             return
-        if making.can_go_on:
-            self.queue.resume(making)
+        if job.can_go_on:
+            self.queue.resume(job)
         else:
-            making.pause_or_go()
+            job.pause_or_go()
 
     def cancel(self) -> None:
         """Stop after this step."""
-        if self.making is not None:
-            self.making.cancel()
+        if self.job is not None:
+            self.job.cancel()
 
     def update_buttons(self) -> None:
         """Offer what can be done now."""
-        making = self.making
-        state = making.state if making is not None else None
-        resumable = making is not None and making.can_go_on
+        job = self.job
+        state = job.state if job is not None else None
+        resumable = job is not None and job.can_go_on
         words = "Go on" if state == "paused" else "Resume" if resumable else "Pause"
         self.pause_button.setText(words)
         self.pause_button.setEnabled(state in ACTIVE or resumable)
         self.cancel_button.setEnabled(state in UNFINISHED)
-        self.result.show_for(making)
+        self.result.show_for(job)
 
-    def _show(self, making: Making) -> None:
-        self.making = making
+    def _show(self, job: QueuedJob) -> None:
+        self.job = job
         for plot in self._plots:
             plot.clear()
         first = self.losses.isHidden()
@@ -180,7 +181,7 @@ class RunPanel(QWidget):
         self.probabilities.setVisible(METHODS[self.method].has_probabilities)
         if first and not self.losses.isHidden():
             self._make_room()
-        for step in making.course:
+        for step in job.course:
             self.losses.add(step.losses, step.progress)
             self.probabilities.add(step.probabilities, step.progress)
 
@@ -192,36 +193,36 @@ class RunPanel(QWidget):
             wanted = max(here, self.sizeHint().height())
             parts.setSizes([above + here - wanted, wanted])
 
-    def _progressed(self, making: Making) -> None:
-        if making is not self.making:
-            if making.state != "running" or (self.making and self.making.state in ACTIVE):
+    def _on_progress(self, job: QueuedJob) -> None:
+        if job is not self.job:
+            if job.state != "running" or (self.job and self.job.state in ACTIVE):
                 return
-            self._show(making)
-        self.bar.setEnabled(making.state != "waiting")
-        self.bar.setValue(round(1000 * making.progress))
-        self._say_status(making)
+            self._show(job)
+        self.bar.setEnabled(job.state != "waiting")
+        self.bar.setValue(round(1000 * job.progress))
+        self._say_status(job)
         self._fit_status()
         self.update_buttons()
 
-    def _say_status(self, making: Making) -> None:
-        words = [making.text]
-        if making.state == "running":
-            words.append(f"{making.time_left} left")
-        waiting = sum(one.state == "waiting" for one in self.queue.makings)
-        if waiting and making.state in ACTIVE:
+    def _say_status(self, job: QueuedJob) -> None:
+        words = [job.text]
+        if job.state == "running":
+            words.append(f"{job.time_left} left")
+        waiting = sum(one.state == "waiting" for one in self.queue.jobs)
+        if waiting and job.state in ACTIVE:
             words.append(f"{waiting} waiting")
         self.status.setText("  ·  ".join(words))
-        self.status.setToolTip("\n\n".join([making.text, *making.notes]))
+        self.status.setToolTip("\n\n".join([job.text, *job.notes]))
 
     def _draw(
-        self, making: Making, plot: LossPlot, values: Mapping[str, float], share: float
+        self, job: QueuedJob, plot: LossPlot, values: Mapping[str, float], share: float
     ) -> None:
-        if making is self.making:
+        if job is self.job:
             plot.add(values, share)
 
     def _fit_status(self) -> None:
         """Keep all of a verdict in sight; while a run goes on, nothing moves."""
-        ended = self.making is not None and self.making.state in ("done", *ENDED_EARLY)
+        ended = self.job is not None and self.job.state in ("done", *ENDED_EARLY)
         # what it wants is never below its minimum
         self.status.setMinimumHeight(0)
         height = self.status.heightForWidth(max(1, self.status.width())) if ended else 0
@@ -233,8 +234,8 @@ class RunPanel(QWidget):
         self._fit_status()
 
     def _set_follow(self, on: bool) -> None:
-        if self.making is not None:
-            self.making.follow = on
+        if self.job is not None:
+            self.job.follow = on
 
     def _on_theme(self, event: object) -> None:
         for plot in self._plots:

@@ -87,7 +87,7 @@ class OnClose(QObject):
         window.installEventFilter(self)
         application = QCoreApplication.instance()
         assert application is not None
-        application.aboutToQuit.connect(self._closed)
+        application.aboutToQuit.connect(self._on_closed)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Look whether the window is gone, once the close event has been answered."""
@@ -96,12 +96,12 @@ class OnClose(QObject):
             # the user may still say no; a window that was never shown is not hidden either
             self._timer.start(0)
         elif event.type() == QEvent.Type.Hide and self._asked and not event.spontaneous():
-            self._closed()
+            self._on_closed()
         return False
 
     def _look(self) -> None:
         if not self._window.isVisible():
-            self._closed()
+            self._on_closed()
         elif _loop_level() > self._level:
             # a question is open, ours or napari's own, and closing has not come to an end
             self._timer.start(_AGAIN_MS)
@@ -109,7 +109,7 @@ class OnClose(QObject):
             # somebody said no
             self._asked = False
 
-    def _closed(self) -> None:
+    def _on_closed(self) -> None:
         call, self._call = self._call, None
         if call is not None:
             call()

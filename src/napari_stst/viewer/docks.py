@@ -79,7 +79,7 @@ class FirstPlace(QObject):
             (self._sharing, self._share),
             (self._taking, self._take),
             (self._fitting, self._fit),
-            (self._looking, self._look),
+            (self._looking, self._on_timer),
         ):
             timer.setSingleShot(True)
             timer.timeout.connect(slot)
@@ -87,7 +87,7 @@ class FirstPlace(QObject):
         self._viewer, self._was_whole = weakref.ref(viewer), _is_whole(viewer)
         widget.installEventFilter(self)
 
-    def shown(self) -> None:
+    def on_show(self) -> None:
         """Take the place, once; to be called whenever the widget is shown."""
         if not self._taken:
             self._taken = True
@@ -130,14 +130,14 @@ class FirstPlace(QObject):
 
     def _share(self) -> None:
         """Let the window lay its docks out anew, which it does not do for a minimum alone."""
-        docked = self._docked()
+        docked = self._find_dock()
         if docked is not None:
             dock, window = docked
             across = self._along == _ALONG["right"]
             size = dock.size().expandedTo(dock.minimumSize())
             window.resizeDocks([dock], [size.width() if across else size.height()], self._along)
 
-    def _docked(self) -> tuple[QDockWidget, QMainWindow] | None:
+    def _find_dock(self) -> tuple[QDockWidget, QMainWindow] | None:
         dock = dock_of(self.parent())
         window = dock.parentWidget() if dock is not None else None
         if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
@@ -145,16 +145,16 @@ class FirstPlace(QObject):
         return dock, window
 
     def _take(self) -> None:
-        docked = self._docked()
+        docked = self._find_dock()
         if docked is None:
             return
         dock, window = docked
         # what a tab says; with the plugin's name it would be cut
         dock.setWindowTitle(self._name)
-        self._entitle()
+        self._update_title()
         # napari makes another title then
-        dock.topLevelChanged.connect(self._entitle)
-        dock.dockLocationChanged.connect(self._entitle)
+        dock.topLevelChanged.connect(self._update_title)
+        dock.dockLocationChanged.connect(self._update_title)
         if window.dockWidgetArea(dock) != self._area:
             window.addDockWidget(self._area, dock)
         for other in window.findChildren(QDockWidget):
@@ -165,7 +165,7 @@ class FirstPlace(QObject):
         # once the layout has seen that docks lie over each other now
         self._fitting.start(0)
 
-    def _entitle(self, moved: object = None) -> None:
+    def _update_title(self, moved: object = None) -> None:
         """Leave the plugin's name out of the title, where it would be cut, too."""
         dock = dock_of(self.parent())
         title = dock.titleBarWidget() if dock is not None else None
@@ -174,7 +174,7 @@ class FirstPlace(QObject):
                 label.setText(self._name)
 
     def _fit(self) -> None:
-        docked = self._docked()
+        docked = self._find_dock()
         if docked is None:
             return
         dock, window = docked
@@ -194,7 +194,7 @@ class FirstPlace(QObject):
         window.resizeDocks(before, widths, Qt.Orientation.Horizontal)
         window.resizeDocks([dock], [self._extent], self._along)
 
-    def _look(self) -> None:
+    def _on_timer(self) -> None:
         """Show all of a clip again where the dock has taken room from a canvas that showed it."""
         viewer = self._viewer()
         if viewer is not None and self._was_whole and not _is_whole(viewer):
@@ -221,7 +221,7 @@ def open_widget(viewer: Viewer, name: str) -> None:
     dock.raise_()
 
 
-def unwrapped(viewer: Viewer) -> Viewer:
+def unwrap(viewer: Viewer) -> Viewer:
     """Give the viewer itself.
 
     napari gives plugins a stand-in, which warns of what it wraps, and whose layers are others each

@@ -129,7 +129,7 @@ def frames_of(data: Any) -> Frames:
     return np.ascontiguousarray(frames)
 
 
-def saved_clip(layer: Image, path: Path, overwrite: bool = False) -> Path:
+def save_clip(layer: Image, path: Path, overwrite: bool = False) -> Path:
     """Give the file that a layer shows; frames that are nowhere on disk are written to `path`.
 
     A sidecar beside it says how they were converted, where they were.
@@ -164,7 +164,7 @@ def saved_clip(layer: Image, path: Path, overwrite: bool = False) -> Path:
     return path
 
 
-def opened_layer(viewer: Viewer, path: Path, levels: Levels = AS_STORED) -> Image:
+def open_layer(viewer: Viewer, path: Path, levels: Levels = AS_STORED) -> Image:
     """Give the layer that shows a clip on disk; opens one, read so, if there is none."""
     from napari.layers import Image
 

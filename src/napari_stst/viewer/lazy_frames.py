@@ -35,7 +35,7 @@ class LazyFrames(ABC):
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> Frames:
-        first, *rest = self._expanded(key if isinstance(key, tuple) else (key,))
+        first, *rest = self._expand_key(key if isinstance(key, tuple) else (key,))
         wanted = np.arange(len(self))[first]
         if wanted.ndim == 0:
             frame: Frames = self._frame(int(wanted))[tuple(rest)]
@@ -51,7 +51,7 @@ class LazyFrames(ABC):
             raise ValueError("frames that are made one by one are no array without copying")
         return np.asarray(self[:], dtype=dtype)
 
-    def _expanded(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _expand_key(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
         if not any(one is Ellipsis for one in key):
             return key or (slice(None),)
         place = next(i for i, one in enumerate(key) if one is Ellipsis)

@@ -22,7 +22,7 @@ _HDR = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 _RECORDED = "Every stimulus that is made of it records this, and how it is repeated."
 
 
-def chosen_levels(path: Path, parent: QWidget | None = None) -> Levels | None:
+def choose_levels(path: Path, parent: QWidget | None = None) -> Levels | None:
     """Ask the user how a clip is to be read, where it needs to be asked.
 
     Parameters
@@ -63,7 +63,7 @@ def _answer(path: Path, info: VideoInfo, parent: QWidget | None) -> Levels | Non
     peak: QDoubleSpinBox | None = None
     if info.color_transfer in _HDR:
         verb = "Map to standard range"
-        form.addRow(_words(
+        form.addRow(_wrap_label(
             f"{path.name} is of high dynamic range ({_HDR[info.color_transfer]}). Stimuli are of "
             "standard range, 8 bits of BT.709. It can be mapped to it by the tone curve of ITU-R "
             f"BT.2408, with the reference white at 203 cd/m². {_RECORDED}"
@@ -83,7 +83,7 @@ def _answer(path: Path, info: VideoInfo, parent: QWidget | None) -> Levels | Non
             form.addRow("peak luminance", QLabel(f"{info.peak_nits:g} cd/m², as the file says"))
     else:
         verb = "Round to 8 bits"
-        form.addRow(_words(
+        form.addRow(_wrap_label(
             f"{path.name} has {info.bit_depth} bits per channel, stimuli have 8. It can be rounded "
             f"to 8 bits, exactly. {_RECORDED}"
         ))  # fmt: skip
@@ -104,7 +104,7 @@ def _answer(path: Path, info: VideoInfo, parent: QWidget | None) -> Levels | Non
     return needed if value is None else Levels(tonemap=needed.tonemap, peak_nits=value)
 
 
-def _words(text: str) -> Any:
+def _wrap_label(text: str) -> Any:
     from qtpy.QtWidgets import QLabel
 
     label = QLabel(text)

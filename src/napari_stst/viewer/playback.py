@@ -36,7 +36,7 @@ class Playback(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._take_rate)
-        viewer.layers.events.inserted.connect(self._inserted)
+        viewer.layers.events.inserted.connect(self._on_inserted)
 
     def loop(self, layer: Image) -> None:
         """Go to the first frame of a clip and play it again and again at its rate.
@@ -75,7 +75,7 @@ class Playback(QObject):
         first, last = (round(float((place - start) / step)) for place in (begin, end))
         return max(0, first), min(last, int(most))
 
-    def _inserted(self, event: Any) -> None:
+    def _on_inserted(self, event: Any) -> None:
         if is_clip(event.value):
             self._newest = event.value
             # the slider is made once all have been told of the layer

@@ -63,7 +63,7 @@ def mask_of(layer: Any, natural: Image) -> Mask:
     return mask
 
 
-def painted(path: Path) -> npt.NDArray[np.uint8]:
+def read_mask_labels(path: Path) -> npt.NDArray[np.uint8]:
     """Read a mask, a picture or a clip, as labels: 1 where it is white, (H, W) or (T, H, W).
 
     Raises
@@ -101,17 +101,17 @@ def _of_labels(layer: Any, natural: Image) -> Mask:
     # what is seen is what is replaced
     marked = labels == layer.selected_label if layer.show_selected_label else labels != 0
     if marked.ndim == 2:
-        return _sampled(marked, rows, columns)
+        return _sample_mask(marked, rows, columns)
     painted = [frame for frame in range(len(marked)) if marked[frame].any()]
     if len(painted) <= 1 or (marked == marked[0]).all():
-        return _sampled(marked.any(axis=0), rows, columns)
+        return _sample_mask(marked.any(axis=0), rows, columns)
     length = natural.data.shape[0]
     out = np.zeros((length, *natural.data.shape[1:3]), bool)
     for frame in range(length):
         world = natural.translate[0] + frame * natural.scale[0]
         there = round((world - layer.translate[0]) / layer.scale[0])
         if 0 <= there < len(marked):
-            out[frame] = _sampled(marked[there], rows, columns)
+            out[frame] = _sample_mask(marked[there], rows, columns)
     return out
 
 
@@ -127,7 +127,7 @@ def _places(layer: Any, natural: Image) -> tuple[npt.NDArray[np.int_], npt.NDArr
     return out[0], out[1]
 
 
-def _sampled(drawn: Mask, rows: npt.NDArray[np.int_], columns: npt.NDArray[np.int_]) -> Mask:
+def _sample_mask(drawn: Mask, rows: npt.NDArray[np.int_], columns: npt.NDArray[np.int_]) -> Mask:
     inside_rows = (rows >= 0) & (rows < drawn.shape[0])
     inside_columns = (columns >= 0) & (columns < drawn.shape[1])
     out = np.zeros((len(rows), len(columns)), bool)

@@ -108,7 +108,7 @@ class OfferBox(QComboBox):
         self._style = ""
         self.offer(words)
         self._line().installEventFilter(self)
-        self._line().textEdited.connect(self._edited)
+        self._line().textEdited.connect(self._on_edited)
 
     def offer(self, words: Sequence[str]) -> None:
         """Offer other words; what is written stays, while it is being written, too."""
@@ -180,7 +180,7 @@ class OfferBox(QComboBox):
             completer.setCompletionPrefix(beginning)
             completer.complete()
 
-    def _edited(self, text: str) -> None:
+    def _on_edited(self, text: str) -> None:
         self._written = True
 
     def wheelEvent(self, event: Any) -> None:

@@ -132,7 +132,7 @@ def fields_of(
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             out += fields_of(annotation, leave_out, f"{key}.", offers)
         elif offers is not None and key in offers:
-            out.append(_offered(key, helps.get(name, ""), offers[key]))
+            out.append(_offer_field(key, helps.get(name, ""), offers[key]))
         else:
             out.append(_field(key, helps.get(name, ""), annotation))
     return out
@@ -215,10 +215,10 @@ def _choice(key: str, help: str, choices: Sequence[Any], optional: bool = False)
             box.choices = [*box.choices, value]
         box.value = first if value is None else value
 
-    return _wrapped(key, help, box, read, write)
+    return _wrap_field(key, help, box, read, write)
 
 
-def _offered(key: str, help: str, words: Sequence[str]) -> Field:
+def _offer_field(key: str, help: str, words: Sequence[str]) -> Field:
     # weights can be a file
     chooser = FileOfferBox(words) if key.endswith("weights") else None
     box = OfferBox(words) if chooser is None else chooser.box
@@ -244,7 +244,9 @@ def _frames(key: str, help: str) -> Field:
 
 def _toggle(key: str, help: str) -> Field:
     box = CheckBox(text="")
-    return _wrapped(key, help, box, lambda: bool(box.value), lambda value: _put(box, bool(value)))
+    return _wrap_field(
+        key, help, box, lambda: bool(box.value), lambda value: _put(box, bool(value))
+    )
 
 
 def _line(key: str, help: str, number: bool, optional: bool) -> Field:
@@ -258,7 +260,7 @@ def _line(key: str, help: str, number: bool, optional: bool) -> Field:
             return None
         return toml_value(text) if number else text
 
-    return _wrapped(key, help, line, read, lambda value: _put(line, _shown(value)))
+    return _wrap_field(key, help, line, read, lambda value: _put(line, _shown(value)))
 
 
 def _list_field(key: str, help: str, number: bool) -> Field:
@@ -274,7 +276,7 @@ def _list_field(key: str, help: str, number: bool) -> Field:
     def write(value: Any) -> None:
         _put(line, ", ".join(_shown(one) for one in value or ()))
 
-    return _wrapped(key, help, line, read, write)
+    return _wrap_field(key, help, line, read, write)
 
 
 def _toml_field(key: str, help: str) -> Field:
@@ -298,7 +300,7 @@ def _toml_field(key: str, help: str) -> Field:
 
         _put(text, tomli_w.dumps({key: list(value)}).strip() if value else "")
 
-    return _wrapped(key, help, text, read, write)
+    return _wrap_field(key, help, text, read, write)
 
 
 def _table(key: str, help: str, row: type[BaseModel]) -> Field:
@@ -436,7 +438,7 @@ class FormArea(QScrollArea):
         return bool(super().eventFilter(watched, event))
 
 
-def _wrapped(
+def _wrap_field(
     key: str, help: str, widget: Any, read: Callable[[], Any], write: Callable[[Any], None]
 ) -> Field:
     field = Field(key, help, widget.native, read, write)

@@ -43,7 +43,7 @@ class WholeLabel(QLabel):
             self.setMinimumHeight(self.heightForWidth(max(1, self.width())))
 
 
-class Said(QPlainTextEdit):
+class MessageLabel(QPlainTextEdit):
     """A message that can be selected, wrapped anywhere, and scrolled where there is no room.
 
     It is hidden while there is none. A label cannot break a path, so it shows a part of it.

@@ -23,7 +23,7 @@ _REMEDIES = {
 }
 
 
-def in_form_words(text: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
+def word_for_form(text: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
     """Replace keys of a config and options of the command line by the labels of a form.
 
     Parameters
@@ -41,7 +41,7 @@ def in_form_words(text: str, labels: Mapping[str, str] = MappingProxyType({})) -
 
     Examples
     --------
-    >>> in_form_words("config: input.max_side: no", {"input.max_side": "longest side"})
+    >>> word_for_form("config: input.max_side: no", {"input.max_side": "longest side"})
     'longest side: no'
     """
     text = text.removeprefix("config: ")
@@ -76,16 +76,16 @@ def parts_by_key(text: str, labels: Mapping[str, str]) -> dict[str, str]:
     keys = "|".join(re.escape(key) for key in sorted(labels, key=len, reverse=True))
     found = list(re.finditer(rf"(?:^|(?<=; ))({keys})(?:\.\d+[.\w]*)?: ", text))
     if not found or found[0].start() > 0:
-        return {"": in_form_words(text, labels)}
+        return {"": word_for_form(text, labels)}
     ends = [one.start() for one in found[1:]] + [len(text) + 2]
     parts: dict[str, str] = {}
     for one, end in zip(found, ends, strict=True):
-        words = in_form_words(text[one.start() : end - 2], labels)
+        words = word_for_form(text[one.start() : end - 2], labels)
         parts[one[1]] = "; ".join(filter(None, (parts.get(one[1]), words)))
     return parts
 
 
-def shortened(text: str, paths: Iterable[Path | None]) -> str:
+def shorten_paths(text: str, paths: Iterable[Path | None]) -> str:
     """Leave the folders out of the names of files, for where there is little room.
 
     Parameters

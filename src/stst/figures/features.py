@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stst.analysis.comparison import mean_of
-from stst.analysis.features import MEASURES, Features, Measure
+from stst.analysis.features import Features, Measure
+from stst.figures.curves import SHOWN, FrameNumbers, axis_label, axis_limits, feature_panels
+from stst.figures.models import draw_curves, scale
 from stst.figures.style import (
     MARKERS,
     add_legend,
     clip_color,
-    draw_course,
     legend_height,
     name_rows,
     new_panels,
@@ -24,31 +24,6 @@ from stst.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_ANGLE = "flow_angle_weighted_mean"
-#: What figure 2b of Greco & Siegel (2024) shows, the angle of the flow weighted by its magnitude.
-SHOWN = tuple(
-    one for one in MEASURES if one.name == _ANGLE or not one.name.startswith("flow_angle_")
-)
-_AXIS = {"1": "0–1", "rad": "rad"}
-_SHORT = {"flow_magnitude": "Flow magnitude", _ANGLE: "Flow angle"}
-_TURN = ([0, np.pi / 2, np.pi, 3 * np.pi / 2, 2 * np.pi], ["0", "π/2", "π", "3π/2", "2π"])
-
-
-def axis_label(measure: Measure) -> str:
-    """Name a measure and its unit, as on an axis.
-
-    Parameters
-    ----------
-    measure
-        One of `stst.analysis.features.MEASURES`.
-
-    Returns
-    -------
-    str
-        With its unit.
-    """
-    return f"{_SHORT.get(measure.name, measure.title)} ({_AXIS.get(measure.unit, measure.unit)})"
 
 
 def feature_courses(
@@ -112,12 +87,13 @@ def feature_means(
 
 def draw_courses(panel: Axes, clips: Mapping[str, Features], measure: Measure) -> None:
     """Draw one measure over time into a panel, a line for each clip; see `feature_courses`."""
-    for place, features in enumerate(clips.values()):
-        _course(panel, features, measure, place)
-    panel.set_ylabel(axis_label(measure))
-    panel.set_xlabel("Time (s)")
-    panel.set_xlim(*_span(clips.values()))
-    _scale(panel, measure, "y")
+    counted = [
+        (FrameNumbers(place, float(one.fps)), one) for place, one in enumerate(clips.values())
+    ]
+    (curves,) = feature_panels(counted, (measure,))
+    draw_curves(panel, curves)
+    last = max(float((len(one) - 1) / one.fps) for one in clips.values())
+    panel.set_xlim(*((0.0, last) if last > 0 else (-0.5, 0.5)))
 
 
 def draw_means(panel: Axes, clips: Mapping[str, Features], measure: Measure) -> None:
@@ -127,28 +103,10 @@ def draw_means(panel: Axes, clips: Mapping[str, Features], measure: Measure) -> 
     name_rows(panel, clips, 0.5)
     panel.spines["left"].set_visible(False)
     panel.set_xlabel(f"Mean {axis_label(measure)[0].lower()}{axis_label(measure)[1:]}")
-    _scale(panel, measure, "x")
-
-
-def _span(clips: Any) -> tuple[float, float]:
-    last = max(float((len(one) - 1) / one.fps) for one in clips)
-    return (0.0, last) if last > 0 else (-0.5, 0.5)
-
-
-def _course(panel: Axes, features: Features, measure: Measure, place: int) -> None:
-    values = features.values[measure.name]
-    time = np.arange(len(values)) / float(features.fps)
-    if measure.circular:
-        time, values = _broken(time, values)
-    draw_course(panel, place, time, values, marked=measure.circular)
-
-
-def _broken(
-    time: NDArray[np.float64], angles: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Interrupt a course where it is shorter to go across 0 and 2π."""
-    jumps = np.flatnonzero(np.abs(np.diff(angles)) > np.pi) + 1
-    return np.insert(time, jumps, np.nan), np.insert(angles, jumps, np.nan)
+    low, high = panel.dataLim.intervalx
+    known = np.isfinite([low, high]).all()
+    limits = axis_limits(low, high, measure.circular) if known else None
+    scale(panel, limits, measure.circular, "x")
 
 
 def _mean(panel: Axes, features: Features, measure: Measure, place: int) -> None:
@@ -160,20 +118,3 @@ def _mean(panel: Axes, features: Features, measure: Measure, place: int) -> None
         spread = np.nanstd(features.values[measure.name])
         panel.plot([mean - spread, mean + spread], [place, place], color=color, linewidth=1.2)
     panel.plot([mean], [place], MARKERS[place % len(MARKERS)], color=color, markersize=5)
-
-
-def _scale(panel: Axes, measure: Measure, axis: Literal["x", "y"]) -> None:
-    """Show an angle's whole circle; let every other measure begin at zero, where it has its end."""
-    set_limits = panel.set_ylim if axis == "y" else panel.set_xlim
-    limits = panel.dataLim.intervaly if axis == "y" else panel.dataLim.intervalx
-    defined = bool(np.isfinite(limits).all())
-    if not defined:  # no values: a clip of one frame does not move
-        panel.text(0.5, 0.5, "undefined", transform=panel.transAxes, ha="center", va="center")
-    if measure.circular:
-        set_limits(0, 2 * np.pi)
-        (panel.set_yticks if axis == "y" else panel.set_xticks)(*_TURN)
-    elif defined:
-        set_limits(min(0.0, limits[0]), limits[1] * 1.08 or 1.0)
-        panel.locator_params(axis=axis, nbins=6)
-    else:
-        set_limits(0, 1)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stst.figures.curves import TURN, Panel, axis_limits
 from stst.figures.style import (
     SHADE,
     add_legend,
@@ -25,54 +24,6 @@ from stst.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True, eq=False)
-class Course:
-    """One measure of one clip.
-
-    Attributes
-    ----------
-    place
-        Of the clip: 0 for the natural one; decides the colour.
-    time
-        (T,) seconds from the first frame of the clip.
-    values
-        (T,); NaN where undefined.
-    band
-        Ends of what the values are compared with, e.g. of unrelated clips; shaded. None without
-        one, NaN where undefined.
-    """
-
-    place: int
-    time: NDArray[np.float64]
-    values: NDArray[np.float64]
-    band: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """One measure of several clips.
-
-    Attributes
-    ----------
-    title
-        Above the panel.
-    label
-        At the axis of the values, with the unit.
-    courses
-        One for each clip.
-    limits
-        Of the values, where they have ends.
-    words
-        Stand below the panel; what the bands are.
-    """
-
-    title: str
-    label: str
-    courses: Sequence[Course]
-    limits: tuple[float, float] | None = None
-    words: str = ""
 
 
 def panel_courses(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2) -> Figure:
@@ -92,18 +43,13 @@ def panel_courses(panels: Sequence[Panel], labels: Sequence[str], columns: int =
     matplotlib.figure.Figure
         Time in seconds.
     """
-    shown = sorted({course.place for panel in panels for course in panel.courses})
+    shown = sorted({one.place for panel in panels for one in panel.series})
     with styled():
         figure, axes = new_panels(len(panels), columns, 4.6, 2.1, legend_height(len(shown)))
         for axis, panel in zip(axes, panels, strict=True):
-            for course in panel.courses:
-                draw_course(axis, course.place, course.time, course.values, marked=False)
-                if course.band is not None and np.isfinite(course.band).all():
-                    axis.axhspan(*course.band, color=clip_color(course.place), alpha=SHADE, lw=0)
+            draw_curves(axis, panel)
             add_title(axis, panel.title)
-            axis.set_ylabel(panel.label)
             axis.set_xlabel(_with_words("Time (s)", panel))
-            _limit(axis, panel)
         add_legend(figure, {place: labels[place] for place in shown})
         return figure
 
@@ -122,12 +68,12 @@ def panel_bars(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2)
         A line gives one standard deviation over the frames to either side.
     """
     with styled():
-        most = max(len(panel.courses) for panel in panels)
+        most = max(len(panel.series) for panel in panels)
         figure, axes = new_panels(len(panels), columns, 4.6, 0.9 + 0.22 * most)
         for axis, panel in zip(axes, panels, strict=True):
-            for row, course in enumerate(panel.courses):
+            for row, course in enumerate(panel.series):
                 draw_bar(axis, row, course.values, clip_color(course.place), course.band)
-            name_rows(axis, [labels[course.place] for course in panel.courses], 0.6)
+            name_rows(axis, [labels[course.place] for course in panel.series], 0.6)
             add_title(axis, panel.title)
             axis.set_xlabel(_with_words(f"Mean {panel.label}", panel))
             if panel.limits is not None:
@@ -140,10 +86,28 @@ def _with_words(label: str, panel: Panel) -> str:
     return f"{label}   ({panel.words})" if panel.words else label
 
 
-def _limit(axis: Axes, panel: Panel) -> None:
-    if panel.limits is not None:
-        axis.set_ylim(*panel.limits)
-        return
-    lowest, highest = axis.dataLim.intervaly
-    if np.isfinite([lowest, highest]).all():
-        axis.set_ylim(min(0.0, lowest), highest * 1.08 or 1.0)
+def draw_curves(axis: Axes, panel: Panel) -> None:
+    """Draw the curves of a panel over time, a line for each clip; the natural one lies below."""
+    for one in panel.series:
+        drawn = one.interrupted() if panel.circular else one
+        draw_course(axis, one.place, drawn.time, drawn.values, marked=panel.circular)
+        if one.band is not None and np.isfinite(one.band).all():
+            axis.axhspan(*one.band, color=clip_color(one.place), alpha=SHADE, lw=0)
+    axis.set_ylabel(panel.label)
+    axis.set_xlabel("Time (s)")
+    scale(axis, panel.value_limits(), panel.circular, "y")
+
+
+def scale(
+    axis: Axes, limits: tuple[float, float] | None, circular: bool, which: Literal["x", "y"]
+) -> None:
+    """Give an axis of values its ends; None where there are no values."""
+    if limits is None:  # a clip of one frame does not move
+        axis.text(0.5, 0.5, "undefined", transform=axis.transAxes, ha="center", va="center")
+        limits = axis_limits(0.0, 0.0, circular)
+    (axis.set_ylim if which == "y" else axis.set_xlim)(*limits)
+    if circular:
+        places, words = [place for place, _ in TURN], [word for _, word in TURN]
+        (axis.set_yticks if which == "y" else axis.set_xticks)(places, words)
+    else:
+        axis.locator_params(axis=which, nbins=6)

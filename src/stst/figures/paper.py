@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from stst.analysis.cka.verdicts import counted
 from stst.analysis.features import Features
-from stst.figures.features import SHOWN, axis_label, draw_courses, draw_means
-from stst.figures.models import Course
+from stst.figures.curves import SHOWN, TimeSeries, axis_label
+from stst.figures.features import draw_courses, draw_means
 from stst.figures.style import (
     COLORS,
     FEW,
@@ -56,7 +56,7 @@ class Similarity:
 
     title: str
     window: int
-    layers: Mapping[str, Course]
+    layers: Mapping[str, TimeSeries]
     clips: int
 
 

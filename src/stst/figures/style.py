@@ -197,11 +197,11 @@ def add_title(panel: Axes, title: str) -> None:
     panel.set_title(title, fontsize=8, loc="left", weight="bold")
 
 
-def name_rows(panel: Axes, labels: Iterable[str], below: float) -> None:
-    """Name the rows of a panel, the first one uppermost; `below` is the room under the last."""
+def name_rows(panel: Axes, labels: Iterable[str], room: float) -> None:
+    """Name the rows of a panel, the first one uppermost; `room` is left above and below."""
     names = [shortened(label) for label in labels]
     panel.set_yticks(range(len(names)), names)
-    panel.set_ylim(len(names) - 1 + below, below - 1)
+    panel.set_ylim(len(names) - 1 + room, -room)
     panel.tick_params(axis="y", length=0)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from stst.analysis.pairs import NaturalClip, Pair
 from stst.config import METHODS
 from stst.errors import InputError
+from stst.figures import FrameNumbers
 from stst.report.words import printable
 from stst.utils.files import as_text, sha256_of
 from stst.video import AS_STORED, LazyVideo, Levels, provenance_of, sidecar_path
@@ -144,6 +145,15 @@ def _label(path: Path, sidecar: Mapping[str, Any] | None, depth: int) -> str:
     method = sidecar.get("method") if sidecar else None
     short = METHODS.titles().get(method) if isinstance(method, str) else None
     return printable(" ".join((f"{name} ({short})" if short else name).split()))
+
+
+def numbered(clips: Sequence[Clip]) -> dict[str, FrameNumbers]:
+    """Say, by the names of all clips but the natural one, how their frames are counted."""
+    return {
+        clip.name: FrameNumbers(place, float(clip.video.fps), clip.video.start)
+        for place, clip in enumerate(clips)
+        if place
+    }
 
 
 def _check_distinct(paths: Sequence[Path]) -> None:

@@ -13,10 +13,8 @@ import numpy as np
 
 from stst.analysis.cka.models import cka_rows, steps
 from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
-from stst.analysis.cka.verdicts import band_words, cka_limits, is_null, layers_of
+from stst.analysis.cka.verdicts import layers_of
 from stst.analysis.prediction import (
-    MEASURES,
-    PREDICTION_ERROR,
     LoadedPredictor,
     PredictedFrame,
     Predictions,
@@ -26,9 +24,17 @@ from stst.analysis.prediction import (
 )
 from stst.config.choice import CkaSettings, ModelChoice
 from stst.errors import InputError
-from stst.figures import Course, Panel, clip_color, panel_bars, panel_courses
+from stst.figures import (
+    FrameNumbers,
+    Panel,
+    cka_panels,
+    clip_color,
+    panel_bars,
+    panel_courses,
+    prediction_panels,
+)
 from stst.models.classifiers import LoadedClassifier, load_classifier
-from stst.report.clips import Clip
+from stst.report.clips import Clip, numbered
 from stst.report.content import Begin
 from stst.report.page import Section, data_uri, part
 from stst.report.parts import Added, LeftOut, Part, leaving_out
@@ -37,7 +43,6 @@ from stst.report.words import number
 from stst.utils.devices import pick_device
 from stst.video import AS_STORED, Levels, spread, to_uint8
 
-_LABELS = {"ssim": "SSIM", "cssim": "cSSIM", "mse": "mean squared error"}
 _PREDICTION = "prediction by PredNet"
 _SHOWN = 3  # predicted frames of a clip, as pictures
 _WIDTH = 160  # pixels that they are shown with, about
@@ -183,7 +188,7 @@ class CkaPart:
         labels = [clip.label for clip in clips]
         names = {clip.name: clip.label for clip in others}
         panels = self._panels(models, rows, clips)
-        timed = [one for one in panels if any(len(c.values) > 1 for c in one.courses)]
+        timed = [one for one in panels if any(len(c.values) > 1 for c in one.series)]
         figures = {"cka_means": panel_bars(panels, labels)}
         if timed:
             figures["cka"] = panel_courses(timed, labels)
@@ -209,21 +214,15 @@ class CkaPart:
         rows: Sequence[Mapping[str, Any]],
         clips: tuple[Clip, ...],
     ) -> list[Panel]:
-        panels = []
-        for model in models:
-            for layer in model.layers:
-                here = [r for r in rows if (r["model"], r["layer"]) == (model.name, layer)]
-                found = {one.clip: one for one in layers_of(here)}
-                courses = [
-                    Course(place, *timed_values(clip, here), found[clip.name].band)
-                    for place, clip in enumerate(clips)
-                    if place
-                ]
-                title = f"{short_name(model.name)}, {layer}"
-                counts = sorted({one.clips for one in found.values()})
-                words = f"shaded: {band_words(counts)}"
-                panels.append(Panel(title, "CKA", courses, cka_limits(found.values()), words))
-        return panels
+        return [
+            panel
+            for model in models
+            for panel in cka_panels(
+                [row for row in rows if row["model"] == model.name],
+                numbered(clips),
+                short_name(model.name),
+            )
+        ]
 
     def _numbers(
         self, rows: Sequence[Mapping[str, Any]], clips: tuple[Clip, ...]
@@ -284,7 +283,9 @@ class PredictionPart:
             rows += found[-1].rows(clip.name, clips[0].name if place else None)
             pictures += _pictures(shown.kept, clip, place)
         labels = [clip.label for clip in clips]
-        panels = _prediction_panels(found)
+        panels = prediction_panels(
+            [(FrameNumbers(place, float(one.fps)), one) for place, one in enumerate(found)]
+        )
         figures = {
             "prediction": panel_courses(panels, labels),
             "prediction_means": panel_bars(panels, labels),
@@ -354,43 +355,12 @@ def _pictures(kept: Sequence[PredictedFrame], clip: Clip, place: int) -> list[di
     ]
 
 
-def _prediction_panels(found: Sequence[Predictions]) -> list[Panel]:
-    panels = []
-    for measure in MEASURES:
-        courses = [
-            Course(place, times_of(one), one.values[measure.name])
-            for place, one in enumerate(found)
-        ]
-        limits = (0.0, 1.0) if measure.name == "ssim" or measure.name.endswith(".ssim") else None
-        panels.append(Panel(measure.title, _LABELS[measure.name.split(".")[-1]], courses, limits))
-    for level in range(found[0].errors.shape[1]):
-        courses = [
-            Course(place, times_of(one), one.errors[:, level]) for place, one in enumerate(found)
-        ]
-        title = f"{PREDICTION_ERROR.title}, level {level}"
-        panels.append(Panel(title, "prediction error", courses))
-    return panels
-
-
-def times_of(one: Predictions) -> Any:
-    """Give the times of a clip's frames in seconds, from its first."""
-    return np.arange(len(one)) / float(one.fps)
-
-
-def timed_values(clip: Clip, rows: Sequence[Mapping[str, Any]]) -> tuple[Any, Any]:
-    """Give the times of a clip's rows in seconds from its first frame, and their values."""
-    start, fps = clip.video.start, float(clip.video.fps)
-    own = [row for row in rows if row["clip"] == clip.name and not is_null(row)]
-    times = [(row["frame"] - start) / fps if "frame" in row else 0.0 for row in own]
-    return np.array(times), np.array([row["value"] for row in own], float)
-
-
 def _summary(panels: Sequence[Panel], clips: tuple[Clip, ...]) -> list[dict[str, Any]]:
     """Give mean, standard deviation and range of every course."""
     out = []
     for panel in panels:
         cells = []
-        for course in panel.courses:
+        for course in panel.series:
             known = course.values[~np.isnan(course.values)]
             numbers = (
                 [number(one) for one in (known.mean(), known.std(), known.min(), known.max())]

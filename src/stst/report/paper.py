@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from stst.analysis.features import features
 from stst.config.choice import CkaSettings
 from stst.errors import InputError
+from stst.figures import cka_panels
 from stst.figures.paper import (
     PredictedClip,
     Similarity,
@@ -16,7 +19,7 @@ from stst.figures.paper import (
     figure_3,
     figure_4,
 )
-from stst.report.clips import Clip
+from stst.report.clips import Clip, numbered
 from stst.report.content import Begin
 from stst.video import spread
 
@@ -140,8 +143,7 @@ def drawn_3(
     """
     from stst.analysis.cka.models import cka_rows, steps
     from stst.analysis.cka.verdicts import layers_of
-    from stst.figures.models import Course
-    from stst.report.models import short_name, timed_values
+    from stst.report.models import short_name
 
     natural, *others = clips
     videos = {clip.name: clip.video for clip in others}
@@ -151,15 +153,13 @@ def drawn_3(
         on_frame = begin(model.name, steps(natural.video, videos, model, unrelated, settings))
         found = cka_rows(natural.video, videos, natural.name, model, unrelated, settings, on_frame)
         rows += found
-        nulls = {(one.clip, one.layer): one for one in layers_of(found)}
-        for place, clip in enumerate(others, 1):
-            layers = {}
-            for layer in model.layers:
-                time, values = timed_values(clip, [row for row in found if row["layer"] == layer])
-                null = nulls[clip.name, layer]
-                layers[layer] = Course(place, time, values, null.band)
+        counts = {one.clip: one.clips for one in layers_of(found)}
+        panels = cka_panels(found, numbered(clips), model.name)
+        for place, clip in enumerate(others):
+            series = (panel.series[place] for panel in panels)
+            layers = dict(zip(model.layers, series, strict=True))
             title = f"{short_name(model.name)}: {clip.label}"
-            drawn.append(Similarity(title, model.window, layers, null.clips))
+            drawn.append(Similarity(title, model.window, layers, counts[clip.name]))
     return Drawn(figure_3(drawn), rows)
 
 
@@ -181,7 +181,7 @@ def drawn_4(clips: tuple[Clip, ...], network: LoadedPredictor, begin: Begin) -> 
         As in `drawn_2`.
     """
     from stst.analysis.prediction import predictions
-    from stst.report.models import Shown, times_of
+    from stst.report.models import Shown
 
     rows: list[Mapping[str, Any]] = []
     drawn = []
@@ -191,6 +191,7 @@ def drawn_4(clips: tuple[Clip, ...], network: LoadedPredictor, begin: Begin) -> 
         found = predictions(clip.video, network, shown)
         rows += found.rows(clip.name, clips[0].name if place else None)
         pictures = [(one.frame - clip.video.start, one.true, one.predicted) for one in shown.kept]
+        time = np.arange(len(found)) / float(found.fps)
         measures = {label: found.values[name] for name, label in _MEASURES.items()}
-        drawn.append(PredictedClip(clip.label, pictures, times_of(found), measures, found.errors))
+        drawn.append(PredictedClip(clip.label, pictures, time, measures, found.errors))
     return Drawn(figure_4(drawn, network.name), rows)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_stst.background.messages import Failed, Result, Stopped
-from napari_stst.background.worker import done
+from napari_stst.background.worker import run_task
 from stst.weights import find, registry
 
 
@@ -22,8 +22,8 @@ def here(tmp_path, monkeypatch):
 
 
 def imported(*paths, names, **more):
-    request = {"task": "import", "paths": [str(one) for one in paths], "names": names, **more}
-    return done(request, lambda message: None, lambda: False)
+    arguments = {"paths": [str(one) for one in paths], "names": names, **more}
+    return run_task("import", arguments, lambda message: None, lambda: False)
 
 
 def tensors(path, seed=0):
@@ -83,8 +83,8 @@ def test_what_is_none_of_them(here):
 
 def test_it_stops(here):
     path = tensors(here / "a.pth")
-    request = {"task": "import", "paths": [str(path)], "names": ["s3d"]}
-    assert done(request, lambda message: None, lambda: True) == Stopped()
+    arguments = {"paths": [str(path)], "names": ["s3d"]}
+    assert run_task("import", arguments, lambda message: None, lambda: True) == Stopped()
     assert not (here / "cache").exists()
 
 
@@ -101,7 +101,7 @@ def test_a_download_that_fails_does_not_keep_the_next_one_away(here, monkeypatch
 
     monkeypatch.setattr("stst.weights.fetch", fetch)
     names = ["vgg19-keras", "msoe"]
-    result = done({"task": "fetch", "names": names}, lambda message: None, lambda: False)
+    result = run_task("fetch", {"names": names}, lambda message: None, lambda: False)
     assert tried == names
     assert result.value == {
         "paths": {"msoe": str(here / "msoe.npz")},

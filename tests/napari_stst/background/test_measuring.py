@@ -7,12 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from napari_stst.background.measured import Match
+from napari_stst.background.measurements import ClipSet, Match
 from napari_stst.background.messages import Failed, Result, Step, Stopped
-from napari_stst.background.worker import done
+from napari_stst.background.worker import run_task
 from small_runs import clip, refused, stst, stst_analyze
 from stst.analysis.cka.verdicts import is_null
 from stst.analysis.tables import as_csv, table
+from stst.config.choice import CkaSettings
 
 CKA = "tiny_classifier:image=none@early.0,late"
 
@@ -27,11 +28,11 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def asked(task, *others, stop=lambda: False, **arguments):
+def asked(task, *others, stop=lambda: False, natural="natural.mkv", frames=None, **arguments):
     """Do a task and give its last message, and the others."""
     told = []
-    request = {"task": task, "natural": "natural.mkv", "others": others, **arguments}
-    return done(request, told.append, stop), told
+    arguments["clips"] = ClipSet(natural, others, frames)
+    return run_task(task, arguments, told.append, stop), told
 
 
 def value(task, *others, **arguments):
@@ -75,7 +76,7 @@ class TestPair:
         match = value("pair", "half.mkv")["half.mkv"]
         assert (match.start, match.stop, match.step) == (1, 5, 2.0)
         measured = value("features", "half.mkv")
-        assert [list(one.frames) for one in measured.panels[0].courses] == [[2, 4, 6, 8]] * 2
+        assert [list(one.frames) for one in measured.panels[0].series] == [[2, 4, 6, 8]] * 2
 
     def test_a_note(self, here):
         clip(here / "new.mkv", 12, 30, 33, seed=5).rename(here / "part.mkv")
@@ -94,28 +95,28 @@ class TestFeatures:
 
     def test_courses_have_the_numbers_of_the_natural_frames(self, here):
         measured = value("features", "part.mkv")
-        titles = [panel.title for panel in measured.panels]
+        titles = [panel.heading for panel in measured.panels]
         assert titles[0] == "Pixel intensity (0–1)"
         assert titles[-1] == "Flow angle (rad)"
         assert [panel.circular for panel in measured.panels] == [False] * 4 + [True]
         for panel in measured.panels:
-            assert [course.place for course in panel.courses] == [0, 1]
-            for course in panel.courses:
+            assert [course.place for course in panel.series] == [0, 1]
+            for course in panel.series:
                 assert list(course.frames) == list(range(2, 14))
-        assert math.isnan(measured.panels[2].courses[0].values[0])
+        assert math.isnan(measured.panels[2].series[0].values[0])
 
     def test_a_natural_clip_is_measured_once_for_each_alignment(self, here):
         assert stst("scramble", "natural.mkv", "-o", "b.mkv", "--frames", "0:3").exit_code == 0
         assert stst("scramble", "natural.mkv", "-o", "c.mkv", "--frames", "0:3").exit_code == 0
         measured = value("features", "part.mkv", "b.mkv", "c.mkv")
-        courses = measured.panels[0].courses
+        courses = measured.panels[0].series
         assert [one.place for one in courses] == [0, 0, 1, 2, 3]
         assert list(courses[1].frames) == [0, 1, 2]
         # which is which is said, where there is more than one
-        said = [one.what for one in courses]
+        said = [one.note for one in courses]
         assert said == ["30x33 px, frames 2 to 13", "40x44 px, frames 0 to 2", "", "", ""]
-        (natural, _) = value("features", "part.mkv").panels[0].courses
-        assert natural.what == ""
+        (natural, _) = value("features", "part.mkv").panels[0].series
+        assert natural.note == ""
 
     def test_it_stops(self, here):
         assert asked("features", "part.mkv", stop=lambda: True)[0] == Stopped()
@@ -128,8 +129,8 @@ class TestModels:
         layers = ("--model", "tiny_classifier:image", "--layers", "early.0,late")
         shown = stst_analyze("cka", "natural.mkv", "part.mkv", *layers, "--weights", "none")
         assert as_csv(table(measured.rows)) == shown.stdout
-        assert [panel.title for panel in measured.panels] == ["CKA, early.0", "CKA, late"]
-        (course,) = measured.panels[0].courses
+        assert [panel.heading for panel in measured.panels] == ["CKA, early.0", "CKA, late"]
+        (course,) = measured.panels[0].series
         assert (course.place, list(course.frames)) == (1, list(range(2, 14)))
         low, high = measured.panels[0].limits
         assert low <= 0
@@ -145,7 +146,7 @@ class TestModels:
 
     def test_unrelated_clips_and_the_estimator(self, here):
         clip(here / "u.mkv", 7, 30, 30, seed=8)
-        told = {"model": CKA, "null": ["u.mkv"], "estimator": "biased"}
+        told = {"model": CKA, "null": ["u.mkv"], "settings": CkaSettings(estimator="biased")}
         measured = value("cka", "part.mkv", **told)
         layers = ("--model", "tiny_classifier:image", "--layers", "early.0,late")
         more = ("--weights", "none", "--null", "u.mkv", "--estimator", "biased")
@@ -155,16 +156,17 @@ class TestModels:
 
     def test_a_video_model_begins_with_its_first_window(self, here):
         measured = value("cka", "part.mkv", model="tiny_classifier:video=none@0")
-        assert list(measured.panels[0].courses[0].frames) == list(range(6, 14))
+        assert list(measured.panels[0].series[0].frames) == list(range(6, 14))
 
     def test_prediction(self, here):
-        measured = value("prediction", "part.mkv", weights="none", size=[32, 40])
+        measured = value("prediction", "part.mkv", weights="none", size=(32, 40))
         words = ("--weights", "none", "--size", "32x40")
         shown = stst_analyze("prednet", "natural.mkv", "part.mkv", *words)
         assert as_csv(table(measured.rows)) == shown.stdout
-        titles = [panel.title for panel in measured.panels]
-        assert titles[:4] == ["SSIM", "cSSIM", "Mean squared error", "Error of level 0"]
-        for course in measured.panels[0].courses:
+        titles = [panel.heading for panel in measured.panels]
+        assert titles[0] == "SSIM of frame and prediction"
+        assert titles[5] == "Mean prediction error, level 0"
+        for course in measured.panels[0].series:
             assert list(course.frames) == list(range(2, 14))
             assert np.isnan(course.values[:10]).all()
             assert not np.isnan(course.values[10:]).any()
@@ -191,7 +193,8 @@ class TestModels:
 class TestReport:
     def test_it_is_the_report_of_the_command_on_its_page(self, here):
         clip(here / "u.mkv", 7, 30, 30, seed=8)
-        told = {"cka": [CKA], "null": ["u.mkv"], "estimator": "biased", "examples": "positions"}
+        settings = CkaSettings("positions", "biased")
+        told = {"cka": [CKA], "null": ["u.mkv"], "settings": settings}
         found = value("report", "part.mkv", output="one", **told)
         assert found["page"] == "one/index.html"
         words = (

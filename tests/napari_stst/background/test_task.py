@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,11 @@ from napari_stst.background.messages import (
     Started,
     Step,
     Stopped,
+    pack,
 )
 from napari_stst.background.task import Task
-from napari_stst.background.worker import done
+from napari_stst.background.worker import run_task
+from napari_stst.queue.request import MakeRequest
 from patience import patience
 from small_runs import PYTHONPATH, clip, config
 from stst.video import read_video
@@ -36,14 +39,13 @@ def surroundings(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-def plain(**changes):
-    return config(**changes).model_dump(mode="json", exclude_none=True)
-
-
 @pytest.fixture
 def request_(tmp_path):
-    natural = str(clip(tmp_path / "natural.mkv"))
-    return {"natural": natural, "output": str(tmp_path / "made.mkv"), "config": plain()}
+    return MakeRequest(clip(tmp_path / "natural.mkv"), str(tmp_path / "made.mkv"), config())
+
+
+def make(request, tell, stop=lambda: False):
+    return run_task("make", {"request": request}, tell, stop)
 
 
 @pytest.fixture
@@ -71,12 +73,12 @@ def ended(until, task):
 
 def endless(request):
     octaves = [{"exponent": 0, "iterations": 100_000, "learning_rate": 0.01}]
-    return {**request, "config": plain(octaves=octaves)}
+    return replace(request, config=config(octaves=octaves))
 
 
 class TestAProcess:
     def test_a_run_tells_everything_in_order(self, until, started, request_):
-        task = started("make", **request_)
+        task = started("make", request=request_)
         end = ended(until, task)
         assert isinstance(end, Result), end
         master = read_video(end.value["outputs"][0]["master"])
@@ -92,7 +94,7 @@ class TestAProcess:
         assert shares[-1] == 1.0
 
     def test_pause_stop_and_resume(self, qtbot, until, started, request_):
-        task = started("make", **endless(request_))
+        task = started("make", request=endless(request_))
         until(lambda: any(isinstance(one, Step) for one in task.heard))
         task.pause()
         qtbot.wait(300)
@@ -103,11 +105,11 @@ class TestAProcess:
         assert ended(until, task) == Stopped()
 
     def test_the_user_s_mistake_is_told_in_the_command_s_words(self, until, started, request_):
-        end = ended(until, started("make", **{**request_, "natural": "missing.mkv"}))
+        end = ended(until, started("make", request=replace(request_, natural=Path("missing.mkv"))))
         assert end == Failed("missing.mkv does not exist. Check the name and the folder.")
 
     def test_a_process_that_is_killed(self, until, started, request_):
-        task = started("make", **endless(request_))
+        task = started("make", request=endless(request_))
         until(lambda: len(task.heard) > 1)
         task._process.kill()
         end = ended(until, task)
@@ -130,7 +132,7 @@ class TestAProcess:
         assert "/nowhere/python could not be started" in end.text
 
     def test_closing_ends_the_process_at_once(self, until, started, request_):
-        task = started("make", **endless(request_))
+        task = started("make", request=endless(request_))
         until(lambda: len(task.heard) > 1)
         pid = task._process.processId()
         task.close()
@@ -139,13 +141,11 @@ class TestAProcess:
         assert task.ended
 
     def test_a_worker_ends_when_the_viewer_is_gone(self, request_):
-        import json
-
         words = [sys.executable, "-P", "-m", "napari_stst.background.worker"]
         worker = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        line = json.dumps({"task": "make", **endless(request_)}) + "\n"
-        # stdin ends with the line
-        out, _ = worker.communicate(line.encode(), timeout=patience(60))
+        # stdin ends with the message
+        message = pack(("make", {"request": endless(request_)}))
+        out, _ = worker.communicate(message, timeout=patience(60))
         assert worker.returncode == 0
         assert b"Stopped" in out
 
@@ -166,14 +166,10 @@ class TestInverting:
     def test_a_run_shows_all_frames_at_once(self, tmp_path, monkeypatch):
         monkeypatch.setattr(tasks, "_PREVIEW_SECONDS", 0.0)
         monkeypatch.setattr(tasks, "_STEP_SECONDS", 0.0)
-        natural = str(clip(tmp_path / "waves.mkv", count=14, fps=20))
-        tree = small_inversions.config(input={"frames": "1:14"}, samples=2)
-        request = {
-            "task": "make", "natural": natural, "output": str(tmp_path / "made.mkv"),
-            "config": tree.model_dump(mode="json", exclude_none=True),
-        }  # fmt: skip
+        natural = clip(tmp_path / "waves.mkv", count=14, fps=20)
+        wanted = small_inversions.config(input={"frames": "1:14"}, samples=2)
         told = []
-        end = done(request, told.append, lambda: False)
+        end = make(MakeRequest(natural, str(tmp_path / "made.mkv"), wanted), told.append)
         assert isinstance(end, Result), end
         assert set(end.value["outputs"][0]) == {
             "master", "preview", "sidecar", "last", "stimulus"
@@ -200,10 +196,9 @@ class TestInverting:
         ],
     )
     def test_what_is_wrong_is_said_in_the_command_s_words(self, tmp_path, changes, words):
-        tree = small_inversions.config(**changes).model_dump(mode="json", exclude_none=True)
-        natural = str(clip(tmp_path / "waves.mkv", count=14, fps=20))
-        request = {"natural": natural, "output": str(tmp_path / "made.mkv"), "config": tree}
-        end = done({"task": "make", **request}, print, lambda: False)
+        natural = clip(tmp_path / "waves.mkv", count=14, fps=20)
+        wanted = small_inversions.config(**changes)
+        end = make(MakeRequest(natural, str(tmp_path / "made.mkv"), wanted), print)
         assert isinstance(end, Failed)
         assert words in end.text
         assert not end.details
@@ -212,16 +207,15 @@ class TestInverting:
 class TestTasks:
     def test_what_was_done_before_is_shown_at_once(self, request_):
         steps = []
-        stopping = {**request_, "task": "make"}
         told = []
 
         def stop():
             steps.append(1)
             return len(told) and any(isinstance(one, Picture) and one.frame == 0 for one in told)
 
-        assert done(stopping, told.append, stop) == Stopped()
+        assert make(request_, told.append, stop) == Stopped()
         again = []
-        end = done({**stopping, "resume": True}, again.append, lambda: False)
+        end = make(replace(request_, resume=True), again.append)
         assert isinstance(end, Result)
         made = read_video(end.value["outputs"][0]["master"]).frames
         assert np.array_equal(again[0].done[0], made[:1])
@@ -240,7 +234,7 @@ class TestTasks:
 
         monkeypatch.setattr(StstObjective, "__call__", tried)
         monkeypatch.setattr(tasks, "_STEP_SECONDS", 0.0)
-        request = {**request_, "task": "make", "config": plain(samples=2)}
+        request = replace(request_, config=config(samples=2))
         told = []
 
         def stop():
@@ -248,9 +242,9 @@ class TestTasks:
                 isinstance(one, Picture) and (one.first, one.frame) == (1, 0) for one in told
             )
 
-        assert done(request, told.append, stop) == Stopped()
+        assert make(request, told.append, stop) == Stopped()
         again = []
-        end = done({**request, "resume": True}, again.append, lambda: False)
+        end = make(replace(request, resume=True), again.append)
         made = [read_video(one["master"]).frames for one in end.value["outputs"]]
         count = len(made[0])
         pictures = [one for one in told + again if isinstance(one, Picture) and one.finished]
@@ -268,10 +262,8 @@ class TestTasks:
     @pytest.mark.parametrize("method", ["stst", "leaps"])
     def test_stopping_takes_no_more_than_the_step_that_is_done(self, request_, method):
         inverted = small_inversions.config(iterations=50)
-        configs = {"stst": request_["config"], "leaps": inverted.model_dump(exclude_none=True)}
-        request = {**request_, "task": "make", "natural": None, "config": configs[method]}
-        if method == "stst":
-            request["natural"] = request_["natural"]
+        inversion = replace(request_, natural=None, config=inverted)
+        request = request_ if method == "stst" else inversion
         told, answers, heard = [], [], []
 
         def stop():
@@ -279,7 +271,7 @@ class TestTasks:
             heard.append(len(told))
             return answers[-1]
 
-        assert done(request, told.append, stop) == Stopped()
+        assert make(request, told.append, stop) == Stopped()
         # once it was told so, it does not ask again, nor say anything more
         assert answers == [False, False, False, False, True]
         assert len(told) == heard[-1]
@@ -288,8 +280,8 @@ class TestTasks:
         def broken(**_):
             raise RuntimeError("out of luck\nand more")
 
-        monkeypatch.setattr(tasks, "make", broken)
-        end = done({"task": "make", **request_}, print, lambda: False)
+        monkeypatch.setattr(tasks, "make_stimuli", broken)
+        end = make(request_, print)
         assert end.text == "unexpected error: RuntimeError: out of luck"
         assert "Traceback" in end.details
 
@@ -297,8 +289,8 @@ class TestTasks:
         def broken(**_):
             raise MemoryError
 
-        monkeypatch.setattr(tasks, "make", broken)
-        end = done({"task": "make", **request_}, print, lambda: False)
+        monkeypatch.setattr(tasks, "make_stimuli", broken)
+        end = make(request_, print)
         assert "not enough memory" in end.text
 
     def test_a_download_can_be_stopped(self, monkeypatch):
@@ -307,7 +299,7 @@ class TestTasks:
             raise AssertionError("it went on")
 
         monkeypatch.setattr("stst.weights.fetch", fetch)
-        assert done({"task": "fetch", "names": ["msoe"]}, print, lambda: True) == Stopped()
+        assert run_task("fetch", {"names": ["msoe"]}, print, lambda: True) == Stopped()
 
     def test_a_download_tells_how_far_it_is(self, monkeypatch):
         class Found:
@@ -320,14 +312,14 @@ class TestTasks:
 
         monkeypatch.setattr("stst.weights.fetch", fetch)
         told = []
-        end = done({"task": "fetch", "names": ["msoe"]}, told.append, lambda: False)
+        end = run_task("fetch", {"names": ["msoe"]}, told.append, lambda: False)
         assert [one.progress for one in told] == [0.5, 0.0]
         assert end == Result({"paths": {"msoe": "msoe.npz"}, "failed": {}})
 
     def test_the_state_of_weights(self, monkeypatch, tmp_path):
         monkeypatch.setenv("STST_WEIGHTS_DIR", str(tmp_path))
         monkeypatch.setenv("STST_CACHE_DIR", str(tmp_path))
-        end = done({"task": "weights", "names": ["msoe", "vgg19-keras"]}, print, lambda: False)
+        end = run_task("weights", {"names": ["msoe", "vgg19-keras"]}, print, lambda: False)
         assert [(one["name"], one["state"], one["usable"]) for one in end.value] == [
             ("msoe", "missing", False), ("vgg19-keras", "missing", False)
         ]  # fmt: skip

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_stst.background.measured import Match
-from napari_stst.compare.arrays import composed, curtain, difference
+from napari_stst.background.measurements import Match
+from napari_stst.compare.arrays import compose_frame, curtain, difference
 from napari_stst.viewer.layers import layer_of
 from small_runs import clip, frames
 from stst import read_video
@@ -57,7 +57,7 @@ class TestCurtain:
 class TestComposed:
     def test_frames_of_the_natural_clip_and_of_the_other(self, pair):
         natural, other, path = pair
-        array = composed(natural, other, Match(2, 5), path, difference("absolute", 1))
+        array = compose_frame(natural, other, Match(2, 5), path, difference("absolute", 1))
         assert (array.shape, array.ndim, array.size, len(array)) == ((3, 20, 24, 3), 4, 4320, 3)
         here, there = np.asarray(natural.data)[2:5].astype(int), np.asarray(other.data)
         expected = np.abs(there - here)
@@ -78,11 +78,11 @@ class TestComposed:
         rate = {"max_side": 12, "resample_fps": "12"}
         wanted = read_video(path, "1:4", **rate)
         other = Image(frames(3, 10, 12, seed=3), rgb=True)
-        array = composed(layer(path), other, Match(1, 4, 2.0, **rate), path, curtain(12))
+        array = compose_frame(layer(path), other, Match(1, 4, 2.0, **rate), path, curtain(12))
         np.testing.assert_array_equal(np.asarray(array), wanted.frames)
 
     def test_grey_frames(self):
         natural, other = Image(frames(4)[..., 0]), Image(frames(4, seed=1)[..., 0])
-        array = composed(natural, other, Match(0, 4), "no file", curtain(0))
+        array = compose_frame(natural, other, Match(0, 4), "no file", curtain(0))
         np.testing.assert_array_equal(np.asarray(array)[..., 2], other.data)
         assert array.shape == (4, 18, 20, 3)

@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QPushButton
 
 from hands import choose_from_menu, click, press, wait_for
-from napari_stst.background.measured import Measured
+from napari_stst.background.measurements import Measurement
 from napari_stst.compare.compare_widget import CompareWidget
 from napari_stst.compare.dialogs import CkaDialog, PredictionDialog, ReportDialog
 from napari_stst.make.generate import GenerateWidget
@@ -24,7 +24,7 @@ from napari_stst.viewer.layers import layer_of
 from napari_stst.widgets.theme import colors_of
 from small_runs import clip, frames, refused, stst, stst_analyze
 from stst.analysis.tables import as_csv, table
-from stst.config.choice import parse_choice
+from stst.config.choice import CkaSettings, parse_choice
 from stst.report.write import FILES
 from stst.video.samples import sample_path
 
@@ -108,7 +108,7 @@ class TestChoice:
         # the slider goes to where there is something to compare
         assert viewer.dims.current_step[0] in range(2, 7)
         plot = widget.results.plots["Features"]
-        assert [list(one.frames) for one in plot.panels[0].courses] == [[2, 3, 4, 5, 6]] * 2
+        assert [list(one.frames) for one in plot.panels[0].series] == [[2, 3, 4, 5, 6]] * 2
         assert plot.labels == ("natural", "part")
         assert errors == []
 
@@ -162,16 +162,16 @@ class TestChoice:
         widget.choice.frames_edit.editingFinished.emit()
         until(lambda: widget.layers == (widget.natural, other) and idle(widget))
         np.testing.assert_array_equal(other.translate, [5, 0, 0])
-        courses = widget.results.measured["Features"].panels[0].courses
+        courses = widget.results.measured["Features"].panels[0].series
         assert list(courses[1].frames) == [5, 6, 7, 8]
         widget.choice.side_edit.setText("x")
         widget.choice.side_edit.editingFinished.emit()
         assert errors[-1] == "max. px is 'x': expected a whole number of pixels."
         # it stays in the panel, until something is chosen that can be
-        assert widget.actions.said.text() == errors[-1]
+        assert widget.actions.message.text() == errors[-1]
         widget.choice.side_edit.clear()
         widget.choice.side_edit.editingFinished.emit()
-        assert widget.actions.said.isHidden()
+        assert widget.actions.message.isHidden()
 
     def test_arrays(self, viewer, opened, natural, errors, until):
         array = viewer.add_image(frames(9, 40, 44, seed=2), rgb=True, name="my metamer/1")
@@ -256,9 +256,7 @@ class TestResults:
         null = str(clip(tmp_path / "u; 1.mkv", 4, 20, 20, seed=7))
         monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *args: ([null], ""))
         qtbot.mouseClick(dialog.null.add_button, Qt.MouseButton.LeftButton)
-        assert dialog.arguments() == [
-            {"model": CKA, "examples": "channels", "estimator": "unbiased", "null": [null]}
-        ]
+        assert dialog.arguments() == [{"model": CKA, "settings": CkaSettings(), "null": [null]}]
         dialog.accept()
         title = "CKA tiny_classifier:image=none"
         until(lambda: title in widget.results.measured)
@@ -276,7 +274,7 @@ class TestResults:
         assert not plot.below.isHidden()
         assert "the band of 4 unrelated clips" in plot.verdicts.text()
         (region,) = (one for one in plot.plots[0].items if isinstance(one, LinearRegionItem))
-        assert region.getRegion() == pytest.approx(plot.panels[0].courses[0].band)
+        assert region.getRegion() == pytest.approx(plot.panels[0].series[0].band)
         # the report is asked for with the same clips
         widget.actions.report.click()
         dialog = QApplication.activeModalWidget() or widget.findChild(ReportDialog)
@@ -365,7 +363,7 @@ class TestResults:
         until(lambda: len(errors) == 1)
         widget.measure_prediction({"weights": str(tmp_path / "no.hdf5")})
         until(lambda: len(errors) == 2)
-        told = {"examples": "positions", "estimator": "biased", "null": []}
+        told = {"settings": CkaSettings("positions", "biased"), "null": []}
         widget.measure_cka({"model": CKA, **told})
         until(lambda: idle(widget))
         widget.actions.report.click()
@@ -400,7 +398,7 @@ class TestResults:
     def test_layers_with_long_names_are_named_whole(self, viewer, widget, qtbot):
         panels = widget.results.measured["Features"].panels
         title = "CKA, encoder.layers.encoder_layer_11.mlp"
-        long = Measured(tuple(replace(one, title=title) for one in panels), ())
+        long = Measurement(tuple(replace(one, title=title) for one in panels), ())
         widget.results.show_measured("CKA", long, ("natural", "part"), None, 0)
         plot = widget.results.plots["CKA"]
         qtbot.waitUntil(plot.isVisible)
@@ -456,7 +454,7 @@ class TestResults:
         qtbot.mouseClick(third.remove, Qt.MouseButton.LeftButton)
         dialog.estimator.setCurrentText("biased")
         dialog.accept()
-        same = {"examples": "channels", "estimator": "biased", "null": []}
+        same = {"settings": CkaSettings("channels", "biased"), "null": []}
         path = "r3d_18=/w/a@b=c.pth@layer1.0.conv1.1,layer4.1.relu"
         assert asked == [
             {"model": "tiny_classifier:image@early.1", **same},

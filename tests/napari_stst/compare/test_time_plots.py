@@ -4,23 +4,23 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 
-from napari_stst.background.measured import Course, Panel
 from napari_stst.compare.time_plots import CoursePlot
 from napari_stst.widgets.theme import Colors
+from stst.figures import Panel, TimeSeries
 
 DARK = Colors("#101010", "#f0f0f0", "#808080")
 LIGHT = Colors("#ffffff", "#202020", "#808080")
 
 
 def course(place, values, start=4.0):
-    return Course(place, start + np.arange(len(values)), np.array(values, float))
+    return TimeSeries(place, start + np.arange(len(values)), np.array(values, float))
 
 
 PANELS = (
-    Panel("Contrast (0–1)", (course(1, [0.2, 0.4, 0.3]), course(0, [np.nan, 0.5, 0.1]))),
-    Panel("Angle (rad)", (course(0, [0.1, 6.2, 6.1]),), circular=True),
-    Panel("CKA", (course(1, [0.9, 0.8, 0.9]),), limits=(0.0, 1.0)),
-    Panel("Flow", (course(0, [np.nan] * 3),)),
+    Panel("Contrast", "0–1", (course(1, [0.2, 0.4, 0.3]), course(0, [np.nan, 0.5, 0.1]))),
+    Panel("Angle", "rad", (course(0, [0.1, 6.2, 6.1]),), circular=True),
+    Panel("CKA", "", (course(1, [0.9, 0.8, 0.9]),), limits=(0.0, 1.0)),
+    Panel("Flow", "", (course(0, [np.nan] * 3),)),
 )
 
 
@@ -79,7 +79,7 @@ def test_limits_and_undefined(plot):
 
 def test_an_angle_is_interrupted_where_there_is_none(plot):
     angles = [np.nan, 1.0, np.nan, 1.2, 6.0]
-    plot.show_panels((Panel("Angle (rad)", (course(0, angles),), circular=True),), ("cat",))
+    plot.show_panels((Panel("Angle", "rad", (course(0, angles),), circular=True),), ("cat",))
     ((_, values, _),) = curves(plot, 0)
     np.testing.assert_array_equal(values, [np.nan, 1.0, np.nan, 1.2, np.nan, 6.0])
     assert not is_undefined(plot.plots[0])
@@ -89,7 +89,7 @@ def test_an_angle_is_interrupted_where_there_is_none(plot):
 
 
 def test_a_clip_without_any_angle(plot):
-    still = Panel("Angle (rad)", (course(0, [np.nan] * 3),), circular=True)
+    still = Panel("Angle", "rad", (course(0, [np.nan] * 3),), circular=True)
     plot.show_panels((still,), ("cat",))
     assert is_undefined(plot.plots[0])
     low, high = plot.plots[0].getViewBox().viewRange()[1]
@@ -183,7 +183,7 @@ def test_ticks_count_frames(plot):
 @pytest.mark.parametrize("name", ["features.7.2.add", "encoder.layers.encoder_layer_11.mlp"])
 def test_titles_are_not_cut(plot, name, qtbot):
     title = f"CKA, {name}"
-    plot.show_panels([Panel(title, (course(1, [0.9, 0.8, 0.9]),))] * 6, ("cat", "a"))
+    plot.show_panels([Panel(title, "", (course(1, [0.9, 0.8, 0.9]),))] * 6, ("cat", "a"))
     qtbot.wait(50)
     for panel in plot.plots:
         label = panel.titleLabel
@@ -199,7 +199,7 @@ def test_titles_are_not_cut(plot, name, qtbot):
 
 def test_a_title_of_any_length(plot):
     title = "CKA, " + "a." * 200
-    plot.show_panels([Panel(title, (course(1, [0.9, 0.8, 0.9]),))], ("cat", "a"))
+    plot.show_panels([Panel(title, "", (course(1, [0.9, 0.8, 0.9]),))], ("cat", "a"))
     label = plot.plots[0].titleLabel
     assert "…" in label.text
     assert label.toolTip() == title
@@ -209,10 +209,10 @@ def test_alignments_of_the_natural_clip_are_told_apart(plot):
     first, second = "30x33 px, frames 2 to 13", "40x44 px, frames 0 to 2"
     numbers = np.arange(3.0)
     natural = [
-        Course(0, numbers, numbers / 9, what=first),
-        Course(0, numbers, numbers / 5, what=second),
+        TimeSeries(0, numbers, numbers / 9, note=first),
+        TimeSeries(0, numbers, numbers / 5, note=second),
     ]
-    plot.show_panels([Panel("Contrast", (*natural, course(1, [0.2, 0.4, 0.3])))], ("cat", "a"))
+    plot.show_panels([Panel("Contrast", "", (*natural, course(1, [0.2, 0.4, 0.3])))], ("cat", "a"))
     legend = plot.legend.text()
     assert legend.count("cat") == 2
     assert legend.index(f"({first})") < legend.index(f"({second})") < legend.index("a</nobr>")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
-from napari_stst.contrib.writer import named, write_clip, write_lossy
+from napari_stst.contrib.writer import add_suffix, write_clip, write_lossy
 from napari_stst.viewer.layers import layer_of
 from small_runs import clip, frames
 from stst.errors import InputError
@@ -87,7 +87,7 @@ def test_the_dialog_s_type_is_the_suffix_of_a_name_without_one(
 
 @pytest.mark.parametrize("name", ["one.MKV", "one.npz", "two.npy", "one.mp4"])
 def test_a_suffix_that_was_typed_counts(name):
-    assert named(name, ".mkv") == named(name, ".mp4") == name
+    assert add_suffix(name, ".mkv") == add_suffix(name, ".mp4") == name
 
 
 def test_a_folder_of_pictures_is_asked_for_by_a_slash(tmp_path):

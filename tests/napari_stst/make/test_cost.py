@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_stst.background.estimating import estimate_run
-from napari_stst.make.cost import words_of
+from napari_stst.background.estimating import EstimateRequest, estimate_run
+from napari_stst.make.cost import describe_cost
 from napari_stst.make.generate import GenerateWidget
 from napari_stst.viewer.layers import layer_of
 from small_runs import TREE, clip, config, synthesize
@@ -24,21 +24,19 @@ def quick(viewer, monkeypatch) -> None:
     monkeypatch.setattr("napari_stst.make.cost.EVERY_MS", 300)
 
 
-def plain(**changes):
-    return config(**changes).model_dump(mode="json", exclude_none=True)
-
-
 def plainly(cost):
     return cost.text().replace("\xa0", " ")
 
 
 def test_what_is_said():
     # numbers stay beside their units
-    assert words_of(COST, 2**40).split(" ") == [
+    assert describe_cost(COST, 2**40).split(" ") == [
         "About\xa01:02:05\xa0(h:mm:ss)\xa0on\xa0cpu", "·", "1.5\xa0GiB\xa0of\xa0memory", "·",
         "up\xa0to\xa05.0\xa0MiB\xa0on\xa0disk", "·", "24\xa0frames\xa0of\xa018×20\xa0px",
     ]  # fmt: skip
-    assert words_of(COST, 2**20).startswith("Not enough room on the disk: 1.0 MiB are free. About")
+    assert describe_cost(COST, 2**20).startswith(
+        "Not enough room on the disk: 1.0 MiB are free. About"
+    )
 
 
 def test_it_is_the_dry_run_s(tmp_path):
@@ -46,8 +44,7 @@ def test_it_is_the_dry_run_s(tmp_path):
     result = synthesize(path, "-o", tmp_path / "made.mkv", "--frames", "1:3", "--dry-run", "--json")
     plan = json.loads(result.stdout)
     found = estimate_run(
-        plain(input={"frames": "1:3"}, targets={"color": "nowhere.mkv"}, mask="no.png"),
-        lambda _: None, lambda: False, natural=str(path),
+        EstimateRequest(config(input={"frames": "1:3"}), path), lambda _: None, lambda: False
     ).value  # fmt: skip
     assert (found["frames"], list(found["size"])) == (plan["frames"], plan["size"])
     assert found["disk"] == plan["disk_bytes"]
@@ -57,7 +54,8 @@ def test_it_is_the_dry_run_s(tmp_path):
 
 
 def test_a_clip_in_no_file_has_a_stand_in():
-    found = estimate_run(plain(), lambda _: None, lambda: False, shape=(3, 18, 20), fps="24").value
+    request = EstimateRequest(config(), shape=(3, 18, 20), fps="24")
+    found = estimate_run(request, lambda _: None, lambda: False).value
     assert (found["frames"], found["size"]) == (3, (18, 20))
 
 
@@ -106,7 +104,7 @@ def test_nothing_is_measured_while_something_is_made_or_nobody_sees_it(
     assert task.ended
     assert cost._task is None
     until(lambda: cost.text() == "Time, memory and disk: estimated when nothing is being made.")
-    widget.run.making.cancel()
+    widget.run.job.cancel()
     until(lambda: widget.queue.current is None)
     until(lambda: cost._task is not None)
     task = cost._task

@@ -59,8 +59,8 @@ def _tree(key, value):
 
 def make(widget, until, state="done"):
     widget.make()
-    until(lambda: widget.run.making is not None and widget.run.making.state == state)
-    return widget.run.making
+    until(lambda: widget.run.job is not None and widget.run.job.state == state)
+    return widget.run.job
 
 
 def long(widget, iterations=100_000) -> None:
@@ -70,8 +70,8 @@ def long(widget, iterations=100_000) -> None:
 
 class TestARun:
     def test_from_clip_to_layer_to_file(self, viewer, natural, widget, until, tmp_path, errors):
-        making = make(widget, until)
-        (layer,) = making.layers
+        job = make(widget, until)
+        (layer,) = job.layers
         assert isinstance(layer.data, FrameArray)
         assert layer.data.shape == (2, 18, 20, 3)
         master = read_video(tmp_path / "natural_metamer.mkv")
@@ -108,12 +108,12 @@ class TestARun:
         assert one["config"] == two["config"]
 
     def test_a_warning_begins_with_what_it_is_about(self, widget, until, monkeypatch):
-        making = make(widget, until)
+        job = make(widget, until)
         told = []
         monkeypatch.setattr("napari_stst.queue.job.show_warning", told.append)
         clipped = "1.3% of all values were clipped to 0 or 255."
-        warning = f"{making.files[0]['master']}: {clipped}"
-        making._finish({"outputs": making.files, "warnings": [warning]})
+        warning = f"{job.files[0]['master']}: {clipped}"
+        job._finish({"outputs": job.files, "warnings": [warning]})
         assert told == [f"natural_metamer.mkv: {clipped}"]
 
     def test_two_runs_one_after_the_other(self, viewer, widget, until, tmp_path):
@@ -128,11 +128,11 @@ class TestARun:
     def test_what_runs_is_waited_for(self, viewer, widget, until):
         long(widget)
         widget.make()
-        until(lambda: widget.run.making.state == "running")
+        until(lambda: widget.run.job.state == "running")
         assert widget.make_button.text() == "Add to queue"
         widget.set_tree(SMALL)
         widget.make()
-        assert [one.state for one in widget.queue.makings] == ["running", "waiting"]
+        assert [one.state for one in widget.queue.jobs] == ["running", "waiting"]
         # a click is answered where the run is told
         assert widget.run.status.text().endswith("  ·  1 waiting")
         scrambler = ScrambleWidget(viewer)
@@ -142,17 +142,17 @@ class TestARun:
         assert widget.run.status.text().endswith("  ·  2 waiting")
         scrambler.run.cancel()
         widget.run.cancel()
-        until(lambda: widget.queue.makings[1].state == "done")
-        assert widget.run.making is widget.queue.makings[1]
+        until(lambda: widget.queue.jobs[1].state == "done")
+        assert widget.run.job is widget.queue.jobs[1]
         assert widget.make_button.text() == "Generate"
 
     def test_several_samples_are_several_layers(self, viewer, widget, until):
         set_keys(widget, samples=2, seed=7)
-        making = make(widget, until)
-        assert [one.name for one in making.layers] == [
+        job = make(widget, until)
+        assert [one.name for one in job.layers] == [
             "natural_metamer (seed 7)", "natural_metamer (seed 8)"
         ]  # fmt: skip
-        assert not np.array_equal(*(np.asarray(one.data) for one in making.layers))
+        assert not np.array_equal(*(np.asarray(one.data) for one in job.layers))
 
 
 class TestSteering:
@@ -164,59 +164,59 @@ class TestSteering:
         set_keys(widget, octaves=octaves)
         losses = []
         widget.make()
-        making = widget.run.making
-        making.losses.connect(lambda values, share: losses.append(values))
-        until(lambda: making.progress > 0.5)
+        job = widget.run.job
+        job.losses.connect(lambda values, share: losses.append(values))
+        until(lambda: job.progress > 0.5)
         widget.run.cancel()
-        until(lambda: making.state == "stopped")
-        assert making.order.folder.is_dir()
+        until(lambda: job.state == "stopped")
+        assert job.request.folder.is_dir()
         # half a clip is no natural clip
-        assert widget._natural.findData(making.layers[0]) < 0
+        assert widget._natural.findData(job.layers[0]) < 0
         assert set(losses[0]) == {"spatial_texture", "temporal_texture"}
         assert widget.run.pause_button.text() == "Resume"
-        layers = making.layers
-        course = [(step.progress, dict(step.losses)) for step in making.course]
+        layers = job.layers
+        course = [(step.progress, dict(step.losses)) for step in job.course]
         assert len(course) > 3
         widget.run.pause_or_go()
         # the curve goes on where it ended
-        until(lambda: widget.run.making is not making and widget.run.making.progress > 0)
+        until(lambda: widget.run.job is not job and widget.run.job.progress > 0)
         drawn = dict(widget.run.losses._values["spatial_texture"])
         share, values = course[0]
         assert drawn[100 * share] == values["spatial_texture"]
-        until(lambda: widget.run.making.state == "done")
-        assert widget.run.making.layers == layers
-        stopped = read_video(widget.run.making.order.output).frames
+        until(lambda: widget.run.job.state == "done")
+        assert widget.run.job.layers == layers
+        stopped = read_video(widget.run.job.request.output).frames
         straight = make(widget, until)
-        assert np.array_equal(stopped, read_video(straight.order.output).frames)
+        assert np.array_equal(stopped, read_video(straight.request.output).frames)
         assert errors == []
 
     def test_pause_and_go_on(self, widget, until, qtbot):
         long(widget)
         widget.make()
-        making = widget.run.making
-        until(lambda: making.progress > 0)
+        job = widget.run.job
+        until(lambda: job.progress > 0)
         widget.run.pause_or_go()
-        assert making.state == "paused"
-        held = settled(lambda: making.progress, until)
+        assert job.state == "paused"
+        held = settled(lambda: job.progress, until)
         qtbot.wait(round(400 * slowness()))
-        assert making.progress == held
+        assert job.progress == held
         widget.run.pause_or_go()
-        until(lambda: making.progress > held)
-        making.cancel()
-        until(lambda: making.state == "stopped")
+        until(lambda: job.progress > held)
+        job.cancel()
+        until(lambda: job.state == "stopped")
 
 
 class TestWrongs:
     def test_an_error_of_the_run_is_shown_in_the_command_s_words(self, widget, until, errors):
         set_keys(widget, spatial__texture_layers=["nothing"])
-        making = make(widget, until, "failed")
+        job = make(widget, until, "failed")
         # the verdict first
         start = "natural_metamer.mkv was not made: spatial.texture_layers: unknown layer 'nothing'."
         assert errors[0].startswith(start)
-        assert making.text == errors[0]
+        assert job.text == errors[0]
         # and all of it stays in sight, however narrow the panel is
         status = widget.run.status
-        assert status.text() == making.text
+        assert status.text() == job.text
         widget.run.resize(220, widget.run.height())
         QApplication.processEvents()
         assert status.height() >= status.heightForWidth(status.width()) > 0
@@ -225,7 +225,7 @@ class TestWrongs:
     def test_a_wrong_value_is_refused_at_once(self, widget, errors):
         set_keys(widget, blend="a lot")
         widget.make()
-        assert widget.run.making is None
+        assert widget.run.job is None
         (error,) = errors
         assert "blend" in error
         assert "'a lot'" in error
@@ -233,7 +233,7 @@ class TestWrongs:
     def test_a_range_outside_the_clip_is_refused_at_once(self, widget, errors, tmp_path):
         set_keys(widget, input__frames="2:9")
         widget.make()
-        assert widget.run.making is None
+        assert widget.run.job is None
         assert errors == ["frames 2:9 is not inside natural, which has 4 frames (0:4)."]
         assert widget.problem.text() == errors[0]
         assert [one.name for one in tmp_path.iterdir()] == ["natural.mkv"]
@@ -251,7 +251,7 @@ class TestWrongs:
             "network, press “I have the file…”. The preset quick (model builtin) needs none."
         ]
         assert widget.problem.text() == errors[0]
-        assert widget.run.making is None
+        assert widget.run.job is None
 
     def test_the_natural_clip_is_never_asked_for(self, widget, tmp_path, errors):
         widget._output.setText(str(tmp_path / "natural.mkv"))
@@ -268,7 +268,7 @@ class TestWrongs:
         qtbot.mouseClick(widget.make_button, Qt.MouseButton.LeftButton)
         assert errors == ["There is no output. Give a name such as metamer.mkv."]
         assert asked == []
-        assert widget.run.making is None
+        assert widget.run.job is None
 
     @pytest.mark.parametrize("text", [".", "/", "{0}", "{0}/"])
     def test_a_folder_that_was_there_is_no_output(
@@ -280,7 +280,7 @@ class TestWrongs:
         qtbot.mouseClick(widget.make_button, Qt.MouseButton.LeftButton)
         (line,) = errors
         assert "is a folder. Give the name of a file in it, such as" in line
-        assert widget.run.making is None
+        assert widget.run.job is None
 
     def test_a_name_without_a_suffix_that_was_browsed_for(self, widget, tmp_path, monkeypatch):
         for typed, name in (("a", "a.mkv"), ("a_0.95", "a_0.95.mkv"), ("a.npy", "a.npy")):
@@ -298,14 +298,14 @@ class TestWrongs:
         set_keys(widget, samples=10)
         widget.make()
         assert asked == ["10 samples make 10 clips; the first 8 are shown."]
-        assert widget.run.making is None
-        making = make(widget, until)
-        assert len(making.layers) == SHOWN == 8
+        assert widget.run.job is None
+        job = make(widget, until)
+        assert len(job.layers) == SHOWN == 8
         assert len([one for one in viewer.layers if one.visible]) == 9
         assert len(list(tmp_path.glob("natural_metamer_seed*.mkv"))) == 10
-        for layer, seed in zip(making.layers, range(8), strict=True):
+        for layer, seed in zip(job.layers, range(8), strict=True):
             assert layer.data.video.path.name == f"natural_metamer_seed{seed}.mkv"
-        assert making.text.endswith("natural_metamer_seed7.mkv, and 2 more")
+        assert job.text.endswith("natural_metamer_seed7.mkv, and 2 more")
 
     def test_without_a_clip(self, viewer, errors):
         widget = GenerateWidget(viewer)
@@ -316,13 +316,13 @@ class TestWrongs:
     def test_a_worker_that_dies(self, widget, until, errors):
         long(widget)
         widget.make()
-        making = widget.run.making
-        until(lambda: making.progress > 0)
-        making._task._process.kill()
-        until(lambda: making.state == "failed")
+        job = widget.run.job
+        until(lambda: job.progress > 0)
+        job._task._process.kill()
+        until(lambda: job.state == "failed")
         assert errors[0].startswith("natural_metamer.mkv was not made: ")
         assert "killed or crashed" in errors[0]
-        assert str(making.order.folder) in making.text
+        assert str(job.request.folder) in job.text
 
     @pytest.mark.parametrize(("answer", "made"), [("Cancel", False), ("Replace it", True)])
     def test_nothing_is_replaced_unasked(self, widget, until, tmp_path, monkeypatch, answer, made):
@@ -334,7 +334,7 @@ class TestWrongs:
         widget.make()
         assert questions == [f"{path} exists."]
         if made:
-            until(lambda: widget.run.making is not None and widget.run.making.state == "done")
+            until(lambda: widget.run.job is not None and widget.run.job.state == "done")
         assert (path.read_bytes() != before) == made
 
 
@@ -342,9 +342,9 @@ class TestClosing:
     def test_the_viewer_in_the_middle_of_a_run(self, viewer, widget, until, tmp_path, errors):
         long(widget)
         widget.make()
-        making = widget.run.making
-        until(lambda: making.progress > 0)
-        pid = making._task._process.processId()
+        job = widget.run.job
+        until(lambda: job.progress > 0)
+        pid = job._task._process.processId()
         threads = set(threading.enumerate())
         viewer.close()
         until(lambda: not _alive(pid))
@@ -355,20 +355,20 @@ class TestClosing:
     def test_the_widget_alone_does_not_end_the_run(self, viewer, widget, until, qtbot):
         long(widget, 10_000)
         widget.make()
-        making = widget.run.making
-        until(lambda: making.progress > 0)
+        job = widget.run.job
+        until(lambda: job.progress > 0)
         viewer.window.remove_dock_widget(widget)
         again = GenerateWidget(viewer)
         viewer.window.add_dock_widget(again, name="Generate again")
-        assert again.run.making is making
+        assert again.run.job is job
         # the form shows what is being made
         assert build(again.tree(), StstConfig) == build(widget.tree(), StstConfig)
         # and how far it is
-        until(lambda: again.run.bar.value() == round(1000 * making.progress) > 0)
-        assert again.run.status.text().startswith(making.text)
+        until(lambda: again.run.bar.value() == round(1000 * job.progress) > 0)
+        assert again.run.status.text().startswith(job.text)
         viewer.add_image(np.zeros((2, 4, 4, 3), np.uint8), rgb=True)
         again.run.cancel()
-        until(lambda: making.state == "stopped")
+        until(lambda: job.state == "stopped")
 
 
 def _alive(pid: int) -> bool:

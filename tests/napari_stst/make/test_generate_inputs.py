@@ -41,9 +41,9 @@ def choose(box, name) -> None:
 
 def make(widget, until):
     widget.make()
-    until(lambda: widget.run.making is not None and widget.run.making.state in ("done", "failed"))
-    assert widget.run.making.state == "done", widget.run.making.text
-    return widget.run.making
+    until(lambda: widget.run.job is not None and widget.run.job.state in ("done", "failed"))
+    assert widget.run.job.state == "done", widget.run.job.text
+    return widget.run.job
 
 
 def test_a_region_and_frames_in_memory(viewer, until, tmp_path, errors):
@@ -53,13 +53,13 @@ def test_a_region_and_frames_in_memory(viewer, until, tmp_path, errors):
     widget = opened(viewer)
     choose(widget._region, "region")
     widget._rate.setText("30000/1001")
-    making = make(widget, until)
+    job = make(widget, until)
     inside = np.zeros((18, 20), bool)
     inside[2:9, 3:13] = True
-    made = np.asarray(making.layers[0].data)
+    made = np.asarray(job.layers[0].data)
     assert np.array_equal(made[:, ~inside], natural.data[:, ~inside])
     assert not np.array_equal(made[:, inside], natural.data[:, inside])
-    assert str(making.layers[0].data.video.fps) == "30000/1001"
+    assert str(job.layers[0].data.video.fps) == "30000/1001"
     sidecar = json.loads((tmp_path / "in memory_metamer.json").read_text())
     assert {one["role"]: one["path"] for one in sidecar["inputs"]} == {
         "natural": "in memory_metamer.natural.mkv", "mask": "in memory_metamer.mask.png"
@@ -95,7 +95,7 @@ def test_frames_in_memory_need_a_rate(viewer, errors):
     widget.make()
     assert "'in memory' has no frame rate" in errors[0]
     assert "in the row 'frame rate'" in errors[0]
-    assert widget.run.making is None
+    assert widget.run.job is None
 
 
 def test_a_clip_for_one_term(viewer, until, tmp_path):
@@ -104,11 +104,11 @@ def test_a_clip_for_one_term(viewer, until, tmp_path):
     widget = opened(viewer)
     choose(widget._natural, "natural")
     choose(widget._targets["temporal_texture"], "other")
-    making = make(widget, until)
+    job = make(widget, until)
     sidecar = json.loads((tmp_path / "natural_metamer.json").read_text())
     roles = {one["role"]: one["path"] for one in sidecar["inputs"]}
     assert roles == {"natural": "natural.mkv", "temporal_texture": "other.mkv"}
-    assert making.order.config["targets"] == {"temporal_texture": str(tmp_path / "other.mkv")}
+    assert job.request.tree["targets"] == {"temporal_texture": str(tmp_path / "other.mkv")}
 
 
 def test_every_selected_clip(viewer, until, tmp_path):
@@ -117,7 +117,7 @@ def test_every_selected_clip(viewer, until, tmp_path):
     widget = opened(viewer, ScrambleWidget)
     viewer.layers.selection = {viewer.layers["a"], viewer.layers["c"]}
     widget.make_selected()
-    until(lambda: [one.state for one in widget.queue.makings] == ["done", "done"])
+    until(lambda: [one.state for one in widget.queue.jobs] == ["done", "done"])
     assert sorted(one.name for one in tmp_path.glob("*_scrambled.mkv")) == [
         "a_scrambled.mkv", "c_scrambled.mkv"
     ]  # fmt: skip
@@ -127,7 +127,7 @@ def test_shared_noise_is_warned_of_where_several_clips_have_it(viewer, tmp_path,
     for name in "ab":
         add(viewer, clip(tmp_path / f"{name}.mkv", seed=ord(name)))
     widget = opened(viewer, ScrambleWidget)
-    monkeypatch.setattr(widget, "_order", lambda *words: None)
+    monkeypatch.setattr(widget, "_prepare_request", lambda *words: None)
     told = []
     monkeypatch.setattr("napari_stst.make.maker_widget.show_warning", told.append)
     viewer.layers.selection = set(viewer.layers)

@@ -46,10 +46,10 @@ def set_keys(widget, **values) -> None:
 
 
 def make(widget, until, state="done"):
-    before = widget.run.making
+    before = widget.run.job
     widget.make()
-    until(lambda: widget.run.making is not before and widget.run.making.state == state)
-    return widget.run.making
+    until(lambda: widget.run.job is not before and widget.run.job.state == state)
+    return widget.run.job
 
 
 def frames_of(layer) -> np.ndarray:
@@ -61,10 +61,10 @@ def test_without_a_stimulus(viewer, widget, until, tmp_path, errors):
     assert widget._natural.currentText() == "none: unprimed"
     assert widget._output.text() == str(tmp_path / "right_learned.mkv")
     widget.make()
-    making = widget.run.making
-    making.probabilities.connect(lambda values, share: seen.append((values, share)))
-    until(lambda: making.state == "done")
-    (layer,) = making.layers
+    job = widget.run.job
+    job.probabilities.connect(lambda values, share: seen.append((values, share)))
+    until(lambda: job.state == "done")
+    (layer,) = job.layers
     assert isinstance(layer.data, FrameArray)
     assert layer.metadata["fps"] == "10"
     assert np.array_equal(frames_of(layer), read_video(tmp_path / "right_learned.mkv").frames)
@@ -88,8 +88,8 @@ def test_with_a_stimulus(viewer, widget, stimulus, until, tmp_path, monkeypatch,
     widget._natural.setCurrentIndex(widget._natural.findData(stimulus))
     assert widget._form.isRowVisible(widget.field("input.frames").native)
     widget.set_tree({**TREE, "input": {"frames": "1:14"}, "samples": 2})
-    making = make(widget, until)
-    assert making.order.output == str(tmp_path / "waves_right_learned.mkv")
+    job = make(widget, until)
+    assert job.request.output == str(tmp_path / "waves_right_learned.mkv")
     # what the model saw stands in the place of what was given
     until(lambda: viewer.canvas.grid.enabled and not stimulus.visible)
     assert [one.name for one in viewer.layers if one.visible] == [
@@ -97,9 +97,9 @@ def test_with_a_stimulus(viewer, widget, stimulus, until, tmp_path, monkeypatch,
         "waves_right_learned (seed 0)",
         "waves_right_learned (seed 1)",
     ]
-    assert making.beside.data.shape == making.layers[0].data.shape == (6, 12, 14, 3)
-    assert list(making.layers[0].scale) == list(making.beside.scale) == [2, 2, 2]
-    assert list(making.layers[0].translate) == [1, 0.5, 4.5]
+    assert job.beside.data.shape == job.layers[0].data.shape == (6, 12, 14, 3)
+    assert list(job.layers[0].scale) == list(job.beside.scale) == [2, 2, 2]
+    assert list(job.layers[0].translate) == [1, 0.5, 4.5]
     widget.copy_command()
     assert QGuiApplication.clipboard().text().startswith(f"stst leaps {tmp_path}/waves.mkv -o ")
     # a sidecar knows what it was made of, and asks before the code of one's own models is run
@@ -129,22 +129,22 @@ def test_pause_cancel_and_resume_make_what_the_copied_command_makes(
     widget.copy_command()
     command = QGuiApplication.clipboard().text()
     widget.make()
-    making = widget.run.making
-    until(lambda: making.progress > 0)
+    job = widget.run.job
+    until(lambda: job.progress > 0)
     widget.run.pause_or_go()
-    assert making.state == "paused"
-    held = settled(lambda: making.progress, until)
+    assert job.state == "paused"
+    held = settled(lambda: job.progress, until)
     qtbot.wait(round(300 * slowness()))
-    assert making.progress == held
+    assert job.progress == held
     assert [table.table.item(0, column).text() for column in range(2)] == ["none", "LEAPS"]
     widget.run.pause_or_go()
-    until(lambda: making.progress > held)
+    until(lambda: job.progress > held)
     widget.run.cancel()
-    until(lambda: making.state == "stopped")
-    assert making.order.can_resume()
+    until(lambda: job.state == "stopped")
+    assert job.request.can_resume()
     widget.run.pause_or_go()
-    until(lambda: widget.run.making is not making and widget.run.making.state == "done")
-    assert widget.run.making.layers == making.layers
+    until(lambda: widget.run.job is not job and widget.run.job.state == "done")
+    assert widget.run.job.layers == job.layers
     program, *words = shlex.split(command)
     assert program == "stst"
     words[words.index("-o") + 1] = "straight.mkv"
@@ -163,11 +163,11 @@ def test_all_frames_are_seen_while_they_are_made_and_closing_leaves_no_process(
 ):
     widget.set_tree(LONG)
     widget.make()
-    making = widget.run.making
-    until(lambda: making.progress > 0 and frames_of(making.layers[0]).std((1, 2, 3)).all())
-    pid = making._task._process.processId()
+    job = widget.run.job
+    until(lambda: job.progress > 0 and frames_of(job.layers[0]).std((1, 2, 3)).all())
+    pid = job._task._process.processId()
     widget.ask_classes()
-    asking = widget._askings[0]._process.processId()
+    asking = widget._class_requests[0]._process.processId()
     viewer.close()
     for one in (pid, asking):
         until(lambda one=one: not os.path.exists(f"/proc/{one}"))
@@ -177,27 +177,27 @@ def test_all_frames_are_seen_while_they_are_made_and_closing_leaves_no_process(
 
 def test_classes_are_offered(viewer, widget, until, errors):
     widget.ask_classes()
-    until(lambda: widget._askings[-1].ended)
+    until(lambda: widget._class_requests[-1].ended)
     assert [widget.classes.itemText(one) for one in range(3)] == ["left", "right", "left and up"]
     # what was written stays
     assert widget.classes.text() == "right"
     widget.ask_classes()
-    assert len(widget._askings) == 1
+    assert len(widget._class_requests) == 1
     # what another model would have answered comes too late
     set_keys(widget, model="tiny_video:many")
     widget.ask_classes()
-    late = widget._askings[-1]
+    late = widget._class_requests[-1]
     set_keys(widget, model="tiny_video:nothing")
     late.message.emit(Result(["late"]))
     assert widget.classes.count() == 0
     widget.ask_classes()
-    until(lambda: widget._askings[-1].ended)
+    until(lambda: widget._class_requests[-1].ended)
     assert "no attribute 'nothing'" in widget.run.status.text()
     # what is asked while the widget goes has nobody to tell it to
     widget.ask_classes()
     viewer.window.remove_dock_widget(widget)
     viewer.close()
-    assert all(one.ended for one in widget._askings)
+    assert all(one.ended for one in widget._class_requests)
     assert errors == []
 
 
@@ -231,7 +231,7 @@ def test_what_is_typed_while_names_load_is_what_is_taken(viewer, widget, qtbot, 
     # in the place of what was there
     box.lineEdit().selectAll()
     press(box, "ri")
-    widget._told_classes(Result(["abseiling", "right", "riding", "striking"]))
+    widget._on_classes(Result(["abseiling", "right", "riding", "striking"]))
     qtbot.wait(100)
     press(box, "g")
     press(box, [Qt.Key.Key_Return])
@@ -267,11 +267,11 @@ def test_a_wrong_class_is_said_in_the_command_s_words(widget, until, errors):
     widget.make()
     assert errors.pop().startswith("Which class is the clip made for?")
     set_keys(widget, target="write")
-    making = make(widget, until, "failed")
-    assert errors.pop() == making.text
+    job = make(widget, until, "failed")
+    assert errors.pop() == job.text
     verdict = "write_learned.mkv was not made: the class write: tiny_video:clips has no class of "
-    assert making.text.startswith(verdict)
-    assert "Did you mean 'right'" in making.text
+    assert job.text.startswith(verdict)
+    assert "Did you mean 'right'" in job.text
 
 
 def test_weights_that_are_missing_are_told_before_anything_starts(widget, errors):
@@ -290,7 +290,7 @@ def test_weights_that_are_missing_are_told_before_anything_starts(widget, errors
         "The weights of r3d_18 and mc3_18 are not here. Press Download; or, without a network, "
         "press “I have the file…”."
     )
-    assert widget.run.making is None
+    assert widget.run.job is None
     set_keys(widget, weights="none")
     assert not widget._form.isRowVisible(widget.weights)
 

@@ -98,5 +98,5 @@ def test_a_file_that_is_something_else(row, until, tmp_path, monkeypatch, qtbot,
 
 def test_a_download_shows_how_far_it_is(row, until):
     until(lambda: row.button.isVisible())
-    row._heard(messages.Step("msoe, 1 MiB", 0.25, {}))
+    row._on_message(messages.Step("msoe, 1 MiB", 0.25, {}))
     assert row.label.text() == "msoe, 1 MiB (25%)"

@@ -50,7 +50,7 @@ def main() -> None:
     for tree in trees:
         widget.set_tree(json.loads(tree))
         widget.make()
-    first, second = widget.queue.makings
+    first, second = widget.queue.jobs
     while first.progress < 0.4:
         QTest.qWait(50)
     assert (first.state, second.state) == ("running", "waiting")
@@ -63,8 +63,8 @@ def main() -> None:
         QApplication.processEvents()
     if end == "reopened":
         viewer = napari.Viewer(show=True)
-        for making in GenerateWidget(viewer).queue.makings:
-            print(making.order.output, making.state, flush=True)
+        for job in GenerateWidget(viewer).queue.jobs:
+            print(job.request.output, job.state, flush=True)
         viewer.close()
 
 

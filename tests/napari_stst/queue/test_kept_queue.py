@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from napari_stst.queue.kept_queue import Kept, KeptQueue, data_dir
-from napari_stst.queue.request import Order
+from napari_stst.queue.kept_queue import KeptQueue, KeptRequest, data_dir
+from napari_stst.queue.request import MakeRequest
 from small_runs import config
 
-CONFIG = config(seed=4).model_dump(mode="json", exclude_none=True)
+CONFIG = config(seed=4)
 
 
 @pytest.fixture(autouse=True)
@@ -16,8 +16,10 @@ def _own_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("STST_DATA_DIR", str(tmp_path / "data"))
 
 
-def kept(tmp_path, name, began=False) -> Kept:
-    return Kept(Order(tmp_path / "a.mkv", str(tmp_path / name), CONFIG, overwrite=True), began)
+def kept(tmp_path, name, began=False) -> KeptRequest:
+    return KeptRequest(
+        MakeRequest(tmp_path / "a.mkv", str(tmp_path / name), CONFIG, overwrite=True), began
+    )
 
 
 def files() -> list[str]:

@@ -43,7 +43,7 @@ def test_a_table_of_states(viewer, until, tmp_path, errors):
     maker.make()
     maker.make()
     assert widget.table.rowCount() == 3
-    until(lambda: widget.queue.makings[0].progress > 0)
+    until(lambda: widget.queue.jobs[0].progress > 0)
     assert cells(widget, 1)[:6] == [
         "natural", "STST", "3 to 4", "natural_metamer_2.mkv", "waiting", "0%"
     ]  # fmt: skip
@@ -79,5 +79,5 @@ def test_a_table_of_states(viewer, until, tmp_path, errors):
     until(lambda: cells(widget, widget.table.rowCount() - 1)[4] == "running")
     assert widget.table.rowCount() == 2
     # wherever it was taken up, the maker shows it
-    assert maker.run.making is widget.queue.current
+    assert maker.run.job is widget.queue.current
     assert errors == []

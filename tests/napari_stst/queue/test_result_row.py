@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
-from napari_stst.background.exporting import GAP, GREY, beside
+from napari_stst.background.exporting import GAP, GREY, join_side_by_side
 from napari_stst.compare.compare_widget import CompareWidget
 from napari_stst.make.generate import GenerateWidget
 from napari_stst.viewer.closing import main_window
@@ -33,7 +33,7 @@ def made(viewer, until, tmp_path):
     assert not widget.run.result.isVisible()
     widget.set_tree({**TREE, "input": {"frames": "1:3"}})
     widget.make()
-    until(lambda: widget.run.making is not None and widget.run.making.state == "done")
+    until(lambda: widget.run.job is not None and widget.run.job.state == "done")
     return widget
 
 
@@ -41,7 +41,7 @@ def test_each_button_does_what_it_says(viewer, made, until, tmp_path, monkeypatc
     row = made.run.result
     opened = []
     monkeypatch.setattr(
-        "napari_stst.viewer.outside.QDesktopServices.openUrl",
+        "napari_stst.viewer.system_programs.QDesktopServices.openUrl",
         lambda url: opened.append(url) or True,
     )
     click(row.folder)
@@ -80,13 +80,13 @@ def test_each_button_does_what_it_says(viewer, made, until, tmp_path, monkeypatc
     until(lambda: any(one.isVisible() for one in window.findChildren(CompareWidget)))
     (compare,) = window.findChildren(CompareWidget)
     assert compare.natural.name == "natural"
-    assert made.run.making.layers[0] in compare.choice.others
+    assert made.run.job.layers[0] in compare.choice.others
     assert errors == []
 
 
 def test_beside_each_other_with_the_gap_that_is_stated():
     one, two = frames(2, 5, 7)
-    both = beside(one, two)
+    both = join_side_by_side(one, two)
     assert np.array_equal(both[:, :7], one)
     assert np.array_equal(both[:, 7 + GAP :], two)
     assert (both[:, 7 : 7 + GAP] == GREY).all()

@@ -17,11 +17,11 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_stst.make.generate import GenerateWidget
 from napari_stst.make.settings import read_settings
-from napari_stst.queue.job import Making
-from napari_stst.queue.kept_queue import Kept, KeptQueue, data_dir
-from napari_stst.queue.queue import _standing
-from napari_stst.queue.request import Order, stored_order
-from napari_stst.queue.unfinished import CameBack
+from napari_stst.queue.job import QueuedJob
+from napari_stst.queue.kept_queue import KeptQueue, KeptRequest, data_dir
+from napari_stst.queue.queue import _find_resume_state
+from napari_stst.queue.request import MakeRequest, read_stored_request
+from napari_stst.queue.resume_offer import ResumeOffer
 from napari_stst.viewer.closing import main_window
 from napari_stst.viewer.layers import layer_of
 from patience import patience
@@ -135,14 +135,14 @@ def test_a_click_continues_what_was_left(viewer, until, tmp_path, monkeypatch, e
     # nothing is open, and the form says something else
     widget = opened(viewer)
     form = widget.tree()
-    (offer,) = widget.run.findChildren(CameBack)
+    (offer,) = widget.run.findChildren(ResumeOffer)
     assert offer.words.text().endswith("natural_metamer.mkv, natural_metamer_2.mkv")
     # the killed viewer's worker may be about to put down where it stands
     until(lambda: is_idle(tmp_path / "natural_metamer.run"))
-    assert [one.state for one in widget.queue.makings] == ["stopped", "stopped"]
+    assert [one.state for one in widget.queue.jobs] == ["stopped", "stopped"]
     until(offer.go_on.isVisible)
     click(offer.go_on)
-    until(lambda: [one.state for one in widget.queue.makings] == ["done", "done"])
+    until(lambda: [one.state for one in widget.queue.jobs] == ["done", "done"])
     assert widget.tree() == form
     assert "tiny_model:spatial" in asked[0]
     assert "natural" in [one.name for one in viewer.layers]
@@ -170,13 +170,14 @@ def test_another_viewer_of_the_same_process_offers_it(viewer, tmp_path):
 
 
 def test_the_offer_takes_the_room_of_its_words_and_no_more(viewer, until, qtbot, tmp_path):
-    plain = config().model_dump(mode="json", exclude_none=True)
     names = [f"a natural clip of mine_{number}.mkv" for number in range(3)]
     before = KeptQueue()
-    before.keep([Kept(Order(None, str(tmp_path / name), plain), False) for name in names])
+    before.keep(
+        [KeptRequest(MakeRequest(None, str(tmp_path / name), config()), False) for name in names]
+    )
     before.close()
     widget = opened(viewer)
-    (offer,) = widget.run.findChildren(CameBack)
+    (offer,) = widget.run.findChildren(ResumeOffer)
     until(offer.words.isVisible)
     qtbot.wait(500)
     needed = offer.words.heightForWidth(offer.words.width())
@@ -188,17 +189,17 @@ def test_staying_and_what_a_script_closes(viewer, until, tmp_path):
     widget = opened(viewer)
     widget.set_tree({**SLOW, "octaves": [{**SLOW["octaves"][0], "iterations": 100_000}]})
     widget.make()
-    making = widget.run.making
-    until(lambda: making.progress > 0)
+    job = widget.run.job
+    until(lambda: job.progress > 0)
     told = []
     press_in_question("Stay", told)
     window = main_window(viewer)
     assert not window.close()
     assert "natural_metamer.mkv" in told[0]
     assert window.isVisible()
-    assert making.state == "running"
-    making.cancel()
-    until(lambda: making.state == "stopped")
+    assert job.state == "running"
+    job.cancel()
+    until(lambda: job.state == "stopped")
     # nothing runs: nothing is asked; the test would hang else
     viewer.close()
     assert [one.name for one in data_dir().rglob("*.json")] == ["queue.json"]
@@ -206,19 +207,18 @@ def test_staying_and_what_a_script_closes(viewer, until, tmp_path):
 
 def test_what_came_back_keeps_its_name(viewer, tmp_path, errors):
     path = clip(tmp_path / "natural.mkv")
-    plain = config().model_dump(mode="json", exclude_none=True)
-    order = Order(path, str(tmp_path / "natural_metamer.mkv"), plain)
+    stored = MakeRequest(path, str(tmp_path / "natural_metamer.mkv"), config())
     before = KeptQueue()
-    before.keep([Kept(order, False)])
+    before.keep([KeptRequest(stored, False)])
     before.close()
     add(viewer, path)
     widget = opened(viewer)
     # it only waited: nothing on disk has that name
     assert widget._output.text() == str(tmp_path / "natural_metamer_2.mkv")
-    widget._output.setText(order.output)
+    widget._output.setText(stored.output)
     widget.make()
-    assert errors == [f"{order.output} is in the queue already. Choose another output."]
-    assert [one.order for one in widget.queue.came_back] == [order]
+    assert errors == [f"{stored.output} is in the queue already. Choose another output."]
+    assert [one.request for one in widget.queue.restored] == [stored]
 
 
 def test_resume_goes_on_as_it_was_begun_whatever_the_form_says(viewer, until, tmp_path, errors):
@@ -237,7 +237,7 @@ def test_resume_goes_on_as_it_was_begun_whatever_the_form_says(viewer, until, tm
     until(widget.make_button.isVisible)
     click(widget.make_button)
     assert "holds a run that was not finished" in asked[0]
-    until(lambda: widget.run.making is not None and widget.run.making.state in ("done", "failed"))
+    until(lambda: widget.run.job is not None and widget.run.job.state in ("done", "failed"))
     assert errors == []
     assert not run.exists()
     sidecar = json.loads((tmp_path / "made.json").read_text())
@@ -262,58 +262,60 @@ class TestStored:
     def test_settings_and_clips_are_those_of_the_run(self, tmp_path):
         clip(tmp_path / "color.mkv", seed=4)
         run = stopped(tmp_path, seed=3, targets={"color": str(tmp_path / "color.mkv")})
-        order = stored_order(run)
-        assert (order.natural, order.output) == (
+        stored = read_stored_request(run)
+        assert (stored.natural, stored.output) == (
             tmp_path / "natural.mkv", str(tmp_path / "made.mkv")
         )  # fmt: skip
-        assert order.resume
-        assert order.config["seed"] == 3
-        assert order.config["targets"] == {"color": str(tmp_path / "color.mkv")}
+        assert stored.resume
+        assert stored.config.seed == 3
+        assert stored.config.targets.color == str(tmp_path / "color.mkv")
         assert read_settings(run) == read_settings(run / "job.json")
 
     def test_a_folder_that_was_moved_with_its_clips_goes_on(self, tmp_path):
         (tmp_path / "here").mkdir()
         stopped(tmp_path / "here", seed=3)
         (tmp_path / "here").rename(tmp_path / "there")
-        order = stored_order(tmp_path / "there" / "made.run")
-        assert order.natural == tmp_path / "there" / "natural.mkv"
-        job = Job(order.natural, order.output, build(order.config, StstConfig), resume=True)
+        stored = read_stored_request(tmp_path / "there" / "made.run")
+        assert stored.natural == tmp_path / "there" / "natural.mkv"
+        job = Job(stored.natural, stored.output, stored.config, resume=True)
         events = list(job.run())
         assert events[-1].outputs[0]["master"] == tmp_path / "there" / "made.mkv"
 
     def test_what_was_changed_meanwhile_is_named(self, tmp_path):
         run = stopped(tmp_path)
-        kept = Kept(Order(tmp_path / "natural.mkv", str(tmp_path / "made.mkv"), config()), True)
-        began, state, text = _standing(kept)
+        kept = KeptRequest(
+            MakeRequest(tmp_path / "natural.mkv", str(tmp_path / "made.mkv"), config()), True
+        )
+        began, state, text = _find_resume_state(kept)
         assert (began, state) == (True, "stopped")
         assert text.endswith("finished when its viewer was closed")
         (tmp_path / "natural.mkv").rename(tmp_path / "elsewhere.mkv")
-        assert _standing(kept)[1:] == (
+        assert _find_resume_state(kept)[1:] == (
             "failed",
             f"made.run cannot go on: its natural clip is not at {tmp_path}/natural.mkv any more. "
             "Put it back there.",
         )
         renamed = run.rename(tmp_path / "other.run")
         with pytest.raises(InputError, match=r"was called made\.run"):
-            stored_order(renamed)
-        assert _standing(kept)[1:] == (
+            read_stored_request(renamed)
+        assert _find_resume_state(kept)[1:] == (
             "failed", f"{run} is not there any more; Resume begins anew"
         )  # fmt: skip
-        gone = Kept(Order(None, str(tmp_path / "gone" / "made.mkv"), config()), True)
-        assert _standing(gone)[1] == "failed"
+        gone = KeptRequest(MakeRequest(None, str(tmp_path / "gone" / "made.mkv"), config()), True)
+        assert _find_resume_state(gone)[1] == "failed"
         renamed.rename(run)
         (run / "job.json").write_text("{")
-        assert "cannot be read" in _standing(kept)[2]
+        assert "cannot be read" in _find_resume_state(kept)[2]
 
 
 def test_all_lines_of_the_offer_are_seen(viewer, qtbot, tmp_path):
     widget = opened(viewer)
-    (offer,) = widget.run.findChildren(CameBack)
+    (offer,) = widget.run.findChildren(ResumeOffer)
     for name in NAMES:
-        making = Making(viewer, Order(None, str(tmp_path / name), config().model_dump()))
-        making.come_back(True, "stopped", "stopped")
-        making.changed.connect(widget.queue.changed)
-        widget.queue.makings.append(making)
+        job = QueuedJob(viewer, MakeRequest(None, str(tmp_path / name), config()))
+        job.restore(True, "stopped", "stopped")
+        job.changed.connect(widget.queue.changed)
+        widget.queue.jobs.append(job)
     widget.queue.changed.emit()
     qtbot.waitUntil(offer.isVisible)
     assert offer.words.text().endswith(f"{NAMES[0]}, {NAMES[1]} and 2 more")

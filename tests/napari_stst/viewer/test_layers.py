@@ -17,7 +17,7 @@ from napari_stst.viewer.layers import (
     is_clip,
     layer_of,
     rate_of,
-    saved_clip,
+    save_clip,
 )
 from small_runs import FPS, clip
 from stst.errors import InputError
@@ -108,7 +108,7 @@ class TestLayers:
         assert file_of(layer) == path
         assert rate_of(layer) == FPS
         assert options["metadata"]["source"]["decoder"]
-        assert saved_clip(layer, path.with_name("other.mkv")) == path
+        assert save_clip(layer, path.with_name("other.mkv")) == path
 
     @pytest.mark.parametrize(
         ("suffix", "aspect"), [(".mp4", Fraction(4, 3)), (".mkv", Fraction(8, 9))]
@@ -132,7 +132,7 @@ class TestLayers:
     def test_frames_in_memory_are_saved(self, tmp_path, frames):
         layer = Image(frames[1:3], rgb=True, metadata={"fps": "24000/1001"})
         assert file_of(layer) is None
-        path = saved_clip(layer, tmp_path / "saved.mkv")
+        path = save_clip(layer, tmp_path / "saved.mkv")
         saved = read_video(path)
         assert saved.fps == Fraction(24000, 1001)
         assert np.array_equal(saved.frames, frames[1:3])
@@ -140,7 +140,7 @@ class TestLayers:
     def test_not_without_a_rate(self, tmp_path, frames):
         layer = Image(frames, rgb=True, name="stack")
         with pytest.raises(InputError, match="'stack' has no frame rate"):
-            saved_clip(layer, tmp_path / "saved.mkv")
+            save_clip(layer, tmp_path / "saved.mkv")
 
     def test_grey_becomes_three_equal_channels(self, frames):
         grey = frames[..., 0]

@@ -16,8 +16,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDialog, QDoubleSpinBox, QLabel, QPushButton
 
 from deep_clips import HLG, PQ, deep
-from napari_stst.background.measured import Match
-from napari_stst.compare.arrays import composed, difference
+from napari_stst.background.measurements import Match
+from napari_stst.compare.arrays import compose_frame, difference
 from napari_stst.compare.compare_widget import CompareWidget
 from napari_stst.contrib import reader
 from napari_stst.make.generate import GenerateWidget
@@ -108,7 +108,7 @@ def add(viewer, path, **levels) -> Image:
 
 def made(widget, until):
     widget.make()
-    until(lambda: widget.run.making is not None and widget.run.making.state == "done")
+    until(lambda: widget.run.job is not None and widget.run.job.state == "done")
 
 
 def sidecar(path) -> dict:
@@ -180,7 +180,7 @@ def test_compare_reads_the_clips_as_the_layers_do(viewer, until, tmp_path, error
     widget.choice.choose_natural(natural)
     for one in (other, second):
         widget.choice.tick(one)
-    assert widget.choice.part["levels"] == {"bits": 8}
+    assert widget.choice.part["levels"] == Levels(bits=8)
     until(lambda: "Features" in widget.results.measured and widget.work.job is None)
     assert errors == []
     widget.close_all(put_back=False)
@@ -192,7 +192,7 @@ def test_the_difference_is_taken_of_what_the_stimulus_was_made_of(viewer, tmp_pa
     natural = add(viewer, path, tonemap="bt2408", peak_nits=600.0)
     recorded = Levels(tonemap="bt2408", peak_nits=1000.0)
     other = add(viewer, path, **recorded.as_dict())
-    compare = partial(composed, natural, other, path=path, compose=difference("absolute", 1))
+    compare = partial(compose_frame, natural, other, path=path, compose=difference("absolute", 1))
     seen = compare(match=Match(0, 4, levels=recorded))
     assert not np.asarray(seen).any()
     assert np.asarray(compare(match=Match(0, 4, levels=levels_of(natural)))).any()

@@ -59,8 +59,8 @@ def test_the_view_goes_to_a_result_and_loops_its_frames(viewer, until, tmp_path,
     widget.run.follow.setChecked(False)
     viewer.dims.set_point(0, 8)
     widget.make()
-    until(lambda: widget.run.making.state == "done")
-    (layer,) = widget.run.making.layers
+    until(lambda: widget.run.job.state == "done")
+    (layer,) = widget.run.job.layers
     assert layer.translate[0] == 2
     seen = shown_frames(viewer, layer, 7, until)
     # a busy machine may drop frames, but shows no others

@@ -5,7 +5,7 @@ import pytest
 from napari.layers import Image, Labels, Shapes
 
 from napari_stst.viewer.arrange import lay_over
-from napari_stst.viewer.regions import is_region, mask_of, painted
+from napari_stst.viewer.regions import is_region, mask_of, read_mask_labels
 from small_runs import frames
 from stst.errors import InputError
 
@@ -67,9 +67,9 @@ def test_of_several_labels_what_is_seen_is_inside(natural, rectangle):
 def test_a_file_of_labels_is_no_mask(tmp_path, rectangle):
     np.save(tmp_path / "m.npy", rectangle * np.uint8(120))
     with pytest.raises(InputError, match=r"m\.npy\) is not black and white.*values 120"):
-        painted(tmp_path / "m.npy")
+        read_mask_labels(tmp_path / "m.npy")
     np.save(tmp_path / "m.npy", rectangle)
-    assert np.array_equal(painted(tmp_path / "m.npy"), rectangle)
+    assert np.array_equal(read_mask_labels(tmp_path / "m.npy"), rectangle)
 
 
 def test_labels_painted_on_one_frame_hold_for_all(natural, rectangle):

@@ -9,7 +9,7 @@ from napari_stst.make.generate import GenerateWidget
 from napari_stst.make.leaps import LeapsWidget
 from napari_stst.make.scramble import ScrambleWidget
 from napari_stst.make.weights import WeightsRow
-from napari_stst.queue.job import Making, Order
+from napari_stst.queue.job import MakeRequest, QueuedJob
 from napari_stst.queue.queue_widget import QueueWidget
 from patience import patience
 from small_runs import clip, config
@@ -45,9 +45,9 @@ def docked(viewer, kind, qtbot, tmp_path):
 def test_tab_goes_through_what_is_seen_to_the_buttons(viewer, qtbot, tmp_path, kind):
     widget = docked(viewer, kind, qtbot, tmp_path)
     # something to cancel
-    making = Making(viewer, Order(None, str(tmp_path / "b.mkv"), {"method": widget.method}))
-    making.state = "running"
-    widget.run._attach(making)
+    job = QueuedJob(viewer, MakeRequest(None, str(tmp_path / "b.mkv"), {"method": widget.method}))
+    job.state = "running"
+    widget.run._attach(job)
     widget._natural.setCurrentIndex(widget._natural.findText("a"))
     advanced = [one.native for one in widget.fields if one.key not in widget.basic]
     places = way(widget, widget._natural)
@@ -71,7 +71,7 @@ def test_tab_goes_through_what_is_seen_to_the_buttons(viewer, qtbot, tmp_path, k
 def test_keys_alone_start_a_run(viewer, qtbot, tmp_path, monkeypatch):
     widget = docked(viewer, GenerateWidget, qtbot, tmp_path)
     asked = []
-    monkeypatch.setattr(widget, "_order", lambda *words: asked.append(words))
+    monkeypatch.setattr(widget, "_prepare_request", lambda *words: asked.append(words))
     widget._natural.setFocus()
     for _ in range(60):
         if QApplication.focusWidget() is widget.make_button:
@@ -84,10 +84,9 @@ def test_keys_alone_start_a_run(viewer, qtbot, tmp_path, monkeypatch):
 def test_tab_leaves_the_table_of_the_queue(viewer, qtbot, tmp_path):
     widget = docked(viewer, QueueWidget, qtbot, tmp_path)
     for name in "bc":
-        plain = config().model_dump(mode="json", exclude_none=True)
-        making = Making(viewer, Order(None, str(tmp_path / f"{name}.mkv"), plain))
-        making.state = "paused"
-        widget.queue.add(making)
+        job = QueuedJob(viewer, MakeRequest(None, str(tmp_path / f"{name}.mkv"), config()))
+        job.state = "paused"
+        widget.queue.add(job)
     widget.table.selectRow(0)
     places = way(widget, widget.table)
     assert widget.buttons["Cancel"][0] in places

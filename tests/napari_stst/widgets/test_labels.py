@@ -4,7 +4,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPlainTextEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
 
-from napari_stst.widgets.labels import Said, WholeLabel
+from napari_stst.widgets.labels import MessageLabel, WholeLabel
 
 PATH = "/a/very" + "/long" * 30 + "/path.mkv: there is no such file."
 
@@ -13,7 +13,7 @@ PATH = "/a/very" + "/long" * 30 + "/path.mkv: there is no such file."
 def said(qtbot):
     outer = QWidget()
     qtbot.addWidget(outer)
-    said = Said()
+    said = MessageLabel()
     QVBoxLayout(outer).addWidget(said)
     outer.resize(300, 200)
     outer.show()

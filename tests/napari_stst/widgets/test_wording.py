@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_stst.widgets.wording import in_form_words, parts_by_key, shortened
+from napari_stst.widgets.wording import parts_by_key, shorten_paths, word_for_form
 from stst.config import StstConfig, build
 from stst.errors import InputError
 
@@ -26,7 +26,7 @@ LABELS = {
     ],
 )
 def test_keys_and_options_become_labels(text, words):
-    assert in_form_words(text, LABELS) == words
+    assert word_for_form(text, LABELS) == words
 
 
 def test_every_wrong_value_is_told_of_its_own_key():
@@ -63,11 +63,11 @@ def test_what_is_of_no_key_is_kept():
     ],
 )  # fmt: skip
 def test_options_become_words_of_the_form(text, expected):
-    assert in_form_words(text) == expected
+    assert word_for_form(text) == expected
 
 
 def test_folders_are_left_out_where_there_is_little_room(tmp_path):
     text = f"{tmp_path}/a/b/made.run is in use; {tmp_path}/a/natural.mkv is not."
     paths = (tmp_path / "a" / "b" / "made.run", None, tmp_path / "a" / "natural.mkv")
-    assert shortened(text, paths) == "made.run is in use; natural.mkv is not."
-    assert shortened("/x/y.mkv is bad", (Path("/other/z.mkv"),)) == "/x/y.mkv is bad"
+    assert shorten_paths(text, paths) == "made.run is in use; natural.mkv is not."
+    assert shorten_paths("/x/y.mkv is bad", (Path("/other/z.mkv"),)) == "/x/y.mkv is bad"

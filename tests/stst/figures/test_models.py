@@ -4,15 +4,16 @@ import matplotlib.colors
 import numpy as np
 import pytest
 
-from stst.figures import Course, Panel, clip_color, panel_bars, panel_courses, picture
+from stst.figures import Panel, TimeSeries, clip_color, panel_bars, panel_courses, picture
 
 LABELS = ["natural", "metamer (STST)", "scrambled (STPS)"]
-TIME = np.arange(5) / 25
+FRAMES = np.arange(5.0)
 
 
 def panel(title="layer1", limits=(0.0, 1.0), places=(1, 2)) -> Panel:
     rng = np.random.default_rng(0)
-    return Panel(title, "CKA", [Course(one, TIME, rng.random(5)) for one in places], limits)
+    series = [TimeSeries(one, FRAMES, rng.random(5), 25) for one in places]
+    return Panel("CKA", "", series, title, limits)
 
 
 class TestCourses:
@@ -23,12 +24,12 @@ class TestCourses:
             assert axis.get_title(loc="left") == one.title
             assert axis.get_ylabel() == "CKA"
             assert axis.get_xlabel() == "Time (s)"
-            for line, course in zip(axis.get_lines(), one.courses, strict=True):
+            for line, course in zip(axis.get_lines(), one.series, strict=True):
                 assert np.array_equal(line.get_ydata(), course.values)
-                assert np.array_equal(line.get_xdata(), course.time)
+                assert np.array_equal(line.get_xdata(), FRAMES / 25)
                 assert line.get_color() == clip_color(course.place)
         assert axes[0].get_ylim() == (0, 1)
-        highest = max(course.values.max() for course in late.courses)
+        highest = max(course.values.max() for course in late.series)
         assert axes[1].get_ylim() == (0, pytest.approx(1.08 * highest))
 
     def test_only_clips_with_a_course_are_named(self):
@@ -36,7 +37,7 @@ class TestCourses:
         assert [text.get_text() for text in legend.get_texts()] == LABELS[1:]
 
     def test_nothing_that_is_defined(self):
-        undefined = Panel("layer1", "CKA", [Course(1, TIME, np.full(5, np.nan))])
+        undefined = Panel("CKA", "", [TimeSeries(1, FRAMES, np.full(5, np.nan))])
         assert picture(panel_courses([undefined], LABELS), "png")
         assert picture(panel_bars([undefined], LABELS), "png")
 
@@ -44,11 +45,13 @@ class TestCourses:
 class TestBars:
     def test_means_and_deviations(self):
         values = np.array([0.2, 0.4, np.nan, 0.6])
-        one = Panel("level 0", "error", [Course(0, TIME[:4], values), *panel().courses], (0, 1))
+        one = Panel(
+            "error", "", [TimeSeries(0, FRAMES[:4], values), *panel().series], "level 0", (0, 1)
+        )
         (axis,) = panel_bars([one], LABELS).axes
         widths = [bar.get_width() for bar in axis.patches]
         assert widths[0] == pytest.approx(0.4)
-        assert widths[1:] == [pytest.approx(course.values.mean()) for course in one.courses[1:]]
+        assert widths[1:] == [pytest.approx(course.values.mean()) for course in one.series[1:]]
         colors = [matplotlib.colors.to_hex(bar.get_facecolor()) for bar in axis.patches]
         assert colors == [clip_color(place).lower() for place in range(3)]
         assert [tick.get_text() for tick in axis.get_yticklabels()] == LABELS

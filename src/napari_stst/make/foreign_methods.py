@@ -20,7 +20,7 @@ _NONE = (
 )
 
 
-class OtherWidget(QWidget):
+class ForeignMethodsWidget(QWidget):
     """Make stimuli by a method of another package, chosen by name.
 
     Parameters
@@ -60,7 +60,7 @@ class OtherWidget(QWidget):
         if not name:
             return
         try:
-            self.maker = maker_of(METHODS[name])(self._viewer)
+            self.maker = build_maker_class(METHODS[name])(self._viewer)
         except InputError as error:
             self.problem.setText(str(error))
             self.problem.show()
@@ -70,7 +70,7 @@ class OtherWidget(QWidget):
         self._layout.addWidget(self.maker)
 
 
-def maker_of(spec: MethodSpec) -> type[MakerWidget]:
+def build_maker_class(spec: MethodSpec) -> type[MakerWidget]:
     """Make the widget of a method from what the table says of it.
 
     Parameters

@@ -10,8 +10,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_stst.make.scramble import ScrambleWidget
-from napari_stst.viewer.layers import is_clip, saved_clip
-from napari_stst.viewer.unfit import STILL, converted, ways_of, why_no_clip
+from napari_stst.viewer.conversion import STILL, convert_layer, explain_unfit, list_conversions
+from napari_stst.viewer.layers import is_clip, save_clip
 from small_runs import clip, frames
 from stst.config import StpsConfig
 from stst.errors import InputError
@@ -41,20 +41,20 @@ def ramp(dtype, *shape) -> np.ndarray:
 )  # fmt: skip
 def test_why_a_layer_is_no_clip(data, rgb, why):
     layer = Image(data, rgb=rgb)
-    assert why_no_clip(layer) == why
+    assert explain_unfit(layer) == why
     assert is_clip(layer) == (not why)
 
 
 def test_other_layers_are_not_spoken_of():
-    assert why_no_clip(Labels(np.zeros((T, H, W), int))) == ""
+    assert explain_unfit(Labels(np.zeros((T, H, W), int))) == ""
 
 
 def test_values_are_spread_evenly_and_it_is_on_record():
     data = np.array([[[0, 1000, 4095]], [[2048, 4095, 16]]], np.uint16)
     layer = Image(data, name="cells", metadata={"fps": "24"})
-    full, seen, *_ = ways_of(layer)
+    full, seen, *_ = list_conversions(layer)
     assert "all that uint16 holds" in full.words
-    made = converted(layer, seen)
+    made = convert_layer(layer, seen)
     assert is_clip(made)
     # a few lines of their own: 0 is black, 4095 white, the nearest in between
     expected = [[[round(255 * int(one) / 4095) for one in row] for row in frame] for frame in data]
@@ -65,21 +65,23 @@ def test_values_are_spread_evenly_and_it_is_on_record():
         "how": "lowest to highest value: 0 becomes black, 4095 white",
     }  # fmt: skip
     # the camera's whole range is kept where that is asked for
-    assert converted(layer, full).data.max() == round(255 * 4095 / 65535)
+    assert convert_layer(layer, full).data.max() == round(255 * 4095 / 65535)
 
 
 def test_floats_between_0_and_1_keep_their_levels():
     data = np.linspace(0.25, 0.75, T * H * W).reshape(T, H, W)
-    way = ways_of(Image(data))[0]
-    assert np.array_equal(converted(Image(data), way).data, np.rint(data * 255).astype(np.uint8))
+    way = list_conversions(Image(data))[0]
+    assert np.array_equal(
+        convert_layer(Image(data), way).data, np.rint(data * 255).astype(np.uint8)
+    )
 
 
 @pytest.mark.parametrize("axis", [0, 1, 3])
 def test_colours_are_found_on_any_axis(axis):
     colour = frames(5, H, W)
     layer = Image(np.moveaxis(colour, -1, axis), rgb=False)
-    (way,) = ways_of(layer)
-    made = converted(layer, way)
+    (way,) = list_conversions(layer)
+    made = convert_layer(layer, way)
     assert made.rgb
     assert np.array_equal(made.data, colour)
     assert f"axis {axis} as colour" in made.metadata["converted"]["how"]
@@ -88,25 +90,25 @@ def test_colours_are_found_on_any_axis(axis):
 def test_a_picture_becomes_a_still_clip_and_other_stacks_have_no_way():
     picture = frames(1, H, W)[0]
     layer = Image(picture, rgb=True)
-    made = converted(layer, ways_of(layer)[0])
+    made = convert_layer(layer, list_conversions(layer)[0])
     assert made.data.shape == (STILL, H, W, 3)
     assert (made.data == picture).all()
-    assert ways_of(Image(np.zeros((5, 4, H, W), np.uint8), rgb=False)) == []
+    assert list_conversions(Image(np.zeros((5, 4, H, W), np.uint8), rgb=False)) == []
     with pytest.raises(InputError, match="no finite numbers"):
-        ways_of(Image(np.full((T, H, W), np.nan), contrast_limits=(0, 1)))
+        list_conversions(Image(np.full((T, H, W), np.nan), contrast_limits=(0, 1)))
 
 
 def test_the_sidecar_says_what_a_clip_was_converted_from(tmp_path):
     layer = Image(ramp(np.uint16, T, 24, 26), name="cells", metadata={"fps": "25"})
-    made = converted(layer, ways_of(layer)[1])
-    path = saved_clip(made, tmp_path / "m.natural.mkv", overwrite=True)
+    made = convert_layer(layer, list_conversions(layer)[1])
+    path = save_clip(made, tmp_path / "m.natural.mkv", overwrite=True)
     for _ in Job(path, str(tmp_path / "m.mkv"), StpsConfig()).run():
         pass
     (natural,) = json.loads((tmp_path / "m.json").read_text())["inputs"]
     assert natural["converted"] == made.metadata["converted"]
     # another clip of that name has another record, and a stranger's file does no harm
     plain = Image(frames(T, 24, 26), rgb=True, metadata={"fps": "25"})
-    saved_clip(plain, path, overwrite=True)
+    save_clip(plain, path, overwrite=True)
     assert not (tmp_path / "m.natural.json").exists()
     (tmp_path / "m.natural.json").write_text("[]")
     for _ in Job(path, str(tmp_path / "n.mkv"), StpsConfig()).run():
@@ -137,8 +139,8 @@ def test_it_is_named_in_the_choice_and_converted_by_choosing_it(viewer, until, t
     assert answers[-1] == "Cancel"
     assert box.currentText() == "cells (8 bit)"
     widget.make()
-    until(lambda: widget.run.making is not None and widget.run.making.state == "done")
-    sidecar = Path(widget.run.making.order.output).with_suffix(".json")
+    until(lambda: widget.run.job is not None and widget.run.job.state == "done")
+    sidecar = Path(widget.run.job.request.output).with_suffix(".json")
     (natural,) = json.loads(sidecar.read_text())["inputs"]
     assert natural["converted"]["dtype"] == "uint16"
     assert natural["converted"]["how"] == answers[1]

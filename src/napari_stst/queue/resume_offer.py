@@ -10,13 +10,13 @@ from napari_stst.widgets.labels import WholeLabel
 _NAMED = 2  # all of them are in the tip
 
 
-class CameBack(QWidget):
+class ResumeOffer(QWidget):
     """A line with two buttons, which is there as long as there is something to offer.
 
     Parameters
     ----------
     queue
-        That the makings came back to.
+        That the jobs came back to.
     parent
         Owns the widget.
     """
@@ -40,17 +40,17 @@ class CameBack(QWidget):
         self._update()
 
     def _update(self) -> None:
-        makings = self._queue.came_back
-        self.setVisible(bool(makings))
-        names = ", ".join(one.name for one in makings[:_NAMED])
-        more = f" and {len(makings) - _NAMED} more" if len(makings) > _NAMED else ""
+        jobs = self._queue.restored
+        self.setVisible(bool(jobs))
+        names = ", ".join(one.name for one in jobs[:_NAMED])
+        more = f" and {len(jobs) - _NAMED} more" if len(jobs) > _NAMED else ""
         self.words.setText(f"Not finished when the viewer was closed: {names}{more}")
-        self.words.setToolTip("\n".join(f"{one.order.output}: {one.text}" for one in makings))
+        self.words.setToolTip("\n".join(f"{one.request.output}: {one.text}" for one in jobs))
 
     def _go_on(self) -> None:
-        for making in self._queue.came_back:
-            self._queue.resume(making)
+        for job in self._queue.restored:
+            self._queue.resume(job)
 
     def _forget(self) -> None:
-        for making in self._queue.came_back:
-            self._queue.remove(making)
+        for job in self._queue.restored:
+            self._queue.remove(job)

@@ -1,4 +1,4 @@
-"""What is asked before an order that is larger than anybody makes without meaning to."""
+"""What is asked before a request that is larger than anybody makes without meaning to."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _BYTES = 4 * 2**30  # of what is shown while it is made
 _MODEL_LENGTH, _MODEL_SIDE = 16, 224  # where the config leaves them to the model, about
 
 
-def large_words(config: RunConfig, shape: tuple[int, ...] | None) -> str:
-    """Say what of an order is unusually large.
+def describe_size_warnings(config: RunConfig, shape: tuple[int, ...] | None) -> str:
+    """Say what of a request is unusually large.
 
     Parameters
     ----------
     config
-        Of the order.
+        Of the request.
     shape
         (T, H, W, …) of the clip that it is made of; None where there is none.
 
@@ -29,30 +29,30 @@ def large_words(config: RunConfig, shape: tuple[int, ...] | None) -> str:
     str
         A sentence for each, empty where nothing is.
     """
-    said = []
+    warnings = []
     if config.samples > SHOWN:
-        said.append(
+        warnings.append(
             f"{config.samples} samples make {config.samples} clips; the first {SHOWN} are shown."
         )
-    iterations = _iterations(config)
+    iterations = _count_iterations(config)
     if iterations > _ITERATIONS:
         what = "of each frame" if hasattr(config, "octaves") else "of the clip"
-        said.append(f"{iterations} iterations {what} take very long.")
-    size = _pixels(config, shape) * 3 * min(config.samples, SHOWN)
+        warnings.append(f"{iterations} iterations {what} take very long.")
+    size = _count_pixels(config, shape) * 3 * min(config.samples, SHOWN)
     if size > _BYTES:
-        said.append(
+        warnings.append(
             f"The viewer holds {size / 2**30:.0f} GiB of frames while they are made; fewer or "
             "smaller ones take less."
         )
-    return " ".join(said)
+    return " ".join(warnings)
 
 
-def _iterations(config: Any) -> int:
+def _count_iterations(config: Any) -> int:
     octaves = getattr(config, "octaves", ())
     return sum(one.iterations for one in octaves) or getattr(config, "iterations", 0)
 
 
-def _pixels(config: Any, shape: tuple[int, ...] | None) -> int:
+def _count_pixels(config: Any, shape: tuple[int, ...] | None) -> int:
     """Count the pixels of all frames of one sample, about."""
     if hasattr(config, "length"):
         numbers = [int(one) for one in re.findall(r"\d+", config.size or "")]

@@ -1,4 +1,4 @@
-"""What is found out about clips, as the worker sends it and the viewer shows it."""
+"""Clips that are compared, and what is found out about them, as viewer and worker send it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from stst.config.choice import CkaSettings
+from stst.figures import Panel
 from stst.video import AS_STORED, Levels
+
+#: What CKA compares unless it is told otherwise.
+CKA_DEFAULTS = CkaSettings()
+
+
+@dataclass(frozen=True)
+class ClipSet:
+    """Clips that are compared.
+
+    Attributes
+    ----------
+    natural, others
+        Paths.
+    frames, max_side
+        Of the natural clip, for clips without a sidecar that says it.
+    levels
+        How values of clips become 8 bits.
+    """
+
+    natural: str
+    others: tuple[str, ...]
+    frames: str | None = None
+    max_side: int | None = None
+    levels: Levels = AS_STORED
 
 
 @dataclass(frozen=True)
@@ -45,54 +68,7 @@ class Match:
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
-    """One measure of one clip over the frames of the natural clip.
-
-    Attributes
-    ----------
-    place
-        Of the clip: 0 for the natural one.
-    frames
-        (N,) numbers of frames of the natural clip.
-    values
-        (N,); NaN where undefined.
-    what
-        Which of several alignments of the natural clip it is, where there are more than one.
-    band
-        Ends of what the values are compared with, e.g. of unrelated clips; NaN where undefined.
-    """
-
-    place: int
-    frames: NDArray[np.float64]
-    values: NDArray[np.float64]
-    band: tuple[float, float] | None = None
-    what: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """One measure of several clips.
-
-    Attributes
-    ----------
-    title
-        With the unit.
-    courses
-        The natural ones first.
-    limits
-        Of the values, where they have ends.
-    circular
-        Whether the values are angles in [0, 2π).
-    """
-
-    title: str
-    courses: tuple[Course, ...]
-    limits: tuple[float, float] | None = None
-    circular: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
+class Measurement:
     """What was measured: courses to look at, and rows of a tidy table to keep.
 
     Attributes

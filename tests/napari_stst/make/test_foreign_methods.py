@@ -5,8 +5,10 @@ import pytest
 from qtpy.QtWidgets import QLabel
 
 from methods_of_others import TOY, WITH_TOY, installed
-from napari_stst.make.other import OtherWidget
-from napari_stst.queue.request import stored_order
+from napari_stst.make.foreign_methods import ForeignMethodsWidget
+from napari_stst.queue.job import QueuedJob
+from napari_stst.queue.queue import queue_of
+from napari_stst.queue.request import MakeRequest, read_stored_request
 from small_runs import clip, process, stst
 from stst.config import METHODS, methods
 from stst.config.sources import code_named
@@ -22,7 +24,7 @@ def drift(monkeypatch, viewer):
 def test_the_form_opens_and_makes_what_the_command_makes(drift, viewer, until, tmp_path, errors):
     viewer.open(str(clip(tmp_path / "natural.mkv", count=4)), plugin="napari-stst")
     _, widget = viewer.window.add_plugin_dock_widget("napari-stst", "Other methods")
-    assert isinstance(widget, OtherWidget)
+    assert isinstance(widget, ForeignMethodsWidget)
     maker = widget.maker
     # it has all of the dock's height
     until(lambda: maker.height() > 500)
@@ -30,7 +32,7 @@ def test_the_form_opens_and_makes_what_the_command_makes(drift, viewer, until, t
     assert {"step", "iterations", "checkpoint_every", "seed"} <= labels
     maker.set_tree({"method": "drift", "iterations": 2})
     maker.make()
-    until(lambda: maker.run.making is not None and maker.run.making.state == "done")
+    until(lambda: maker.run.job is not None and maker.run.job.state == "done")
     assert errors == []
     made = read_video(tmp_path / "natural_drift.mkv").frames
     done = stst(
@@ -62,11 +64,27 @@ def test_a_package_that_is_broken_is_told_and_others_go_on(monkeypatch, viewer, 
         assert widget.problem.isHidden()
 
 
-def test_an_unfinished_run_is_no_reason_to_import(drift, viewer, tmp_path, monkeypatch):
+def test_an_unfinished_run_is_no_reason_to_import(
+    drift, viewer, until, tmp_path, monkeypatch, errors
+):
     clip(tmp_path / "natural.mkv", count=4)
     words = ("drift", "natural.mkv", "-o", "a.mkv", "--set", "iterations=2")
     process(*words, folder=tmp_path, PYTHONPATH=WITH_TOY, TOY_KILL="2:0")
-    monkeypatch.setattr(methods, "_loaded", lambda entry: pytest.fail("its code was imported"))
-    order = stored_order(tmp_path / "a.run")
-    assert order.config["method"] == "drift"
-    assert code_named(order.config) == {"method": "drift"}
+    queue = queue_of(viewer)
+    with monkeypatch.context() as refusing:
+        refusing.setattr(methods, "_loaded", lambda entry: pytest.fail("its code was imported"))
+        stored = read_stored_request(tmp_path / "a.run")
+        assert stored.method == "drift"
+        assert code_named(stored.tree) == {"method": "drift"}
+        # nor is one that is kept for the next viewer
+        assert MakeRequest.from_dict(stored.as_dict()).tree == stored.tree
+        job = QueuedJob(viewer, stored)
+        job.restore(True, "stopped", "stopped")
+        queue._take_in(job)
+        refusing.setattr("napari_stst.queue.queue.ask", lambda *words: "Cancel")
+        assert queue.resume(job) is None
+    monkeypatch.setattr("napari_stst.queue.queue.ask", lambda *words: "Trust it")
+    again = queue.resume(job)
+    assert isinstance(again.request.config, METHODS["drift"].config)
+    until(lambda: again.state in ("done", "failed"))
+    assert (again.state, errors) == ("done", [])

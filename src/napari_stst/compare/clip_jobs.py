@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_stst.background.measurements import ClipSet
 from napari_stst.background.messages import Failed, Message, Result, Step
 from napari_stst.background.task import Task
-from napari_stst.viewer.layers import file_of, saved_clip
+from napari_stst.viewer.layers import file_of, save_clip
 from stst.errors import StstError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class ClipFiles:
             If a layer cannot be a clip, or cannot be written.
         """
         with self._lock:
-            return [str(file_of(layer) or self._saved(layer)) for layer in layers]
+            return [str(file_of(layer) or self._save_layer(layer)) for layer in layers]
 
     def forget(self) -> None:
         """Write frames anew when they are asked for, for they may have been changed in place."""
@@ -56,7 +57,7 @@ class ClipFiles:
             if self._folder is not None:
                 self._folder.cleanup()
 
-    def _saved(self, layer: Image) -> Path:
+    def _save_layer(self, layer: Image) -> Path:
         for path, data in self._written.items():
             if data is layer.data:
                 return path
@@ -70,13 +71,13 @@ class ClipFiles:
         folder.mkdir(exist_ok=True)
         paths = (folder / f"{name}{'_' * one}.mkv" for one in range(10_000))
         path = next(one for one in paths if one not in self._written)
-        saved_clip(layer, path, overwrite=True)
+        save_clip(layer, path, overwrite=True)
         self._written[path] = layer.data
         return path
 
 
 @dataclass(eq=False)
-class Job:
+class ClipJob:
     """One thing to do with clips.
 
     Attributes
@@ -87,8 +88,10 @@ class Job:
         In a word or two, for the progress bar.
     layers
         The natural clip, then the others.
+    part
+        ``frames``, ``max_side`` and ``levels`` of a `ClipSet`.
     arguments
-        Of the task, but for ``natural`` and ``others``.
+        Of the task, but for ``clips``.
     done
         Called with the paths of the clips and the task's result.
     automatic
@@ -98,13 +101,14 @@ class Job:
     task: str
     title: str
     layers: tuple[Image, ...]
-    arguments: dict[str, Any]
+    part: Mapping[str, Any]
+    arguments: Mapping[str, Any]
     done: Callable[[list[str], Any], None]
     automatic: bool = False
     dropped: bool = field(default=False, init=False)
 
 
-class Work(QObject):
+class ClipJobRunner(QObject):
     """Does jobs one after the other, in worker processes.
 
     Parameters
@@ -127,21 +131,21 @@ class Work(QObject):
     def __init__(self, files: ClipFiles, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.files = files
-        self.job: Job | None = None
+        self.job: ClipJob | None = None
         self.task: Task | None = None
-        self._waiting: list[Job] = []
+        self._waiting: list[ClipJob] = []
         # tasks that were asked to stop, and tasks that have ended
         self._leaving: list[Task] = []
         self._past: list[Task] = []
         self._closed = False
         self._located.connect(self._start)
 
-    def add(self, job: Job) -> None:
+    def add(self, job: ClipJob) -> None:
         """Do a job as soon as those before it are done; one that was asked for comes first."""
         asked = [one for one in self._waiting if not one.automatic]
         self._waiting.insert(len(self._waiting) if job.automatic else len(asked), job)
         if self.job is None:
-            self._next()
+            self._start_next()
 
     def drop_automatic(self) -> bool:
         """Forget what was not asked for; say whether there was anything."""
@@ -171,24 +175,24 @@ class Work(QObject):
         self._leaving.clear()
         for task in self._past:
             task.blockSignals(True)
-        self._tidy()
+        self._close_past_tasks()
 
-    def _tidy(self) -> None:
+    def _close_past_tasks(self) -> None:
         while self._past:
             task = self._past.pop()
             task.close()
             task.deleteLater()
 
-    def _drop(self, job: Job) -> None:
+    def _drop(self, job: ClipJob) -> None:
         """Leave the job that is being done to end by itself; it may be loading a model."""
         job.dropped = True
         task, self.task = self.task, None
         if task is not None:
             self._leaving.append(task)
             task.stop()
-        self._next()
+        self._start_next()
 
-    def _next(self) -> None:
+    def _start_next(self) -> None:
         job = self._waiting.pop(0) if self._waiting and not self._closed else None
         changed, self.job = (self.job is None) != (job is None), job
         if changed:
@@ -202,7 +206,7 @@ class Work(QObject):
             # encoding may take seconds; the viewer goes on
             threading.Thread(target=self._locate, args=(job,), daemon=True).start()
 
-    def _locate(self, job: Job) -> None:
+    def _locate(self, job: ClipJob) -> None:
         found: list[str] | str
         try:
             found = self.files.paths(job.layers)
@@ -213,35 +217,36 @@ class Work(QObject):
         except RuntimeError:  # the widget is gone
             return
 
-    def _start(self, job: Job, found: list[str] | str) -> None:
+    def _start(self, job: ClipJob, found: list[str] | str) -> None:
         if self._closed or job is not self.job:
             return
         if isinstance(found, str):
             self._end(job, Failed(found), [])
             return
         natural, *others = found
-        task = Task(job.task, self, natural=natural, others=others, **job.arguments)
-        task.message.connect(lambda message: self._told(job, task, message, found))
+        clips = ClipSet(natural, tuple(others), **job.part)
+        task = Task(job.task, self, clips=clips, **job.arguments)
+        task.message.connect(lambda message: self._on_message(job, task, message, found))
         self.task = task
 
-    def _told(self, job: Job, task: Task, message: Message, paths: list[str]) -> None:
+    def _on_message(self, job: ClipJob, task: Task, message: Message, paths: list[str]) -> None:
         if isinstance(message, Step):
             if not job.dropped:
                 self.progressed.emit(job.title, message.what, message.progress)
             return
         # its process is about to end, and cannot be waited for while it speaks
         self._past.append(task)
-        QTimer.singleShot(0, self._tidy)
+        QTimer.singleShot(0, self._close_past_tasks)
         if job.dropped:
             self._leaving.remove(task)
         elif job is self.job:
             self.task = None
             self._end(job, message, paths)
 
-    def _end(self, job: Job, message: Message, paths: list[str]) -> None:
+    def _end(self, job: ClipJob, message: Message, paths: list[str]) -> None:
         if isinstance(message, Result):
             job.done(paths, message.value)
         elif isinstance(message, Failed):
             verdict = f"{job.title} failed" if job.title else "The clips cannot be compared"
             self.failed.emit(f"{verdict}: {message.text}")
-        self._next()
+        self._start_next()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from qtpy.QtGui import QDesktopServices
 
-from napari_stst.viewer.outside import show_outside
+from napari_stst.viewer.system_programs import open_in_system_program
 
 
 @pytest.mark.parametrize("opens", [True, False])
@@ -12,10 +12,10 @@ def test_where_it_is_is_told_if_nothing_opens_it(tmp_path, monkeypatch, opens):
     monkeypatch.setattr(
         QDesktopServices, "openUrl", lambda url: asked.append(url.toLocalFile()) or opens
     )
-    monkeypatch.setattr("napari_stst.viewer.outside.show_warning", told.append)
+    monkeypatch.setattr("napari_stst.viewer.system_programs.show_warning", told.append)
     monkeypatch.chdir(tmp_path)
-    show_outside(tmp_path / "page.html")
-    show_outside(tmp_path.relative_to(tmp_path) / "page.html")
+    open_in_system_program(tmp_path / "page.html")
+    open_in_system_program(tmp_path.relative_to(tmp_path) / "page.html")
     page = str(tmp_path / "page.html")
     assert asked == [page, page]
     assert told == ([] if opens else [f"No program was found that opens it: {page}"] * 2)

@@ -19,7 +19,7 @@ STILL = 24
 
 
 @dataclass(frozen=True)
-class Way:
+class Conversion:
     """One way to make a clip of a layer.
 
     Attributes
@@ -40,7 +40,7 @@ class Way:
     channel: int | None = None
 
 
-def why_no_clip(layer: Any) -> str:
+def explain_unfit(layer: Any) -> str:
     """Say why an image layer cannot serve as a clip.
 
     Parameters
@@ -60,7 +60,7 @@ def why_no_clip(layer: Any) -> str:
     found = []
     if layer.multiscale:
         found.append("in several resolutions")
-    dtype = _data(layer).dtype
+    dtype = _pixels_of(layer).dtype
     if dtype != np.uint8:
         found.append(f"{dtype}, not 8-bit")
     if layer.ndim == 2:
@@ -70,7 +70,7 @@ def why_no_clip(layer: Any) -> str:
     return ", ".join(found)
 
 
-def ways_of(layer: Image) -> list[Way]:
+def list_conversions(layer: Image) -> list[Conversion]:
     """Give the ways to make a clip of a layer, the likeliest first.
 
     Parameters
@@ -80,8 +80,8 @@ def ways_of(layer: Image) -> list[Way]:
 
     Returns
     -------
-    list of Way
-        Empty where there is none, see `why_not`.
+    list of Conversion
+        Empty where there is none, see `explain_inconvertible`.
 
     Raises
     ------
@@ -89,21 +89,22 @@ def ways_of(layer: Image) -> list[Way]:
         If it holds values that are no finite numbers.
     """
     return [
-        Way(", ".join(filter(None, (order, values))), low, high, channel)
-        for order, channel in _orders(layer)
-        for values, low, high in _ranges(layer)
+        Conversion(", ".join(filter(None, (order, values))), low, high, channel)
+        for order, channel in _list_axis_orders(layer)
+        for values, low, high in _list_ranges(layer)
     ]
 
 
-def why_not(layer: Image) -> str:
+def explain_inconvertible(layer: Image) -> str:
     """Say what to do with a layer that has no way to become a clip."""
     return (
-        f"the layer {layer.name!r} is {why_no_clip(layer)}, and cannot be converted. Split it into "
-        "layers of three axes, time, height and width (right click > Split Stack), and choose one."
+        f"the layer {layer.name!r} is {explain_unfit(layer)}, and cannot be converted. Split it "
+        "into layers of three axes, time, height and width (right click > Split Stack), and choose "
+        "one."
     )
 
 
-def converted(layer: Image, way: Way) -> Image:
+def convert_layer(layer: Image, way: Conversion) -> Image:
     """Make a clip of a layer; what was done is in its metadata as ``converted``.
 
     Parameters
@@ -111,7 +112,7 @@ def converted(layer: Image, way: Way) -> Image:
     layer
         An image that is no clip.
     way
-        One of `ways_of`.
+        One of `list_conversions`.
 
     Raises
     ------
@@ -120,8 +121,10 @@ def converted(layer: Image, way: Way) -> Image:
     """
     from napari.layers import Image
 
-    data = _data(layer)
-    frames = np.stack([_as_8_bit(one, way) for one in _pictures(layer, data, way.channel)])
+    data = _pixels_of(layer)
+    frames = np.stack(
+        [_scale_to_8_bit(one, way) for one in _iterate_pictures(layer, data, way.channel)]
+    )
     rgb = frames.ndim == 4
     if rgb:
         frames = frames_of(frames)
@@ -144,11 +147,11 @@ def converted(layer: Image, way: Way) -> Image:
     )
 
 
-def _data(layer: Image) -> Any:
+def _pixels_of(layer: Image) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def _orders(layer: Image) -> list[tuple[str, int | None]]:
+def _list_axis_orders(layer: Image) -> list[tuple[str, int | None]]:
     """Give where the colours may be, with words for it."""
     if layer.ndim == 2:
         return [(f"{STILL} times the same picture", None)]
@@ -156,7 +159,7 @@ def _orders(layer: Image) -> list[tuple[str, int | None]]:
         return [("", None)]
     if layer.ndim != 4 or layer.rgb:
         return []
-    shape = _data(layer).shape
+    shape = _pixels_of(layer).shape
     # as frames are kept in most programs: colours last, before the rows, or first of all
     return [
         (f"axis {axis} as {'colour' if shape[axis] == 3 else 'the only channel'}", axis)
@@ -166,9 +169,9 @@ def _orders(layer: Image) -> list[tuple[str, int | None]]:
     ]
 
 
-def _ranges(layer: Image) -> list[tuple[str, float, float]]:
+def _list_ranges(layer: Image) -> list[tuple[str, float, float]]:
     """Give what may become black and white, with words for it."""
-    data = _data(layer)
+    data = _pixels_of(layer)
     kind = data.dtype.kind
     if data.dtype == np.uint8:
         return [("values as they are", 0.0, 255.0)]
@@ -176,7 +179,7 @@ def _ranges(layer: Image) -> list[tuple[str, float, float]]:
         return [("false is black, true is white", 0.0, 1.0)]
     if kind not in "iuf":
         return []
-    low, high = _extremes(data)
+    low, high = _find_extremes(data)
     if not np.isfinite([low, high]).all():
         raise InputError(
             f"the layer {layer.name!r} holds values that are no finite numbers. Replace them first."
@@ -201,12 +204,14 @@ def _ranges(layer: Image) -> list[tuple[str, float, float]]:
     ]
 
 
-def _extremes(data: Any) -> tuple[float, float]:
+def _find_extremes(data: Any) -> tuple[float, float]:
     ends = [(float(np.min(one)), float(np.max(one))) for one in map(np.asarray, data)]
     return min(low for low, _ in ends), max(high for _, high in ends)
 
 
-def _pictures(layer: Image, data: Any, channel: int | None) -> Iterator[np.ndarray[Any, Any]]:
+def _iterate_pictures(
+    layer: Image, data: Any, channel: int | None
+) -> Iterator[np.ndarray[Any, Any]]:
     """Give the frames one by one, the colours last."""
     if layer.ndim == 2:
         yield np.asarray(data)
@@ -218,6 +223,6 @@ def _pictures(layer: Image, data: Any, channel: int | None) -> Iterator[np.ndarr
     yield from moved if moved.shape[-1] == 3 else moved[..., 0]
 
 
-def _as_8_bit(picture: np.ndarray[Any, Any], way: Way) -> np.ndarray[Any, Any]:
+def _scale_to_8_bit(picture: np.ndarray[Any, Any], way: Conversion) -> np.ndarray[Any, Any]:
     share = (picture.astype(np.float64) - way.low) / (way.high - way.low)
     return np.rint(np.clip(share, 0.0, 1.0) * 255).astype(np.uint8)

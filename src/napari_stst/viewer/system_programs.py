@@ -9,7 +9,7 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 
 
-def show_outside(path: Path) -> None:
+def open_in_system_program(path: Path) -> None:
     """Open a folder or a page; the user is told where it is if nothing opens it.
 
     Parameters
