@@ -215,13 +215,18 @@ class NaturalClip:
         if part is not None:
             aligned += f" Of {other} the same part was taken: {part}."
         notes += [aligned] if aligned else []
-        decoded = self._open(whole).sha256() if record and "frames_sha256" in record else None
-        if record and record.get("frames_sha256") != decoded:
+        if record is not None and self._decoded_otherwise(record, whole):
             notes.append(
                 f"The frames of {self.path} are decoded differently here than when {other} was "
                 "made."
             )
         return Pair(natural, video, alignment, sidecar, tuple(notes), aligned)
+
+    def _decoded_otherwise(self, record: Mapping[str, Any], alignment: Alignment) -> bool:
+        """Say whether a sidecar has another hash of the frames than they have here."""
+        if "frames_sha256" not in record:
+            return False
+        return bool(record["frames_sha256"] != self._open(alignment).sha256())
 
     def _open(self, alignment: Alignment) -> LazyVideo:
         if alignment not in self._opened:

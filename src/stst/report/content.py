@@ -47,7 +47,7 @@ class Content:
 
     @property
     def natural(self) -> Clip:
-        """The natural clip."""
+        """The first clip, which the others are compared with."""
         return self.clips[0]
 
     @property

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stst.analysis.cka.models import cka_rows, steps
-from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
+from stst.analysis.cka.unrelated import UnrelatedClip, UnrelatedClips, null_notes
 from stst.analysis.cka.verdicts import layers_of
 from stst.analysis.prediction import (
     LoadedPredictor,
@@ -42,6 +42,9 @@ from stst.report.sections import picture_size, png_of, svg_of
 from stst.report.words import number
 from stst.utils.devices import pick_device
 from stst.video import AS_STORED, Levels, spread, to_uint8
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _PREDICTION = "prediction by PredNet"
 _SHOWN = 3  # predicted frames of a clip, as pictures
@@ -185,8 +188,19 @@ class CkaPart:
                 models.append(model)
         if not models:
             return Added(None, {}, {}, left_out)
+        section, figures = self._section(clips, models, rows, unrelated)
+        return Added(section, figures, {"cka.csv": rows}, left_out)
+
+    def _section(
+        self,
+        clips: tuple[Clip, ...],
+        models: Sequence[LoadedClassifier],
+        rows: Sequence[Mapping[str, Any]],
+        unrelated: Mapping[str, Sequence[UnrelatedClip]],
+    ) -> tuple[Section, dict[str, Figure]]:
+        """Draw the figures and write what stands on the page."""
         labels = [clip.label for clip in clips]
-        names = {clip.name: clip.label for clip in others}
+        names = {clip.name: clip.label for clip in clips}
         panels = self._panels(models, rows, clips)
         timed = [one for one in panels if any(len(c.values) > 1 for c in one.series)]
         figures = {"cka_means": panel_bars(panels, labels)}
@@ -202,8 +216,7 @@ class CkaPart:
             nulls=null_notes({names[name]: found for name, found in unrelated.items()}),
             rows=self._numbers(rows, clips),
         )
-        section = Section("CKA in vision models", "cka", body)
-        return Added(section, figures, {"cka.csv": rows}, left_out)
+        return Section("CKA in vision models", "cka", body), figures
 
     def _names(self) -> list[str]:
         return [model.name for model in self.models]

@@ -88,7 +88,7 @@ def features_section(content: Content) -> Section:
 
 
 def comparison_section(content: Content) -> Section:
-    """Give the numbers of the comparison."""
+    """Compare every clip with the natural one, feature by feature, in two tables."""
     linear = [
         _rows(content, measure, _linear_cells) for measure in MEASURES if not measure.circular
     ]

@@ -29,9 +29,6 @@ TABLES = ("features.csv", "comparison.csv")
 _MORE_FIGURES = ("cka", "cka_means", "prediction", "prediction_means")
 _MORE_TABLES = ("cka.csv", "prediction.csv")
 _KINDS = ("png", "svg")
-#: What every report holds.
-FILES = (PAGE, *(f"{name}.{kind}" for name in FIGURES for kind in _KINDS), *TABLES)
-
 _SHARP = 200  # dots per inch of the drawn figures
 
 

@@ -12,6 +12,7 @@ from stst_cli.shared.options import PATH, ClipPart, clip_options, device_option,
 from stst_cli.shared.terminal import say_notes
 
 if TYPE_CHECKING:
+    from stst.analysis.pairs import NaturalClip
     from stst.video import LazyVideo
 
 
@@ -66,23 +67,15 @@ def prednet(
     are aligned as `compare` does, and need at least 11 frames.
     """
     from stst.analysis.pairs import NaturalClip
-    from stst.analysis.prediction import PredictionSettings, check_length, load_predictor
+    from stst.analysis.prediction import PredictionSettings, load_predictor
     from stst.analysis.prediction import predictions as predict
     from stst_cli.shared.progress import frames_counted
 
     table.check((natural, *others))
     settings = PredictionSettings(weights, fit, size, device, kernels=kernels)
     clip = NaturalClip(natural, *part)
-    # a bad clip is found before any is measured; none stays open, for there may be many
-    counts: dict[Path, int] = {}
-    naturals: set[LazyVideo] = set()
-    notes: dict[str, None] = {}
-    for other in dict.fromkeys(others):
-        pair = clip.pair(other)
-        check_length(pair.natural, settings.window)
-        counts[other] = len(pair.other) - settings.window + 1
-        naturals.add(pair.natural)
-        notes |= dict.fromkeys(pair.notes)
+    # a bad clip is found before any is measured
+    counts, naturals, notes = _counted(clip, others, settings.window)
     loaded = load_predictor(settings)
     say_notes(notes)
     rows: list[dict[str, Any]] = []
@@ -97,3 +90,21 @@ def prednet(
             name = click.format_filename(other)
             rows += predict(pair.other, loaded, begin(name, count)).rows(name, reference)
     table.give(rows)
+
+
+def _counted(
+    clip: NaturalClip, others: tuple[Path, ...], window: int
+) -> tuple[dict[Path, int], set[LazyVideo], list[str]]:
+    """Count the frames that are predicted of each clip; none stays open, for there may be many."""
+    from stst.analysis.prediction import check_length
+
+    counts: dict[Path, int] = {}
+    naturals: set[LazyVideo] = set()
+    notes: list[str] = []
+    for other in dict.fromkeys(others):
+        pair = clip.pair(other)
+        check_length(pair.natural, window)
+        counts[other] = len(pair.other) - window + 1
+        naturals.add(pair.natural)
+        notes += pair.notes
+    return counts, naturals, notes

@@ -22,10 +22,10 @@ from napari_stst.make.generate import GenerateWidget
 from napari_stst.viewer.closing import main_window
 from napari_stst.viewer.layers import layer_of
 from napari_stst.widgets.theme import colors_of
+from report_files import FILES
 from small_runs import clip, frames, refused, stst, stst_analyze
 from stst.analysis.tables import as_csv, table
 from stst.config.choice import CkaSettings, parse_choice
-from stst.report.write import FILES
 from stst.video.samples import sample_path
 
 CKA = "tiny_classifier:image=none@late"

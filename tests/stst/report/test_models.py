@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from report_files import FILES
 from small_runs import clip
 from stst.analysis.cka.models import cka_rows
 from stst.analysis.cka.unrelated import UnrelatedClips
@@ -23,7 +24,6 @@ from stst.models.classifiers import load_classifier
 from stst.report import frames_to_read, open_clips, write_report
 from stst.report.models import CkaPart, FailedPart, PredictionPart, loaded_parts
 from stst.report.words import number
-from stst.report.write import FILES
 from stst.video import read_video, write_video
 from stst.video.samples import sample_path
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from report_files import FILES
 from small_runs import FPS, clip, frames
 from stst import __version__
 from stst.analysis.comparison import compare
@@ -19,7 +20,6 @@ from stst.analysis.features import features
 from stst.errors import InputError
 from stst.report import check_report_output, frames_to_read, open_clips, write_report
 from stst.report.sections import FIRST, LAST
-from stst.report.write import FILES
 from stst.utils.files import sha256_of
 from stst.video import LazyVideo, read_video, write_video
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from report_files import FILES
 from small_runs import clip, refused
-from stst.report.write import FILES
 from stst.utils.files import sha256_of
 from stst_cli.analyze import main
 

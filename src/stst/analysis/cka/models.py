@@ -92,16 +92,11 @@ def cka_rows(
     seen: dict[str | None, Seen] = {}
     for name, row in compare(look, natural, others, seen):
         rows[name].append(row)
-    noise = look.seen_noise(natural)
-    # beside clips without colour, colour would tell unrelated ones apart
-    grey = is_grey(natural.frames)
-    known = {one: look.seen_unrelated(one, natural, grey) for one in _distinct(usable)}
-    for name, own in rows.items():
-        null = Null(seen[None], seen[name], [known[one] for one in usable[name]], noise)
+    for name, null in _nulls(look, natural, seen, usable):
         bands = {layer: null.band(layer, settings) for layer in model.layers}
-        for row in own:
+        for row in rows[name]:
             row |= {"measure": settings.measure} | bands[row["layer"]]
-        own += null.rows(model.layers, settings)
+        rows[name] += null.rows(model.layers, settings)
     same = {"reference": reference, "model": model.name, "unit": "1"}
     return [{"clip": name} | same | row for name, own in rows.items() for row in own]
 
@@ -152,6 +147,21 @@ def _usable(
                 "--null CLIP."
             )
     return usable
+
+
+def _nulls(
+    look: Onlooker,
+    natural: Clip,
+    seen: Mapping[str | None, Seen],
+    usable: Mapping[str, Sequence[UnrelatedClip]],
+) -> Iterator[tuple[str, Null]]:
+    """Give what every clip is compared with, which is shown first."""
+    noise = look.seen_noise(natural)
+    # beside clips without colour, colour would tell unrelated ones apart
+    grey = is_grey(natural.frames)
+    known = {one: look.seen_unrelated(one, natural, grey) for one in _distinct(usable)}
+    for name, clips in usable.items():
+        yield name, Null(seen[None], seen[name], [known[one] for one in clips], noise)
 
 
 def _distinct(unrelated: Mapping[str, Sequence[UnrelatedClip]]) -> list[UnrelatedClip]:

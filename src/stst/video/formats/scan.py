@@ -173,28 +173,33 @@ def _looked_through(path: Path, levels: Levels) -> _Looked:
         with ffmpeg_failures(path, "reading stopped"):
             packets = _packets(container, stream, path)
         _check_promise(container, stream, packets, path)
-        format_name, codec = container.format.name, stream.codec_context.codec.name
-        header = Header(
-            path=path,
-            format_name=format_name,
-            metadata=tags_of(container, stream),
-            average=known_fraction(stream.average_rate),
-            guessed=known_fraction(stream.guessed_rate),
-            frame_ticks=min(packets.durations),
-            coded=known_fraction(stream.codec_context.framerate),
-            levels=levels,
-        )
+        codec = stream.codec_context.codec.name
         return _Looked(
-            header=header,
+            header=_header(container, stream, path, packets, levels),
             packets=packets,
             base=known_fraction(stream.time_base) or Fraction(1, 1000),
             codec=codec,
-            packed=codec in _COUNTABLE.get(format_name, _ONE_TO_ONE),
+            packed=codec in _COUNTABLE.get(container.format.name, _ONE_TO_ONE),
             aspect=known_fraction(stream.sample_aspect_ratio) or SQUARE,
             audio=bool(container.streams.audio),
             others=len(container.streams.video) - 1,
             siting=None if levels == AS_STORED else chroma_siting(container, stream.index),
         )
+
+
+def _header(
+    container: InputContainer, stream: VideoStream, path: Path, packets: _Packets, levels: Levels
+) -> Header:
+    return Header(
+        path=path,
+        format_name=container.format.name,
+        metadata=tags_of(container, stream),
+        average=known_fraction(stream.average_rate),
+        guessed=known_fraction(stream.guessed_rate),
+        frame_ticks=min(packets.durations),
+        coded=known_fraction(stream.codec_context.framerate),
+        levels=levels,
+    )
 
 
 def _info(
