@@ -142,7 +142,7 @@ def _hashes(sidecar: Mapping[str, Any]) -> dict[str, Any]:
 
 @guarded()
 def load_judges(streams: Streams, device: str = "auto") -> tuple[Judge, ...]:
-    """Load the models.
+    """Load the streams whose Gram matrices are compared, and settle their layers.
 
     Parameters
     ----------

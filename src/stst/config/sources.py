@@ -138,7 +138,7 @@ def models_named(tree: Mapping[str, Any]) -> dict[str, str]:
 
 
 def model_override(name: str) -> Tree:
-    """Turn ``--model NAME`` into a tree.
+    """Give what ``--model NAME`` sets: both streams, with layers and weights of their own.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def model_override(name: str) -> Tree:
 
 
 def set_override(tree: Tree, assignment: str) -> Tree:
-    """Apply one ``--set KEY=VALUE``.
+    """Copy a tree with the value changed that ``--set KEY=VALUE`` names.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ def set_override(tree: Tree, assignment: str) -> Tree:
 
 
 def set_value(tree: Tree, key: str, value: Any, origin: str = "") -> Tree:
-    """Set one value.
+    """Copy a tree with one value changed.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def frame_sheet(clips: Mapping[str, Sequence[Frames]], captions: Sequence[str]) 
 
 
 def side_by_side(clips: Mapping[str, Frames], columns: int = 4) -> Frames:
-    """Lay out frames of several clips, a row for each clip under its name.
+    """Choose frames of clips and lay them out as one picture; see `frame_sheet`.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ def picture(figure: Figure, kind: str, dpi: float | None = None) -> bytes:
     Parameters
     ----------
     figure
-        Of a function of this module.
+        Of a function of `stst.figures`.
     kind
         ``"png"``, ``"svg"`` or ``"pdf"``. The text of SVG and PDF files is text.
     dpi

@@ -43,7 +43,7 @@ class Built:
 
 
 def built(choice: ModelChoice) -> Built:
-    """Build a model and load its weights.
+    """Build torchvision's model of a name, or that of a factory, and load its weights.
 
     Raises
     ------

@@ -116,7 +116,7 @@ class PredNet(nn.Module):
 
     @property
     def levels(self) -> int:
-        """Number of levels."""
+        """How many levels predict, the one of the pixels included."""
         return len(self.stack)
 
     def _initialize(self, seed: int) -> None:

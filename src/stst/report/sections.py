@@ -112,7 +112,7 @@ def provenance_section(content: Content) -> Section:
 
 
 def methods_section(content: Content) -> Section:
-    """Define the measures."""
+    """Say how the measures are defined, with the parameters of the optical flow."""
     body = part("methods.html", flow=PAPER_FLOW, min_motion=MIN_MOTION, min_resultant=MIN_RESULTANT)
     return Section("How the measures are defined", "methods", body)
 

@@ -182,7 +182,7 @@ class TrainingJob:
     def run(
         self, stop: Callable[[], bool] = lambda: False
     ) -> Iterator[StepTrained | TrainingStopped | TrainingDone]:
-        """Train.
+        """Train from the start, or from where a run stopped, and put the weights in place.
 
         Parameters
         ----------

@@ -186,7 +186,7 @@ class Clip(Protocol):
 
     @property
     def frames(self) -> FrameSequence:
-        """The frames."""
+        """(T, H, W, 3) uint8 RGB, all at once or one by one as they are asked for."""
         ...
 
     @property

@@ -152,13 +152,13 @@ class TimeOnly(HeldClip):
 
     @classmethod
     def held_shape(cls, shape: tuple[int, int, int], channels: int) -> tuple[int, int, int, int]:
-        """Give the shape of the frames."""
+        """Give the shape of the frames, which are held as they are."""
         frames, height, width = shape
         return frames, channels, height, width
 
     @staticmethod
     def held(dtype: torch.dtype) -> torch.dtype:
-        """Give the same kind."""
+        """Give the same kind: there is nothing complex in it."""
         return dtype
 
     def put(self, frame: int, picture: Tensor) -> None:
