@@ -92,7 +92,7 @@ class ClipJob:
         ``frames``, ``max_side`` and ``levels`` of a `ClipSet`.
     arguments
         Of the task, but for ``clips``.
-    done
+    on_result
         Called with the paths of the clips and the task's result.
     automatic
         Whether it goes when other clips are chosen.
@@ -103,7 +103,7 @@ class ClipJob:
     layers: tuple[Image, ...]
     part: Mapping[str, Any]
     arguments: Mapping[str, Any]
-    done: Callable[[list[str], Any], None]
+    on_result: Callable[[list[str], Any], None]
     automatic: bool = False
     dropped: bool = field(default=False, init=False)
 
@@ -245,7 +245,7 @@ class ClipJobRunner(QObject):
 
     def _end(self, job: ClipJob, message: Message, paths: list[str]) -> None:
         if isinstance(message, Result):
-            job.done(paths, message.value)
+            job.on_result(paths, message.value)
         elif isinstance(message, Failed):
             verdict = f"{job.title} failed" if job.title else "The clips cannot be compared"
             self.failed.emit(f"{verdict}: {message.text}")

@@ -157,12 +157,12 @@ class CompareWidget(QWidget):
             return
         layers = (natural, *others)
 
-        def done(paths: list[str], found: Mapping[str, Match | str]) -> None:
+        def on_matches(paths: list[str], found: Mapping[str, Match | str]) -> None:
             self._on_paired(layers, paths, found)
 
         part = self._part()
         if part is not None:
-            self.pairing.add(ClipJob("pair", "", layers, part, {}, done, automatic=True))
+            self.pairing.add(ClipJob("pair", "", layers, part, {}, on_matches, automatic=True))
 
     def _with_rates(self, clips: tuple[Image, ...]) -> tuple[Image, ...]:
         """Leave out clips without a frame rate, so that the others can be compared; say so once."""
@@ -299,20 +299,20 @@ class CompareWidget(QWidget):
         layers = self.layers
         labels = tuple(layer.name for layer in layers)
 
-        def done(paths: list[str], measured: Measurement) -> None:
+        def on_measured(paths: list[str], measured: Measurement) -> None:
             # the report proposes what has been measured, and nothing that failed
             remember()
             if layers[0] is self.natural:
                 self._show(title, measured, labels)
 
-        self._add(task, title, layers, done, automatic, **arguments)
+        self._add(task, title, layers, on_measured, automatic, **arguments)
 
     def _add(
         self,
         task: str,
         title: str,
         layers: tuple[Image, ...],
-        done: Any,
+        on_result: Any,
         automatic: bool = False,
         **arguments: Any,
     ) -> None:
@@ -320,7 +320,7 @@ class CompareWidget(QWidget):
         if layers and part is not None:
             if not automatic:
                 self.actions.message.say("")
-            self.work.add(ClipJob(task, title, layers, part, arguments, done, automatic))
+            self.work.add(ClipJob(task, title, layers, part, arguments, on_result, automatic))
 
     def _part(self) -> dict[str, Any] | None:
         """Give the frames and the size that were asked for; None where they cannot be."""

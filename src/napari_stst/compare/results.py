@@ -35,10 +35,10 @@ class Results(QStackedWidget):
     Parameters
     ----------
     colors
-        Of the viewer's theme.
+        Of the viewer's theme; all plots have them.
     """
 
-    #: A frame of the natural clip that was clicked at, or dragged to.
+    #: A frame of the natural clip that was chosen in a plot.
     frame_chosen = Signal(int)
 
     def __init__(self, colors: Colors) -> None:

@@ -15,7 +15,6 @@ from napari_stst.background.task import Task
 from napari_stst.make.maker_widget import MakerWidget
 from napari_stst.make.weights import WAYS, WeightsRow
 from napari_stst.viewer.arrange import side_by_side
-from napari_stst.viewer.closing import OnClose, main_window
 from napari_stst.viewer.layers import open_layer
 from napari_stst.widgets.boxes import OfferBox
 from napari_stst.widgets.forms import Field
@@ -85,7 +84,6 @@ class LeapsWidget(MakerWidget):
             self.field(key).changed.connect(self._show_model)
         self.classes.entered.connect(self.ask_classes)
         self.field("target").changed.connect(self._on_class_changed)
-        OnClose(main_window(self.viewer), self._close_class_requests)
         self.viewer.events.theme.connect(self._on_theme)
         self._on_theme()
         self._show_model()
@@ -165,10 +163,6 @@ class LeapsWidget(MakerWidget):
         if self._class_requests and not self._class_requests[-1].ended and self._asked is not None:
             self._class_requests[-1].message.disconnect(self._on_classes)
         self._asked = None
-
-    def _close_class_requests(self) -> None:
-        for one in self._class_requests:
-            one.close()
 
     def _on_class_changed(self) -> None:
         if self._output.is_suggested:

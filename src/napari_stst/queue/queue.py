@@ -10,6 +10,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_stst.background.task import Task
 from napari_stst.queue.job import ACTIVE, ENDED_EARLY, UNFINISHED, QueuedJob
 from napari_stst.queue.kept_queue import KeptQueue, KeptRequest
 from napari_stst.queue.request import read_stored_request
@@ -179,6 +180,9 @@ class Queue(QObject):
         self._closed = True
         for job in self.jobs:
             job.close()
+        # what forms asked for, and what is made of a finished job
+        for task in self.findChildren(Task):
+            task.close()
         self._kept.close()
 
     def _window(self) -> QWidget | None:
