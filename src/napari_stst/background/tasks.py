@@ -170,7 +170,7 @@ class EventReporter:
                 seen = _average_samples(event.probabilities)
                 self.tell(Step(what, event.progress, _average_samples(event.losses), seen))
         elif isinstance(event, StepDone):
-            self.tell(Step(event.what, event.progress, {}))
+            self.tell(Step(f"{self.group}{event.what}", event.progress, {}))
         elif isinstance(event, Preview) and event.frame is not None:
             self._tell_picture(event.frame, event.images, False)
         elif isinstance(event, Preview):

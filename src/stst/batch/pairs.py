@@ -24,14 +24,13 @@ from stst.runs.fingerprint import Fingerprint
 from stst.utils.files import (
     as_text,
     check_output,
-    remove_leftovers,
     sha256_of,
     sha256_of_file,
     written_whole,
 )
 from stst.utils.manifests import rows_as_text
 from stst.utils.names import label_key
-from stst.utils.processes import compute_alone
+from stst.utils.processes import compute_alone, hold_signals
 from stst.utils.text import decoded_text
 from stst.version import __version__
 from stst.video import sidecar_path
@@ -229,13 +228,14 @@ def _measure_and_keep(
     states = States(folder)
     for pair in pairs:
         began = time.monotonic()
-        states.put(pair.label, "running")
-        remove_leftovers(folder / pair.label)
+        with hold_signals():
+            states.put(pair.label, "running")
         yield JobProgress((pair.label,), 0.0)
         result = measure(pair, settings)
-        _write(folder / pair.label, result)
         seconds = time.monotonic() - began
-        states.put(pair.label, "done", seconds=seconds)
+        with hold_signals():
+            _write(folder / pair.label, result)
+            states.put(pair.label, "done", seconds=seconds)
         yield JobEnd(pair.label, "done", seconds, notes=tuple(result.record["notes"]))
 
 

@@ -112,7 +112,8 @@ class LeapsConfig(RunConfig):
         writing them would take more than 2 % of the time. Changes no bytes.
     """
 
-    FILLED: ClassVar[frozenset[str]] = frozenset({"length", "size", "rate", "target", "verifier"})
+    FILLED: ClassVar[frozenset[str]] = frozenset({"priming_weight"})
+    RENAMED: ClassVar[frozenset[str]] = frozenset({"length", "size", "rate", "target", "verifier"})
 
     method: Literal["leaps"] = "leaps"
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"

@@ -116,9 +116,10 @@ class RunConfig(Frozen):
     precision: Literal["auto", "fp64", "fp32", "tf32", "bf16"] = "fp32"
     input: InputConfig = InputConfig()
 
-    #: Keys, also of tables, that a run fills in where nothing is said, or takes another name for
-    #: the same thing: they tell nothing of a change.
+    #: Keys, also of tables, that a run fills in where nothing is said.
     FILLED: ClassVar[frozenset[str]] = frozenset()
+    #: Keys for which a run takes another name of the same thing.
+    RENAMED: ClassVar[frozenset[str]] = frozenset()
 
     @field_validator("device")
     @classmethod

@@ -104,8 +104,10 @@ def config_difference(now: Mapping[str, Any], then: Mapping[str, Any]) -> str | 
     """
     # what other packages' methods fill in is not known: their code may not be imported
     spec = BUILT_IN.get(str(now.get("method")))
-    filled = frozenset() if spec is None else spec.config.FILLED
-    return _config_difference(now, then, filled)
+    if spec is None:
+        return _config_difference(now, then, frozenset())
+    own = {key: value for key, value in now.items() if key not in spec.config.RENAMED}
+    return _config_difference(own, then, spec.config.FILLED)
 
 
 def check_made(output: Output, files: Mapping[str, Path], record: RunRecord) -> None:
@@ -195,7 +197,7 @@ def _config_difference(
     now: Mapping[str, Any], then: Mapping[str, Any], filled: Collection[str], above: str = ""
 ) -> str | None:
     for key, value in now.items():
-        if key in ELSEWHERE or (key in filled and (value is None or not above)):
+        if key in ELSEWHERE or (key in filled and value is None):
             continue
         recorded = then.get(key)
         if value in ("auto", "default") or value == recorded:

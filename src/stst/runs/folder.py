@@ -191,11 +191,17 @@ class RunFolder:
                 "continued here. Start anew with --overwrite."
             )
         try:
-            return RunRecord.model_validate(content)
+            record = RunRecord.model_validate(content)
         except ValidationError as error:
             raise InputError(
                 f"{path} is damaged ({_fault(error)}). Start anew with --overwrite."
             ) from error
+        if not all(one.path.is_dir() for one in self.checkpoints(record.seeds)):
+            raise InputError(
+                f"{self.path} was begun by another version of this program, which made groups of "
+                "samples in turn. Start anew with --overwrite."
+            )
+        return record
 
     def checkpoints(self, groups: Sequence[Sequence[int]] | None = None) -> list[Checkpoints]:
         """Give what there is of the samples: one for each group that is made side by side.

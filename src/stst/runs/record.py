@@ -19,8 +19,8 @@ from stst.video.formats.rates import parse_rate
 
 #: To be raised when a record changes, or the same record means other bytes.
 SCHEMA_VERSION = 2
-# no machine has more; torch takes no more than an int of C
-_MOST_THREADS = 2**16
+# no machine has more, and OpenMP ends the process where it cannot start them
+_MOST_THREADS = 4096
 
 
 def _or_nothing(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
@@ -33,7 +33,6 @@ def _or_nothing(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
 
 Lenient = WrapValidator(_or_nothing)
 _Threads = Annotated[int, Field(ge=1, le=_MOST_THREADS)]
-_Seed = Annotated[int, Field(ge=0)]
 
 
 class Table(BaseModel):
@@ -98,7 +97,7 @@ class _RunEnvironment(Environment):
     """Where a run computes that can be continued."""
 
     threads: _Threads
-    batch: list[_Seed]
+    batch: list[int]
 
 
 class RunInput(Table):
@@ -159,7 +158,7 @@ class RunRecord(Table):
     environment: _RunEnvironment
     output: str
     fps: Any = None
-    groups: list[list[_Seed]] | None = None
+    groups: list[Annotated[list[int], Field(min_length=1)]] | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> RunRecord:

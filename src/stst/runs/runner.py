@@ -176,10 +176,14 @@ class Run:
         """Make frames of a group and keep them on disk; say whether it was stopped."""
         schedule = _Schedule(self.prepared.config)
         frame = 0
+        there = self.record.groups is not None and group.is_finished()
         for event in group.events(self.preview_seconds):
             if isinstance(event, RunStarted):
                 frame = event.first - 1
-                yield from self._announced(event, group)
+                yield from self._announced(event, group, there)
+            elif there:
+                # a whole clip is made up again from its last step, for what is told of its course
+                continue
             else:
                 yield self._of_all(event, group)
             if isinstance(event, FrameDone):
@@ -199,11 +203,11 @@ class Run:
                 return RunStopped(frame, self.job.folder.path)
         return None
 
-    def _announced(self, event: RunStarted, group: _Group) -> Iterator[Event]:
+    def _announced(self, event: RunStarted, group: _Group, there: bool) -> Iterator[Event]:
         """Describe the run once, and each group of it where there are several."""
         if group.place == 0:
             yield replace(event, notes=tuple(self.notes))
-        if self.record.groups is not None:
+        if self.record.groups is not None and not there:
             yield GroupStarted(group.checkpoints.seeds, group.place, self.prepared.config.samples)
 
     def _of_all(self, event: Event, group: _Group) -> Event:
@@ -306,6 +310,10 @@ class _Group:
             return self.process.run(None, None, preview_seconds, interim)
         images = torch.from_numpy(state.images)
         return self.process.run(state.frame, images, preview_seconds, interim)
+
+    def is_finished(self) -> bool:
+        """Say whether all frames are there."""
+        return self.checkpoints.finished() == self.process.started().frames
 
     def courses(self) -> dict[int, Mapping[str, Any]]:
         """Give what sidecars say of how each seed's clip was made, where it was made whole."""

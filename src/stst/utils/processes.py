@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, resource_tracker
@@ -206,12 +206,19 @@ def _listened(pipe: connection.Connection, made: Generator[Any, None, Any]) -> A
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Start processes that hear nothing of a terminal even before they can say so."""
+    # started with the first process otherwise, which undoes the mask
+    resource_tracker.ensure_running()
+    with hold_signals(_TO_ALL):
+        yield
+
+
+@contextmanager
+def hold_signals(signals: Collection[signal.Signals] = (signal.SIGTERM,)) -> Iterator[None]:
+    """Let signals wait until a block is done, e.g. while a file is written; Windows has no such."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    # started with the first process otherwise, which undoes the mask
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TO_ALL)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:

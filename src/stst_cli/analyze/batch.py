@@ -68,10 +68,12 @@ def batch(
     # each process loads its own: what is wrong is better said once
     loaded_parts(words, part.levels)
     measuring = PairBatch(pairs, folder, settings)
+    left = set(measuring.left)
+    weights = {pair.label: float(pair.label in left) for pair in pairs}
     outcomes = measuring.run(jobs or available_cores())
     try:
         with terminable(), closing(outcomes):
-            ended = list(show_jobs(outcomes, dict.fromkeys(measuring.left, 1.0)))
+            ended = list(show_jobs(outcomes, weights))
     except KeyboardInterrupt:
         click.echo(
             f"Interrupted. Finished pairs are kept in {click.format_filename(folder)}; the same "

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import small_inversions
 from old_versions import REMEDY, copied
 from small_runs import TREE, clip, recorded
 from stst.batch.errors import Problems
@@ -18,7 +19,7 @@ from stst.batch.execute import Execution, Stop, execute, group_jobs
 from stst.batch.manifest import JobRequest
 from stst.batch.plan import BatchDefaults, plan_jobs
 from stst.batch.states import JobEnd, JobProgress, States
-from stst.batch.status import asked_for, job_status
+from stst.batch.status import JobStatus, asked_for, job_status
 from stst.errors import InputError
 from stst.runs.job import Job
 from stst.utils.files import sha256_of
@@ -143,6 +144,23 @@ class TestOne:
         assert job_status(job, sha256_of, asked_for(job)).kind == "done"
         changed = dataclasses.replace(job, config=job.config.model_copy(update={"blend": 0.1}))
         assert "other settings" in job_status(job, sha256_of, asked_for(changed)).why
+
+    def test_an_inversion_is_made_once_too(self, here):
+        Path("cat.npz").unlink()
+        clip(Path("cat.npz"), count=14, fps=20)
+        tree = small_inversions.config().model_dump(mode="json", exclude_none=True)
+        own = {
+            key: value for key, value in tree.items() if key not in ("seed", "samples", "method")
+        }
+        assert "priming_weight" not in own, "what a run fills in is left to it"
+        problems = Problems()
+        request = JobRequest("x", "cat.npz", method="leaps", output="seen", settings=own)
+        trusted = [str(tree[key]) for key in ("model", "verifier")]
+        defaults = BatchDefaults(trusted=trusted)
+        (job,) = plan_jobs([request], Path("out"), defaults, problems)
+        problems.check()
+        assert [end.state for end in do(job)] == ["done"]
+        assert look(job) == JobStatus("done")
 
     def test_foreign_files(self, here):
         (job,) = cats(3)

@@ -216,6 +216,44 @@ class TestGroups:
         assert batches(3) == [[0, 1], [0, 1], [2]]
         assert Path("out_seed2.npy").read_bytes() == Path("whole_seed2.npy").read_bytes()
 
+    def test_a_finished_inversion_is_not_shown_again(self, monkeypatch):
+        from stst.methods.leaps.objective import LeapsObjective
+
+        real = LeapsObjective.judged
+
+        def tried(objective, clips):
+            if len(clips) > 1:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return real(objective, clips)
+
+        monkeypatch.setattr(LeapsObjective, "judged", tried)
+
+        def inversion(output, resume=False):
+            return Job(None, output, small_inversions.config(samples=2), resume=resume)
+
+        whole = list(inversion("whole.npy").run())
+        seen = []
+
+        def in_second() -> bool:
+            steps = [one for one in seen if isinstance(one, IterationDone)]
+            return any(one.sample == (1,) and one.iteration == 2 for one in steps)
+
+        for event in inversion("out.npy").run(stop=in_second):
+            seen.append(event)
+        rest = list(inversion("out.npy", resume=True).run())
+        groups = [one.sample for one in rest if isinstance(one, GroupStarted)]
+        assert groups == [(1,)]
+        shares = [one.progress for one in rest if isinstance(one, IterationDone | FrameDone)]
+        assert min(shares) > 0.5
+        assert isinstance(whole[-1], RunFinished)
+        for kind in ("npy", "json"):
+            ours, theirs = (Path(f"{name}_seed0.{kind}") for name in ("out", "whole"))
+            if kind == "npy":
+                assert ours.read_bytes() == theirs.read_bytes()
+            else:
+                courses = [json.loads(one.read_text())["course"] for one in (ours, theirs)]
+                assert courses[0] == courses[1]
+
     def test_halves(self):
         assert halved([[0, 1, 2, 3, 4]]) == [[0, 1, 2], [3, 4]]
         assert halved([[0, 1, 2], [3]]) == [[0, 1], [2], [3]]

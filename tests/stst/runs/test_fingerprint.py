@@ -86,5 +86,10 @@ def test_a_request_and_what_a_run_has_made_of_it(now, then, words):
 def test_what_a_run_fills_in_is_known_of_our_own_methods_alone():
     now, then = {"rate": 2}, {"rate": 1}
     assert config_difference({**now, "method": "leaps"}, {**then, "method": "leaps"}) is None
+    # what is filled in tells of no change; what was said and is another now, does
+    leaps = {"method": "leaps", "priming_weight": None}
+    assert config_difference(leaps, {"method": "leaps", "priming_weight": 0.01}) is None
+    found = config_difference({**leaps, "priming_weight": 1.0}, {**leaps, "priming_weight": 0.01})
+    assert found == "priming_weight was 0.01 and is 1.0 now"
     other = config_difference({**now, "method": "drift"}, {**then, "method": "drift"})
     assert other == "rate was 1 and is 2 now"

@@ -58,6 +58,15 @@ def test_groups_have_folders_of_their_own(run):
     assert not [*run.path.glob("group*")]
 
 
+def test_groups_that_were_made_in_turn_are_not_continued(run):
+    content = json.loads((run.path / "job.json").read_text())
+    (run.path / "job.json").write_text(json.dumps({**content, "groups": [[0], [1]]}))
+    with pytest.raises(InputError, match="another version .* groups of samples in turn. Start an"):
+        run.record()
+    run.begin(run_record(groups=[[0], [1]]), overwrite=True)
+    assert run.record().seeds == [[0], [1]]
+
+
 def test_one_that_was_cut_off_as_it_began_is_begun_anew(run):
     (run.path / "job.json").unlink()
     with pytest.raises(InputError, match="no unfinished run to continue"):

@@ -39,8 +39,7 @@ def test_the_rate_is_that_of_the_first_clip_where_none_is_recorded():
     [
         {}, {"threads": 1}, {"batch": [0]}, {"threads": 0, "batch": [0]},
         {"threads": 10**30, "batch": [0]}, {"threads": "1", "batch": [0]},
-        {"threads": True, "batch": [0]}, {"threads": 1, "batch": [-1]},
-        {"threads": 1, "batch": [0.5]},
+        {"threads": True, "batch": [0]}, {"threads": 1, "batch": [0.5]},
     ],
 )  # fmt: skip
 def test_environments_in_which_nothing_can_go_on(environment):
@@ -48,7 +47,9 @@ def test_environments_in_which_nothing_can_go_on(environment):
         run_record(environment=environment)
 
 
-@pytest.mark.parametrize("groups", [[[0]], [[1], [0]], [[0, 1], [1]], [[0, 1, 2]], [], [[None]]])
+@pytest.mark.parametrize(
+    "groups", [[[0]], [[1], [0]], [[0, 1], [1]], [[0, 1, 2]], [], [[None]], [[0], [], [1]]]
+)
 def test_groups_are_those_of_the_batch(groups):
     with pytest.raises(ValidationError):
         run_record(groups=groups)
@@ -65,10 +66,10 @@ def test_what_has_to_be_there(key):
         run_record(**{key: 3})
 
 
-@pytest.mark.parametrize("threads", [0, -1, 10**30, 65537, "2", 1.5, True])
+@pytest.mark.parametrize("threads", [0, -1, 10**30, 4097, "2", 1.5, True])
 def test_threads_of_no_machine_are_as_good_as_none(threads):
     assert Environment.model_validate({"threads": threads}).threads is None
-    assert Environment.model_validate({"threads": 65536}).threads == 65536
+    assert Environment.model_validate({"threads": 4096}).threads == 4096
 
 
 def test_a_hash_that_is_none():
