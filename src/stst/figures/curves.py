@@ -147,14 +147,38 @@ class FrameNumbers:
     note: str = ""
 
     def series(self, values: Values) -> TimeSeries:
-        """Give the series of values of all frames."""
+        """Give the series of values of all frames.
+
+        Parameters
+        ----------
+        values
+            (T,), one for each frame of the clip.
+
+        Returns
+        -------
+        TimeSeries
+            At the numbers of the frames on the axis.
+        """
         frames = (self.start + np.arange(len(values))) * self.step
         return TimeSeries(self.place, frames.astype(float), values, self.fps, note=self.note)
 
     def series_of_rows(
         self, rows: Iterable[Mapping[str, Any]], band: tuple[float, float] | None
     ) -> TimeSeries:
-        """Give the series of rows of a table; a row of a whole clip counts as its first frame."""
+        """Give the series of rows of a table; a row of a whole clip counts as its first frame.
+
+        Parameters
+        ----------
+        rows
+            Of one clip and measure, see `stst.analysis.tables`.
+        band
+            What the values are compared with; None without one.
+
+        Returns
+        -------
+        TimeSeries
+            At the numbers of the frames on the axis.
+        """
         listed = list(rows)
         numbers = [row.get("frame", self.first) - self.first + self.start for row in listed]
         values = np.array([row["value"] for row in listed], float)
@@ -201,7 +225,12 @@ def feature_panels(
     clips
         How frames are counted, and what was measured.
     measures
-        One panel each.
+        What is shown.
+
+    Returns
+    -------
+    list of Panel
+        One for each measure, with a series for each clip.
     """
     return [
         _feature_panel(one, [frames.series(found.values[one.name]) for frames, found in clips])
@@ -227,6 +256,11 @@ def cka_panels(
         How frames are counted, by the clips of the rows.
     heading
         Of all titles; the layer follows.
+
+    Returns
+    -------
+    list of Panel
+        In the order of the layers, with a series and its band for each clip.
     """
     layers: dict[str, list[Any]] = {}
     for one in layers_of(rows):
@@ -254,6 +288,11 @@ def prediction_panels(clips: Sequence[tuple[FrameNumbers, Predictions]]) -> list
     ----------
     clips
         How frames are counted, and how well they were predicted.
+
+    Returns
+    -------
+    list of Panel
+        With a series for each clip.
     """
     from stst.analysis.prediction import MEASURES as PREDICTED
     from stst.analysis.prediction import PREDICTION_ERROR
