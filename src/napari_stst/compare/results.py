@@ -162,4 +162,4 @@ class Results(QStackedWidget):
 
     def _may_replace(self, path: Path) -> bool:
         answers = ("Replace it", "Cancel")
-        return ask(self, "Save the table", f"{path} exists.", answers) == answers[0]
+        return ask(self, "Save the table", f"{path} exists.", answers, default=1) == answers[0]

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 
-def ask(parent: QWidget | None, title: str, question: str, answers: Sequence[str]) -> str:
+def ask(
+    parent: QWidget | None, title: str, question: str, answers: Sequence[str], default: int = 0
+) -> str:
     """Ask the user.
 
     Parameters
@@ -18,6 +20,8 @@ def ask(parent: QWidget | None, title: str, question: str, answers: Sequence[str
         In plain text.
     answers
         A button each; the last one does nothing, and is what Escape means.
+    default
+        The place of the one that Enter means.
 
     Returns
     -------
@@ -25,7 +29,9 @@ def ask(parent: QWidget | None, title: str, question: str, answers: Sequence[str
         The answer.
     """
     box = QMessageBox(QMessageBox.Icon.Question, title, question, parent=parent)
-    buttons = {box.addButton(one, QMessageBox.ButtonRole.ActionRole): one for one in answers}
-    box.setEscapeButton(next(button for button, one in buttons.items() if one == answers[-1]))
+    buttons = [box.addButton(one, QMessageBox.ButtonRole.ActionRole) for one in answers]
+    box.setDefaultButton(buttons[default])
+    box.setEscapeButton(buttons[-1])
     box.exec()
-    return buttons.get(box.clickedButton(), answers[-1])
+    clicked = box.clickedButton()
+    return answers[buttons.index(clicked)] if clicked in buttons else answers[-1]
