@@ -20,7 +20,7 @@ from step import Setting, options
 from timing import keep, machine, side_by_side
 from torch.utils.flop_counter import FlopCounterMode
 
-from stst.models.products import channels_last
+from stst.models.gradients import channels_last
 from stst.utils.devices import numerics
 
 _SHAPES = ((64, 64, 1), (128, 128, 2), (256, 256, 4), (512, 512, 8))

@@ -28,10 +28,10 @@ from torch import Tensor
 
 import stst.methods.stst.synthesis as loop
 from stst.analysis.features import features
-from stst.config import StreamConfig, StstConfig, build, load_preset, merged
+from stst.config import StreamConfig, StstConfig, build, load_preset, merge
 from stst.engine.color_transfer import color_transfer
 from stst.engine.events import Event, FrameDone, RunStarted
-from stst.engine.loop import make_rule, minimized
+from stst.engine.loop import make_optimizer, optimize
 from stst.engine.pixels import as_tensor
 from stst.engine.process import run_in_memory
 from stst.methods.stst.objective import Statistician, StstObjective, active_terms
@@ -55,7 +55,7 @@ def setting(preset: str, seed: int, changes: dict[str, Any]) -> StstConfig:
         "spatial": {"texture_layers": LAYERS},
     }  # fmt: skip
     tree = load_preset(preset).model_dump(mode="json", exclude_none=True)
-    return build(merged(merged(tree, own), changes), StstConfig)
+    return build(merge(merge(tree, own), changes), StstConfig)
 
 
 def made(clip: Video, config: StstConfig, cache: Path | None) -> dict[str, Any]:
@@ -177,8 +177,8 @@ def _stepping(
         octave.config.tv_weight, setting.equalize, previous,
     )  # fmt: skip
     noise = torch.rand(previous.shape, generator=torch.Generator().manual_seed(0))
-    steps = minimized(
-        0.95 * previous + 0.05 * noise, objective, rule=make_rule(setting.optimizer, True),
+    steps = optimize(
+        0.95 * previous + 0.05 * noise, objective, rule=make_optimizer(setting.optimizer, True),
         iterations=10**6, learning_rate=octave.config.learning_rate,
     )  # fmt: skip
     return lambda: next(steps)

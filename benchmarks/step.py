@@ -18,7 +18,7 @@ from timing import keep, machine, side_by_side
 from torch import Tensor
 
 from stst.config import OptimizerConfig
-from stst.engine.loop import make_rule, minimized
+from stst.engine.loop import make_optimizer, optimize
 from stst.errors import InputError
 from stst.methods.stst.objective import Statistician, StstObjective
 from stst.methods.stst.variants import PAPER
@@ -135,8 +135,8 @@ class Setting:
 
     def our_steps(self, precision: str = "fp32") -> Callable[[], object]:
         """Give a call that takes one step of the package's own loop."""
-        rule = make_rule(OptimizerConfig(name="gradient_descent"), per_channel=True)
-        steps = minimized(
+        rule = make_optimizer(OptimizerConfig(name="gradient_descent"), per_channel=True)
+        steps = optimize(
             self.images.clone(), self.ours(precision), rule=rule, iterations=10**6,
             learning_rate=1e-3,
         )  # fmt: skip

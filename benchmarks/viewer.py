@@ -47,7 +47,7 @@ def measured(clip: Path, given: argparse.Namespace) -> dict[str, object]:
     from napari_stst.make.generate import GenerateWidget
     from napari_stst.viewer.arrange import side_by_side
     from napari_stst.viewer.layers import layer_of
-    from stst.config import StstConfig, build, merged, preset_tree
+    from stst.config import StstConfig, build, merge, preset_tree
     from stst.video import read_video, write_video
 
     GlirProgram.delete = lambda self: None  # Mesa 22 crashes on drawing after it
@@ -68,7 +68,7 @@ def measured(clip: Path, given: argparse.Namespace) -> dict[str, object]:
     QTimer.singleShot(3500, lambda: side_by_side(viewer, layers[::2]))
     end = time.monotonic() + given.seconds
     alone = played(viewer, given.fps, lambda: time.monotonic() > end)
-    widget.set_tree(merged(preset_tree("quick"), {"input": {"frames": f"0:{given.frames}"}}))
+    widget.set_tree(merge(preset_tree("quick"), {"input": {"frames": f"0:{given.frames}"}}))
     build(widget.tree(), StstConfig)
     widget.run.follow.setChecked(False)  # the slider is moved by playing
     widget.make()

@@ -31,7 +31,7 @@ from stst.engine.events import FrameDone, Preview
 from stst.engine.losses import gram
 from stst.engine.pixels import as_tensor, to_frames
 from stst.errors import InputError
-from stst.figures.style import COLORS, new_figure, picture, styled
+from stst.figures.style import COLORS, new_figure, picture, use_style
 from stst.methods.stst.prepare import prepare
 from stst.models.filterbank import FilterBank
 
@@ -147,7 +147,7 @@ def textures() -> bytes:
         values = bank(as_tensor(frame.copy(), CPU), ("conv2",))["conv2"]
         grams[label] = gram(values)[0].numpy()
     first = grams["natural"]
-    with styled():
+    with use_style():
         figure = new_figure(8.0, 3.9, layout="constrained")
         for place, (label, frame) in enumerate(shown.items()):
             above = figure.add_subplot(2, 4, place + 1)
@@ -219,7 +219,7 @@ def colors() -> bytes:
     here, there = natural("astronaut", "0:1").frames[0], natural("coffee", "0:1").frames[0]
     changed = to_frames(color_transfer(as_tensor(here, CPU), as_tensor(there, CPU)))[0]
     shown = (("before", here), ("colours of", there), ("after", changed))
-    with styled():
+    with use_style():
         figure = new_figure(6.6, 3.1, layout="constrained")
         grid = figure.add_gridspec(2, 3, height_ratios=(3, 2))
         for place, (label, frame) in enumerate(shown):
@@ -254,7 +254,7 @@ def modes() -> bytes:
     for mode in ("spatial", "temporal", "both"):
         config = stst.StpsConfig(mode=mode)
         shown[mode] = stst.scramble(clip, config)[0].frames
-    with styled():
+    with use_style():
         figure = new_figure(8.0, 2.9, layout="constrained")
         grid = figure.add_gridspec(2, len(shown), height_ratios=(3, 1.3))
         for place, (label, frames) in enumerate(shown.items()):
@@ -336,7 +336,7 @@ def layouts() -> bytes:
         return bank(as_tensor(frame, CPU), ("conv3",))["conv3"][0].flatten(1)
 
     here = layer(cat)
-    with styled():
+    with use_style():
         figure = new_figure(4.6, 2.1, layout="constrained")
         panel = figure.add_subplot()
         for offset, (label, color) in enumerate(
@@ -363,7 +363,7 @@ def row(shown: Sequence[tuple[str, np.ndarray]]) -> bytes:
     height = max(frame.shape[0] for _, frame in shown)
     widths = [frame.shape[1] for _, frame in shown]
     across, down = sum(widths) + 8 * (len(shown) - 1), height + 22
-    with styled():
+    with use_style():
         figure = new_figure(across / 100, down / 100)
         left = 0
         for (label, frame), width in zip(shown, widths, strict=True):
@@ -377,7 +377,7 @@ def row(shown: Sequence[tuple[str, np.ndarray]]) -> bytes:
 
 
 def canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    with styled():
+    with use_style():
         figure = new_figure(width, height)
         panel = figure.add_axes((0, 0, 1, 1))
         panel.set(xlim=(0, width), ylim=(0, height))

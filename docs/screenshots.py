@@ -86,9 +86,9 @@ class Tour:
         widget.parentWidget().hide()
 
     def set(self, maker: Any, changes: Mapping[str, Any]) -> None:
-        from stst.config import merged
+        from stst.config import merge
 
-        maker.set_tree(merged(maker.tree(), changes))
+        maker.set_tree(merge(maker.tree(), changes))
 
     def choose_others(self, widget: Any, names: list[str]) -> None:
         for clip in widget.choice.clips:

@@ -23,7 +23,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, *folders: str) -> Iterator[None]:
     for folder in folders or (TOY,):
         monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*(folders or (TOY,)), PYTHONPATH]))
-    loaded = methods._loaded
+    loaded = methods._load
     methods._foreign.cache_clear()
     yield
     methods._foreign.cache_clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stst.config import LeapsConfig, build, merged
+from stst.config import LeapsConfig, build, merge
 
 TREE = {
     "method": "leaps",
@@ -29,4 +29,4 @@ TRUST = ("--trust-model", "tiny_video:clips", "--trust-model", "tiny_video:verif
 
 
 def config(**changes) -> LeapsConfig:
-    return build(merged(TREE, changes), LeapsConfig)
+    return build(merge(TREE, changes), LeapsConfig)

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 import stst as library
 import warm_processes
 from patience import patience
-from stst.config import StstConfig, build, merged
+from stst.config import StstConfig, build, merge
 from stst.engine.events import RunFinished, RunStopped
 from stst.runs.job import Job
 from stst.runs.record import SCHEMA_VERSION, RunRecord
@@ -58,7 +58,7 @@ def recorded(path: Path | str) -> dict[str, Any]:
 
 
 def config(**changes) -> StstConfig:
-    return build(merged(TREE, changes), StstConfig)
+    return build(merge(TREE, changes), StstConfig)
 
 
 def frames(count=3, height=18, width=20, seed=0) -> np.ndarray:

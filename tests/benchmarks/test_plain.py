@@ -7,7 +7,7 @@ import torch
 from plain import PlainObjective, plain_step
 
 from stst.config import OptimizerConfig
-from stst.engine.loop import make_rule, minimized
+from stst.engine.loop import make_optimizer, optimize
 from stst.methods.stst.objective import Statistician, StstObjective
 from stst.methods.stst.variants import PAPER
 from stst.models.msoe import MSOE
@@ -68,7 +68,7 @@ def test_losses_and_gradient_agree(sides):
 def test_a_step_is_that_of_the_paper(sides):
     plain, ours, images = sides
     stepped = plain_step(images, plain, torch.tensor([1.0, 1.0, 0.1]), 1e-3)
-    rule = make_rule(OptimizerConfig(name="gradient_descent"), per_channel=True)
+    rule = make_optimizer(OptimizerConfig(name="gradient_descent"), per_channel=True)
     own = images.clone()
-    list(minimized(own, ours, rule=rule, iterations=1, learning_rate=1e-3))
+    list(optimize(own, ours, rule=rule, iterations=1, learning_rate=1e-3))
     torch.testing.assert_close(own, stepped, rtol=0, atol=2e-5)

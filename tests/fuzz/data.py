@@ -25,7 +25,7 @@ from fuzz.mutate import damaged
 from fuzz.pool import Format
 from fuzz.texts import NUMBERS, STRINGS, as_json, as_table, as_toml, changed, toml_value, value
 from small_runs import run_record
-from stst.analysis.judges import streams_of_sidecar
+from stst.analysis.gram_models import streams_of_sidecar
 from stst.analysis.manifest import read_pairs
 from stst.analysis.pairs import NaturalClip
 from stst.batch.errors import Problems
@@ -36,7 +36,7 @@ from stst.config import (
     StpsConfig,
     StstConfig,
     build,
-    merged,
+    merge,
     paths_beside,
     preset_method,
     preset_names,
@@ -48,7 +48,7 @@ from stst.config import (
 )
 from stst.config.command import command_words
 from stst.config.methods import BUILT_IN
-from stst.engine.events import Interim
+from stst.engine.events import Checkpoint
 from stst.errors import InputError, StstError
 from stst.report.clips import Clip, labels_of
 from stst.report.courses import courses
@@ -97,7 +97,7 @@ def _presets(_: Path) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
     }
     return {}, [
         *trees,
-        merged(preset_tree("paper"), mine),
+        merge(preset_tree("paper"), mine),
         {"model": f"{CANARY_MODULE}:make", "method": "leaps"},
     ]
 
@@ -346,7 +346,9 @@ def _runs(folder: Path) -> dict[str, list[bytes]]:
         part.keep(
             number, images, [{"clipped": 0.0}, {"clipped": 0.5}], state, 1.5, {"best": images}
         )
-    part.keep_interim(Interim(3, {"clip": rng.random((2, 3, 2, 6, 7), dtype=np.float32)}), 1.5)
+    part.keep_checkpoint(
+        Checkpoint(3, {"clip": rng.random((2, 3, 2, 6, 7), dtype=np.float32)}), 1.5
+    )
     return {
         str(path.relative_to(folder)): [path.read_bytes()]
         for path in sorted(run.path.rglob("*"))
@@ -412,7 +414,7 @@ def _read_run(folder: Path) -> None:
     for read in (
         run.record,
         part.state,
-        part.interim,
+        part.checkpoint,
         lambda: list(part.frames(0)),
         lambda: part.statistics(1),
         lambda: list(part.frames(1, "best")),

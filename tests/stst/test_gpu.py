@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from arrays import images, relative_error
-from stst.config import StpsConfig, StreamConfig, build, load_preset, merged
+from stst.config import StpsConfig, StreamConfig, build, load_preset, merge
 from stst.config.stst import StstConfig
 from stst.engine.color_transfer import color_transfer
 from stst.methods.stps.prepare import scramble
@@ -31,7 +31,7 @@ def clip() -> Video:
 def quick(**changes) -> StstConfig:
     octaves = [{"exponent": 0, "iterations": 5, "learning_rate": 0.01, "tv_weight": 0.1}]
     return build(
-        merged(load_preset("quick").model_dump(), {"octaves": octaves}, changes), StstConfig
+        merge(load_preset("quick").model_dump(), {"octaves": octaves}, changes), StstConfig
     )
 
 

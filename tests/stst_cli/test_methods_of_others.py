@@ -70,7 +70,7 @@ def test_a_sidecar_cannot_get_around_the_rule_of_trust(drift, own, monkeypatch):
     if own is not None:
         content["config"]["method"] = own
     (drift / "evil.json").write_text(json.dumps(content))
-    monkeypatch.setattr(methods, "_loaded", lambda entry: pytest.fail("its code was imported"))
+    monkeypatch.setattr(methods, "_load", lambda entry: pytest.fail("its code was imported"))
     words = "--trust-model drift" if own is None else "they have to be the same"
     refused(stst("remake", "evil.json", "-o", "b.mkv"), words)
 
@@ -160,7 +160,7 @@ def test_a_registration_that_cannot_work_is_refused(changes, words):
             return spec("own", **changes)
 
     with pytest.raises(InputError, match=words):
-        methods._loaded(Entry())
+        methods._load(Entry())
 
 
 def test_its_config_has_no_presets(drift):

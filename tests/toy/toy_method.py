@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from stst.config import MethodSpec, RunConfig
-from stst.engine.events import Event, FrameDone, Interim, IterationDone, RunStarted
+from stst.engine.events import Checkpoint, Event, FrameDone, IterationDone, RunStarted
 from stst.engine.pixels import as_tensor, picture_statistics, to_frames
 from stst.engine.process import Estimate, Prepared
 from stst.utils.noise import uniform_noise
@@ -55,13 +55,13 @@ class Drift:
     def __init__(self, config: DriftConfig, clip: Clip) -> None:
         self.config, self.clip = config, clip
         self.notes: Sequence[str] = ["a method of another package"]
-        self._standing: Interim | None = None
+        self._standing: Checkpoint | None = None
 
     @property
     def size(self) -> tuple[int, int]:
         return self.clip.frames.shape[1], self.clip.frames.shape[2]
 
-    def started(self, first: int = 0) -> RunStarted:
+    def describe(self, first: int = 0) -> RunStarted:
         count = len(self.clip.frames)
         return RunStarted(count, 0, (), count * self.config.iterations, first)
 
@@ -70,22 +70,22 @@ class Drift:
         after: int | None = None,
         state: Tensor | None = None,
         preview_seconds: float | None = None,
-        interim: Interim | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Iterator[Event]:
         first = 0 if after is None else after + 1
-        yield self.started(first)
+        yield self.describe(first)
         for frame in range(first, len(self.clip.frames)):
             images, iteration = self._beginning(frame, state), 0
-            if interim is not None and interim.frame == frame:
-                images = interim.tensors(torch.device("cpu"))["images"]
-                iteration = interim.iteration
+            if checkpoint is not None and checkpoint.frame == frame:
+                images = checkpoint.tensors(torch.device("cpu"))["images"]
+                iteration = checkpoint.iteration
             while iteration < self.config.iterations:
                 _kill(frame, iteration)
                 noise = self._noise(frame, iteration)
                 loss = (images - noise).square().mean(dim=(1, 2, 3))
                 images = images + self.config.step * (noise - images)
                 iteration += 1
-                self._standing = Interim.of(iteration, {"images": images}, frame)
+                self._standing = Checkpoint.of(iteration, {"images": images}, frame)
                 yield IterationDone(
                     self.config.seeds, frame, 0, iteration - 1, self._progress(frame, iteration),
                     ("distance",), loss[:, None],
@@ -99,7 +99,7 @@ class Drift:
                 self._progress(frame, self.config.iterations),
             )  # fmt: skip
 
-    def interim(self) -> Interim | None:
+    def checkpoint(self) -> Checkpoint | None:
         return self._standing
 
     def estimate(self) -> Estimate:

@@ -73,7 +73,7 @@ def _estimate_costs(job: Job) -> dict[str, Any]:
         "memory": estimate.memory,
         "disk": job.disk(prepared),
         "device": str(prepared.device),
-        "frames": prepared.process.started().frames,
+        "frames": prepared.process.describe().frames,
         "size": prepared.process.size,
     }
 

@@ -44,7 +44,7 @@ def import_weights(
     InputError
         If a file is none of these weights.
     """
-    from stst.weights import entry_named, import_file
+    from stst.weights import get_entry, import_file
     from stst.weights.locate import digest
 
     imported: dict[str, str] = {}
@@ -53,7 +53,7 @@ def import_weights(
         if stop():
             raise StopAskedError
         tell(Step(f"reading {path.name}", place / len(paths), {}))
-        entry = _find_entry(path, [entry_named(name) for name in names])
+        entry = _find_entry(path, [get_entry(name) for name in names])
         published = entry.hash
         if published is not None and not anyway:
             found = digest(path, published.algorithm)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stst.config.choice import CkaSettings
+from stst.config.cka import CkaSettings
 from stst.figures import Panel
 from stst.video import AS_STORED, Levels
 

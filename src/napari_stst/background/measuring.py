@@ -21,7 +21,7 @@ from napari_stst.background.tasks import Stop, StopAskedError, Tell
 if TYPE_CHECKING:
     from stst.analysis.images import Fit
     from stst.analysis.pairs import NaturalClip, Pair
-    from stst.config.choice import CkaSettings
+    from stst.config.cka import CkaSettings
     from stst.figures import FrameNumbers
     from stst.video import LazyVideo
 
@@ -103,7 +103,7 @@ def measure_cka(
     clips, tell, stop
         As in `pair_clips`.
     model
-        ``MODEL[=WEIGHTS][@LAYER,LAYER…]``, see `stst.config.choice.parse_choice`.
+        ``MODEL[=WEIGHTS][@LAYER,LAYER…]``, see `stst.config.cka.parse_choice`.
     settings
         Not with the examples ``"frames"``, which give no course.
     null
@@ -114,14 +114,14 @@ def measure_cka(
     Result
         A `Measurement` with one panel for each layer, and a verdict for each layer and clip.
     """
-    from stst.config.choice import parse_choice
+    from stst.config.cka import parse_choice
 
     choice = parse_choice(model)
     pairs = _open_pairs(clips)
     tell(Step(f"loading {choice.model}", 0.0, {}))
     from stst.analysis.cka.models import cka_rows, steps, undefined
     from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
-    from stst.analysis.cka.verdicts import said
+    from stst.analysis.cka.verdicts import describe_verdicts
     from stst.figures import cka_panels
     from stst.models.classifiers import load_classifier
     from stst.utils.devices import pick_device
@@ -152,7 +152,7 @@ def measure_cka(
         *loaded.notes,
         *undefined(rows),
     )
-    verdicts = tuple(said([row | {"clip": names[row["clip"]]} for row in rows]))
+    verdicts = tuple(describe_verdicts([row | {"clip": names[row["clip"]]} for row in rows]))
     return Result(Measurement(tuple(panels), tuple(rows), notes, verdicts))
 
 
@@ -171,10 +171,10 @@ def list_layers(model: str, tell: Tell, stop: Stop) -> Result:
     Result
         Names, shallow to deep.
     """
-    from stst.config.choice import ModelChoice
+    from stst.config.cka import ClassifierSpec
     from stst.models.classifiers import layer_names
 
-    return Result(layer_names(ModelChoice(model)))
+    return Result(layer_names(ClassifierSpec(model)))
 
 
 def _names(others: Iterable[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from napari_stst.background.tasks import Stop, Tell
 from stst.video import Levels
 
 if TYPE_CHECKING:
-    from stst.config.choice import CkaSettings
+    from stst.config.cka import CkaSettings
     from stst.report import Clip, LeftOut, Part
 
 
@@ -109,7 +109,7 @@ def _load_parts(
     """Load the models of a report."""
     if not cka and prednet is None:
         return [], []
-    from stst.config.choice import parse_choice
+    from stst.config.cka import parse_choice
 
     choices = [parse_choice(text) for text in dict.fromkeys(cka)]
     tell(Step("loading models", 0.0, {}))

@@ -25,7 +25,7 @@ from napari_stst.background.measurements import CKA_DEFAULTS
 from napari_stst.compare.models import AskLayers, ClipList, ModelRows
 from napari_stst.widgets.labels import MessageLabel
 from napari_stst.widgets.theme import Colors
-from stst.config.choice import CkaSettings, Estimator, Examples
+from stst.config.cka import CkaSettings, Estimator, Examples
 from stst.errors import InputError
 from stst.utils.files import at_home
 
@@ -41,7 +41,7 @@ class EarlierSettings:
     Attributes
     ----------
     cka
-        Models, as `stst.config.choice.parse_choice` reads them.
+        Models, as `stst.config.cka.parse_choice` reads them.
     settings, null
         Of CKA, the last time; `null` are paths of unrelated clips.
     weights

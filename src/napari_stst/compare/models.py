@@ -25,7 +25,7 @@ from napari_stst.background.messages import Failed, Message, Result
 from napari_stst.background.task import Task
 from napari_stst.widgets.boxes import FileOfferBox, OfferBox
 from napari_stst.widgets.theme import Colors
-from stst.config.choice import DEFAULT_LAYERS, choice_text, parse_choice, split_layers
+from stst.config.cka import DEFAULT_LAYERS, choice_text, parse_choice, split_layers
 from stst.errors import InputError
 
 #: Starts the task that lists the layers of a model.
@@ -193,7 +193,7 @@ class ModelRow:
         return self.model, self.weights, self.layers, self.remove
 
     def write(self, text: str) -> None:
-        """Show a choice, as `stst.config.choice.parse_choice` reads it."""
+        """Show a choice, as `stst.config.cka.parse_choice` reads it."""
         choice = parse_choice(text)
         self.model.set_text(choice.model)
         self.weights.box.set_text(choice.weights)
@@ -255,7 +255,7 @@ class ModelRows(QWidget):
         Parameters
         ----------
         text
-            What it shows, as `stst.config.choice.parse_choice` reads it.
+            What it shows, as `stst.config.cka.parse_choice` reads it.
         """
         row = ModelRow(self._ask, self._colors)
         if text:
@@ -279,7 +279,7 @@ class ModelRows(QWidget):
         self._show_headings()
 
     def texts(self) -> list[str]:
-        """Give every choice once, as `stst.config.choice.parse_choice` reads it.
+        """Give every choice once, as `stst.config.cka.parse_choice` reads it.
 
         Raises
         ------

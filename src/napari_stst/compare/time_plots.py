@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QGraphicsItem, QHBoxLayout, QLabel, QScrollArea, QVBo
 
 from stst.figures import Panel, TimeSeries
 from stst.figures.curves import TURN, axis_limits
-from stst.figures.style import DASHES, FEW, SHADE, THIN, WIDE, dash_of, shortened
+from stst.figures.style import DASHES, FEW, SHADE, THIN, WIDE, dash_of, shorten_label
 
 if TYPE_CHECKING:
     from napari_stst.widgets.theme import Colors
@@ -299,7 +299,7 @@ class CoursePlot(QWidget):
         for (place, note), course in sorted(shown.items(), key=lambda one: one[0][0]):
             color = self.colors.clip(place)
             line = f'<span style="color:{color}">{lines[self._dash(course)]}</span>'
-            name = escape(shortened(self.labels[place]))
+            name = escape(shorten_label(self.labels[place]))
             words = f"{name if place else f'<b>{name}</b>'}{escape(note and f' ({note})')}"
             parts.append(f"<nobr>{line} {words}</nobr>")
         return " &nbsp; ".join(parts)

@@ -44,7 +44,7 @@ from napari_stst.widgets.forms import (
 )
 from napari_stst.widgets.theme import colors_of
 from napari_stst.widgets.wording import parts_by_key, word_for_form
-from stst.config import RunConfig, build, merged, preset_tree
+from stst.config import RunConfig, build, merge, preset_tree
 from stst.errors import InputError, StstError
 from stst.video import parse_range
 
@@ -353,7 +353,7 @@ class ClipForm(QWidget):
         """Take a preset's settings; clip, frames, size, seed, samples and output stay."""
         self._presets.setCurrentText(name)
         now = {key: value for key, value in self._tree_or_empty().items() if key in self.kept}
-        self.set_tree(merged(base_of(name), now))
+        self.set_tree(merge(base_of(name), now))
 
     def _on_preset_chosen(self, name: str) -> None:
         """Take a preset that was chosen by hand, after asking about what was changed by hand."""

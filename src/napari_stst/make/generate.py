@@ -21,7 +21,7 @@ from napari_stst.viewer.regions import Mask, is_region, mask_of, read_mask_label
 from napari_stst.widgets.boxes import fill, narrow
 from napari_stst.widgets.forms import Tree
 from napari_stst.widgets.keyboard import Section
-from stst.config import MODEL_PAIRS, TERMS, StstConfig, merged, model_override
+from stst.config import MODEL_PAIRS, TERMS, StstConfig, merge, model_override
 from stst.errors import InputError
 from stst.video import parse_range
 from stst.weights import PAPER
@@ -110,7 +110,7 @@ class GenerateWidget(MakerWidget):
     def choose_model(self, name: str) -> None:
         """Take a pair of models, with its own layers and weights."""
         if name in MODEL_PAIRS:
-            self.set_tree(merged(self.tree(), model_override(name)))
+            self.set_tree(merge(self.tree(), model_override(name)))
 
     def check(self) -> None:
         """Refuse to start without weights that would be looked for in vain."""
@@ -157,7 +157,7 @@ class GenerateWidget(MakerWidget):
         """Put the paths where the config has them."""
         targets = {role: str(path.absolute()) for role, path in paths.items() if role in ROLES}
         mask = {"mask": str(paths["mask"].absolute())} if "mask" in paths else {}
-        return merged(tree, {"targets": targets}, mask)
+        return merge(tree, {"targets": targets}, mask)
 
     def load_inputs(self, tree: Mapping[str, Any]) -> None:
         """Choose the clips that a config names, opening those that are not open."""

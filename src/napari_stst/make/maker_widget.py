@@ -52,7 +52,7 @@ from napari_stst.widgets.forms import (
 from napari_stst.widgets.keyboard import Section, order_tabs
 from napari_stst.widgets.wheel import leave_wheel
 from napari_stst.widgets.wording import word_for_form
-from stst.config import RunConfig, build, merged
+from stst.config import RunConfig, build, merge
 from stst.config.command import command_words
 from stst.errors import InputError, StstError
 from stst.runs.folder import RunFolder
@@ -241,7 +241,7 @@ class MakerWidget(ClipForm):
                 f"{path}: it is for the method {method}, this widget makes {self.method}."
             )
         base = base_of(self._presets.currentText())
-        self.set_tree(merged(base, tree))
+        self.set_tree(merge(base, tree))
         self._presets.show_nearest(self.config())
         self._choose_natural(find_natural_clip(path), levels_in(tree))
         if self.without and path.suffix.lower() == ".json" and find_natural_clip(path) is None:
@@ -274,7 +274,7 @@ class MakerWidget(ClipForm):
         if natural is not None:
             parse_range(config.input.frames, len(natural.data), natural.name)
         output = _absolute_output(output)
-        stem = outputs_for(output, (0,))[0].named("")
+        stem = outputs_for(output, (0,))[0].with_ending("")
         sources: dict[str, Source] = {}
         levels = AS_STORED
         if natural is not None:
@@ -291,7 +291,7 @@ class MakerWidget(ClipForm):
                 raise error
             paths = {role: one.path for role, one in sources.items()}
             path = paths.pop("natural", None)
-            whole = merged(self.with_sources(tree, paths), {"input": levels.as_dict()})
+            whole = merge(self.with_sources(tree, paths), {"input": levels.as_dict()})
             complete = build(whole, self.kind)
             then(MakeRequest(path, output, complete), complete, natural)
 

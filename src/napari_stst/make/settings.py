@@ -17,7 +17,7 @@ from stst.config import RunConfig, paths_beside, read_config_file, to_toml
 from stst.config.command import command_words
 from stst.runs.folder import RunFolder
 from stst.runs.sidecar import other_version, read_sidecar
-from stst.utils.files import written_whole
+from stst.utils.files import write_whole
 from stst.video import AS_STORED, Levels, recorded_levels
 
 Tree = dict[str, Any]
@@ -102,7 +102,7 @@ def find_stored_request(path: Path) -> MakeRequest | None:
 
 def write_settings(path: Path, config: RunConfig) -> None:
     """Write a config as TOML; the user has been asked about a file that is there."""
-    with written_whole(path, overwrite=True) as part:
+    with write_whole(path, overwrite=True) as part:
         part.write_text(to_toml(config), encoding="utf-8", newline="\n")
 
 

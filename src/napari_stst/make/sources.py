@@ -96,7 +96,7 @@ def free_output(folder: Path, name: str, taken: Collection[str]) -> Path:
         tail = f"_{number}" if number > 1 else ""
         path = folder / f"{stem or 'clip'}{tail}.mkv"
         (output,) = outputs_for(path, (0,))
-        here = [*output.files().values(), output.named(".run")]
+        here = [*output.files().values(), output.with_ending(".run")]
         if str(path) not in taken and not any(os.path.lexists(one) for one in here):
             return path
         number += 1

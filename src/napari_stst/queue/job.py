@@ -251,7 +251,7 @@ class QueuedJob(QObject):
 
     def _on_started(self, run: messages.Started) -> None:
         self.began = True
-        stem = outputs_for(self.request.output, (0,))[0].named("").name
+        stem = outputs_for(self.request.output, (0,))[0].with_ending("").name
         self.notes, self._whole = run.notes, run.whole
         if not run.whole:
             # else it is no news, but what was asked for

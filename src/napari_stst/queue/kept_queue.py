@@ -14,8 +14,8 @@ from qtpy.QtCore import QStandardPaths
 
 from napari_stst.queue.request import MakeRequest
 from stst.errors import InputError, StstError
-from stst.utils.files import written_whole
-from stst.utils.locks import locked
+from stst.utils.files import write_whole
+from stst.utils.locks import hold_lock
 
 _FORMAT = 1
 _FILE = "queue.json"
@@ -77,7 +77,7 @@ class KeptQueue:
             files = []
             for file in sorted(self._folder.parent.glob(f"*/{_FILE}")):
                 try:
-                    stack.enter_context(locked(file.parent))
+                    stack.enter_context(hold_lock(file.parent))
                 except InputError:
                     continue  # of a viewer that is open
                 files.append(file)
@@ -105,10 +105,10 @@ class KeptQueue:
             return
         if not self._held:
             self._folder.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.enter_context(locked(self._folder))
+            self._lock.enter_context(hold_lock(self._folder))
             self._held = True
         entries = [{**one.request.as_dict(), "began": one.began} for one in kept]
-        with written_whole(file, overwrite=True) as part:
+        with write_whole(file, overwrite=True) as part:
             part.write_text(json.dumps({"format": _FORMAT, "entries": entries}, indent=1), "utf-8")
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from napari_stst.queue.request import read_stored_request
 from napari_stst.viewer.closing import MayClose, OnClose, main_window
 from napari_stst.viewer.playback import playback_of
 from napari_stst.widgets.dialogs import ask
-from stst.config.sources import code_named
+from stst.config.sources import find_code_names
 from stst.errors import StstError
 from stst.runs.folder import RunFolder
 
@@ -65,7 +65,7 @@ class Queue(QObject):
         InputError
             If its config cannot be.
         """
-        self.trusted.update(code_named(job.request.tree).values())
+        self.trusted.update(find_code_names(job.request.tree).values())
         job.request = job.request.built()
         for one in list(self.jobs):
             if one.state in ENDED_EARLY and one.request.output == job.request.output:
@@ -124,7 +124,7 @@ class Queue(QObject):
             Asks a question with answers, in the name of the window by default.
         """
         asking = asking or partial(ask, self._window(), "Own model")
-        for key, model in code_named(config).items():
+        for key, model in find_code_names(config).items():
             if model in self.trusted:
                 continue
             what = "method" if key == "method" else "model"

@@ -103,7 +103,7 @@ class MakeRequest:
 
 def run_folder(output: str) -> Path:
     """Name the folder in which the run of an output lives until it is whole."""
-    return outputs_for(output, (0,))[0].named(".run")
+    return outputs_for(output, (0,))[0].with_ending(".run")
 
 
 def read_stored_request(folder: Path) -> MakeRequest:

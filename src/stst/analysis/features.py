@@ -194,7 +194,7 @@ def features(
     1.2
     """
     rows: list[tuple[float, ...]] = []
-    for row in measured(clip.frames, flow):
+    for row in measure_frames(clip.frames, flow):
         on_frame(len(rows))
         rows.append(row)
     start = first_frame(clip)
@@ -203,7 +203,9 @@ def features(
     return Features(values, clip.fps, start)
 
 
-def measured(frames: Iterable[Frames], flow: Farneback = PAPER_FLOW) -> Iterator[tuple[float, ...]]:
+def measure_frames(
+    frames: Iterable[Frames], flow: Farneback = PAPER_FLOW
+) -> Iterator[tuple[float, ...]]:
     """Measure frame after frame.
 
     Parameters

@@ -43,7 +43,7 @@ def ssim(one: Image, other: Image) -> float:
 
 
 @guarded()
-def fitted(frame: Frames, size: tuple[int, int], fit: Fit = "stretch") -> Tensor:
+def fit_frame(frame: Frames, size: tuple[int, int], fit: Fit = "stretch") -> Tensor:
     """Bring a frame to a network's size.
 
     Parameters
@@ -63,14 +63,14 @@ def fitted(frame: Frames, size: tuple[int, int], fit: Fit = "stretch") -> Tensor
         and not rounded to grey levels again.
     """
     if fit == "crop":
-        frame = _cropped(frame, size)
+        frame = _crop(frame, size)
     image = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1).float() / 255
     if image.shape[1:] == size:
         return image
     return F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
 
 
-def _cropped(frame: Frames, size: tuple[int, int]) -> Frames:
+def _crop(frame: Frames, size: tuple[int, int]) -> Frames:
     height, width = frame.shape[:2]
     tall = min(height, max(1, round(width * size[0] / size[1])))
     wide = min(width, max(1, round(height * size[1] / size[0])))

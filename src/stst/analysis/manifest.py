@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stst.errors import InputError
-from stst.utils.files import written_path
+from stst.utils.files import resolve_path
 from stst.utils.manifests import read_rows
 from stst.utils.names import label_key, label_problem, usable
 from stst.video.formats.arrays import ARRAY_SUFFIXES
@@ -54,12 +54,12 @@ class NamedPair:
     @property
     def natural_path(self) -> Path:
         """Where the natural clip is."""
-        return written_path(self.natural, self.folder)
+        return resolve_path(self.natural, self.folder)
 
     @property
     def other_path(self) -> Path:
         """Where the other clip is."""
-        return written_path(self.other, self.folder)
+        return resolve_path(self.other, self.folder)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class _Wanted:
 
     @property
     def path(self) -> Path:
-        return written_path(self.other, self.folder)
+        return resolve_path(self.other, self.folder)
 
     @property
     def stem(self) -> str:
@@ -107,7 +107,7 @@ def read_pairs(manifest: Path) -> list[NamedPair]:
         label cannot name a folder or comes twice.
     """
     rows = read_rows(manifest, "pairs", ("natural", "other"), ("label",))
-    return _labelled(
+    return _label(
         [
             _Wanted(row.where, row["natural"], row["other"], row.get("label"), manifest.parent)
             for row in rows
@@ -161,7 +161,7 @@ def match_folders(naturals: Path, others: Path) -> tuple[list[NamedPair], list[s
         _Wanted(str(other), str(here[natural]), str(other), None, Path())
         for natural, _, other in sorted(matches)
     ]
-    return _labelled(wanted, "write a manifest that gives them a label"), notes
+    return _label(wanted, "write a manifest that gives them a label"), notes
 
 
 def clips_in(folder: Path) -> dict[str, Path]:
@@ -193,7 +193,7 @@ def clips_in(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _labelled(wanted: Sequence[_Wanted], hint: str) -> list[NamedPair]:
+def _label(wanted: Sequence[_Wanted], hint: str) -> list[NamedPair]:
     shorts = [one.stem if one.label is None else one.label for one in wanted]
     counts = Counter(map(label_key, shorts))
     pairs: dict[str, tuple[_Wanted, NamedPair]] = {}

@@ -262,7 +262,7 @@ class NaturalClip:
                 "frames it shows."
             )
             return None
-        seen = _primed(sidecar)
+        seen = _priming_record(sidecar)
         if seen.get("sha256") == self.sha256:
             notes.append(f"{self.path} is the stimulus as the model saw it when {other} was made.")
         else:
@@ -402,7 +402,7 @@ def _describes(sidecar: Mapping[str, Any], other: Path) -> bool:
     return recorded is None or recorded == sha256_of(other)
 
 
-def _primed(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
+def _priming_record(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
     """Find what a sidecar says of the clip that shows what a model saw of its stimulus."""
     beside = sidecar.get("beside")
     seen = beside.get("stimulus") if isinstance(beside, dict) else None
@@ -411,7 +411,7 @@ def _primed(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _hint(sidecar: Mapping[str, Any] | None, record: Mapping[str, Any] | None, other: Path) -> str:
     """Say what a sidecar tells of clips that do not agree; empty where it tells nothing."""
-    seen = _primed(sidecar or {}).get("path")
+    seen = _priming_record(sidecar or {}).get("path")
     if isinstance(seen, str):
         return (
             "The model saw its stimulus at another rate, length or size: compare with "

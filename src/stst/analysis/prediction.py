@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stst.analysis.images import SSIM_SIDE, Fit, Image, fitted, ssim
+from stst.analysis.images import SSIM_SIDE, Fit, Image, fit_frame, ssim
 from stst.errors import InputError
 from stst.models.prednet import PredNet, load_prednet
 from stst.utils.devices import guarded, numerics, pick_device
@@ -291,14 +291,14 @@ def predicted_frames(clip: Clip, loaded: LoadedPredictor) -> Iterator[PredictedF
     before = settings.window - 1
     held: list[Tensor] = []
     for number in range(length):
-        held.append(fitted(clip.frames[number], settings.size, settings.fit))
+        held.append(fit_frame(clip.frames[number], settings.size, settings.fit))
         new = len(held) - before
         if new == settings.windows or (number == length - 1 and new > 0):
-            yield from _predicted(held, start + number + 1 - new, loaded)
+            yield from _predict(held, start + number + 1 - new, loaded)
             held = held[-before:]
 
 
-def _predicted(held: list[Tensor], first: int, loaded: LoadedPredictor) -> Iterator[PredictedFrame]:
+def _predict(held: list[Tensor], first: int, loaded: LoadedPredictor) -> Iterator[PredictedFrame]:
     """Predict all frames that have a full window; `first` is the number of the first of them."""
     window = loaded.settings.window
     windows = torch.stack(held).unfold(0, window, 1).movedim(-1, 1).contiguous()
@@ -315,12 +315,12 @@ def _predicted(held: list[Tensor], first: int, loaded: LoadedPredictor) -> Itera
             now,
             before,
             predicted,
-            measured(before, now, predicted),
+            measure_prediction(before, now, predicted),
             tuple(errors[place].tolist()),
         )
 
 
-def measured(before: Image, now: Image, predicted: Image) -> dict[str, float]:
+def measure_prediction(before: Image, now: Image, predicted: Image) -> dict[str, float]:
     """Compare a prediction with the frame it stands for, and with the frame before.
 
     Parameters

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stst.config.choice import CkaSettings, ModelChoice
+from stst.config.cka import CkaSettings, ClassifierSpec
 from stst.video import AS_STORED, Levels
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Settings:
 
     frames: str | None = None
     max_side: int | None = None
-    models: tuple[ModelChoice, ...] = ()
+    models: tuple[ClassifierSpec, ...] = ()
     cka: CkaSettings = field(default_factory=CkaSettings)
     prediction: PredictionSettings | None = None
     device: str = "auto"

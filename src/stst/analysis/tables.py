@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stst.errors import InputError
-from stst.utils.files import as_text, check_output, written_whole
+from stst.utils.files import as_text, check_output, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ def write_table(data: pd.DataFrame, path: Path, overwrite: bool = False) -> None
     """
     check_table_output(path, overwrite)
     suffix = path.suffix.lower()
-    with written_whole(path, overwrite) as part:
+    with write_whole(path, overwrite) as part:
         if suffix == ".parquet":
             data.to_parquet(part, index=False, engine="pyarrow")
         else:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stst.analysis.judges import Judge
+from stst.analysis.gram_models import GramModel
 from stst.engine.losses import gram
 from stst.errors import InputError
 from stst.utils.devices import guarded, numerics
@@ -68,7 +68,7 @@ class LayerValidity:
     @property
     def mean(self) -> float:
         """Mean distance over frames; NaN where there are none."""
-        return _mean(_defined(self.distances))
+        return _mean(_define(self.distances))
 
     def summary(self) -> Iterator[tuple[str, float, str]]:
         """Give measure, value and unit of what holds for the whole clip.
@@ -175,7 +175,7 @@ class Validity:
 def validity(
     natural: Clip,
     others: Sequence[Clip],
-    judges: Sequence[Judge],
+    judges: Sequence[GramModel],
     natural_clips: Sequence[Clip] = (),
     on_frame: Callable[[int], object] = lambda frame: None,
 ) -> list[Validity]:
@@ -188,7 +188,7 @@ def validity(
     others
         Stimuli of the same length and size.
     judges
-        Models and layers, see `stst.analysis.judges`.
+        Models and layers, see `stst.analysis.gram_models`.
     natural_clips
         Different natural clips, for the second null distribution.
     on_frame
@@ -255,7 +255,7 @@ def percentile(value: float, null: Values) -> float:
 
 
 def _layers(
-    judges: Sequence[Judge], courses: Sequence[_Distances], own: _Null, foreign: _Null | None
+    judges: Sequence[GramModel], courses: Sequence[_Distances], own: _Null, foreign: _Null | None
 ) -> Iterator[LayerValidity]:
     none = np.empty(0)
     for place, judge in enumerate(judges):
@@ -266,7 +266,7 @@ def _layers(
             yield LayerValidity(judge.name, layer, distances, own.get(key, none), others)
 
 
-def _grams(clip: Clip, number: int, judges: Sequence[Judge]) -> _Grams:
+def _grams(clip: Clip, number: int, judges: Sequence[GramModel]) -> _Grams:
     """Compute the Gram matrices of a frame; those of pairs only where there is a frame before."""
     found: _Grams = {}
     for place, judge in enumerate(judges):
@@ -304,13 +304,13 @@ def _own_null(known: Sequence[tuple[int, _Grams]]) -> _Null:
                 difference = float((here[key] - there[key]).norm())
                 sizes = float(here[key].norm()), float(there[key].norm())
                 null.setdefault(key, []).extend(_ratio(difference, size) for size in sizes)
-    return {key: _defined(values) for key, values in null.items()}
+    return {key: _define(values) for key, values in null.items()}
 
 
 def _foreign_null(
     known: Sequence[tuple[int, _Grams]],
     clips: Sequence[Clip],
-    judges: Sequence[Judge],
+    judges: Sequence[GramModel],
     on_frame: Callable[[int], object],
 ) -> _Null:
     """Compare frames of the natural clip with frames of others."""
@@ -322,13 +322,13 @@ def _foreign_null(
             for _, here in known:
                 for key in here.keys() & there.keys():
                     null.setdefault(key, []).append(_distance(here[key], there[key]))
-    return {key: _defined(values) for key, values in null.items()}
+    return {key: _define(values) for key, values in null.items()}
 
 
 def check_clips(
     natural: Clip,
     others: Sequence[Clip],
-    judges: Sequence[Judge],
+    judges: Sequence[GramModel],
     natural_clips: Sequence[Clip] = (),
 ) -> None:
     """Refuse clips that cannot be compared; see `validity`.
@@ -356,7 +356,7 @@ def check_clips(
                 )
 
 
-def _defined(values: Sequence[float] | Values) -> Values:
+def _define(values: Sequence[float] | Values) -> Values:
     listed = np.asarray(values, np.float64)
     return listed[~np.isnan(listed)]
 

@@ -16,7 +16,7 @@ from typing import Any
 from stst.config import METHODS
 from stst.config.methods import BUILT_IN
 from stst.errors import InputError
-from stst.utils.files import written_whole
+from stst.utils.files import write_whole
 from stst.utils.manifests import rows_as_text
 
 FOLDER = "stimuli"
@@ -83,7 +83,7 @@ def write_catalogue(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         The root of the data set. Its ``dataset_description.json`` and ``.bidsignore`` are made
         where they do not exist.
     rows
-        As `stst.batch.plan.BatchJob.described` gives them, with ``done``.
+        As `stst.batch.plan.BatchJob.columns` gives them, with ``done``.
     """
     table = rows_as_text(_COLUMNS, (_row(row) for row in rows), separator="\t")
     _write(folder / FOLDER / "stimuli.tsv", table)
@@ -111,5 +111,5 @@ def _row(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _write(path: Path, text: str) -> None:
-    with written_whole(path, overwrite=True) as part:
+    with write_whole(path, overwrite=True) as part:
         part.write_text(text, "utf-8", newline="\n")

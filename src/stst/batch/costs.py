@@ -120,7 +120,7 @@ def measure_costs(
         on_job(number)
         one = Job(job.natural, job.target, _config(job, here), threads=threads)
         config = without_seed(job.config)
-        with problems.noted(job.where):
+        with problems.collect(job.where):
             files = f"{config} {job.natural}"
             if files not in kinds:
                 kinds[files] = f"{config} {_shapes(one)}"
@@ -184,7 +184,7 @@ def _shapes(one: Job) -> str:
 def _cost(one: Job) -> Cost:
     prepared = one.prepared
     estimate = one.estimate(prepared)
-    started = prepared.process.started()
+    started = prepared.process.describe()
     return Cost(
         started.frames,
         prepared.process.size,

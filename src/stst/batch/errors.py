@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from stst.errors import InputError
 
 
-def counted(number: int, noun: str) -> str:
+def count_noun(number: int, noun: str) -> str:
     """Write ``1 job`` and ``2 jobs``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
@@ -25,7 +25,7 @@ class BatchError(InputError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        rest = counted(count - 1, "more problem")
+        rest = count_noun(count - 1, "more problem")
         more = "" if count == 1 else f" And {rest}; nothing was started."
         super().__init__(self.problems[0] + more)
 
@@ -37,7 +37,7 @@ class Problems:
         self._found: list[str] = []
 
     @contextmanager
-    def noted(self, where: str = "") -> Iterator[None]:
+    def collect(self, where: str = "") -> Iterator[None]:
         """Note what is wrong in the block, instead of raising it.
 
         Parameters

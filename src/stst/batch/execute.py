@@ -111,7 +111,7 @@ def execute(
     try:
         todo: list[BatchJob] = []
         for job in jobs:
-            ended = _settled(job, look, how.overwrite)
+            ended = _settle(job, look, how.overwrite)
             if ended is None:
                 todo.append(job)
             else:
@@ -144,7 +144,7 @@ class _Look:
         return job_status(job, self.hashed, self.states.get(job.label).get("asked"))
 
 
-def _settled(job: BatchJob, look: _Look, overwrite: bool) -> JobEnd | None:
+def _settle(job: BatchJob, look: _Look, overwrite: bool) -> JobEnd | None:
     """Tell of a job that is done, or cannot be."""
     try:
         found = look(job)

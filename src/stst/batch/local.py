@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any, Protocol, TypeVar
 
 from stst.batch.states import JobEnd, JobProgress, States
-from stst.utils.processes import Failure, Said, in_processes
+from stst.utils.processes import Failure, Said, map_in_processes
 
 Group = TypeVar("Group", bound="Sequence[Labelled]")
 
@@ -35,7 +35,7 @@ def run_local(
     ----------
     do
         Does the jobs of a group one after another, and says how far it is and what became of
-        each. It is found by its name in the processes, see `stst.utils.processes.in_processes`.
+        each. It is found by its name in the processes, see `stst.utils.processes.map_in_processes`.
     groups
         In order.
     processes
@@ -60,7 +60,7 @@ def run_local(
     ended: set[str] = set()
     running: set[str] = set()
     try:
-        with closing(in_processes(do, groups, processes, prepare, patience)) as results:
+        with closing(map_in_processes(do, groups, processes, prepare, patience)) as results:
             for group, heard in results:
                 if isinstance(heard, Said):
                     said: list[JobProgress | JobEnd] = [heard.what]

@@ -18,7 +18,7 @@ from stst.config import METHODS, toml_value
 from stst.config.hints import key_hint
 from stst.config.methods import BUILT_IN
 from stst.errors import InputError
-from stst.utils.files import at_home, written_path
+from stst.utils.files import at_home, resolve_path
 from stst.utils.manifests import check_suffix, read_rows, read_toml_tables, spreadsheet_hint
 from stst.utils.text import found_value
 from stst.video.read import clip_stem
@@ -67,7 +67,7 @@ class JobRequest:
     @cached_property
     def natural_path(self) -> Path | None:
         """Where the clip is."""
-        return None if self.natural is None else written_path(self.natural, self.folder)
+        return None if self.natural is None else resolve_path(self.natural, self.folder)
 
 
 def read_manifest(path: Path, problems: Problems) -> list[JobRequest]:
@@ -120,7 +120,7 @@ def read_manifest(path: Path, problems: Problems) -> list[JobRequest]:
         ]
     found: list[JobRequest] = []
     for where, source in sources:
-        with problems.noted():
+        with problems.collect():
             found += _combinations(where, source, path.parent)
         if len(found) > _MOST:
             raise InputError(f"{where}: these are more than {_MOST} jobs. Write several manifests.")
@@ -144,7 +144,7 @@ def requests_for(
     source = {"preset": list(presets)} if presets else {}
     found: list[JobRequest] = []
     for clip in clips:
-        with problems.noted():
+        with problems.collect():
             found += _combinations(clip, {**source, "natural": clip}, Path())
     return found
 
@@ -268,7 +268,7 @@ def _texts(where: str, source: Mapping[str, Any], key: str) -> list[str]:
 
 def _clips(where: str, name: str, folder: Path) -> list[str]:
     """Give the clips that a pattern stands for; anything else is a name."""
-    if not glob.has_magic(name) or os.path.exists(written_path(name, folder)):
+    if not glob.has_magic(name) or os.path.exists(resolve_path(name, folder)):
         return [name]
     try:
         names = _matches(name, folder)

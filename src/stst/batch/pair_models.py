@@ -16,7 +16,7 @@ from stst.analysis.prediction import (
     predictions,
 )
 from stst.analysis.settings import CKA, PREDICTION
-from stst.config.choice import ModelChoice
+from stst.config.cka import ClassifierSpec
 from stst.models.classifiers import LoadedClassifier, load_classifier
 from stst.utils.devices import pick_device
 from stst.video import Levels
@@ -68,7 +68,7 @@ def model_rows(
 
 
 @lru_cache(maxsize=4)
-def _classifier(choice: ModelChoice, device: str) -> LoadedClassifier:
+def _classifier(choice: ClassifierSpec, device: str) -> LoadedClassifier:
     return load_classifier(choice, pick_device(device))
 
 

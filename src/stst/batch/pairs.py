@@ -26,12 +26,12 @@ from stst.utils.files import (
     check_output,
     sha256_of,
     sha256_of_file,
-    written_whole,
+    write_whole,
 )
 from stst.utils.manifests import rows_as_text
 from stst.utils.names import label_key
 from stst.utils.processes import compute_alone, hold_signals
-from stst.utils.text import decoded_text
+from stst.utils.text import decode_text
 from stst.version import __version__
 from stst.video import sidecar_path
 from stst.video.ranges import parse_range
@@ -181,7 +181,7 @@ class PairBatch:
         """
         self.folder.mkdir(exist_ok=True)
         if not (self.folder / _MARK).exists():
-            with written_whole(self.folder / _MARK) as part:
+            with write_whole(self.folder / _MARK) as part:
                 part.write_text(json.dumps({"format": _FORMAT}) + "\n", "utf-8")
         self.states.begin()
         errors: dict[str, str] = {}
@@ -218,7 +218,9 @@ class PairBatch:
         write_shared_table(
             self.folder / PAIRS,
             (*_NAMES, "state"),
-            lambda: ({**_named(one), "state": self.states.state(one.label)} for one in self.pairs),
+            lambda: (
+                {**_name_parts(one), "state": self.states.state(one.label)} for one in self.pairs
+            ),
         )
 
 
@@ -239,7 +241,7 @@ def _measure_and_keep(
         yield JobEnd(pair.label, "done", seconds, notes=tuple(result.record["notes"]))
 
 
-def _named(pair: NamedPair) -> dict[str, str]:
+def _name_parts(pair: NamedPair) -> dict[str, str]:
     return {name: getattr(pair, name) for name in _NAMES}
 
 
@@ -265,11 +267,11 @@ def _identity(pair: NamedPair, settings: Settings, hashed: Callable[[Path], str]
         "label": pair.label,
         "natural": clip(pair.natural, pair.natural_path),
         "other": clip(pair.other, pair.other_path),
-        "settings": _described(settings, hashed),
+        "settings": _describe(settings, hashed),
     }
 
 
-def _described(settings: Settings, hashed: Callable[[Path], str]) -> dict[str, Any]:
+def _describe(settings: Settings, hashed: Callable[[Path], str]) -> dict[str, Any]:
     """Write settings as JSON has them, with the hashes of files of weights."""
     described: dict[str, Any] = {"frames": settings.frames, "max_side": settings.max_side}
     described |= settings.levels.as_dict()
@@ -294,7 +296,7 @@ def _is_current(
 ) -> bool:
     """Say whether measuring now would give what is there."""
     try:
-        record = json.loads(decoded_text((place / RECORD).read_bytes()))
+        record = json.loads(decode_text((place / RECORD).read_bytes()))
         # hashing takes a while, so only where there is something to compare with
         identity = _identity(pair, settings, hashed)
     except (OSError, ValueError, RecursionError):
@@ -343,7 +345,7 @@ def _why_not_ours(place: Path) -> str | None:
 
 
 def _write(place: Path, measured: Measured) -> None:
-    with written_whole(place, overwrite=True) as part:
+    with write_whole(place, overwrite=True) as part:
         part.mkdir()
         for name, table in measured.tables.items():
             (part / name).write_text(table, "utf-8", newline="\n")
@@ -364,8 +366,10 @@ def _write_tables(
     if not errors:
         (folder / ERRORS).unlink(missing_ok=True)
         return
-    failed = [{**_named(one), "error": errors[one.label]} for one in pairs if one.label in errors]
-    with written_whole(folder / ERRORS, overwrite=True) as part:
+    failed = [
+        {**_name_parts(one), "error": errors[one.label]} for one in pairs if one.label in errors
+    ]
+    with write_whole(folder / ERRORS, overwrite=True) as part:
         text = rows_as_text((*_NAMES, "error"), failed)
         part.write_text(text, "utf-8", newline="\n")
 
@@ -374,7 +378,7 @@ def _join(parts: Iterable[Path], path: Path) -> None:
     """Put tables of the same columns one after another; what two of them hold, once."""
     names: set[tuple[str, ...]] = set()
     columns: list[str] = []
-    with written_whole(path, overwrite=True) as beside, _opened(beside, "w") as file:
+    with write_whole(path, overwrite=True) as beside, _open(beside, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         for one in parts:
             header, *rows = _read_table(one)
@@ -382,7 +386,7 @@ def _join(parts: Iterable[Path], path: Path) -> None:
                 columns = header
                 writer.writerow(header)
             if header != columns:
-                raise _damaged(one, "its columns are not those of the others")
+                raise _damage_error(one, "its columns are not those of the others")
             places = [header.index(name) for name in ("clip", "reference") if name in header]
             new = set()
             for row in rows:
@@ -396,21 +400,21 @@ def _join(parts: Iterable[Path], path: Path) -> None:
 def _read_table(path: Path) -> list[list[str]]:
     """Read a table of a pair, its header first."""
     try:
-        with _opened(path, "r") as source:
+        with _open(path, "r") as source:
             rows = list(csv.reader(source))
     except (ValueError, csv.Error) as error:
-        raise _damaged(path, str(error)) from error
+        raise _damage_error(path, str(error)) from error
     if not rows or any(len(row) != len(rows[0]) for row in rows):
-        raise _damaged(path, "its rows are not as long as its header")
+        raise _damage_error(path, "its rows are not as long as its header")
     return rows
 
 
-def _damaged(path: Path, why: str) -> InputError:
+def _damage_error(path: Path, why: str) -> InputError:
     return InputError(
         f"{path} is damaged ({why}). Delete {path.parent}: the same command measures the pair anew."
     )
 
 
-def _opened(path: Path, mode: str) -> Any:
+def _open(path: Path, mode: str) -> Any:
     encoding = "utf-8-sig" if mode == "r" else "utf-8"
     return open(path, mode, encoding=encoding, newline="")

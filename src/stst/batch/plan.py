@@ -16,7 +16,7 @@ from stst.config import (
     METHODS,
     RunConfig,
     build,
-    merged,
+    merge,
     paths_beside,
     preset_for,
     preset_method,
@@ -29,7 +29,7 @@ from stst.config.presets import Tree
 from stst.config.sources import MODEL_KEYS, check_trust
 from stst.errors import InputError
 from stst.runs.outputs import MASTERS, Output, outputs_for
-from stst.utils.files import written_path
+from stst.utils.files import resolve_path
 from stst.utils.names import label_key, label_problem, usable
 from stst.video.formats.ffmpeg import VIDEO_SUFFIXES
 
@@ -128,14 +128,14 @@ class BatchJob:
     @property
     def run_folder(self) -> Path:
         """Where the run lives until it is whole."""
-        return self.files.named(".run")
+        return self.files.with_ending(".run")
 
     @property
     def group_folder(self) -> Path | None:
         """Where a run of several seeds of the group lives; None where there is no group."""
         return None if self.group is None else self.folder / f"{self.group}.run"
 
-    def described(self) -> dict[str, Any]:
+    def columns(self) -> dict[str, Any]:
         """Give the columns of tables that say what it is."""
         return {
             "label": self.label,
@@ -186,7 +186,7 @@ def plan_jobs(
     for request in requests:
         several = request.seed is None and defaults.seeds
         for seed in defaults.seeds if several else (request.seed,):
-            with problems.noted(request.where):
+            with problems.collect(request.where):
                 job = _job(request, seed, defaults, alike, folder, layout)
                 _claim(job, taken)
                 jobs.append(job)
@@ -218,7 +218,7 @@ def _job(
     tree, preset, config_file = _tree(request, defaults)
     tree = _with_settings(tree, request, defaults)
     if seed is not None:
-        tree = merged(tree, {"seed": seed})
+        tree = merge(tree, {"seed": seed})
     config = build(tree, METHODS[tree["method"]].config, request.where)
     if config.samples != 1:
         raise InputError(f"samples is {config.samples}; give several seeds instead.")
@@ -245,7 +245,7 @@ def _with_settings(tree: Tree, request: JobRequest, defaults: BatchDefaults) -> 
                 "range A:B, and 'method' is a field of its own."
             )
         if (key.startswith("targets.") or key == "mask") and isinstance(value, str):
-            value = str(written_path(value, request.folder))
+            value = str(resolve_path(value, request.folder))
         tree = set_value(tree, key, value)
     if request.settings:
         check_trust(_own(request.settings), defaults.trusted, request.where)
@@ -255,7 +255,7 @@ def _with_settings(tree: Tree, request: JobRequest, defaults: BatchDefaults) -> 
 def _tree(request: JobRequest, defaults: BatchDefaults) -> tuple[Tree, str, str]:
     """Merge preset, file and options; give the names of the first two as well."""
     config_path = (
-        defaults.config if request.config is None else written_path(request.config, request.folder)
+        defaults.config if request.config is None else resolve_path(request.config, request.folder)
     )
     from_file: Tree = {}
     if config_path is not None:
@@ -267,7 +267,7 @@ def _tree(request: JobRequest, defaults: BatchDefaults) -> tuple[Tree, str, str]
     if preset is None:
         preset = METHODS[method].default_preset or ""
     base = _preset_for(preset, method, "preset ") if preset else {}
-    tree = merged(base, from_file, defaults.options)
+    tree = merge(base, from_file, defaults.options)
     for assignment in defaults.assignments:
         tree = set_override(tree, assignment)
     return {**tree, "method": method}, preset, "" if config_path is None else str(config_path)
@@ -299,7 +299,7 @@ def _own(settings: Mapping[str, Any]) -> Tree:
             tree = set_value(tree, key, settings[key])
     for key in ("spatial", "temporal"):
         if isinstance(settings.get(key), dict):
-            tree = merged(tree, {key: settings[key]})
+            tree = merge(tree, {key: settings[key]})
     return tree
 
 

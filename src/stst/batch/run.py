@@ -10,7 +10,7 @@ from typing import Any
 
 from stst.batch.bids import check_folder, write_catalogue
 from stst.batch.costs import Cost, measure_costs, processes_for, shared_noise
-from stst.batch.errors import Problems, counted
+from stst.batch.errors import Problems, count_noun
 from stst.batch.execute import STOP, Execution, execute, group_jobs
 from stst.batch.local import run_local
 from stst.batch.manifest import JobRequest
@@ -133,8 +133,8 @@ class Batch:
         """Say in a line how many jobs there are, and how many are to be done."""
         begun = sum(found.kind == "begun" for found in self.status.values())
         return (
-            f"{counted(len(self.own), 'job')}: {len(self.own) - len(self.left)} are done or left "
-            f"out, {len(self.left)} to do" + (f", {begun} of them begun" if begun else "")
+            f"{count_noun(len(self.own), 'job')}: {len(self.own) - len(self.left)} are done or "
+            f"left out, {len(self.left)} to do" + (f", {begun} of them begun" if begun else "")
         )
 
     def check(self) -> list[str]:
@@ -161,8 +161,8 @@ class Batch:
         on_cpu = any(cost.device == "cpu" for cost in self.costs.values())
         if here and not self.settings.at_once and on_cpu and could > threads:
             notes.append(
-                f"{counted(len(self.costs), 'job')} on {cores} cores: {could} threads each would "
-                "use them all. Bytes depend on it, so choose it for a whole batch."
+                f"{count_noun(len(self.costs), 'job')} on {cores} cores: {could} threads each "
+                "would use them all. Bytes depend on it, so choose it for a whole batch."
             )
         return list(dict.fromkeys(notes))
 
@@ -216,7 +216,7 @@ class Batch:
         """
         if self.settings.layout == "bids":
             done = [(job, self.states.state(job.label) == "done") for job in self.jobs]
-            rows = [{**job.described(), "done": made} for job, made in done]
+            rows = [{**job.columns(), "done": made} for job, made in done]
             write_catalogue(self.folder, rows)
         write_summary(self.folder / SUMMARY, self.jobs, self.states, available_cores(), tell)
 
@@ -230,10 +230,10 @@ class Batch:
         return _ON_GPU if any(pick_device(name).type == "cuda" for name in devices) else 1
 
     def _status(self) -> dict[str, JobStatus]:
-        problems, hashed = Problems(), cache(_hashed)
+        problems, hashed = Problems(), cache(_hash)
         found: dict[str, JobStatus] = {}
         for job in self.own:
-            with problems.noted(job.where):
+            with problems.collect(job.where):
                 one = job_status(job, hashed, self.states.get(job.label).get("asked"))
                 if one.kind == "changed" and not self.settings.overwrite:
                     problems.note(refusal(one), job.where)
@@ -256,7 +256,7 @@ class Batch:
         known = self.states.get(job.label)
         seconds = known.get("seconds")
         return {
-            **job.described(),
+            **job.columns(),
             "state": known.get("state", "waiting"),
             "seconds": round(seconds, 1) if isinstance(seconds, int | float) else "",
             "error": known.get("error") or "",
@@ -309,7 +309,7 @@ def plan_batch(
     return Batch(jobs, folder, settings)
 
 
-def _hashed(path: Path) -> str:
+def _hash(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:

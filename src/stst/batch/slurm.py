@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stst.batch.errors import counted
+from stst.batch.errors import count_noun
 from stst.batch.execute import Execution, Stop, execute
 from stst.batch.plan import BatchJob
 from stst.batch.states import HIDDEN, JobEnd, JobProgress, States
@@ -168,7 +168,7 @@ def run_slurm(
     watched = [_Watched(group, str(states.get(group[0].label).get("slurm"))) for group in groups]
     queue.watched = [one for one in watched if one.id in alive]
     if queue.watched:
-        tell(f"In the queue already: {counted(len(queue.watched), 'job')}.")
+        tell(f"In the queue already: {count_noun(len(queue.watched), 'job')}.")
     queue.submit([one.jobs for one in watched if one.id not in alive])
     write_table()
     if not resources.wait:
@@ -179,8 +179,8 @@ def run_slurm(
     while queue.watched:
         if end is not None and time.monotonic() > end:
             raise StstError(
-                f"{counted(len(queue.watched), 'job')} not ended in time; they stay in the queue. "
-                "The same command follows them again."
+                f"{count_noun(len(queue.watched), 'job')} not ended in time; they stay in the "
+                "queue. The same command follows them again."
             )
         time.sleep(POLL_SECONDS)
         alive = _alive()
@@ -193,7 +193,7 @@ def run_slurm(
         events, lost = queue.look(alive)
         yield from events
         if lost:
-            tell(f"{counted(len(lost), 'job')} ended without a result, submitted again:")
+            tell(f"{count_noun(len(lost), 'job')} ended without a result, submitted again:")
             queue.submit(lost)
         if events or lost:
             write_table()
@@ -239,7 +239,9 @@ class _Queue:
                     self._note(job, job_id)
                 self.watched.append(_Watched(jobs, job_id))
             first = ids[0].split("_")[0]
-            said = f"{counted(len(part), 'job')} submitted as {first}; scancel {first} ends them."
+            said = (
+                f"{count_noun(len(part), 'job')} submitted as {first}; scancel {first} ends them."
+            )
             self.tell(said)
 
     def _note(self, job: BatchJob, job_id: str) -> None:

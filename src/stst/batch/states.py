@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stst.utils.files import check_output, written_whole
+from stst.utils.files import check_output, write_whole
 from stst.utils.manifests import rows_as_text
-from stst.utils.text import decoded_text
+from stst.utils.text import decode_text
 
 #: Where states of jobs and logs lie.
 HIDDEN = ".stst-batch"
@@ -104,7 +104,7 @@ class States:
         """
         before = {key: value for key, value in self.get(label).items() if key != "error"}
         record = {**before, "state": state, **more, "time": time.time()}
-        with written_whole(self._path(label), overwrite=True) as part:
+        with write_whole(self._path(label), overwrite=True) as part:
             part.write_text(json.dumps(record), "utf-8")
 
     def get(self, label: str) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class States:
             stamp = (found.st_mtime_ns, found.st_ino)
             known = self._read.get(label)
             if known is None or known[0] != stamp:
-                record = json.loads(decoded_text(path.read_bytes()))
+                record = json.loads(decode_text(path.read_bytes()))
                 known = (stamp, record if isinstance(record, dict) else {})
                 self._read[label] = known
         except (OSError, ValueError, RecursionError):
@@ -146,7 +146,7 @@ def write_shared_table(
     """
     text = rows_as_text(columns, rows())
     while True:
-        with written_whole(path, overwrite=True) as part:
+        with write_whole(path, overwrite=True) as part:
             part.write_text(text, "utf-8", newline="\n")
         # another program may have written the table meanwhile, knowing more or less
         now = rows_as_text(columns, rows())

@@ -22,10 +22,10 @@ from stst.batch.states import HIDDEN, States
 from stst.config import METHODS
 from stst.errors import InputError
 from stst.runs.sidecar import read_sidecar
-from stst.utils.files import sha256_of_file, written_whole
+from stst.utils.files import sha256_of_file, write_whole
 from stst.utils.manifests import rows_as_text
-from stst.utils.processes import Failure, Said, compute_alone, in_processes
-from stst.utils.text import decoded_text
+from stst.utils.processes import Failure, Said, compute_alone, map_in_processes
+from stst.utils.text import decode_text
 from stst.video import LazyVideo
 
 #: Columns of the summary by the measure that they are the mean of, over frames; empty where no
@@ -84,11 +84,11 @@ def write_summary(
         rows = _rows(path.parent, done, processes, on_job)
         names = sorted({key for row in rows.values() for key in row})
         recorded = [key for one in _RECORDED.values() for key in names if key.startswith(one)]
-        head = list(jobs[0].described()) if jobs else []
+        head = list(jobs[0].columns()) if jobs else []
         both = [f"{whose}{name}" for name in MEASURES for whose in ("natural_", "")]
         columns = [*head, *_FILES, *_CLIP, *both, *recorded, "probability", "warnings"]
-        text = rows_as_text(columns, ({**j.described(), **rows.get(j.label, {})} for j in done))
-        with written_whole(path, overwrite=True) as part:
+        text = rows_as_text(columns, ({**j.columns(), **rows.get(j.label, {})} for j in done))
+        with write_whole(path, overwrite=True) as part:
             part.write_text(text, "utf-8", newline="\n")
         # others may have finished theirs, and written an older table or a newer one
         if [job.label for job in _done(jobs, states)] == [job.label for job in done]:
@@ -120,13 +120,13 @@ def _rows(
             rows[job.label] = kept
     # a few are measured in less time than another process takes to start
     processes = min(processes, 1 + len(todo) // _WORTH)
-    with closing(in_processes(_measured, todo, processes, compute_alone)) as results:
+    with closing(map_in_processes(_measure, todo, processes, compute_alone)) as results:
         for job, result in results:
             if isinstance(result, Failure):
                 on_job(job.label, result.message)
             elif not isinstance(result, Said):
                 rows[job.label] = result.row
-                with written_whole(place / f"{job.label}.json", overwrite=True) as part:
+                with write_whole(place / f"{job.label}.json", overwrite=True) as part:
                     content = {"stamp": stamps[job.label], "row": result.row}
                     part.write_text(json.dumps(content, allow_nan=False), "utf-8")
                 on_job(job.label, result.note)
@@ -135,7 +135,7 @@ def _rows(
 
 def _kept(path: Path, stamp: str) -> Mapping[str, Any] | None:
     try:
-        content = json.loads(decoded_text(path.read_bytes()))
+        content = json.loads(decode_text(path.read_bytes()))
     except (OSError, ValueError, RecursionError):
         return None
     fits = isinstance(content, dict) and content.get("stamp") == stamp
@@ -143,7 +143,7 @@ def _kept(path: Path, stamp: str) -> Mapping[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-def _measured(job: BatchJob) -> _Measured:
+def _measure(job: BatchJob) -> _Measured:
     """Measure a stimulus and its natural clip."""
     sidecar = read_sidecar(job.files.sidecar)
     paths = job.files.files()
@@ -151,7 +151,7 @@ def _measured(job: BatchJob) -> _Measured:
     clip = LazyVideo(paths["master"])
     row |= dict(zip(_CLIP, (len(clip), clip.height, clip.width, str(clip.fps)), strict=True))
     row |= _means(features(clip))
-    row |= _recorded(sidecar.per_frame)
+    row |= _average_record(sidecar.per_frame)
     row["warnings"] = " ".join(map(str, sidecar.warnings or ()))
     note = None
     if job.natural is not None:
@@ -178,7 +178,7 @@ def _means(found: Features) -> dict[str, float]:
     return {name: mean for name, mean in means.items() if not math.isnan(mean)}
 
 
-def _recorded(per_frame: list[Any] | None) -> dict[str, float]:
+def _average_record(per_frame: list[Any] | None) -> dict[str, float]:
     """Average what a sidecar has of every frame: losses, their weights, probability.
 
     Weighted losses are those before the last step, unweighted ones those of the finished frame.

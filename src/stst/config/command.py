@@ -9,7 +9,7 @@ from typing import Any
 from stst.config.methods import METHODS
 from stst.config.presets import preset_tree
 from stst.config.schema import RunConfig
-from stst.config.sources import MODEL_PAIRS, build, merged, model_override
+from stst.config.sources import MODEL_PAIRS, build, merge, model_override
 
 # of leaps alone
 _LEAPS = ("model", "weights", "target", "verifier")
@@ -47,7 +47,7 @@ def command_words(config: RunConfig, preset: str, natural: str | None, output: s
         pair = (spatial, temporal)
         if _models(wanted) == pair and _models(base) != pair:
             words += ["--model", name]
-            base = _plain(build(merged(tree, model_override(name)), spec.config))
+            base = _plain(build(merge(tree, model_override(name)), spec.config))
     for key in _OPTIONS:
         if wanted[key] != base[key]:
             words += [f"--{key}", str(wanted[key])]

@@ -113,7 +113,7 @@ class MethodSpec:
 
     def door(self) -> Any:
         """Import `prepare`."""
-        return imported(self.prepare)
+        return import_reference(self.prepare)
 
     def remarks_on(self, config: RunConfig, per_frame: Any) -> list[str]:
         """Say what a user should know of a finished stimulus.
@@ -132,7 +132,7 @@ class MethodSpec:
         """
         if self.remarks is None:
             return []
-        return list(imported(self.remarks)(config, per_frame))
+        return list(import_reference(self.remarks)(config, per_frame))
 
     def class_names(self, model: str, weights: str) -> list[str]:
         """Name the classes that a model tells apart; needs torch.
@@ -152,11 +152,11 @@ class MethodSpec:
         InputError
             If there is no such model.
         """
-        return [] if self.classes is None else list(imported(self.classes)(model, weights))
+        return [] if self.classes is None else list(import_reference(self.classes)(model, weights))
 
     def course_section(self) -> CourseSection | None:
         """Import `course`."""
-        return None if self.course is None else imported(self.course)
+        return None if self.course is None else import_reference(self.course)
 
 
 BUILT_IN = {
@@ -220,7 +220,7 @@ class Methods(Mapping[str, MethodSpec]):
         return name in BUILT_IN or name in _foreign()
 
     def __getitem__(self, name: str) -> MethodSpec:
-        return BUILT_IN[name] if name in BUILT_IN else _loaded(_foreign()[name])
+        return BUILT_IN[name] if name in BUILT_IN else _load(_foreign()[name])
 
     def foreign(self) -> tuple[str, ...]:
         """Name those of other packages, without importing them."""
@@ -237,7 +237,7 @@ class Methods(Mapping[str, MethodSpec]):
 METHODS = Methods()
 
 
-def imported(reference: str) -> Any:
+def import_reference(reference: str) -> Any:
     """Import what ``"module:name"`` names."""
     module, _, name = reference.partition(":")
     return getattr(import_module(module), name)
@@ -249,7 +249,7 @@ def _foreign() -> dict[str, EntryPoint]:
 
 
 @cache
-def _loaded(entry: EntryPoint) -> MethodSpec:
+def _load(entry: EntryPoint) -> MethodSpec:
     try:
         spec = entry.load()
     except Exception as error:

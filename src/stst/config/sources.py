@@ -17,7 +17,7 @@ from stst.config.schema import RunConfig, updated
 from stst.config.stst import StstConfig
 from stst.errors import InputError
 from stst.utils.diagnosis import read_text
-from stst.utils.files import written_path
+from stst.utils.files import resolve_path
 from stst.utils.toml import toml_tree
 
 #: What ``--model NAME`` stands for: the pair of streams.
@@ -87,7 +87,7 @@ def paths_beside(tree: Mapping[str, Any], file: Path) -> Tree:
 
     def beside(value: Any) -> Any:
         named = isinstance(value, str) and value
-        return str(written_path(value, file.parent)) if named else value
+        return str(resolve_path(value, file.parent)) if named else value
 
     out = dict(tree)
     if isinstance(tree.get("targets"), dict):
@@ -105,7 +105,7 @@ def check_trust(tree: Mapping[str, Any], trusted: Collection[str], origin: str) 
     InputError
         With the hint at ``--trust-model``.
     """
-    for key, name in code_named(tree).items():
+    for key, name in find_code_names(tree).items():
         if name not in trusted:
             raise InputError(
                 f"{origin}: {key} names {name!r}; importing it would run its code. "
@@ -113,19 +113,19 @@ def check_trust(tree: Mapping[str, Any], trusted: Collection[str], origin: str) 
             )
 
 
-def code_named(tree: Mapping[str, Any]) -> dict[str, str]:
+def find_code_names(tree: Mapping[str, Any]) -> dict[str, str]:
     """Give what a tree names, by key, whose use imports code that is not this package's.
 
     Models are ``package.module:factory``, methods those that another package has registered.
     """
-    out = {key: model for key, model in models_named(tree).items() if ":" in model}
+    out = {key: model for key, model in find_model_names(tree).items() if ":" in model}
     method = tree.get("method")
     if isinstance(method, str) and method in METHODS.foreign():
         out["method"] = method
     return out
 
 
-def models_named(tree: Mapping[str, Any]) -> dict[str, str]:
+def find_model_names(tree: Mapping[str, Any]) -> dict[str, str]:
     """Give the models that a tree names, by key, whatever its method."""
     out: dict[str, str] = {}
     for key in MODEL_KEYS:
@@ -226,7 +226,7 @@ def set_value(tree: Tree, key: str, value: Any, origin: str = "") -> Tree:
     parts = key.split(".")
     if len(parts) > _DEEPEST:
         raise InputError(f"{origin}{key[:60]}…: no key has {len(parts)} parts.")
-    result = _assigned(tree, parts, value, origin + key)
+    result = _assign(tree, parts, value, origin + key)
     assert isinstance(result, dict)
     return result
 
@@ -252,7 +252,7 @@ def toml_value(text: str) -> Any:
     return text.strip() if isinstance(value, date | time) else value
 
 
-def _assigned(node: Any, parts: Sequence[str], value: Any, key: str) -> Any:
+def _assign(node: Any, parts: Sequence[str], value: Any, key: str) -> Any:
     if not parts:
         return value
     head, rest = parts[0], parts[1:]
@@ -262,14 +262,14 @@ def _assigned(node: Any, parts: Sequence[str], value: Any, key: str) -> Any:
             allowed = f"0 to {len(node) - 1}" if node else "none, it is empty"
             raise InputError(f"{key}: the list has no entry {head!r}; allowed are {allowed}.")
         items = list(node)
-        items[int(head)] = _assigned(items[int(head)], rest, value, key)
+        items[int(head)] = _assign(items[int(head)], rest, value, key)
         return items
     if node is not None and not isinstance(node, dict):
         raise InputError(f"{key}: {head!r} lies below a single value.")
-    return {**(node or {}), head: _assigned((node or {}).get(head), rest, value, key)}
+    return {**(node or {}), head: _assign((node or {}).get(head), rest, value, key)}
 
 
-def merged(*trees: Mapping[str, Any]) -> Tree:
+def merge(*trees: Mapping[str, Any]) -> Tree:
     """Merge trees, the later one winning; tables are merged, lists replaced.
 
     Parameters

@@ -16,7 +16,7 @@ from stst.config.schema import (
     check_range,
     updated,
 )
-from stst.utils.files import written_path
+from stst.utils.files import resolve_path
 
 #: The loss terms of the two streams, by name.
 Term = Literal["spatial_texture", "spatial_content", "temporal_texture", "temporal_content"]
@@ -186,7 +186,7 @@ class TargetsConfig(Frozen):
     @field_validator("*")
     @classmethod
     def _path(cls, value: str | None) -> str | None:
-        return str(written_path(value)) if value else value
+        return str(resolve_path(value)) if value else value
 
 
 class StstConfig(RunConfig):
@@ -259,7 +259,7 @@ class StstConfig(RunConfig):
     @field_validator("mask")
     @classmethod
     def _path(cls, value: str | None) -> str | None:
-        return str(written_path(value)) if value else value
+        return str(resolve_path(value)) if value else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stst.engine.pixels import shrink_mask
-from stst.models.activations import resized
+from stst.models.activations import resize_images
 from stst.types import GREY
 from stst.utils.devices import guarded
 
@@ -248,28 +248,28 @@ def regrain(pictures: Tensor, colors: Tensor, inside: Tensor | None = None) -> T
         (B, 3, H, W), clipped to [0, 1].
     """
     own = colors.clone(memory_format=torch.contiguous_format)
-    return _regrained(pictures.contiguous(), own, 0, inside).clamp_(0, 1)
+    return _regrain(pictures.contiguous(), own, 0, inside).clamp_(0, 1)
 
 
-def _regrained(pictures: Tensor, colors: Tensor, level: int, inside: Tensor | None) -> Tensor:
+def _regrain(pictures: Tensor, colors: Tensor, level: int, inside: Tensor | None) -> Tensor:
     """Relax from the coarsest level on; the colours are overwritten."""
     size = pictures.shape[-2:]
     half = [(side + 1) // 2 for side in size]
     if level + 1 < len(REGRAIN_ITERATIONS) and min(half) > REGRAIN_MIN_SIDE:
         free = None if inside is None else shrink_mask(inside, half)
-        smaller = _regrained(_resized(pictures, half), _resized(colors, half), level + 1, free)
-        start = _resized(smaller, size)
+        smaller = _regrain(_resize(pictures, half), _resize(colors, half), level + 1, free)
+        start = _resize(smaller, size)
     else:
         start = pictures.clone()
-    return _solved(start, pictures, colors, level, inside)
+    return _solve(start, pictures, colors, level, inside)
 
 
-def _resized(images: Tensor, size: Sequence[int]) -> Tensor:
+def _resize(images: Tensor, size: Sequence[int]) -> Tensor:
     """Resize as pictures of one channel, which torch does several times faster on a CPU."""
-    return resized(images.flatten(0, 1)[:, None], size).view(*images.shape[:2], *size)
+    return resize_images(images.flatten(0, 1)[:, None], size).view(*images.shape[:2], *size)
 
 
-def _solved(
+def _solve(
     start: Tensor, pictures: Tensor, colors: Tensor, level: int, inside: Tensor | None
 ) -> Tensor:
     """Relax ``ψ (out − col) + Σ φ_k [(out − out_k) − (in − in_k)] = 0`` on one level.
@@ -297,14 +297,14 @@ def _solved(
         weight.select(axis, place).zero_()
     # everything that stays the same over the iterations
     drift = colors.mul_(psi).addcmul_(total - own, pictures)
-    for some, weight, others in _shifted(drift, weights, pictures):
+    for some, weight, others in _shift(drift, weights, pictures):
         some.addcmul_(weight, others, value=-1)
     for values in (drift, own, *weights):
         values.div_(scale)
     own.add_(_RELAXATION)
     pair = (start, spare)
     # made once, for taking a view costs as much as a small level's arithmetic
-    steps = [_shifted(new, weights, old) for old, new in (pair, pair[::-1])]
+    steps = [_shift(new, weights, old) for old, new in (pair, pair[::-1])]
     for count in range(REGRAIN_ITERATIONS[level]):
         old, new = pair[count % 2], pair[1 - count % 2]
         torch.addcmul(drift, own, old, out=new)
@@ -313,7 +313,7 @@ def _solved(
     return pair[REGRAIN_ITERATIONS[level] % 2]
 
 
-def _shifted(
+def _shift(
     to: Tensor, weights: Sequence[Tensor], of: Tensor
 ) -> list[tuple[Tensor, Tensor, Tensor]]:
     """Pair pixels with their neighbours above, below, on the left and on the right.

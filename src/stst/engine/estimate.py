@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stst.engine.loop import Objective, minimized
+from stst.engine.loop import Objective, optimize
 from stst.engine.process import Estimate
 
 _WARM_UP, _TIMED = 1, 3
@@ -71,7 +71,7 @@ def time_step(objective: Objective, images: Tensor, **how: Any) -> float:
         Of `minimized`, but for the number of iterations.
     """
     start = 0.0
-    steps = minimized(images, objective, iterations=_WARM_UP + _TIMED, **how)
+    steps = optimize(images, objective, iterations=_WARM_UP + _TIMED, **how)
     for iteration, losses in steps:
         losses.tolist()  # waits for the device
         if iteration == _WARM_UP - 1:

@@ -159,7 +159,7 @@ class Preview:
 
 
 @dataclass(frozen=True)
-class Interim:
+class Checkpoint:
     """Where the optimisation of a frame or a clip stands; it goes on from here to the same bytes.
 
     Not an event: a process gives it when it is asked, between two events.
@@ -198,7 +198,7 @@ class Interim:
 
         Returns
         -------
-        Interim
+        Checkpoint
             Of copies.
         """
         arrays = {name: value.cpu().numpy().copy() for name, value in tensors.items()}

@@ -30,7 +30,7 @@ class Objective(Protocol):
         ...
 
 
-class Rule(Protocol):
+class Optimizer(Protocol):
     """How a gradient becomes a step."""
 
     def step(self, images: Tensor, gradient: Tensor, rate: float) -> Tensor:
@@ -67,7 +67,7 @@ class Rule(Protocol):
         ...
 
 
-class GradientDescent:
+class NormalizedGradientDescent:
     """The gradient divided by its standard deviation (paper, perceptual stabilization).
 
     Parameters
@@ -142,7 +142,7 @@ class Adam:
 _LAST, _PAIR = ("last_images", "last_gradient"), ("move", "change", "share")
 
 
-class LimitedMemory:
+class LBFGS:
     """L-BFGS (Nocedal 1980) without a search along the line: a step is no longer than a radius.
 
     The learning rate is the radius: the root mean square of a sample's step, in units of the
@@ -231,21 +231,23 @@ def _dot(one: Tensor, other: Tensor) -> Tensor:
     return (one * other).sum(dim=tuple(range(1, one.ndim)), keepdim=True)
 
 
-def make_rule(config: OptimizerConfig, per_channel: bool, inside: Tensor | None = None) -> Rule:
+def make_optimizer(
+    config: OptimizerConfig, per_channel: bool, inside: Tensor | None = None
+) -> Optimizer:
     """Build a fresh rule; its memory lasts for one octave."""
     if config.name == "adam":
         return Adam(config.betas)
     if config.name == "lbfgs":
-        return LimitedMemory(config.history, inside)
-    return GradientDescent(per_channel, inside)
+        return LBFGS(config.history, inside)
+    return NormalizedGradientDescent(per_channel, inside)
 
 
 @guarded()
-def minimized(
+def optimize(
     images: Tensor,
     objective: Objective,
     *,
-    rule: Rule,
+    rule: Optimizer,
     iterations: int,
     learning_rate: float | Callable[[int], float],
     schedule: str = "constant",

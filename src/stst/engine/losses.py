@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from stst.models.activations import Activation, Multiscale, wide
-from stst.models.products import correlated
+from stst.models.gradients import gram_matrix
 from stst.utils.devices import guarded
 
 
@@ -41,13 +41,13 @@ def gram(activation: Activation, by_channels: bool = True) -> Tensor:
     if isinstance(activation, Multiscale):
         product, positions = activation.gram(), activation.positions
     else:
-        product = correlated(wide(activation))
+        product = gram_matrix(wide(activation))
         positions = activation.shape[2] * activation.shape[3]
     return product / (positions * (product.shape[1] if by_channels else 1))
 
 
 @guarded(gradients=False)
-def weighted(activation: Activation, weights: Tensor) -> Tensor:
+def weigh_activation(activation: Activation, weights: Tensor) -> Tensor:
     """Weight the positions of a layer, so that every mean over them becomes a weighted one.
 
     Activations are multiplied by ``sqrt(w_p / mean(w))``. `gram` of the result is
@@ -67,7 +67,7 @@ def weighted(activation: Activation, weights: Tensor) -> Tensor:
     Tensor
         (B, N, h, w), float32 or wider.
     """
-    joined = activation.concatenated() if isinstance(activation, Multiscale) else activation
+    joined = activation.concatenate() if isinstance(activation, Multiscale) else activation
     return wide(joined) * (weights / weights.mean()).sqrt()
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from stst.config import InputConfig, RunConfig
-from stst.engine.events import Event, FrameDone, Interim, RunStarted
+from stst.engine.events import Checkpoint, Event, FrameDone, RunStarted
 from stst.errors import InputError
 from stst.utils.devices import numerics
 from stst.video import Video
@@ -32,13 +32,13 @@ class Process(Protocol):
         """What a user should know beforehand."""
         ...
 
-    def started(self) -> RunStarted:
+    def describe(self) -> RunStarted:
         """Describe the run."""
         ...
 
     def run(
         self, after: int | None = None, state: Tensor | None = None,
-        preview_seconds: float | None = None, interim: Interim | None = None,
+        preview_seconds: float | None = None, checkpoint: Checkpoint | None = None,
     ) -> Iterator[Event]:  # fmt: skip
         """Make the frames one after the other; closing the generator cancels.
 
@@ -50,12 +50,12 @@ class Process(Protocol):
             What `FrameDone.state` of that frame was, (B, C, H, W) float32.
         preview_seconds
             How often at most a preview is shown; None for never.
-        interim
+        checkpoint
             From where the next frame goes on; left alone where it is of another frame.
         """
         ...
 
-    def interim(self) -> Interim | None:
+    def checkpoint(self) -> Checkpoint | None:
         """Say where the frame in the making stands, between two events; None between frames."""
         ...
 
@@ -74,25 +74,25 @@ class ClipProcess(Protocol):
         """What a user should know beforehand."""
         ...
 
-    def started(self) -> RunStarted:
+    def describe(self) -> RunStarted:
         """Describe the run."""
         ...
 
     def run_clip(
-        self, interim: Interim | None = None, preview_seconds: float | None = None
+        self, checkpoint: Checkpoint | None = None, preview_seconds: float | None = None
     ) -> Iterator[Event]:
         """Make the clip, then give its frames; closing the generator cancels.
 
         Parameters
         ----------
-        interim
+        checkpoint
             From where it goes on; None to begin.
         preview_seconds
             How often at most a preview is shown; None for never.
         """
         ...
 
-    def interim(self) -> Interim:
+    def checkpoint(self) -> Checkpoint:
         """Say where the run stands, between two events."""
         ...
 

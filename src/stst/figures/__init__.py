@@ -14,7 +14,7 @@ from stst.figures.curves import (
 from stst.figures.features import feature_courses, feature_means
 from stst.figures.frames import frame_sheet, save_side_by_side, side_by_side
 from stst.figures.models import panel_bars, panel_courses
-from stst.figures.style import COLORS, NATURAL, clip_color, picture, shortened
+from stst.figures.style import COLORS, NATURAL, clip_color, picture, shorten_label
 
 __all__ = [
     "COLORS",
@@ -37,6 +37,6 @@ __all__ = [
     "prediction_panels",
     "run_courses",
     "save_side_by_side",
-    "shortened",
+    "shorten_label",
     "side_by_side",
 ]

@@ -16,8 +16,8 @@ from stst.figures.style import (
     add_title,
     clip_color,
     new_panels,
-    shortened,
-    styled,
+    shorten_label,
+    use_style,
 )
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ def run_courses(courses: Sequence[RunCourse]) -> Figure:
     matplotlib.figure.Figure
         Losses on a logarithmic axis, on which zeros are left out.
     """
-    with styled():
+    with use_style():
         figure, axes = new_panels(2 * len(courses), 2, 4.6, 2.4)
         for row, course in enumerate(courses):
             probability, losses = axes[2 * row : 2 * row + 2]
-            name = shortened(course.label)
+            name = shorten_label(course.label)
             _draw_probability(probability, course)
             _draw_losses(losses, course)
             for panel, title in ((probability, "Probability of the class"), (losses, "Loss")):

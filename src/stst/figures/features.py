@@ -18,7 +18,7 @@ from stst.figures.style import (
     legend_height,
     name_rows,
     new_panels,
-    styled,
+    use_style,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def feature_courses(
         jumps across 0 and 2π, and any course where frames have no value.
     """
     above = legend_height(len(clips)) if legend else 0.0
-    with styled():
+    with use_style():
         figure, panels = new_panels(len(measures), columns, 4.6, 2.0, above)
         for panel, measure in zip(panels, measures, strict=True):
             draw_courses(panel, clips, measure)
@@ -77,7 +77,7 @@ def feature_means(
         A line gives one standard deviation over the frames to either side. Angles have their
         circular mean and no line. Frames without a value are left out.
     """
-    with styled():
+    with use_style():
         height = 0.6 + 0.19 * len(clips)
         figure, panels = new_panels(len(measures), columns, 4.6, height)
         for panel, measure in zip(panels, measures, strict=True):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stst.errors import InputError
-from stst.figures.style import DPI, new_figure, shortened, styled
+from stst.figures.style import DPI, new_figure, shorten_label, use_style
 from stst.types import Frames
-from stst.utils.files import written_whole
+from stst.utils.files import write_whole
 from stst.video import spread
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def frame_sheet(clips: Mapping[str, Sequence[Frames]], captions: Sequence[str]) 
             label: [one[::shrink, ::shrink] for one in frames] for label, frames in clips.items()
         }
         return frame_sheet(smaller, captions)
-    with styled():
+    with use_style():
         figure = new_figure(across / DPI, down / DPI)
         for row, (label, frames) in enumerate(clips.items()):
             top = gap + row * (height * scale + 2 * line + gap)
-            _note(figure, shortened(label), gap, top + line / 2, weight="bold")
+            _note(figure, shorten_label(label), gap, top + line / 2, weight="bold")
             for column, (frame, caption) in enumerate(zip(frames, captions, strict=True)):
                 left = gap + column * (width * scale + gap)
                 below = down - top - line - height * scale
@@ -128,7 +128,7 @@ def save_side_by_side(
     """
     from PIL import Image
 
-    with written_whole(Path(path), overwrite) as part:
+    with write_whole(Path(path), overwrite) as part:
         Image.fromarray(side_by_side(clips, columns)).save(part)
 
 

@@ -18,7 +18,7 @@ from stst.figures.style import (
     legend_height,
     name_rows,
     new_panels,
-    styled,
+    use_style,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def panel_courses(panels: Sequence[Panel], labels: Sequence[str], columns: int =
         Time in seconds.
     """
     shown = sorted({one.place for panel in panels for one in panel.series})
-    with styled():
+    with use_style():
         figure, axes = new_panels(len(panels), columns, 4.6, 2.1, legend_height(len(shown)))
         for axis, panel in zip(axes, panels, strict=True):
             draw_curves(axis, panel)
@@ -67,7 +67,7 @@ def panel_bars(panels: Sequence[Panel], labels: Sequence[str], columns: int = 2)
     matplotlib.figure.Figure
         A line gives one standard deviation over the frames to either side.
     """
-    with styled():
+    with use_style():
         most = max(len(panel.series) for panel in panels)
         figure, axes = new_panels(len(panels), columns, 4.6, 0.9 + 0.22 * most)
         for axis, panel in zip(axes, panels, strict=True):

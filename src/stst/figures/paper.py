@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stst.analysis.cka.verdicts import counted
+from stst.analysis.cka.verdicts import count_clips
 from stst.analysis.features import Features
 from stst.figures.curves import SHOWN, TimeSeries, axis_label
 from stst.figures.features import draw_courses, draw_means
@@ -24,8 +24,8 @@ from stst.figures.style import (
     legend_height,
     name_rows,
     new_figure,
-    shortened,
-    styled,
+    shorten_label,
+    use_style,
 )
 from stst.types import Frames
 
@@ -95,9 +95,9 @@ def figure_2(stills: Mapping[str, Sequence[Frames]], clips: Mapping[str, Feature
     clips
         Label to features, in the same order.
     """
-    pictures = [(shortened(label), list(frames)) for label, frames in stills.items()]
+    pictures = [(shorten_label(label), list(frames)) for label, frames in stills.items()]
     heights = [_height(pictures), legend_height(len(clips)), 1.45 * len(SHOWN)]
-    with styled():
+    with use_style():
         figure, (top, middle, below) = _parts(heights)
         _show(top, "a", pictures)
         add_legend(middle, dict(enumerate(clips)))
@@ -128,7 +128,7 @@ def figure_3(similarities: Sequence[Similarity]) -> Figure:
     """
     groups = [[one for one in similarities if (one.window > 1) == video] for video in (False, True)]
     groups = [group for group in groups if group]
-    with styled():
+    with use_style():
         figure, parts = _parts([1.9 * len(group) for group in groups])
         for letter, part, group in zip("ab", parts, groups, strict=False):
             _letter(part, letter)
@@ -143,11 +143,11 @@ def figure_3(similarities: Sequence[Similarity]) -> Figure:
                         course.axhspan(*band, color=color, alpha=SHADE, lw=0)
                     draw_bar(mean, row, layer.values, color, band)
                     lowest = float(np.nanmin([lowest, band[0], *layer.values]))
-                title = f"{one.title}; shaded: {counted(one.clips)}"
+                title = f"{one.title}; shaded: {count_clips(one.clips)}"
                 course.set_title(title, fontsize=8, loc="left")
                 course.set_ylim(lowest, 1.02)
                 mean.set_xlim(lowest, 1.02)
-                _labelled(course, mean, "CKA", list(one.layers))
+                _label(course, mean, "CKA", list(one.layers))
         return figure
 
 
@@ -162,7 +162,7 @@ def figure_4(clips: Sequence[PredictedClip], network: str) -> Figure:
         Which weights it has and what it sees; stands below the figure.
     """
     pictures = [
-        (f"{shortened(clip.label)}, {what}", [shown[place] for shown in clip.pictures])
+        (f"{shorten_label(clip.label)}, {what}", [shown[place] for shown in clip.pictures])
         for clip in clips
         for what, place in (("true", 1), ("predicted", 2))
     ]
@@ -170,7 +170,7 @@ def figure_4(clips: Sequence[PredictedClip], network: str) -> Figure:
         _height(pictures), legend_height(len(clips)), 1.6 * len(clips[0].measures),
         1.6 * len(clips) + 0.3,
     ]  # fmt: skip
-    with styled():
+    with use_style():
         figure, (top, legend, middle, below) = _parts(heights)
         captions = [f"frame {number}" for number, *_ in clips[0].pictures]
         _show(top, "a", pictures, captions)
@@ -192,7 +192,7 @@ def _show_measures(part: SubFigure, clips: Sequence[PredictedClip]) -> None:
             draw_bar(mean, place, clip.measures[measure], clip_color(place))
         course.set_ylim(0, 1.02)
         mean.set_xlim(0, 1.02)
-        _labelled(course, mean, measure, [clip.label for clip in clips])
+        _label(course, mean, measure, [clip.label for clip in clips])
 
 
 def _show_errors(part: SubFigure, clips: Sequence[PredictedClip]) -> None:
@@ -207,8 +207,8 @@ def _show_errors(part: SubFigure, clips: Sequence[PredictedClip]) -> None:
             color = COLORS[level % len(COLORS)]
             _line(course, clip.time, clip.errors[:, level], color)
             draw_bar(mean, level, clip.errors[:, level], color)
-        _labelled(course, mean, "prediction error", levels)
-        course.set_title(shortened(clip.label), fontsize=8, loc="left")
+        _label(course, mean, "prediction error", levels)
+        course.set_title(shorten_label(clip.label), fontsize=8, loc="left")
         course.set_ylim(0)
 
 
@@ -256,7 +256,7 @@ def _line(panel: Axes, time: Any, values: Any, color: str) -> None:
     )  # fmt: skip
 
 
-def _labelled(course: Axes, mean: Axes, what: str, names: Sequence[str]) -> None:
+def _label(course: Axes, mean: Axes, what: str, names: Sequence[str]) -> None:
     course.set_ylabel(what)
     course.set_xlabel("Time (s)")
     name_rows(mean, names, 0.6)

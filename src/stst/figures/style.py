@@ -99,14 +99,14 @@ def picture(figure: Figure, kind: str, dpi: float | None = None) -> bytes:
     """
     metadata = _NAMELESS[kind]
     out = io.BytesIO()
-    with styled(), warnings.catch_warnings():
+    with use_style(), warnings.catch_warnings():
         # a label in a script that the font lacks; it is text in SVG files and on pages
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
         figure.savefig(out, format=kind, dpi=dpi or figure.dpi, metadata=metadata)
     return out.getvalue()
 
 
-def shortened(label: str) -> str:
+def shorten_label(label: str) -> str:
     """Leave out the middle of a label that is too long for a figure.
 
     Parameters
@@ -125,7 +125,7 @@ def shortened(label: str) -> str:
 
 
 @contextmanager
-def styled() -> Iterator[None]:
+def use_style() -> Iterator[None]:
     """Apply this module's settings alone, whatever the user has set for Matplotlib."""
     import matplotlib.style
 
@@ -199,7 +199,7 @@ def add_title(panel: Axes, title: str) -> None:
 
 def name_rows(panel: Axes, labels: Iterable[str], room: float) -> None:
     """Name the rows of a panel, the first one uppermost; `room` is left above and below."""
-    names = [shortened(label) for label in labels]
+    names = [shorten_label(label) for label in labels]
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 1 + room, -room)
     panel.tick_params(axis="y", length=0)
@@ -222,4 +222,4 @@ def add_legend(figure: FigureBase, labels: Mapping[int, str]) -> None:
         ncols=min(_ABREAST, len(labels)), frameon=False,
     )  # fmt: skip
     for text, label in zip(drawn.get_texts(), labels.values(), strict=True):
-        text.set_text(shortened(label))
+        text.set_text(shorten_label(label))

@@ -20,7 +20,7 @@ __all__ = [
     "Multiscale",
     "Stream",
     "load_stream",
-    "resolved",
+    "resolve_layers",
     "validate_stream",
 ]
 
@@ -76,7 +76,7 @@ def load_stream(kind: Kind, config: StreamConfig) -> LoadedStream:
     return loaded
 
 
-def resolved(config: StstConfig, streams: Mapping[Kind, LoadedStream | None]) -> StstConfig:
+def resolve_layers(config: StstConfig, streams: Mapping[Kind, LoadedStream | None]) -> StstConfig:
     """Fill in the models' own choice of layers where the config makes none.
 
     Parameters

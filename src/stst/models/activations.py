@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stst.models.products import by_position, correlated
+from stst.models.gradients import by_position, gram_matrix
 from stst.utils.devices import guarded
 
 #: Rows and columns.
@@ -35,7 +35,7 @@ class Multiscale:
     maps: tuple[Tensor, ...]
 
     @guarded(gradients=False)
-    def concatenated(self, window: Window = _WHOLE) -> Tensor:
+    def concatenate(self, window: Window = _WHOLE) -> Tensor:
         """Give the maps as one tensor.
 
         Parameters
@@ -73,9 +73,9 @@ class Multiscale:
         for s, fine in enumerate(maps):
             first = s
             if sizes[s] == sizes[0]:
-                rows[s][s] = correlated(fine)
+                rows[s][s] = gram_matrix(fine)
                 first += 1
-            for t, carried in enumerate(_carried(fine, sizes[first:], sizes[0]), start=first):
+            for t, carried in enumerate(_carry(fine, sizes[first:], sizes[0]), start=first):
                 rows[s][t] = carried.mT @ flat[t]
                 rows[t][s] = rows[s][t].mT
         return torch.cat([torch.cat(row, dim=2) for row in rows], dim=1)
@@ -96,7 +96,7 @@ def wide(values: Tensor) -> Tensor:
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
 
 
-def resized(images: Tensor, size: Sequence[int]) -> Tensor:
+def resize_images(images: Tensor, size: Sequence[int]) -> Tensor:
     """Resize bilinearly with half-pixel centres and without antialiasing.
 
     Parameters
@@ -116,9 +116,7 @@ def resized(images: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(images, size=tuple(size), mode="bilinear", align_corners=False)
 
 
-def _carried(
-    maps: Tensor, to: Sequence[tuple[int, ...]], over: tuple[int, ...]
-) -> Iterator[Tensor]:
+def _carry(maps: Tensor, to: Sequence[tuple[int, ...]], over: tuple[int, ...]) -> Iterator[Tensor]:
     """Apply ``U_tᵀ U_s``: up from the maps' grid to `over`, down by the adjoint to each of `to`.
 
     Yields

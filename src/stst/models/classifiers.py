@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stst.config.choice import DEFAULT_LAYERS, ModelChoice
+from stst.config.cka import DEFAULT_LAYERS, ClassifierSpec
 from stst.errors import InputError, first_line
-from stst.models.building import Built, built, untrained
+from stst.models.build import Built, build_untrained, built
 from stst.models.preprocessing import Preprocessing, preprocessing
 from stst.types import Frames
 from stst.utils.devices import guarded, numerics
@@ -121,7 +121,7 @@ class LoadedClassifier:
 
 
 @guarded()
-def load_classifier(choice: ModelChoice, device: torch.device) -> LoadedClassifier:
+def load_classifier(choice: ClassifierSpec, device: torch.device) -> LoadedClassifier:
     """Build the model that was chosen, on a device.
 
     Parameters
@@ -156,11 +156,11 @@ def load_classifier(choice: ModelChoice, device: torch.device) -> LoadedClassifi
         extractor=_extractor(model.module, layers).to(device),
         prepare=prepare,
         device=device,
-        notes=_assumed(choice, model, prepare),
+        notes=_assume(choice, model, prepare),
     )
 
 
-def _assumed(choice: ModelChoice, model: Built, prepare: Preprocessing) -> tuple[str, ...]:
+def _assume(choice: ClassifierSpec, model: Built, prepare: Preprocessing) -> tuple[str, ...]:
     """Say what weights of a file do not say, and where it was taken from."""
     own_file = model.weights is not None and not model.weights.verified
     stated = choice.mean is not None and choice.std is not None and choice.input != "default"
@@ -173,7 +173,7 @@ def _assumed(choice: ModelChoice, model: Built, prepare: Preprocessing) -> tuple
 
 
 @guarded()
-def layer_names(choice: ModelChoice) -> list[str]:
+def layer_names(choice: ClassifierSpec) -> list[str]:
     """List all layers of a model, shallow to deep; its weights are not needed.
 
     Returns
@@ -187,7 +187,7 @@ def layer_names(choice: ModelChoice) -> list[str]:
     InputError
         If there is no such model, or it cannot be traced.
     """
-    return _nodes(choice.model, untrained(choice.model))
+    return _nodes(choice.model, build_untrained(choice.model))
 
 
 def _nodes(model: str, module: nn.Module) -> list[str]:
@@ -211,7 +211,7 @@ def _how_to_list(model: str) -> str:
     return f"List all: `{shlex.join(['stst-analyze', 'cka', '--model', model, '--list-layers'])}`"
 
 
-def _checked_layers(choice: ModelChoice, module: nn.Module) -> tuple[str, ...]:
+def _checked_layers(choice: ClassifierSpec, module: nn.Module) -> tuple[str, ...]:
     layers = choice.layers or DEFAULT_LAYERS.get(choice.model, ())
     how = _how_to_list(choice.model)
     if not layers:

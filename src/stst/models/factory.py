@@ -19,7 +19,7 @@ SEED = 0
 
 
 @contextmanager
-def seeded() -> Iterator[None]:
+def use_fixed_seed() -> Iterator[None]:
     """Let random weights come from a fixed seed, and leave all generators as they were."""
     before = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     torch.default_generator.manual_seed(SEED)
@@ -49,11 +49,11 @@ def made_by_factory(name: str, origin: str) -> Any:
         If it cannot be imported, or fails.
     """
     # what the code makes of torch's settings, ends with it
-    with numerics(torch.device("cpu")), seeded():
-        return _made(name, origin)
+    with numerics(torch.device("cpu")), use_fixed_seed():
+        return _make(name, origin)
 
 
-def _made(name: str, origin: str) -> Any:
+def _make(name: str, origin: str) -> Any:
     module_name, _, factory_name = name.partition(":")
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)

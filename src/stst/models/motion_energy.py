@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stst.models.activations import Multiscale
-from stst.models.msoe import blurred_half, contrast_normalized, gaussian_kernel, symmetric_pad
-from stst.models.products import channels_last, convolved
+from stst.models.gradients import channels_last, convolve
+from stst.models.msoe import blurred_half, gaussian_kernel, normalize_contrast, symmetric_pad
 from stst.utils.devices import guarded
 
 SCALES = 5
@@ -88,7 +88,7 @@ class MotionEnergy(nn.Module):
 
     def energies(self, frames: Tensor) -> tuple[Tensor, ...]:
         """Compute the normalised energies of every scale, finest first."""
-        grey = contrast_normalized(frames.sum(dim=2))
+        grey = normalize_contrast(frames.sum(dim=2))
         maps = []
         for scale in range(scales_of(min(grey.shape[-2:]))):
             if scale:
@@ -101,7 +101,7 @@ class MotionEnergy(nn.Module):
         """Pool |previous + current·e^(−iφ)|² of (B, 2, h, w) frames over 5×5, stride 2."""
         batch, times, *size = grey.shape
         padded = symmetric_pad(grey.reshape(batch * times, 1, *size), _RADIUS)
-        responses = convolved(channels_last(padded), self.get_buffer("filters"))
+        responses = convolve(channels_last(padded), self.get_buffer("filters"))
         even, odd = responses.reshape(batch, times, 2, ORIENTATIONS, *size).unbind(2)
         power = (even.square() + odd.square()).sum(dim=1)
         together = 2 * (even[:, 0] * even[:, 1] + odd[:, 0] * odd[:, 1])

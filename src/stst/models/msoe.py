@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from stst.errors import InputError
 from stst.models.activations import Multiscale
-from stst.models.products import channels_last, convolved
+from stst.models.gradients import channels_last, convolve
 from stst.utils.devices import guarded
 
 SCALES = 5
@@ -95,17 +95,17 @@ class MSOE(nn.Module):
             Five tensors (B, T, h, w), finest first.
         """
         grey = frames.sum(dim=2)
-        scales = [contrast_normalized(grey)]
+        scales = [normalize_contrast(grey)]
         for _ in range(SCALES - 1):
             scales.append(blurred_half(scales[-1], self.get_buffer("blur")))
         return scales
 
     def _energy(self, pairs: Tensor) -> Tensor:
         values = channels_last(symmetric_pad(pairs, 5))
-        values = convolved(values, self.get_buffer("conv1_weight"), self.get_buffer("conv1_bias"))
+        values = convolve(values, self.get_buffer("conv1_weight"), self.get_buffer("conv1_bias"))
         values = F.max_pool2d(values.square(), 5, stride=1, padding=2)
         values = F.conv2d(values, self.get_buffer("conv2_weight"), self.get_buffer("conv2_bias"))
-        return l1_normalized(values)
+        return normalize_l1(values)
 
     @guarded(gradients=False)
     def flow(self, frames: Tensor) -> Tensor:
@@ -121,13 +121,13 @@ class MSOE(nn.Module):
         Tensor
             (B·(T−1), 2, H, W) in the network's own units, nominally pixels per frame.
         """
-        values = symmetric_pad(Multiscale(self.energies(frames)).concatenated(), 1)
+        values = symmetric_pad(Multiscale(self.energies(frames)).concatenate(), 1)
         values = F.conv2d(values, self.get_buffer("conv3_weight"), self.get_buffer("conv3_bias"))
         values = F.relu(values)
         return F.conv2d(values, self.get_buffer("conv4_weight"), self.get_buffer("conv4_bias"))
 
 
-def contrast_normalized(grey: Tensor) -> Tensor:
+def normalize_contrast(grey: Tensor) -> Tensor:
     """Give each sample zero mean and unit variance over all its frames and pixels.
 
     Parameters
@@ -139,7 +139,7 @@ def contrast_normalized(grey: Tensor) -> Tensor:
     return (grey - mean) / torch.sqrt(variance + 1e-12)
 
 
-def l1_normalized(values: Tensor) -> Tensor:
+def normalize_l1(values: Tensor) -> Tensor:
     """Divide by the sum of magnitudes over channels, at least 1e-12."""
     return values / values.abs().sum(dim=1, keepdim=True).clamp_min(1e-12)
 

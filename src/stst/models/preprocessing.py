@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stst.config.choice import ModelChoice, channel_words
+from stst.config.cka import ClassifierSpec, channel_words
 from stst.types import Frames
 
 Channels = tuple[float, float, float]
@@ -79,7 +79,7 @@ class Preprocessing:
         return f"input={', '.join(steps) or 'native'}; mean={mean}; std={std}"
 
 
-def preprocessing(choice: ModelChoice, preset: Any) -> Preprocessing:
+def preprocessing(choice: ClassifierSpec, preset: Any) -> Preprocessing:
     """Say how frames are brought to a model.
 
     Parameters

@@ -24,7 +24,7 @@ _SHOWN = 3  # names in a message, of each kind
 _DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 
 
-def member_named(model: str, name: str) -> Any:
+def get_member(model: str, name: str) -> Any:
     """Look up a member of a model's enumeration of weights.
 
     Parameters
@@ -57,16 +57,16 @@ def weights_of(model: str, name: str) -> LoadedWeights:
     model
         As torchvision calls it.
     name
-        See `member_named`; else the path of a file, or the name of one in ``STST_WEIGHTS_DIR``.
+        See `get_member`; else the path of a file, or the name of one in ``STST_WEIGHTS_DIR``.
 
     Raises
     ------
     InputError
         If there are none of that name, or they are not on this machine, or damaged.
     """
-    member = member_named(model, name)
+    member = get_member(model, name)
     if member is not None:
-        return _published(model, member)
+        return _find_published(model, member)
     path = Path(name).expanduser()
     if not path.suffix and not path.is_file():
         raise InputError(f"weights {name}: {model} has {_known(model, name)}.")
@@ -139,7 +139,7 @@ def _current(module: nn.Module, tensors: Mapping[str, Tensor]) -> OrderedDict[st
     return state
 
 
-def _published(model: str, member: Any) -> LoadedWeights:
+def _find_published(model: str, member: Any) -> LoadedWeights:
     title = f"{type(member).__name__}.{member.name}"
     entry = next((one for one in REGISTRY.values() if one.torchvision == title), None)
     if entry is not None:

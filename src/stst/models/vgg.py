@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stst.errors import InputError
-from stst.models.products import channels_last
+from stst.models.gradients import channels_last
 from stst.utils.devices import guarded
 
 Convention = Literal["keras", "torchvision"]
@@ -76,7 +76,7 @@ class VGG19(nn.Module):
         """Give the smallest side in pixels: every pooling halves, rounding down."""
         return int(2 ** (max((int(name[4]) for name in layers), default=1) - 1))
 
-    def preprocessed(self, frames: Tensor) -> Tensor:
+    def preprocess(self, frames: Tensor) -> Tensor:
         """Bring RGB frames in [0, 1] to what the weights were trained on."""
         if self.convention == "keras":
             frames = frames.flip(1) * 255.0
@@ -108,7 +108,7 @@ class VGG19(nn.Module):
         self.require(layers)
         wanted = set(layers)
         found: dict[str, Tensor] = {}
-        values = channels_last(self.preprocessed(frames))
+        values = channels_last(self.preprocess(frames))
         block = "1"
         for name in self.layers:
             if len(found) == len(wanted):

@@ -6,8 +6,8 @@ clips and versions, same bytes. Nothing but `stst.report.models` needs torch.
 
 from stst.report.clips import Clip, open_clips
 from stst.report.content import frames_to_read
+from stst.report.formatting import report_command
 from stst.report.parts import LeftOut, Part
-from stst.report.words import report_command
 from stst.report.write import check_report_output, write_report
 
 __all__ = [

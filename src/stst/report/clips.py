@@ -12,7 +12,7 @@ from stst.analysis.pairs import NaturalClip, Pair
 from stst.config import METHODS
 from stst.errors import InputError
 from stst.figures import FrameNumbers
-from stst.report.words import printable
+from stst.report.formatting import printable
 from stst.utils.files import as_text, sha256_of
 from stst.video import AS_STORED, LazyVideo, Levels, provenance_of, sidecar_path
 

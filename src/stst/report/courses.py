@@ -10,10 +10,10 @@ import numpy as np
 from stst.config.methods import BUILT_IN, CourseSection
 from stst.figures import RunCourse, clip_color, run_courses
 from stst.report.clips import Clip
+from stst.report.formatting import number, text
 from stst.report.page import Section, part
 from stst.report.parts import Added
 from stst.report.sections import svg_of
-from stst.report.words import number, text
 
 _MOST = 1e30
 _LONGEST_NAME = 60
@@ -33,7 +33,7 @@ def added_courses(clips: tuple[Clip, ...]) -> list[Added]:
     for method, section in sections().items():
         own = [one for one in told if (clips[one.place].sidecar or {}).get("method") == method]
         if own:
-            added.append(_added(section, clips, own))
+            added.append(_add(section, clips, own))
     return added
 
 
@@ -80,7 +80,7 @@ def _named_numbers(values: object, count: int) -> dict[str, Any]:
     }
 
 
-def _added(section: CourseSection, clips: Sequence[Clip], own: Sequence[RunCourse]) -> Added:
+def _add(section: CourseSection, clips: Sequence[Clip], own: Sequence[RunCourse]) -> Added:
     shown = [(clips[one.place], one, section.row(clips[one.place].sidecar or {})) for one in own]
     rows = [
         {

@@ -22,7 +22,7 @@ from stst.analysis.prediction import (
     load_predictor,
     predictions,
 )
-from stst.config.choice import CkaSettings, ModelChoice
+from stst.config.cka import CkaSettings, ClassifierSpec
 from stst.errors import InputError
 from stst.figures import (
     FrameNumbers,
@@ -36,10 +36,10 @@ from stst.figures import (
 from stst.models.classifiers import LoadedClassifier, load_classifier
 from stst.report.clips import Clip, numbered
 from stst.report.content import Begin
+from stst.report.formatting import number
 from stst.report.page import Section, data_uri, part
 from stst.report.parts import Added, LeftOut, Part, leaving_out
 from stst.report.sections import picture_size, png_of, svg_of
-from stst.report.words import number
 from stst.utils.devices import pick_device
 from stst.video import AS_STORED, Levels, spread, to_uint8
 
@@ -52,7 +52,7 @@ _WIDTH = 160  # pixels that they are shown with, about
 
 
 def loaded_parts(
-    choices: Sequence[ModelChoice],
+    choices: Sequence[ClassifierSpec],
     settings: CkaSettings,
     prediction: PredictionSettings | None,
     device: str,
@@ -119,7 +119,7 @@ class FailedPart:
         """Count nothing."""
         return 0
 
-    def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
+    def add(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
         """Say what is not there."""
         return Added(None, {}, {}, self.left_out)
 
@@ -164,7 +164,7 @@ class CkaPart:
             steps(natural.video, videos, model, unrelated, self.settings) for model in self.models
         )
 
-    def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
+    def add(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
         """Compare the clips in every model; one that fails is left out."""
         natural, *others = clips
         videos = {clip.name: clip.video for clip in others}
@@ -278,14 +278,14 @@ class PredictionPart:
         """Count the predicted frames."""
         return sum(self._predicted(clip) for clip in clips)
 
-    def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
+    def add(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
         """Predict every frame of every clip; where that fails, all of it is left out."""
         left_out: list[LeftOut] = []
         with leaving_out(_PREDICTION, left_out):
-            return self._added(clips, begin)
+            return self._add(clips, begin)
         return Added(None, {}, {}, left_out)
 
-    def _added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
+    def _add(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
         found: list[Predictions] = []
         pictures: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from stst.report.words import printable
+from stst.report.formatting import printable
 from stst.version import __version__
 
 if TYPE_CHECKING:
@@ -97,14 +97,14 @@ def _environment() -> Environment:
         loader=PackageLoader("stst.report"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_shown,
+        finalize=_show,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
 
 
-def _shown(value: Any) -> Any:
+def _show(value: Any) -> Any:
     from markupsafe import Markup
 
     return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value)

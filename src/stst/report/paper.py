@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stst.analysis.features import features
-from stst.config.choice import CkaSettings
+from stst.config.cka import CkaSettings
 from stst.errors import InputError
 from stst.figures import cka_panels
 from stst.figures.paper import (

@@ -104,7 +104,7 @@ class Part(Protocol):
         """
         ...
 
-    def added(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
+    def add(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
         """Measure the clips and lay out what was found.
 
         Parameters

@@ -13,7 +13,7 @@ from typing import Any
 
 from stst.config.methods import BUILT_IN
 from stst.report.clips import Clip
-from stst.report.words import number, rate_text, text
+from stst.report.formatting import number, rate_text, text
 from stst.runs.sidecar import READABLE
 from stst.video import SourceInfo
 
@@ -107,7 +107,7 @@ def making_of(clip: Clip) -> Making | None:
         inputs=[_input(one) for one in _mappings(sidecar.get("inputs"))],
         weights=[_weight(one) for one in _mappings(sidecar.get("weights"))],
         environment=_environment(sidecar.get("environment")),
-        warnings=[text(one) for one in _listed(sidecar.get("warnings"))],
+        warnings=[text(one) for one in _list_items(sidecar.get("warnings"))],
     )
 
 
@@ -168,8 +168,8 @@ def _input(record: Mapping[str, Any]) -> Facts:
     return [
         ("Role", text(record.get("role"))),
         ("File", text(record.get("path"))),
-        ("Frames", _joined(record.get("frames"), ":")),
-        ("Height × width", f"{_joined(record.get('size'), ' × ')} px"),
+        ("Frames", _join(record.get("frames"), ":")),
+        ("Height × width", f"{_join(record.get('size'), ' × ')} px"),
         ("Rate", f"{text(record.get('fps'))} Hz"),
         ("Decoder", text(record.get("decoder_version", record.get("decoder")))),
         ("SHA-256", text(record.get("sha256"))),
@@ -177,7 +177,7 @@ def _input(record: Mapping[str, Any]) -> Facts:
     ]
 
 
-def _joined(values: object, by: str) -> str:
+def _join(values: object, by: str) -> str:
     return by.join(map(text, values)) if isinstance(values, list) else text(values)
 
 
@@ -200,11 +200,11 @@ def _environment(environment: object) -> Facts:
     return [(str(key), text(value)) for key, value in [*inner, *outer]]
 
 
-def _listed(value: object) -> list[Any]:
+def _list_items(value: object) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
 def _mappings(value: object) -> list[Mapping[str, Any]]:
-    return [one for one in _listed(value) if isinstance(one, Mapping)]
+    return [one for one in _list_items(value) if isinstance(one, Mapping)]

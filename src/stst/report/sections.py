@@ -19,9 +19,9 @@ from stst.analysis.features import (
 )
 from stst.figures import SHOWN, clip_color, feature_courses, feature_means, picture
 from stst.report.content import Content
+from stst.report.formatting import number, rate_text
 from stst.report.page import Section, data_uri, part
 from stst.report.provenance import making_of, reading_of
-from stst.report.words import number, rate_text
 
 _STILL, _PREVIEW = 200, 320  # pixels that a small picture is enlarged to, at least
 _WIDEST = 400  # pixels that a large picture is shown with
@@ -201,7 +201,7 @@ def _linear_cells(values: Mapping[str, float]) -> list[str]:
         number(values["other_mean"]),
         number(values["mean_absolute_error"]),
         "–" if math.isnan(relative) else f"{number(100 * relative)} %",
-        _signed(values["correlation"]),
+        _format_signed(values["correlation"]),
         f"{values['frames']:.0f}",
     ]
 
@@ -212,7 +212,7 @@ def _angle_cells(values: Mapping[str, float]) -> list[str]:
         _angle(values["other_mean"]),
         _angle(values["mean_absolute_difference"]),
         _angle(values["mean_difference"], "+"),
-        _signed(values["circular_correlation"]),
+        _format_signed(values["circular_correlation"]),
         f"{values['frames']:.0f}",
     ]
 
@@ -223,5 +223,5 @@ def _angle(value: float, sign: str = "") -> str:
     return f"{value:{sign}.2f} rad ({math.degrees(value):{sign}.0f}°)".replace("-", "−")
 
 
-def _signed(value: float) -> str:
+def _format_signed(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2f}".replace("-", "−")

@@ -15,7 +15,7 @@ from stst.report.content import Begin, Content, measure_content
 from stst.report.courses import added_courses, sections
 from stst.report.page import GENERATOR, page, part
 from stst.report.sections import FIRST, LAST, comparison_section, key_of
-from stst.utils.files import check_output, written_whole
+from stst.utils.files import check_output, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,10 +77,10 @@ def write_report(
     """
     folder = Path(folder)
     replace = check_report_output(folder, overwrite)
-    with written_whole(folder, replace) as beside:
+    with write_whole(folder, replace) as beside:
         beside.mkdir()
         content = measure_content(clips, beside, begin)
-        added = [*added_courses(clips), *(one.added(clips, begin) for one in parts)]
+        added = [*added_courses(clips), *(one.add(clips, begin) for one in parts)]
         _write_figures(content, beside)
         _write_tables(content, beside)
         for one in added:

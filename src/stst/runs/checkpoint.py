@@ -13,10 +13,10 @@ import numpy as np
 
 from stst.errors import InputError
 from stst.types import Frames
-from stst.utils.files import written_whole
+from stst.utils.files import write_whole
 
 if TYPE_CHECKING:
-    from stst.engine.events import Interim
+    from stst.engine.events import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ class Checkpoints:
         if frame >= 0:
             text = np.array(json.dumps(list(statistics)))
             named: dict[str, Any] = {f"images_{name}": one for name, one in (others or {}).items()}
-            with written_whole(self._frame(frame), overwrite=True) as part:
+            with write_whole(self._frame(frame), overwrite=True) as part:
                 np.savez(part, images=images, statistics=text, **named)
         # the state goes last: what it says is made, is there
-        with written_whole(self.path / "state.npz", overwrite=True) as part:
+        with write_whole(self.path / "state.npz", overwrite=True) as part:
             np.savez(part, frame=np.array(frame), state=state, seconds=np.array(seconds))
 
     def state(self) -> State | None:
@@ -102,30 +102,32 @@ class Checkpoints:
         frame, seconds = _numbers(path, data, ("frame", "seconds"))
         state = data["state"]
         if state.dtype != np.float32 or not np.isfinite(state).all():
-            raise _damaged(path, f"its state is {state.dtype} of shape {state.shape}")
+            raise _damage_error(path, f"its state is {state.dtype} of shape {state.shape}")
         return State(int(frame), state, seconds)
 
-    def keep_interim(self, interim: Interim, seconds: float) -> None:
+    def keep_checkpoint(self, checkpoint: Checkpoint, seconds: float) -> None:
         """Put on disk where the optimisation of a frame or a whole clip stands.
 
         Parameters
         ----------
-        interim
+        checkpoint
             The state.
         seconds
             Time spent so far.
         """
         numbers: dict[str, Any] = {
-            "iteration": np.array(interim.iteration),
-            "frame": np.array(interim.frame),
-            "octave": np.array(interim.octave),
+            "iteration": np.array(checkpoint.iteration),
+            "frame": np.array(checkpoint.frame),
+            "octave": np.array(checkpoint.octave),
             "seconds": np.array(seconds),
         }
-        arrays: dict[str, Any] = {f"array_{name}": value for name, value in interim.arrays.items()}
-        with written_whole(self.path / "interim.npz", overwrite=True) as part:
+        arrays: dict[str, Any] = {
+            f"array_{name}": value for name, value in checkpoint.arrays.items()
+        }
+        with write_whole(self.path / "interim.npz", overwrite=True) as part:
             np.savez(part, **numbers, **arrays)
 
-    def interim(self) -> tuple[Interim, float] | None:
+    def checkpoint(self) -> tuple[Checkpoint, float] | None:
         """Read where an optimisation stood, and the seconds spent; None if nothing was kept.
 
         Raises
@@ -140,9 +142,9 @@ class Checkpoints:
         names = ("iteration", "frame", "octave", "seconds")
         iteration, frame, octave, seconds = _numbers(path, data, names)
         data = {name: value for name, value in data.items() if name not in names}
-        from stst.engine.events import Interim  # with torch, which a viewer has no time for
+        from stst.engine.events import Checkpoint  # with torch, which a viewer has no time for
 
-        return Interim(int(iteration), data, int(frame), int(octave)), seconds
+        return Checkpoint(int(iteration), data, int(frame), int(octave)), seconds
 
     def finished(self) -> int:
         """Count the finished frames that are kept."""
@@ -164,7 +166,7 @@ class Checkpoints:
             path = self._frame(frame)
             images: Frames = _read(path, (key,))[key]
             if images.dtype != np.uint8 or images.ndim != 4 or len(images) <= sample:
-                raise _damaged(path, f"{key} is {images.dtype} of shape {images.shape}")
+                raise _damage_error(path, f"{key} is {images.dtype} of shape {images.shape}")
             yield images[sample]
 
     def statistics(self, sample: int) -> list[dict[str, Any]]:
@@ -176,7 +178,7 @@ class Checkpoints:
             try:
                 out.append({"frame": frame, **json.loads(text)[sample]})
             except (ValueError, TypeError, LookupError, RecursionError) as error:
-                raise _damaged(path, "its statistics") from error
+                raise _damage_error(path, "its statistics") from error
         return out
 
     def _frame(self, frame: int) -> Path:
@@ -190,11 +192,11 @@ def _numbers(
     for name in names:
         value = data[name]
         if value.dtype.kind not in "iuf" or value.size != 1 or not np.isfinite(value).all():
-            raise _damaged(path, f"{name} is {value.dtype} of shape {value.shape}")
+            raise _damage_error(path, f"{name} is {value.dtype} of shape {value.shape}")
     return [data[name].item() for name in names]
 
 
-def _damaged(path: Path, found: str) -> InputError:
+def _damage_error(path: Path, found: str) -> InputError:
     return InputError(f"{path} is missing or damaged ({found}). Start anew with --overwrite.")
 
 
@@ -218,4 +220,4 @@ def _read(path: Path, names: Sequence[str], also: str = "") -> dict[str, np.ndar
             return found
     # zipfile and NumPy raise almost anything on damaged bytes
     except Exception as error:
-        raise _damaged(path, f"not a whole file with {', '.join(names)}") from error
+        raise _damage_error(path, f"not a whole file with {', '.join(names)}") from error

@@ -33,7 +33,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def told(device: torch.device, folder: Path, check: Callable[[], None]) -> Iterator[None]:
+def explain_failures(
+    device: torch.device, folder: Path, check: Callable[[], None]
+) -> Iterator[None]:
     """Say in words what fails in a block.
 
     Parameters
@@ -69,14 +71,14 @@ def told(device: torch.device, folder: Path, check: Callable[[], None]) -> Itera
         ) from error
 
 
-def released(device: torch.device) -> None:
+def release_memory(device: torch.device) -> None:
     """Give memory back that nothing uses any more."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
 
 
-def halved(groups: Sequence[Sequence[int]]) -> list[list[int]]:
+def split_groups(groups: Sequence[Sequence[int]]) -> list[list[int]]:
     """Split every group of seeds that has more than one into two."""
     out: list[list[int]] = []
     for group in groups:

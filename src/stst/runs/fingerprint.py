@@ -176,7 +176,7 @@ def _inputs_difference(then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[
     if before != after:
         return f"the clips were {', '.join(before)} and are {', '.join(after)} now"
     for old, new in zip(then, now, strict=True):
-        name = _called(new)
+        name = _name_of(new)
         if any(old.get(key) != new.get(key) for key in ("sha256", "frames_sha256")):
             return f"the clip {name} is not the one it was when it was started"
         if old != new:
@@ -189,7 +189,7 @@ def _role(one: Any) -> str:
     return str(one.get("role") or one.get("name")) if isinstance(one, dict) else found_value(one)
 
 
-def _called(one: Mapping[str, Any]) -> str:
+def _name_of(one: Mapping[str, Any]) -> str:
     return f"{Path(one['path']).name} ({one['role']})" if "path" in one else _role(one)
 
 

@@ -17,9 +17,9 @@ from stst.runs.checkpoint import Checkpoints
 from stst.runs.record import RunRecord
 from stst.runs.sidecar import with_readable_keys
 from stst.utils.diagnosis import json_fault
-from stst.utils.files import check_output, explained, is_full, sync_folder, written_whole
-from stst.utils.locks import LOCK, check_unlocked, locked
-from stst.utils.text import decoded_text
+from stst.utils.files import check_output, explain_error, is_full, sync_folder, write_whole
+from stst.utils.locks import LOCK, check_unlocked, hold_lock
+from stst.utils.text import decode_text
 
 _FORMAT = 1
 # what a run folder holds
@@ -63,7 +63,7 @@ class RunFolder:
                 (one.path / "frames").mkdir(parents=True)
             # the job comes last: with it the run can be continued
             content = {"format": _FORMAT, **record.as_dict()}
-            with written_whole(self.path / "job.json") as part:
+            with write_whole(self.path / "job.json") as part:
                 part.write_text(json.dumps(content, indent=1), "utf-8")
             sync_folder(self.path.parent)
         except BaseException as error:
@@ -91,7 +91,7 @@ class RunFolder:
         self.check_free(overwrite=True)
         with ExitStack() as stack:
             try:
-                alone = stack.enter_context(locked(self.path))
+                alone = stack.enter_context(hold_lock(self.path))
             except OSError as error:
                 raise self._unmakeable(error) from error
             if alone:
@@ -114,7 +114,7 @@ class RunFolder:
 
     def _unmakeable(self, error: OSError) -> StstError:
         if is_full(error):
-            return explained(self.path, error)
+            return explain_error(self.path, error)
         return InputError(f"{self.path}: cannot be made ({error.strerror}). Choose another output.")
 
     def _clear(self) -> None:
@@ -175,7 +175,7 @@ class RunFolder:
         path = self.path / "job.json"
         try:
             content = json.loads(
-                decoded_text(path.read_bytes()), object_pairs_hook=with_readable_keys
+                decode_text(path.read_bytes()), object_pairs_hook=with_readable_keys
             )
         except FileNotFoundError:
             raise InputError(f"{self.path}: there is no unfinished run to continue.") from None

@@ -26,10 +26,10 @@ from stst.runs.fingerprint import Fingerprint, check_continuable, check_made
 from stst.runs.folder import RunFolder
 from stst.runs.outputs import Output, outputs_for
 from stst.runs.record import SCHEMA_VERSION, RunRecord
-from stst.runs.runner import Run
+from stst.runs.runner import Runner
 from stst.runs.sidecar import Input
 from stst.utils.devices import environment, numerics, outside
-from stst.utils.files import check_output, remove_leftovers, sha256_of, written_path
+from stst.utils.files import check_output, remove_leftovers, resolve_path, sha256_of
 from stst.video import LazyVideo, Levels, check_video_output, needs_sidecar, sidecar_of
 from stst.video.formats.orientation import ASKS
 
@@ -86,7 +86,7 @@ class Job:
     @property
     def folder(self) -> RunFolder:
         """Where the run lives until it is whole."""
-        return RunFolder(outputs_for(self.output, (0,))[0].named(".run"))
+        return RunFolder(outputs_for(self.output, (0,))[0].with_ending(".run"))
 
     def paths(self) -> dict[str, Path]:
         """Give the input files by role.
@@ -98,7 +98,7 @@ class Job:
         """
         own: dict[str, Path] = {}
         if self.natural is not None:
-            own[self.method.main_role] = written_path(self.natural)
+            own[self.method.main_role] = resolve_path(self.natural)
         elif self.method.needs_clip:
             raise InputError(
                 f"there is no natural clip, and the method {self.config.method} needs one."
@@ -209,14 +209,14 @@ class Job:
         """
         height, width = prepared.process.size
         picture = prepared.config.samples * height * width * 3
-        frames = prepared.process.started().frames * picture * (1 + len(self.others()))
+        frames = prepared.process.describe().frames * picture * (1 + len(self.others()))
         state = 2 * picture * np.dtype(np.float32).itemsize
         return 2 * frames + state
 
     def inputs(self) -> list[Input]:
         """Describe the inputs for the sidecar."""
         return [
-            Input(role, self.paths()[role], _described(self.paths()[role], video))
+            Input(role, self.paths()[role], _describe(self.paths()[role], video))
             for role, video in self.clips().items()
         ]
 
@@ -304,8 +304,8 @@ class Job:
         if begun is not None:
             record = record.model_copy(update={"groups": begun.groups})
         notes = self._notes_of_run(prepared, begun, alone)
-        run = Run(self, prepared, record, notes, began, preview_seconds, stop)
-        return (yield from run.made())
+        runner = Runner(self, prepared, record, notes, began, preview_seconds, stop)
+        return (yield from runner.run())
 
     def _notes_of_run(self, prepared: Prepared, begun: RunRecord | None, alone: bool) -> list[str]:
         """Say what a user should know before this very run, besides `notes`."""
@@ -362,14 +362,14 @@ class Job:
         inputs = self.inputs()
         config = prepared.config.model_dump(mode="json", exclude_none=True)
         if "targets" in config:
-            paths = {one.role: one.described(folder)["path"] for one in inputs}
+            paths = {one.role: one.describe(folder)["path"] for one in inputs}
             config["targets"] = {role: paths[role] for role in config["targets"]}
             config |= {"mask": paths["mask"]} if "mask" in paths else {}
         content = {
             "schema_version": SCHEMA_VERSION,
             "method": prepared.config.method,
             "config": config,
-            "inputs": [one.described(folder) for one in inputs],
+            "inputs": [one.describe(folder) for one in inputs],
             "weights": [dict(one) for one in prepared.weights],
             "environment": environment(
                 prepared.device, prepared.config.precision, prepared.config.seeds
@@ -424,7 +424,7 @@ def _conversion(path: Path) -> dict[str, Any]:
     return {} if found is None else {"converted": found}
 
 
-def _described(path: Path, video: LazyVideo) -> dict[str, Any]:
+def _describe(path: Path, video: LazyVideo) -> dict[str, Any]:
     """Give the sidecar's record of one input."""
     hashed = {
         "sha256": sha256_of(path),

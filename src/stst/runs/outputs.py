@@ -37,14 +37,14 @@ class Output:
     @property
     def preview(self) -> Path:
         """H.264 for looking at."""
-        return self.named(".preview.mp4")
+        return self.with_ending(".preview.mp4")
 
     @property
     def sidecar(self) -> Path:
         """How the stimulus was made."""
-        return self.named(".json")
+        return self.with_ending(".json")
 
-    def named(self, ending: str) -> Path:
+    def with_ending(self, ending: str) -> Path:
         """Put an ending in the place of the master's suffix.
 
         Parameters
@@ -74,7 +74,7 @@ class Output:
             Of that clip.
         """
         suffix = "" if self.is_folder else self.master.suffix
-        return Output(self.named(f".{name}{suffix}"), self.is_folder)
+        return Output(self.with_ending(f".{name}{suffix}"), self.is_folder)
 
     def files(self) -> dict[str, Path]:
         """Give all three by name."""

@@ -74,7 +74,7 @@ def job_of_sidecar(
     check_trust(tree, trusted, str(sidecar))
     main: str = METHODS[method].main_role
     recorded = _by_role(content, sidecar, main)
-    paths = _located(sidecar, recorded, inputs or {})
+    paths = _locate(sidecar, recorded, inputs or {})
     others = {role: str(path) for role, path in paths.items() if role != main}
     if "mask" in others:
         tree["mask"] = others.pop("mask")
@@ -163,7 +163,7 @@ def _by_role(content: Sidecar, sidecar: Path, main: str) -> dict[str, InputRecor
     return out
 
 
-def _located(
+def _locate(
     sidecar: Path, recorded: Mapping[str, InputRecord], given: Mapping[str, Path]
 ) -> dict[str, Path]:
     for role in given:
@@ -177,7 +177,7 @@ def _located(
         # of names that no file can have, Path.exists raises
         if not os.path.exists(path):
             raise InputError(
-                f"{sidecar}: the {_called(role)} is not at {path}. Say where it is: "
+                f"{sidecar}: the {_name_of(role)} is not at {path}. Say where it is: "
                 f"--input {role}=PATH."
             )
         paths[role] = path
@@ -187,11 +187,11 @@ def _located(
 def _check_same(role: str, path: Path, found: Mapping[str, Any], recorded: str) -> None:
     if found["frames_sha256"] != recorded:
         raise InputError(
-            f"{path}: its frames are not those of the recorded {_called(role)} (recorded sha256 "
+            f"{path}: its frames are not those of the recorded {_name_of(role)} (recorded sha256 "
             f"{recorded[:12]}…, found {found['frames_sha256'][:12]}…). "
             f"Give the one that was used: --input {role}=PATH."
         )
 
 
-def _called(role: str) -> str:
+def _name_of(role: str) -> str:
     return role if role in ("mask", "stimulus") else f"{role} clip"

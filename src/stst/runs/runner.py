@@ -26,7 +26,13 @@ from stst.engine.events import (
 from stst.engine.process import ClipProcess, Estimate, Groupable, Prepared, Process
 from stst.errors import TO_RESUME, StstError
 from stst.runs.checkpoint import Checkpoints
-from stst.runs.failures import ExhaustedError, halved, released, told, what_fits
+from stst.runs.failures import (
+    ExhaustedError,
+    explain_failures,
+    release_memory,
+    split_groups,
+    what_fits,
+)
 from stst.runs.folder import RunFolder
 from stst.runs.outputs import Output
 from stst.runs.record import RunRecord
@@ -78,7 +84,7 @@ CHECKPOINT_SHARE = 0.02
 
 
 @dataclass
-class Run:
+class Runner:
     """What one call of `Job.run` does once its folder is its own.
 
     Attributes
@@ -108,7 +114,7 @@ class Run:
     stop: Callable[[], bool]
     spent: float = 0.0
 
-    def made(self) -> Generator[Event, None, Event]:
+    def run(self) -> Generator[Event, None, Event]:
         """Make all samples side by side, or in groups as large as memory allows."""
         prepared = self.prepared
         while True:
@@ -116,7 +122,7 @@ class Run:
                 return (yield from self._made())
             except ExhaustedError as error:
                 said = str(error)
-            released(prepared.device)
+            release_memory(prepared.device)
             if self._has_begun():
                 raise StstError(
                     f"{said} It was enough before, so other programs may have taken it. What is "
@@ -124,7 +130,7 @@ class Run:
                 )
             if max(map(len, self.record.seeds)) == 1 or not isinstance(prepared.process, Groupable):
                 raise StstError(what_fits(prepared, lambda one: self.job.estimate(one).memory))
-            groups = halved(self.record.seeds)
+            groups = split_groups(self.record.seeds)
             size = max(map(len, groups))
             self.notes.append(f"{said} The samples are made {size} at a time, from the beginning")
             self.record = self.record.model_copy(update={"groups": groups})
@@ -134,22 +140,22 @@ class Run:
         """Say whether more than a part of the first frame is finished."""
         clip = isinstance(self.prepared.process, ClipProcess)
         return any(
-            (one.interim() if clip else one.state()) is not None for one in self._checkpoints()
+            (one.checkpoint() if clip else one.state()) is not None for one in self._checkpoints()
         )
 
     def _made(self) -> Generator[Event, None, Event]:
         """Make what is still to be made and put it in place; give the last event."""
         job, place = self.job, 0
         courses: dict[int, Mapping[str, Any]] = {}
-        with told(self.prepared.device, job.folder.path, self._check_inputs):
+        with explain_failures(self.prepared.device, job.folder.path, self._check_inputs):
             self.spent = max(map(_seconds, self._checkpoints()))
             for checkpoints in self._checkpoints():
                 group = _Group(self._process(checkpoints.seeds), checkpoints, place)
-                stopped = yield from self._followed(group)
+                stopped = yield from self._follow(group)
                 if stopped is not None:
                     return stopped
                 if self.record.groups is not None:
-                    self._keep_interim(group)
+                    self._keep_checkpoint(group)
                 courses |= group.courses()
                 place += len(checkpoints.seeds)
             seconds = self._seconds()
@@ -172,7 +178,7 @@ class Run:
         """Say how long the run has taken, with what was done before it was continued."""
         return self.spent + time.monotonic() - self.began
 
-    def _followed(self, group: _Group) -> Generator[Event, None, RunStopped | None]:
+    def _follow(self, group: _Group) -> Generator[Event, None, RunStopped | None]:
         """Make frames of a group and keep them on disk; say whether it was stopped."""
         schedule = _Schedule(self.prepared.config)
         frame = 0
@@ -180,7 +186,7 @@ class Run:
         for event in group.events(self.preview_seconds):
             if isinstance(event, RunStarted):
                 frame = event.first - 1
-                yield from self._announced(event, group, there)
+                yield from self._announce(event, group, there)
             elif there:
                 # a whole clip is made up again from its last step, for what is told of its course
                 continue
@@ -196,14 +202,14 @@ class Run:
                 schedule.kept(0)
                 yield Checkpointed(frame, self.job.folder.path)
             elif isinstance(event, IterationDone) and schedule.due():
-                schedule.kept(self._keep_interim(group))
+                schedule.kept(self._keep_checkpoint(group))
                 yield Checkpointed(frame, self.job.folder.path)
             if self.stop():
-                self._keep_interim(group)
+                self._keep_checkpoint(group)
                 return RunStopped(frame, self.job.folder.path)
         return None
 
-    def _announced(self, event: RunStarted, group: _Group, there: bool) -> Iterator[Event]:
+    def _announce(self, event: RunStarted, group: _Group, there: bool) -> Iterator[Event]:
         """Describe the run once, and each group of it where there are several."""
         if group.place == 0:
             yield replace(event, notes=tuple(self.notes))
@@ -217,13 +223,13 @@ class Run:
         done = group.place + event.progress * len(group.checkpoints.seeds)
         return replace(event, progress=done / self.prepared.config.samples)
 
-    def _keep_interim(self, group: _Group) -> float:
+    def _keep_checkpoint(self, group: _Group) -> float:
         """Put on disk where the optimisation stands; give the seconds that it took."""
         began = time.monotonic()
-        interim = group.process.interim()
-        if interim is not None:
+        checkpoint = group.process.checkpoint()
+        if checkpoint is not None:
             self._check_inputs()
-            group.checkpoints.keep_interim(interim, self._seconds())
+            group.checkpoints.keep_checkpoint(checkpoint, self._seconds())
         return time.monotonic() - began
 
     def _check_inputs(self) -> None:
@@ -302,18 +308,18 @@ class _Group:
 
     def events(self, preview_seconds: float | None) -> Iterator[Event]:
         """Begin, or go on where it stopped."""
-        interim, _ = self.checkpoints.interim() or (None, 0.0)
+        checkpoint, _ = self.checkpoints.checkpoint() or (None, 0.0)
         if isinstance(self.process, ClipProcess):
-            return self.process.run_clip(interim, preview_seconds)
+            return self.process.run_clip(checkpoint, preview_seconds)
         state = self.checkpoints.state()
         if state is None:
-            return self.process.run(None, None, preview_seconds, interim)
+            return self.process.run(None, None, preview_seconds, checkpoint)
         images = torch.from_numpy(state.images)
-        return self.process.run(state.frame, images, preview_seconds, interim)
+        return self.process.run(state.frame, images, preview_seconds, checkpoint)
 
     def is_finished(self) -> bool:
         """Say whether all frames are there."""
-        return self.checkpoints.finished() == self.process.started().frames
+        return self.checkpoints.finished() == self.process.describe().frames
 
     def courses(self) -> dict[int, Mapping[str, Any]]:
         """Give what sidecars say of how each seed's clip was made, where it was made whole."""
@@ -327,7 +333,7 @@ class _Group:
 
 def _seconds(checkpoints: Checkpoints) -> float:
     """Say how long the run had taken when something of a group was last put on disk."""
-    _, spent = checkpoints.interim() or (None, 0.0)
+    _, spent = checkpoints.checkpoint() or (None, 0.0)
     state = checkpoints.state()
     return spent if state is None else max(spent, state.seconds)
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from stst.errors import InputError
 from stst.runs.record import SCHEMA_VERSION, Environment, InputRecord, Lenient, RunRecord, Table
 from stst.utils.diagnosis import json_fault, read_text
-from stst.utils.files import written_whole
+from stst.utils.files import write_whole
 from stst.utils.text import found_value
 from stst.video.sidecar import sidecar_path
 
@@ -104,7 +104,7 @@ class Input:
     path: Path
     record: Mapping[str, Any]
 
-    def described(self, folder: Path) -> dict[str, Any]:
+    def describe(self, folder: Path) -> dict[str, Any]:
         """Give the sidecar's entry, the path relative to `folder`."""
         return {"role": self.role, "path": relative(self.path, folder), **self.record}
 
@@ -130,7 +130,7 @@ def write_sidecar(path: Path, content: Mapping[str, Any], overwrite: bool = Fals
         Whether an existing file may be replaced.
     """
     text = json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2, allow_nan=False)
-    with written_whole(path, overwrite) as part:
+    with write_whole(path, overwrite) as part:
         part.write_text(text + "\n", "utf-8")
 
 

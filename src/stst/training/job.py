@@ -13,15 +13,15 @@ import torch
 
 from stst.engine.process import Estimate
 from stst.errors import InputError, StstError
-from stst.runs.failures import ExhaustedError, told
+from stst.runs.failures import ExhaustedError, explain_failures
 from stst.runs.fingerprint import Fingerprint
 from stst.runs.folder import RunFolder
 from stst.runs.record import RunRecord
 from stst.training.prednet import Trainer, TrainingSettings, Validation, validate
-from stst.training.sequences import Sequences, described, load_clip, span
+from stst.training.sequences import Sequences, describe_clip, load_clip, span
 from stst.types import Frames
 from stst.utils.devices import environment, memory_in_use, numerics, outside, pick_device
-from stst.utils.files import check_output, remove_leftovers, written_whole
+from stst.utils.files import check_output, remove_leftovers, write_whole
 from stst.version import __version__
 from stst.video import AS_STORED, Levels
 from stst.weights.formats import read_raw, write_safetensors
@@ -235,17 +235,17 @@ class TrainingJob:
         if self.resume and begun is None and self._is_made(record):
             self.folder.remove()
             return TrainingDone(self.output, self.settings.steps, None, 0.0, None)
-        loss = self._opened(record, begun, trainer)
+        loss = self._open(record, begun, trainer)
         try:
-            with told(device, self.folder.path, lambda: None):
-                return (yield from self._trained(trainer, record, loss, held_out, began, stop))
+            with explain_failures(device, self.folder.path, lambda: None):
+                return (yield from self._train(trainer, record, loss, held_out, began, stop))
         except ExhaustedError as error:
             raise StstError(
                 f"{error} Train with a smaller --batch, --sequence or --size, or free what other "
                 "programs hold there and continue with --resume."
             ) from error
 
-    def _trained(
+    def _train(
         self,
         trainer: Trainer,
         record: RunRecord,
@@ -314,13 +314,13 @@ class TrainingJob:
         content = {
             "method": "train-prednet",
             "config": asdict(self.settings),
-            "inputs": [described(path, self.levels) for path in self.clips],
+            "inputs": [describe_clip(path, self.levels) for path in self.clips],
             "environment": environment(device, PRECISION, (self.settings.seed,)),
             "output": self.output.name,
         }
         return RunRecord.model_validate(content)
 
-    def _opened(self, record: RunRecord, begun: RunRecord | None, trainer: Trainer) -> float:
+    def _open(self, record: RunRecord, begun: RunRecord | None, trainer: Trainer) -> float:
         """Begin the run folder, or go on where a run stopped; give the last loss."""
         if begun is None:
             self.folder.begin(record, self.overwrite)
@@ -345,7 +345,7 @@ class TrainingJob:
             ) from error
 
     def _save(self, trainer: Trainer, loss: float) -> None:
-        with written_whole(self.folder.path / "state.npz", overwrite=True) as part:
+        with write_whole(self.folder.path / "state.npz", overwrite=True) as part:
             np.savez(part, allow_pickle=False, loss=np.array(loss), **trainer.state())
 
     def _put_in_place(self, trainer: Trainer, record: RunRecord) -> None:

@@ -100,7 +100,7 @@ class TrainingSettings:
         check_size(len(self.stack), *self.size)
 
 
-def weighted(errors: Tensor, loss: Loss) -> Tensor:
+def weigh_errors(errors: Tensor, loss: Loss) -> Tensor:
     """Weight mean errors (B, T, levels) over levels and time, and give the mean over the batch.
 
     The first step's weight is 0, for nothing can be known beforehand of the first frame; the
@@ -144,7 +144,7 @@ class Trainer:
         second_half = 2 * self.done >= settings.steps
         rate = settings.learning_rate * (0.1 if second_half else 1.0)
         frames = self._sequences.batch(self.done, settings.batch).to(self._device)
-        loss = weighted(self.model.run(frames).errors, settings.loss)
+        loss = weigh_errors(self.model.run(frames).errors, settings.loss)
         value = float(loss.detach())
         if not np.isfinite(value):
             raise DivergedError(

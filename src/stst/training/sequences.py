@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stst.analysis.images import Fit, fitted
+from stst.analysis.images import Fit, fit_frame
 from stst.errors import InputError
 from stst.types import Frames
 from stst.utils.files import sha256_of
@@ -31,7 +31,7 @@ def load_clip(
     size
         Height and width in pixels.
     fit
-        How frames of another shape come to it, see `stst.analysis.images.fitted`.
+        How frames of another shape come to it, see `stst.analysis.images.fit_frame`.
     shortest
         The fewest frames that will do.
     levels
@@ -62,12 +62,12 @@ def load_clip(
         )
     held = np.empty((len(video), *size, 3), np.uint8)
     for number, frame in enumerate(video.frames):
-        image = fitted(frame, size, fit)
+        image = fit_frame(frame, size, fit)
         held[number] = (255 * image).round().clamp(0, 255).permute(1, 2, 0).byte().numpy()
     return held
 
 
-def described(path: Path, levels: Levels = AS_STORED) -> dict[str, Any]:
+def describe_clip(path: Path, levels: Levels = AS_STORED) -> dict[str, Any]:
     """Say which clip it is and how it was read, but not where it lies."""
     video = LazyVideo(path, levels=levels)
     return {

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stst.errors import InputError
-from stst.utils.text import decoded_text
+from stst.utils.text import decode_text
 
 _HEAD = 1024  # bytes; a pointer is shorter, and every mark stands before
 _SHOWN = 40  # bytes of a text, in a message
@@ -216,7 +216,7 @@ def content(path: Path) -> Content | None:
         return _archive(path)
     for pattern, (what, kind, suffix, remedy) in _MARKS:
         if re.match(pattern, head, re.S):
-            return Content(what, (kind,), suffix, _filled(remedy, path))
+            return Content(what, (kind,), suffix, _fill(remedy, path))
     return None
 
 
@@ -249,7 +249,7 @@ def read_text(path: Path, what: str) -> str:
     if message := stand_in(path):
         raise InputError(message)
     try:
-        return decoded_text(data)
+        return decode_text(data)
     except ValueError as error:
         found = content(path)
         if found is None:
@@ -287,7 +287,7 @@ def _dangling(path: Path) -> str:
             return ""
         shown = f"{path}: " + ("" if place == path else f"{place} is ")
         if "annex/objects/" in Path(target).as_posix():
-            got = f"Get its content: datalad get {_quoted(path)}"
+            got = f"Get its content: datalad get {_quote(path)}"
             return f"{shown}a link to {target}, which is not here. {got}."
         return f"{shown}a link to {target}, which is not here. Restore it, or correct the link."
     return ""
@@ -301,7 +301,7 @@ def _stand_in(path: Path, head: bytes) -> Content | None:
         where = "" if path.parent == Path() else f" (in the folder {path.parent})"
         return Content(what, kinds, remedy=f"Get it: git lfs pull{where}.")
     if re.match(rb"(?:\.\./)*(?:\.git/|/)?annex/objects/\S+\s*$", head):
-        remedy = f"Get its content: datalad get {_quoted(path)}."
+        remedy = f"Get its content: datalad get {_quote(path)}."
         return Content("a pointer of git-annex, not the file", kinds, remedy=remedy)
     text = head.removeprefix(b"\xef\xbb\xbf")
     if _PAGE.match(text):
@@ -334,29 +334,29 @@ def _archive(path: Path) -> Content:
     if "xl/workbook.xml" in names:
         remedy = "Save its sheet as CSV in UTF-8 with the program that made it."
         return Content("an Excel workbook", ("archive",), remedy=remedy)
-    folder = _quoted(path.with_name(f"{path.stem}_unpacked"))
-    remedy = f"Unpack it first: python -m zipfile -e {_quoted(path)} {folder}"
+    folder = _quote(path.with_name(f"{path.stem}_unpacked"))
+    remedy = f"Unpack it first: python -m zipfile -e {_quote(path)} {folder}"
     # an empty archive may be any of these
     kinds = ("archive",) if names else ("archive", "npz", "torch")
     return Content("a zip archive", kinds, remedy=f"{remedy}.")
 
 
-def _filled(remedy: str, path: Path) -> str:
+def _fill(remedy: str, path: Path) -> str:
     """Complete a remedy that names the file."""
     name = remedy.strip("{}")
     if name == remedy:
         return remedy
     if name == "remux":
-        other = _quoted(path.with_name(f"{path.stem}_remuxed.mkv"))
-        return f"Put its frames into Matroska: ffmpeg -i {_quoted(path)} -c copy {other}."
+        other = _quote(path.with_name(f"{path.stem}_remuxed.mkv"))
+        return f"Put its frames into Matroska: ffmpeg -i {_quote(path)} -c copy {other}."
     if name == "pickle":
         return "Pickles can run any code and are never loaded."
     if name == "tar":
-        folder = _quoted(path.with_name(f"{path.stem}_unpacked"))
-        return f"Unpack it first: python -m tarfile -e {_quoted(path)} {folder}."
+        folder = _quote(path.with_name(f"{path.stem}_unpacked"))
+        return f"Unpack it first: python -m tarfile -e {_quote(path)} {folder}."
     named = path.name if path.suffix.lower() in _PACKED else f"{path.stem}_unpacked{path.suffix}."
-    other = _quoted(path.with_name(named.rpartition(".")[0]))
-    return f"Unpack it first: {_UNPACKED[name]} {_quoted(path)} > {other}."
+    other = _quote(path.with_name(named.rpartition(".")[0]))
+    return f"Unpack it first: {_UNPACKED[name]} {_quote(path)} > {other}."
 
 
 def _of_program(path: Path, state: str) -> str:
@@ -367,5 +367,5 @@ def _of_program(path: Path, state: str) -> str:
     return f"If you trust it, save its state dictionary: python -c {quoted}."
 
 
-def _quoted(path: Path) -> str:
+def _quote(path: Path) -> str:
     return shlex.quote(str(path))

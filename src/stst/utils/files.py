@@ -118,7 +118,7 @@ def check_output(path: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def written_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
+def write_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
     """Give a name beside `path` to write to; rename it to `path` when the block succeeds.
 
     File and folder are on the disk, not only in the operating system's memory, when this returns.
@@ -161,7 +161,7 @@ def written_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
             sync_folder(path.parent)
     except OSError as error:
         _discard(beside)
-        raise explained(path, error) from error
+        raise explain_error(path, error) from error
     except BaseException:
         _discard(beside)
         raise
@@ -257,7 +257,7 @@ def _beside(path: Path, what: str = "part") -> Path:
     return path.with_name(f".{path.stem}.{os.getpid()}.{what}{path.suffix}")
 
 
-def explained(path: Path, error: OSError) -> StstError:
+def explain_error(path: Path, error: OSError) -> StstError:
     """Say why a file could not be written."""
     if is_full(error):
         return StstError(f"{path}: the disk is full; nothing was left there. Free space and retry.")
@@ -304,7 +304,7 @@ def at_home(name: str) -> str:
     return os.path.expanduser(name) if begins else name
 
 
-def written_path(name: Path | str, folder: Path = Path()) -> Path:
+def resolve_path(name: Path | str, folder: Path = Path()) -> Path:
     r"""Give the input that somebody wrote in a file, an option or a field.
 
     Parameters

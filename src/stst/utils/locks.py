@@ -22,7 +22,7 @@ _PATIENCE, _PAUSE = 0.5, 0.05
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[bool]:
+def hold_lock(folder: Path) -> Iterator[bool]:
     """Keep other processes out of a folder, which is made where it is missing.
 
     The lock is the operating system's and goes with the process, however that ends. A folder that

@@ -117,11 +117,11 @@ class _Fields:
         self.others = others
 
     def __str__(self) -> str:
-        needs = f"needs {_listed(self.required)}" if self.required else ""
+        needs = f"needs {_list_items(self.required)}" if self.required else ""
         may = self.known[len(self.required) :]
         if self.others is not None:
             may = [*may, "any key of a config"]
-        has = f"may have {_listed(may)}" if may else ""
+        has = f"may have {_list_items(may)}" if may else ""
         return f"A row {', and '.join(part for part in (needs, has) if part)}."
 
     def allowed(self, name: str) -> bool:
@@ -184,7 +184,7 @@ class _Fields:
         return Row(where, {name: value for name, value in fields.items() if value})
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_items(names: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 

@@ -58,7 +58,7 @@ def compute_alone() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # see `stst.utils.machine.default_threads`
 
 
-def in_processes(
+def map_in_processes(
     do: Callable[[Work], Result] | Callable[[Work], Generator[Any, None, Result]],
     works: Iterable[Work],
     jobs: int,
@@ -90,7 +90,9 @@ def in_processes(
         generator is closed or interrupted, the processes are ended.
     """
     waiting = deque(works)
-    lanes: list[_Lane[Work, Result]] = [_Lane(do, prepare) for _ in range(min(jobs, len(waiting)))]
+    lanes: list[_Worker[Work, Result]] = [
+        _Worker(do, prepare) for _ in range(min(jobs, len(waiting)))
+    ]
     finished: list[tuple[Work, Result | Failure | Said]] = []
     try:
         while True:
@@ -110,7 +112,7 @@ def in_processes(
             lane.stop(patience)
 
 
-class _Lane(Generic[Work, Result]):
+class _Worker(Generic[Work, Result]):
     """One process after another, each but the first because the one before it died."""
 
     pipe: connection.Connection
@@ -188,12 +190,12 @@ def _serve(
             work = pipe.recv()
             try:
                 made = do(work)
-                pipe.send(_listened(pipe, made) if isinstance(made, Generator) else made)
+                pipe.send(_listen(pipe, made) if isinstance(made, Generator) else made)
             except Exception as error:
                 pipe.send(Failure(in_words(error)))
 
 
-def _listened(pipe: connection.Connection, made: Generator[Any, None, Any]) -> Any:
+def _listen(pipe: connection.Connection, made: Generator[Any, None, Any]) -> Any:
     """Pass on what a piece of work says; give its result."""
     while True:
         try:

@@ -30,7 +30,7 @@ def one_line(text: str, longest: int | None = None) -> str:
         With ``\n`` for a line break and ``\u001b`` and the like for what cannot be printed, as JSON
         has them.
     """
-    shown = UNPRINTABLE.sub(_escaped, text)
+    shown = UNPRINTABLE.sub(_escape, text)
     if longest is None or len(shown) <= longest:
         return shown
     return f"{shown[: longest * 2 // 3]} … {shown[-(longest // 3) :]}"
@@ -71,7 +71,7 @@ def _written(value: object) -> str:
     return repr(value)
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape(found: re.Match[str]) -> str:
     return _SHORT.get(found[0]) or f"\\u{ord(found[0]):04x}"
 
 
@@ -81,7 +81,7 @@ _WIDE_LETTERS = re.compile(rb"(?:[\t\n\r -\x7e]\0){2,}|(?:\0[\t\n\r -\x7e]){2,}"
 _BINARY = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
 
-def decoded_text(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
     """Decode a file in UTF-8, with or without the mark that editors of Windows put before it.
 
     Parameters

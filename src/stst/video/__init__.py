@@ -21,7 +21,7 @@ from stst.video.conversion import Converted, convert
 from stst.video.formats.rates import parse_rate
 from stst.video.grey import GREY_NOTE, as_grey, grey_values, is_grey
 from stst.video.lazy import LazyFrames, LazyVideo
-from stst.video.masks import INSIDE_FROM, NEARLY, REACH, check_mask, inside_of, undecided
+from stst.video.masks import INSIDE_FROM, NEARLY, REACH, check_mask, find_undecided, inside_of
 from stst.video.ranges import FrameRange, parse_range, spread
 from stst.video.read import open_video, probe, read_video
 from stst.video.reader import VideoReader
@@ -60,6 +60,7 @@ __all__ = [
     "check_mask",
     "check_video_output",
     "convert",
+    "find_undecided",
     "first_frame",
     "fitted_size",
     "frames_sha256",
@@ -78,7 +79,6 @@ __all__ = [
     "sidecar_path",
     "spread",
     "to_uint8",
-    "undecided",
     "write_content",
     "write_frames",
     "write_preview",

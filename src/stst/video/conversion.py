@@ -172,11 +172,11 @@ def _write_sidecar(
         output["converted"] = {"from": src.name, **changes}
     moved = {**content, "output": output}
     if isinstance(content.get("inputs"), list):
-        moved["inputs"] = [_moved(entry, src.parent, path.parent) for entry in content["inputs"]]
+        moved["inputs"] = [_move(entry, src.parent, path.parent) for entry in content["inputs"]]
     write_content(path, moved)
 
 
-def _moved(entry: object, old: Path, new: Path) -> object:
+def _move(entry: object, old: Path, new: Path) -> object:
     """Keep an input's path, relative to the sidecar, true in another folder."""
     if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
         return entry

@@ -61,7 +61,7 @@ def write_preview_file(path: Path, frames: Iterator[Frames], rate: Fraction) -> 
         context.color_range = _LIMITED
         for number, frame in enumerate(_chain(first, frames)):
             picture = convert.reformat(
-                _rgb_frame(_padded(frame)),
+                _rgb_frame(_pad(frame)),
                 format="yuv420p",
                 src_colorspace=Colorspace.ITU709,
                 dst_colorspace=Colorspace.ITU709,
@@ -124,7 +124,7 @@ def _encode(
     try:
         container.mux(stream.encode(picture))
     except av.FFmpegError as error:
-        raise _explained(error) from error
+        raise _explain(error) from error
 
 
 def _flush(container: OutputContainer, stream: VideoStream) -> None:
@@ -133,10 +133,10 @@ def _flush(container: OutputContainer, stream: VideoStream) -> None:
     try:
         container.mux(stream.encode(None))
     except av.FFmpegError as error:
-        raise _explained(error) from error
+        raise _explain(error) from error
 
 
-def _explained(error: Exception) -> Exception:
+def _explain(error: Exception) -> Exception:
     """Keep the system's own errors (a full disk) for `written_whole` to explain."""
     number = getattr(error, "errno", None)
     if isinstance(error, OSError) and number is not None:
@@ -144,7 +144,7 @@ def _explained(error: Exception) -> Exception:
     return StstError(f"FFmpeg could not encode the frames: {error}")
 
 
-def _padded(frame: Frames) -> Frames:
+def _pad(frame: Frames) -> Frames:
     """Repeat the last row and column where a side is odd: 4:2:0 needs even sides."""
     height, width = frame.shape[:2]
     return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

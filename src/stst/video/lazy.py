@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from stst.types import Frames
-from stst.utils.files import written_path
+from stst.utils.files import resolve_path
 from stst.video.clip import SourceInfo, VideoInfo
 from stst.video.color.levels import AS_STORED, Levels
 from stst.video.formats.rates import Rate
@@ -106,7 +106,7 @@ class LazyVideo:
         except BaseException:
             self._reader.close()
             raise
-        self.path = written_path(path)
+        self.path = resolve_path(path)
         self.frames = LazyFrames(self._reader, self.start, self._stop)
         # not when this goes: the frames may be in use for longer
         weakref.finalize(self.frames, self._reader.close)

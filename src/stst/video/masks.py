@@ -37,7 +37,7 @@ def inside_of(frame: Frames) -> NDArray[np.bool_]:
     return inside
 
 
-def undecided(frame: Frames) -> NDArray[np.bool_]:
+def find_undecided(frame: Frames) -> NDArray[np.bool_]:
     """Say which pixels of a frame are no part of a mask of black and white.
 
     What lies between is the rule at the edges of drawn and of compressed masks: there `inside_of`
@@ -80,7 +80,7 @@ def check_mask(frames: Iterable[Frames], name: str, remedy: str) -> None:
         Naming the frame, the share of its pixels that are neither, and their values.
     """
     for number, frame in enumerate(frames):
-        neither = undecided(frame)
+        neither = find_undecided(frame)
         if neither.any():
             share = 100 * neither.mean()
             raise InputError(

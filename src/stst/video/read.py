@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stst.errors import InputError
 from stst.utils.diagnosis import absent, unreadable
-from stst.utils.files import check_local, written_path
+from stst.utils.files import check_local, resolve_path
 from stst.utils.machine import available_memory
 from stst.video.clip import Video, VideoInfo
 from stst.video.color.levels import Levels
@@ -142,10 +142,10 @@ def open_video(
     path = _existing(path, picture)
     rate = None if fps is None else parse_rate(fps, "fps")
     if resample_fps is None:
-        reader = _opened(path, rate, max_side, False, levels, picture)
+        reader = _open(path, rate, max_side, False, levels, picture)
     else:
         target = parse_rate(resample_fps, "resample_fps")
-        base = _opened(path, rate, None, True, levels)
+        base = _open(path, rate, None, True, levels)
         try:
             reader = ResampledReader(base, target, max_side)
         except BaseException:
@@ -189,7 +189,7 @@ def probe(path: Path | str) -> VideoInfo:
     return scan(path).info
 
 
-def _opened(
+def _open(
     path: Path,
     rate: Fraction | None,
     max_side: int | None,
@@ -208,7 +208,7 @@ def _opened(
 
 def _existing(path: Path | str, picture: bool = False) -> Path:
     check_local(path)
-    path = written_path(path)
+    path = resolve_path(path)
     # of names that no file can have, Path.exists raises
     if not os.path.exists(path):
         foreign = os.sep != "\\" and "\\" in str(path)

@@ -9,7 +9,7 @@ from typing import Any
 
 from stst.errors import InputError
 from stst.utils.diagnosis import json_fault, read_text, there
-from stst.utils.files import written_path, written_whole
+from stst.utils.files import resolve_path, write_whole
 from stst.video.formats.rates import parse_rate
 
 
@@ -26,7 +26,7 @@ def sidecar_path(path: Path | str) -> Path:
     Path
         Where its sidecar is, or would be.
     """
-    path = written_path(path)
+    path = resolve_path(path)
     if path.name in ("", ".."):
         # the current folder and those above it have names of their own
         path = path.resolve()
@@ -103,7 +103,7 @@ def write_content(path: Path, content: dict[str, Any]) -> None:
         What it holds.
     """
     text = json.dumps(content, indent=2) + "\n"
-    with written_whole(path, overwrite=True) as part:
+    with write_whole(path, overwrite=True) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from stst.errors import InputError
 from stst.types import Frames
-from stst.utils.files import at_home, check_output, sha256_of, written_whole
+from stst.utils.files import at_home, check_output, sha256_of, write_whole
 from stst.video.clip import Video, check_frames
 from stst.video.formats.arrays import FRAMES_KEY, RATE_KEY
 from stst.video.formats.pictures import RATE_FILE
@@ -150,7 +150,7 @@ def write_frames(
     target = check_video_output(path, overwrite)
     counted = _Counted(frames.frames if isinstance(frames, Video) else frames, target)
     replace = overwrite or target.is_dir()
-    with written_whole(target, replace) as beside:
+    with write_whole(target, replace) as beside:
         _writer(target)(beside, iter(counted), rate)
         sha256 = sha256_of(beside)
     height, width = counted.shape[:2]

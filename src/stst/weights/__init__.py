@@ -6,7 +6,7 @@ Nothing is downloaded unless `fetch` is called. Importing this package does not 
 from stst.weights.download import fetch
 from stst.weights.load import LoadedWeights, brief, load_msoe, load_tensors, load_vgg19
 from stst.weights.locate import FoundWeights, cache_dir, find, weights_dir
-from stst.weights.registry import PAPER, REGISTRY, Entry, Hash, entry_named, how_to_get
+from stst.weights.registry import PAPER, REGISTRY, Entry, Hash, get_entry, how_to_get
 from stst.weights.store import Status, import_file, list_weights, verify
 
 __all__ = [
@@ -19,9 +19,9 @@ __all__ = [
     "Status",
     "brief",
     "cache_dir",
-    "entry_named",
     "fetch",
     "find",
+    "get_entry",
     "how_to_get",
     "import_file",
     "list_weights",

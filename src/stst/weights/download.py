@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from stst.errors import StstError
 from stst.weights.locate import FoundWeights, digest, examine, find, write_record
-from stst.weights.registry import Entry, entry_named, how_to_get
+from stst.weights.registry import Entry, get_entry, how_to_get
 from stst.weights.store import writable_cache
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def fetch(name: str, progress: Progress | None = None, overwrite: bool = False) 
         If the publisher cannot be reached, refuses, or sends something else, or the cache cannot
         be written.
     """
-    entry = entry_named(name)
+    entry = get_entry(name)
     if not overwrite:
         here = find(name)
         if here is not None and _serves(here):

@@ -22,7 +22,7 @@ import numpy as np
 from stst.errors import InputError
 from stst.utils.crash_note import reading
 from stst.utils.diagnosis import absent, unreadable
-from stst.utils.files import check_local, written_whole
+from stst.utils.files import check_local, write_whole
 from stst.weights.checkpoints import more_than_tensors, state_of
 from stst.weights.hdf5 import LARGEST_TOTAL
 
@@ -106,7 +106,7 @@ def write_safetensors(
     from safetensors.torch import save_file
 
     stored = {name: tensor.contiguous() for name, tensor in sorted(tensors.items())}
-    with written_whole(path, overwrite=overwrite) as beside:
+    with write_whole(path, overwrite=overwrite) as beside:
         beside.touch()
         mode = beside.stat().st_mode
         save_file(stored, beside, {METADATA_KEY: json.dumps(dict(metadata), sort_keys=True)})

@@ -42,7 +42,7 @@ def read_arrays(path: Path | str) -> dict[str, npt.NDArray[Any]]:
     """
     arrays: dict[str, npt.NDArray[Any]] = {}
     total = 0
-    with _opened(path) as file:
+    with _open(path) as file:
         for name, dataset in _datasets(path, file, "", 0):
             total += dataset.nbytes
             if total > LARGEST_TOTAL:
@@ -72,7 +72,7 @@ def read_texts(path: Path | str, name: str) -> set[str]:
         If the file is not HDF5, or is truncated.
     """
     texts: set[str] = set()
-    with _opened(path) as file:
+    with _open(path) as file:
         for group in (file, *_groups(file)):
             value = group.attrs.get(name)
             if isinstance(value, bytes):
@@ -83,7 +83,7 @@ def read_texts(path: Path | str, name: str) -> set[str]:
 
 
 @contextmanager
-def _opened(path: Path | str) -> Iterator[Any]:
+def _open(path: Path | str) -> Iterator[Any]:
     import h5py
 
     try:

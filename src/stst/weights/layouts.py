@@ -93,11 +93,11 @@ def canonical(
         if key in result:
             raise InputError(f"{path}: {name} is a second array for {key}.")
         shape = shapes[layer] if part == "weight" else shapes[layer][:1]
-        result[key] = _shaped(path, name, tensor, shape, layout if channels_last else None)
+        result[key] = _shape(path, name, tensor, shape, layout if channels_last else None)
         if convention is not None:
             implied.add(convention)
     _complain_of_halves(path, result, tensors, layout)
-    return _in_order(result, shapes), _settled(path, implied, stated)
+    return _in_order(result, shapes), _settle(path, implied, stated)
 
 
 def _place_vgg19(name: str, ndim: int) -> _Place | None:
@@ -127,7 +127,7 @@ def _place_msoe(name: str, ndim: int) -> _Place | None:
     return None
 
 
-def _shaped(
+def _shape(
     path: Path,
     name: str,
     tensor: torch.Tensor,
@@ -180,7 +180,7 @@ def _in_order(
     return {key: result[key] for key in keys if key in result}
 
 
-def _settled(path: Path, implied: set[Convention], stated: Convention | None) -> Convention | None:
+def _settle(path: Path, implied: set[Convention], stated: Convention | None) -> Convention | None:
     said = implied | ({stated} if stated is not None else set())
     if len(said) > 1:
         naming = " and ".join(sorted(implied))

@@ -19,7 +19,7 @@ from stst.weights.locate import (
     missing,
     recognise,
 )
-from stst.weights.registry import REGISTRY, Convention, Entry, Layout, entry_named
+from stst.weights.registry import REGISTRY, Convention, Entry, Layout, get_entry
 
 if TYPE_CHECKING:
     import torch
@@ -176,7 +176,7 @@ def load_tensors(name_or_path: str | Path, layout: Layout | None = None) -> Load
         unknown origin, damaged, holds values that are not finite, or shapes are wrong.
     """
     if str(name_or_path) in REGISTRY or not _is_path(name_or_path):
-        entry = entry_named(str(name_or_path))
+        entry = get_entry(str(name_or_path))
         if layout not in (None, entry.layout):
             raise InputError(f"The weights {entry.name} are not {layout} but {entry.layout}.")
         found = find(entry.name)
@@ -224,7 +224,7 @@ def read_as(path: Path, entry: Entry) -> tuple[dict[str, torch.Tensor], Conventi
 
     with numerics():
         raw = read_raw(path)
-        return canonical(path, raw.tensors, entry.layout, _stated(path, raw, entry))
+        return canonical(path, raw.tensors, entry.layout, _read_stated(path, raw, entry))
 
 
 def _load(path: Path, layout: Layout, found: FoundWeights | None) -> LoadedWeights:
@@ -233,7 +233,7 @@ def _load(path: Path, layout: Layout, found: FoundWeights | None) -> LoadedWeigh
     entry = found.entry if found is not None else None
     with numerics():
         raw = read_raw(path)
-        tensors, convention = canonical(path, raw.tensors, layout, _stated(path, raw, entry))
+        tensors, convention = canonical(path, raw.tensors, layout, _read_stated(path, raw, entry))
     verified = found is not None and found.hash_state == "verified"
     name = entry.name if entry is not None else str(raw.metadata.get("name", ""))
     return LoadedWeights(
@@ -249,7 +249,7 @@ def _load(path: Path, layout: Layout, found: FoundWeights | None) -> LoadedWeigh
     )
 
 
-def _stated(path: Path, raw: RawFile, entry: Entry | None) -> Convention | None:
+def _read_stated(path: Path, raw: RawFile, entry: Entry | None) -> Convention | None:
     """Say which convention the file's own metadata and the entry it was found for agree on."""
     said = raw.metadata.get("convention")
     if said is not None and said not in get_args(Convention):

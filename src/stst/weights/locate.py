@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from stst.errors import InputError
 from stst.utils.diagnosis import absent, json_fault, read_text, stand_in, there
-from stst.utils.files import written_whole
-from stst.weights.registry import REGISTRY, Entry, entry_named, how_to_get
+from stst.utils.files import write_whole
+from stst.weights.registry import REGISTRY, Entry, get_entry, how_to_get
 
 Place = Literal["STST_WEIGHTS_DIR", "cache", "file"]
 HashState = Literal["verified", "unverified", "mismatch"]
@@ -99,7 +99,7 @@ def find(name: str) -> FoundWeights | None:
     InputError
         If the name is unknown, or a file or its record cannot be read.
     """
-    entry = entry_named(name)
+    entry = get_entry(name)
     folder = weights_dir()
     places: list[tuple[Place, Path]] = [("cache", cache_dir())]
     if folder is not None:
@@ -257,5 +257,5 @@ def read_record(path: Path) -> dict[str, Any]:
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write the record beside `path`, replacing an older one."""
-    with written_whole(record_path(path), overwrite=True) as beside:
+    with write_whole(record_path(path), overwrite=True) as beside:
         beside.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

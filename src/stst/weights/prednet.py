@@ -175,7 +175,7 @@ def _read_own(path: Path, raw: RawFile, own: Arrays) -> PredNetFile:
         name = f"{unit}.{level}.{'weight' if part == 'kernel' else part}"
         parts = len(GATES) if unit == "gates" else 1
         shape = (shape[0] * parts, *shape[1:])
-        tensors[name] = _checked(path, own, (unit, level, name.rpartition(".")[2]), name, shape)
+        tensors[name] = _check(path, own, (unit, level, name.rpartition(".")[2]), name, shape)
     return PredNetFile(stack, tensors, path, False, raw.metadata)
 
 
@@ -190,7 +190,7 @@ def _from_published(
     for (unit, level, part), shape in _shapes(stack, ("a", "ahat", *sorted(GATES))).items():
         stored = (*shape[2:], shape[1], shape[0]) if part == "kernel" else shape
         name = f"layer_{unit}_{level}/{part}"
-        tensor = _checked(path, published, (unit, level, part), name, stored)
+        tensor = _check(path, published, (unit, level, part), name, stored)
         if part == "kernel":
             tensor = tensor.permute(3, 2, 0, 1)
             tensor = tensor.flip(2, 3) if rotated else tensor
@@ -238,7 +238,7 @@ def _shapes(
     return shapes
 
 
-def _checked(
+def _check(
     path: Path,
     arrays: Arrays,
     key: tuple[str, int, str],

@@ -205,7 +205,7 @@ PAPER = ("vgg19-keras", "msoe")
 """What the preset ``paper`` needs."""
 
 
-def entry_named(name: str) -> Entry:
+def get_entry(name: str) -> Entry:
     """Look an entry up.
 
     Parameters

@@ -17,7 +17,7 @@ from stst.weights.locate import (
     mismatch,
     write_record,
 )
-from stst.weights.registry import REGISTRY, Entry, entry_named
+from stst.weights.registry import REGISTRY, Entry, get_entry
 
 State = Literal["verified", "unverified", "mismatch", "unusable", "missing"]
 
@@ -89,7 +89,7 @@ def verify(name: str) -> Status:
     InputError
         If there is no such entry.
     """
-    status = _status(entry_named(name))
+    status = _status(get_entry(name))
     if not status.usable:
         return status
     from stst.weights.load import load_tensors
@@ -143,7 +143,7 @@ def import_file(path: Path | str, name: str, overwrite: bool = False) -> FoundWe
     from stst.weights.formats import write_safetensors
     from stst.weights.load import read_as
 
-    entry, path = entry_named(name), Path(path).expanduser()
+    entry, path = get_entry(name), Path(path).expanduser()
     tensors, convention = read_as(path, entry)
     original = digest(path, "sha256")
     verified = entry.hash is not None and entry.hash.agrees(digest(path, entry.hash.algorithm))

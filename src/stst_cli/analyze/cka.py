@@ -15,7 +15,7 @@ from stst_cli.shared.terminal import say, say_notes
 if TYPE_CHECKING:
     from stst.analysis.cka.unrelated import UnrelatedClip, UnrelatedClips
     from stst.analysis.pairs import NaturalClip
-    from stst.config.choice import CkaSettings, ModelChoice
+    from stst.config.cka import CkaSettings, ClassifierSpec
     from stst.models.classifiers import LoadedClassifier
     from stst.video import LazyVideo
 
@@ -114,7 +114,7 @@ def cka(
         raise click.UsageError("Missing argument 'OTHER...'.")
     from stst.analysis.cka.models import undefined
     from stst.analysis.cka.unrelated import UnrelatedClips
-    from stst.analysis.cka.verdicts import said
+    from stst.analysis.cka.verdicts import describe_verdicts
     from stst.analysis.pairs import NaturalClip
     from stst.models.classifiers import load_classifier
     from stst.utils.devices import pick_device
@@ -122,19 +122,19 @@ def cka(
     table.check((natural, *others, *null))
     clip = NaturalClip(natural, *part)
     # a bad clip is found before the model is loaded
-    groups, unrelated = _grouped(clip, others, UnrelatedClips(null, part.levels))
+    groups, unrelated = _group(clip, others, UnrelatedClips(null, part.levels))
     model = load_classifier(choice, pick_device(device))
     say_notes(model.notes)
     rows = list(_rows(clip, groups, model, unrelated, settings))
     say_notes(undefined(rows))
     order = {str(other): place for place, other in enumerate(dict.fromkeys(others))}
     rows.sort(key=lambda row: order[row["clip"]])
-    for line in said(rows):
+    for line in describe_verdicts(rows):
         say(line, err=True)
     table.give(rows)
 
 
-def _grouped(
+def _group(
     clip: NaturalClip, others: Sequence[Path], nulls: UnrelatedClips
 ) -> tuple[dict[LazyVideo, list[Path]], dict[str, tuple[UnrelatedClip, ...]]]:
     """Group clips by how the natural one is aligned with them, and choose those of their nulls.
@@ -191,13 +191,13 @@ def _rows(
 
 def _settings(
     mean: str | None, std: str | None, layers: tuple[str, ...], **words: Any
-) -> tuple[ModelChoice, CkaSettings]:
-    from stst.config.choice import CkaSettings, ModelChoice, parse_channels, split_layers
+) -> tuple[ClassifierSpec, CkaSettings]:
+    from stst.config.cka import CkaSettings, ClassifierSpec, parse_channels, split_layers
 
     settings = CkaSettings(
         words.pop("examples"), chosen_estimator(words.pop("estimator"), words.pop("unbiased"))
     )
-    choice = ModelChoice(
+    choice = ClassifierSpec(
         layers=split_layers(layers),
         mean=None if mean is None else parse_channels(mean, "--mean"),
         std=None if std is None else parse_channels(std, "--std"),

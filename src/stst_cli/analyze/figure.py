@@ -52,7 +52,7 @@ def figure(
     from stst.errors import InputError
     from stst.figures import picture
     from stst.report import open_clips
-    from stst.utils.files import check_output, written_whole
+    from stst.utils.files import check_output, write_whole
 
     kind = output.suffix.lower().removeprefix(".")
     if kind not in _KINDS:
@@ -65,10 +65,10 @@ def figure(
         check_output(path, overwrite)
     clips = open_clips(natural, others, *part)
     say_notes(note for clip in clips for note in clip.notes)
-    drawn = _drawn(number, clips, words, part.levels)
+    drawn = _draw(number, clips, words, part.levels)
     from stst.analysis.tables import table, write_table
 
-    with written_whole(output, overwrite) as beside:
+    with write_whole(output, overwrite) as beside:
         beside.write_bytes(picture(drawn.figure, kind, 300))
     write_table(table(drawn.rows), table_path, overwrite)
     made = {"figure": click.format_filename(output), "table": click.format_filename(table_path)}
@@ -79,7 +79,7 @@ def figure(
         click.echo(f"{name + ':':8} {shown}")
 
 
-def _drawn(number: str, clips: tuple[Clip, ...], words: dict[str, Any], levels: Levels) -> Drawn:
+def _draw(number: str, clips: tuple[Clip, ...], words: dict[str, Any], levels: Levels) -> Drawn:
     """Measure what the figure shows; only the last two need models."""
     from stst.errors import InputError
     from stst.report import paper
@@ -89,7 +89,7 @@ def _drawn(number: str, clips: tuple[Clip, ...], words: dict[str, Any], levels: 
             return paper.drawn_2(clips, begin)
     if number == "3":
         from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
-        from stst.analysis.cka.verdicts import said
+        from stst.analysis.cka.verdicts import describe_verdicts
         from stst.models.classifiers import load_classifier
         from stst.utils.devices import pick_device
 
@@ -99,7 +99,7 @@ def _drawn(number: str, clips: tuple[Clip, ...], words: dict[str, Any], levels: 
         say_notes([*chain(*(model.notes for model in models)), *null_notes(unrelated)])
         with frames_counted(paper.steps_3(clips, models, unrelated, settings)) as begin:
             drawn = paper.drawn_3(clips, models, unrelated, settings, begin)
-        for line in said(drawn.rows):
+        for line in describe_verdicts(drawn.rows):
             click.echo(line, err=True)
         return drawn
     from stst.analysis.prediction import load_predictor

@@ -12,7 +12,7 @@ from stst_cli.shared.terminal import say_notes
 
 if TYPE_CHECKING:
     from stst.analysis.prediction import PredictionSettings
-    from stst.config.choice import CkaSettings, ModelChoice
+    from stst.config.cka import CkaSettings, ClassifierSpec
     from stst.report import Part
     from stst.video import Levels
 
@@ -45,7 +45,7 @@ model_options = together(
 
 def chosen_models(
     words: dict[str, Any],
-) -> tuple[tuple[ModelChoice, ...], CkaSettings, PredictionSettings | None]:
+) -> tuple[tuple[ClassifierSpec, ...], CkaSettings, PredictionSettings | None]:
     """Turn the options of `model_options` into what the core takes.
 
     Parameters
@@ -67,14 +67,14 @@ def chosen_models(
     InputError
         If one of them is wrong.
     """
-    from stst.config.choice import CkaSettings, ModelChoice, parse_channels, parse_choice
+    from stst.config.cka import CkaSettings, ClassifierSpec, parse_channels, parse_choice
     from stst.errors import InputError
 
     mean, std = (
         None if words[one] is None else parse_channels(words[one], f"--{one}")
         for one in ("mean", "std")
     )
-    base = ModelChoice("any", input=words["input"], mean=mean, std=std)
+    base = ClassifierSpec("any", input=words["input"], mean=mean, std=std)
     choices = tuple(dict.fromkeys(parse_choice(text, base) for text in words["cka"]))
     settings = CkaSettings(
         words["examples"], chosen_estimator(words["estimator"], words["unbiased"])

@@ -14,7 +14,7 @@ from stst_cli.shared.options import PATH, overwrite_option, together
 from stst_cli.shared.terminal import give, say
 
 if TYPE_CHECKING:
-    from stst.config.choice import Estimator
+    from stst.config.cka import Estimator
 
 #: ``estimator``, ``unbiased`` and ``null`` of every command that takes CKA.
 cka_options = together(

@@ -75,7 +75,7 @@ def prednet(
     settings = PredictionSettings(weights, fit, size, device, kernels=kernels)
     clip = NaturalClip(natural, *part)
     # a bad clip is found before any is measured
-    counts, naturals, notes = _counted(clip, others, settings.window)
+    counts, naturals, notes = _count(clip, others, settings.window)
     loaded = load_predictor(settings)
     say_notes(notes)
     rows: list[dict[str, Any]] = []
@@ -92,7 +92,7 @@ def prednet(
     table.give(rows)
 
 
-def _counted(
+def _count(
     clip: NaturalClip, others: tuple[Path, ...], window: int
 ) -> tuple[dict[Path, int], set[LazyVideo], list[str]]:
     """Count the frames that are predicted of each clip; none stays open, for there may be many."""

@@ -14,7 +14,7 @@ from stst_cli.shared.options import PATH, ClipPart, clip_options, device_option
 from stst_cli.shared.terminal import say, say_notes
 
 if TYPE_CHECKING:
-    from stst.analysis.judges import Judge, Streams
+    from stst.analysis.gram_models import GramModel, Streams
     from stst.analysis.pairs import Alignment, NaturalClip, Pair
     from stst.analysis.validity import Validity
     from stst.video import LazyVideo, Levels
@@ -89,11 +89,11 @@ def validity(
     notes: dict[str, None] = {}
     streams = None
     if model is not None:
-        from stst.analysis.judges import streams_of_pair
+        from stst.analysis.gram_models import streams_of_pair
 
         streams = streams_of_pair(model, spatial_layers, temporal_layers)
     # a bad clip is found before any is measured
-    groups = _grouped(clip, metamers, streams, trusted, notes)
+    groups = _group(clip, metamers, streams, trusted, notes)
     for group in groups:
         group.load(clip, natural_clips, device, part.levels, notes)
     say_notes(notes)
@@ -133,7 +133,7 @@ class _Group:
     streams: Streams
     chosen: bool
     pairs: dict[Path, Pair] = field(default_factory=dict)
-    judges: tuple[Judge, ...] = ()
+    judges: tuple[GramModel, ...] = ()
     others: list[LazyVideo] = field(default_factory=list)
 
     @property
@@ -148,14 +148,14 @@ class _Group:
         levels: Levels,
         notes: dict[str, None],
     ) -> None:
-        from stst.analysis.judges import load_judges, other_weights
+        from stst.analysis.gram_models import load_judges, other_weights
         from stst.analysis.validity import check_clips
 
         self.judges = load_judges(self.streams, device)
         for path, pair in self.pairs.items():
             if not self.chosen and pair.sidecar is not None:
                 notes |= dict.fromkeys(other_weights(pair.sidecar, _beside(path), self.judges))
-        self.others = _opened(clip, paths, next(iter(self.pairs.values())).alignment, levels)
+        self.others = _open(clip, paths, next(iter(self.pairs.values())).alignment, levels)
         check_clips(self.natural, self._stimuli(), self.judges, self.others)
 
     def steps(self) -> int:
@@ -173,7 +173,7 @@ class _Group:
         return [pair.other for pair in self.pairs.values()]
 
 
-def _grouped(
+def _group(
     clip: NaturalClip,
     metamers: tuple[Path, ...],
     streams: Streams | None,
@@ -190,7 +190,7 @@ def _grouped(
                 f"{click.format_filename(metamer)} was made inside a mask only, and is measured "
                 "whole: what lies outside is the natural clip and makes distances smaller."
             ] = None
-        wanted = streams or _matched(clip, pair, trusted, notes)
+        wanted = streams or _match(clip, pair, trusted, notes)
         key = pair.natural, tuple(wanted.items())
         group = groups.setdefault(key, _Group(pair.natural, wanted, streams is not None))
         group.pairs[metamer] = pair
@@ -205,11 +205,11 @@ def _has_mask(pair: Pair) -> bool:
     )
 
 
-def _matched(
+def _match(
     clip: NaturalClip, pair: Pair, trusted: tuple[str, ...], notes: dict[str, None]
 ) -> Streams:
     """Read in its sidecar what a metamer was made to match."""
-    from stst.analysis.judges import streams_of_sidecar
+    from stst.analysis.gram_models import streams_of_sidecar
     from stst.errors import InputError
 
     if pair.sidecar is None:
@@ -223,7 +223,7 @@ def _matched(
     return streams
 
 
-def _opened(
+def _open(
     clip: NaturalClip, paths: tuple[Path, ...], alignment: Alignment, levels: Levels
 ) -> list[LazyVideo]:
     """Open other natural clips at the size of this one, and without colour where it has none."""

@@ -40,14 +40,14 @@ def remake(
     from stst.errors import StstError
     from stst.runs.remake import differences, job_of_sidecar
     from stst.runs.sidecar import read_sidecar
-    from stst.utils.files import written_path
+    from stst.utils.files import resolve_path
     from stst_cli.shared.job import run_job
 
     before = read_sidecar(sidecar)
     job = job_of_sidecar(
         sidecar,
         output=output,
-        inputs={role: written_path(path) for role, path in pairs(inputs, "--input").items()},
+        inputs={role: resolve_path(path) for role, path in pairs(inputs, "--input").items()},
         trusted=trusted,
         device=device,
         overwrite=overwrite,

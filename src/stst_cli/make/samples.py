@@ -20,7 +20,7 @@ def samples(folder: Path, overwrite: bool) -> None:
     README.md names the photographs, motion.json the exact motion.
     """
     from stst.errors import InputError
-    from stst.utils.files import check_output, written_whole
+    from stst.utils.files import check_output, write_whole
     from stst.video.samples import sample_files
 
     if folder.exists() and not folder.is_dir():
@@ -33,6 +33,6 @@ def samples(folder: Path, overwrite: bool) -> None:
         check_output(folder, overwrite=False)
         folder.mkdir()
     for path, source in files.items():
-        with written_whole(path, overwrite) as part:
+        with write_whole(path, overwrite) as part:
             part.write_bytes(source.read_bytes())
         say(str(path))

@@ -122,7 +122,7 @@ def _end(job: TrainingJob) -> TrainingDone:
     folder = job.folder.path
     try:
         with interruptible() as asked:
-            end = _followed(job.run(asked))
+            end = _follow(job.run(asked))
     except KeyboardInterrupt:
         # asked twice, so at once; or before there was anything to keep
         if not folder.exists():
@@ -139,7 +139,7 @@ def _end(job: TrainingJob) -> TrainingDone:
     return end
 
 
-def _followed(events: Iterator[Event]) -> TrainingDone | TrainingStopped:
+def _follow(events: Iterator[Event]) -> TrainingDone | TrainingStopped:
     """Show a run on stderr until it ends: a bar, or lines in a log."""
     from rich.progress import BarColumn, TimeRemainingColumn
 

@@ -53,9 +53,9 @@ def fetch_command(names: tuple[str, ...], overwrite: bool) -> None:
 
     Without NAME: all that the preset paper needs.
     """
-    from stst.weights import PAPER, entry_named, fetch, find
+    from stst.weights import PAPER, fetch, find, get_entry
 
-    entries = [entry_named(name) for name in names or PAPER]
+    entries = [get_entry(name) for name in names or PAPER]
     for entry in entries:
         click.echo(f"{entry.name}: {entry.url}\n  {entry.licence}", err=True)
         with _bytes_shown(entry.name) as progress:

@@ -113,7 +113,7 @@ def print_plan(job: Job, as_json: bool) -> None:
 
     job.check_outputs()
     prepared = job.prepared
-    plan, estimate = prepared.process.started(), job.estimate(prepared)
+    plan, estimate = prepared.process.describe(), job.estimate(prepared)
     height, width = prepared.process.size
     disk = job.disk(prepared)
     result = {

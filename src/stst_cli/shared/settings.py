@@ -51,7 +51,7 @@ def run_config(
     InputError
         Naming the key, what was found and what is allowed.
     """
-    from stst.config import build, merged, paths_beside, preset_for, read_config_file, set_override
+    from stst.config import build, merge, paths_beside, preset_for, read_config_file, set_override
 
     method = kind.model_fields["method"].default
     if preset is None and not default_preset:
@@ -59,17 +59,17 @@ def run_config(
     else:
         tree = preset_for(default_preset if preset is None else preset, method)
     if config_file is not None:
-        tree = merged(tree, paths_beside(read_config_file(config_file, trusted), config_file))
+        tree = merge(tree, paths_beside(read_config_file(config_file, trusted), config_file))
     shared = {"seed": seed, "samples": samples, "device": device, "precision": precision}
     taken = {
         "frames": frames, "max_side": max_side, "grey": grey,
         "bits": bits, "tonemap": tonemap, "peak_nits": peak_nits,
     }  # fmt: skip
-    tree = merged(tree, own, _given(shared), {"input": _given(taken)})
+    tree = merge(tree, own, _give(shared), {"input": _give(taken)})
     for assignment in assignments:
         tree = set_override(tree, assignment)
     return build(tree, kind)
 
 
-def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+def _give(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}

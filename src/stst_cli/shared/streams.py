@@ -59,7 +59,7 @@ def forgiving_streams() -> Iterator[None]:
     """
     _fill_gaps()
     before = sys.stdout, sys.stderr
-    out, err = _wrapped(sys.stdout), _wrapped(sys.stderr)
+    out, err = _wrap(sys.stdout), _wrap(sys.stderr)
     sys.stdout, sys.stderr = out or sys.stdout, err or sys.stderr
     try:
         yield
@@ -95,7 +95,7 @@ def _fill_gaps() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
-def _wrapped(stream: Any) -> _Forgiving | None:
+def _wrap(stream: Any) -> _Forgiving | None:
     """Give the same stream as `_Forgiving`; None for one that is none of Python's own."""
     if not isinstance(stream, io.TextIOWrapper):
         return None

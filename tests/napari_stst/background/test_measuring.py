@@ -13,7 +13,7 @@ from napari_stst.background.worker import run_task
 from small_runs import clip, refused, stst, stst_analyze
 from stst.analysis.cka.verdicts import is_null
 from stst.analysis.tables import as_csv, table
-from stst.config.choice import CkaSettings
+from stst.config.cka import CkaSettings
 
 CKA = "tiny_classifier:image=none@early.0,late"
 

@@ -25,7 +25,7 @@ from napari_stst.widgets.theme import colors_of
 from report_files import FILES
 from small_runs import clip, frames, refused, stst, stst_analyze
 from stst.analysis.tables import as_csv, table
-from stst.config.choice import CkaSettings, parse_choice
+from stst.config.cka import CkaSettings, parse_choice
 from stst.video.samples import sample_path
 
 CKA = "tiny_classifier:image=none@late"

@@ -11,7 +11,7 @@ from napari_stst.queue.queue import queue_of
 from napari_stst.queue.request import MakeRequest, read_stored_request
 from small_runs import clip, process, stst
 from stst.config import METHODS, methods
-from stst.config.sources import code_named
+from stst.config.sources import find_code_names
 from stst.video import read_video
 
 
@@ -72,10 +72,10 @@ def test_an_unfinished_run_is_no_reason_to_import(
     process(*words, folder=tmp_path, PYTHONPATH=WITH_TOY, TOY_KILL="2:0")
     queue = queue_of(viewer)
     with monkeypatch.context() as refusing:
-        refusing.setattr(methods, "_loaded", lambda entry: pytest.fail("its code was imported"))
+        refusing.setattr(methods, "_load", lambda entry: pytest.fail("its code was imported"))
         stored = read_stored_request(tmp_path / "a.run")
         assert stored.method == "drift"
-        assert code_named(stored.tree) == {"method": "drift"}
+        assert find_code_names(stored.tree) == {"method": "drift"}
         # nor is one that is kept for the next viewer
         assert MakeRequest.from_dict(stored.as_dict()).tree == stored.tree
         job = QueuedJob(viewer, stored)

@@ -7,7 +7,7 @@ import pytest
 from napari_stst.make.settings import read_settings, write_settings
 from small_runs import config
 from stst.config import StstConfig, build
-from stst.config.sources import code_named
+from stst.config.sources import find_code_names
 from stst.errors import InputError
 
 
@@ -32,8 +32,8 @@ def test_a_sidecar_s_clips_lie_beside_it(tmp_path):
 
 def test_models_of_the_user_s_own_are_named():
     tree = {"spatial": {"model": "a.b:c"}, "temporal": {"model": "msoe"}}
-    assert list(dict.fromkeys(code_named(tree).values())) == ["a.b:c"]
-    assert code_named({"spatial": 3}) == {}
+    assert list(dict.fromkeys(find_code_names(tree).values())) == ["a.b:c"]
+    assert find_code_names({"spatial": 3}) == {}
 
 
 @pytest.mark.parametrize("name", ["a.toml", "a.json"])

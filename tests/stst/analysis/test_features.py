@@ -20,7 +20,7 @@ from stst.analysis.features import (
     Farneback,
     features,
     in_circle,
-    measured,
+    measure_frames,
 )
 from stst.video import LazyVideo
 
@@ -351,7 +351,7 @@ class TestShape:
         assert [row["measure"] for row in found.rows("x")] == NAMES[:2]
 
     def test_no_frames(self):
-        assert list(measured([])) == []
+        assert list(measure_frames([])) == []
 
     @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 2), (3, 5), (5, 4)])
     def test_tiny_frames(self, size):

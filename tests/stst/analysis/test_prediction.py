@@ -11,7 +11,7 @@ import torch
 
 from small_runs import clip, frames
 from stst import InputError, Video
-from stst.analysis.images import fitted
+from stst.analysis.images import fit_frame
 from stst.analysis.prediction import (
     MEASURES,
     LoadedPredictor,
@@ -19,7 +19,7 @@ from stst.analysis.prediction import (
     check_settings,
     cssim,
     load_predictor,
-    measured,
+    measure_prediction,
     predicted_frames,
     predictions,
 )
@@ -71,7 +71,9 @@ class TestGolden:
     def course(self, sample, name, predicted):
         """Measure from frame 1 on."""
         x = self.x[sample]
-        return [measured(x[t - 1], x[t], predicted(sample, t))[name] for t in range(1, 12)]
+        return [
+            measure_prediction(x[t - 1], x[t], predicted(sample, t))[name] for t in range(1, 12)
+        ]
 
     @pytest.mark.parametrize("sample", [0, 1])
     def test_similarity(self, sample):
@@ -125,7 +127,7 @@ class TestSmallNetwork:
             x = torch.from_numpy(numbers["x"][sample]).permute(0, 3, 1, 2)
             # the golden frames are no grey levels
             monkeypatch.setattr(
-                "stst.analysis.prediction.fitted", lambda frame, *_, x=x: x[frame[0, 0, 0]]
+                "stst.analysis.prediction.fit_frame", lambda frame, *_, x=x: x[frame[0, 0, 0]]
             )
             numbered = np.zeros((12, 32, 40, 3), np.uint8) + np.arange(12)[:, None, None, None]
             found = next(predicted_frames(Video(numbered.astype(np.uint8), FPS), network))
@@ -236,7 +238,7 @@ class TestFitting:
         from PIL import Image
 
         frame = frames(1, 60, 77)[0]
-        found = fitted(frame, size, "stretch")
+        found = fit_frame(frame, size, "stretch")
         bands = [Image.fromarray(frame[..., c].astype(np.float32), mode="F") for c in range(3)]
         want = [
             np.asarray(band.resize(size[::-1], Image.Resampling.BILINEAR)) / 255 for band in bands
@@ -255,13 +257,13 @@ class TestFitting:
     )
     def test_crop(self, shape, part):
         frame = frames(1, *shape)[0]
-        found = fitted(frame, (32, 40), "crop")
-        assert torch.equal(found, fitted(frame[part], (32, 40), "stretch"))
+        found = fit_frame(frame, (32, 40), "crop")
+        assert torch.equal(found, fit_frame(frame[part], (32, 40), "stretch"))
 
     def test_the_same_size_stays_as_it_is(self):
         frame = frames(1, 32, 40)[0]
         for fit in ("stretch", "crop"):
-            found = fitted(frame, (32, 40), fit)
+            found = fit_frame(frame, (32, 40), fit)
             assert np.array_equal(found.permute(1, 2, 0).mul(255).round().numpy(), frame)
 
 

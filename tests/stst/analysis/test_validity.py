@@ -9,7 +9,7 @@ import torch
 import stst.analysis.validity as module
 from small_runs import frames
 from stst import InputError, Video, read_video
-from stst.analysis.judges import Judge, load_judges, streams_of_pair
+from stst.analysis.gram_models import GramModel, load_judges, streams_of_pair
 from stst.analysis.tables import table
 from stst.analysis.validity import NULL_FRAMES, LayerValidity, percentile, steps, validity
 from stst.config import StreamConfig
@@ -36,7 +36,7 @@ class Mean(torch.nn.Module):
 
 
 def mean_judge(kind="spatial"):
-    return Judge(kind, Mean(), ("mean",), "mean", None, CPU)
+    return GramModel(kind, Mean(), ("mean",), "mean", None, CPU)
 
 
 def grey(*values):

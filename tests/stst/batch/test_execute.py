@@ -179,8 +179,8 @@ class TestOne:
         States(Path("out")).put(job.label, "running")
         holder = subprocess.Popen(
             [sys.executable, "-c", "import sys; from pathlib import Path\n"
-             "from stst.utils.locks import locked\n"
-             "with locked(Path(sys.argv[1])): print(flush=True); sys.stdin.read()",
+             "from stst.utils.locks import hold_lock\n"
+             "with hold_lock(Path(sys.argv[1])): print(flush=True); sys.stdin.read()",
              job.run_folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         with holder:

@@ -34,7 +34,7 @@ def measured(tmp_path, monkeypatch):
             labels.append(job.label)
             yield job, Failure("it crashed") if job.label.startswith("bad") else do(job)
 
-    monkeypatch.setattr(summary, "in_processes", here)
+    monkeypatch.setattr(summary, "map_in_processes", here)
     clip(tmp_path / "cat.npz")
     clip(tmp_path / "long.npz", 12, 30, 28, fps=20)
     States(tmp_path / "out").begin()

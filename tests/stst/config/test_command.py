@@ -14,7 +14,7 @@ from stst.config import (
     StpsConfig,
     StstConfig,
     build,
-    merged,
+    merge,
     model_override,
     preset_method,
     preset_names,
@@ -76,7 +76,7 @@ def test_a_preset_alone(name, patch):
 
 @given(CHANGES, st.sampled_from(["paper", "fast", "quick"]), st.sampled_from(["paper", "builtin"]))
 def test_the_command_has_the_config(patch, changes, preset, model):
-    tree = merged(tomllib.loads(preset_text(preset)), model_override(model), changes)
+    tree = merge(tomllib.loads(preset_text(preset)), model_override(model), changes)
     config = build(tree, StstConfig)
     found = parsed(command_words(config, preset, "-in put.mp4", "out.mkv"), patch)
     assert found["config"] == config

@@ -15,7 +15,7 @@ from stst.config import (
     StstConfig,
     build,
     load_preset,
-    merged,
+    merge,
     preset_method,
     preset_names,
     preset_text,
@@ -193,7 +193,7 @@ def test_junk_is_refused_in_one_line(place, junk):
     for key in reversed(place):
         tree = {key: tree}
     try:
-        build(merged(TREE, tree), StstConfig)
+        build(merge(TREE, tree), StstConfig)
     except InputError as error:
         message = str(error)
         assert message.startswith("config: ")
@@ -265,7 +265,7 @@ OCTAVE = {"iterations": 1, "learning_rate": 0.1}
 )  # fmt: skip
 def test_what_is_refused(changes, parts):
     with pytest.raises(InputError) as caught:
-        build(merged(TREE, changes), StstConfig)
+        build(merge(TREE, changes), StstConfig)
     message = str(caught.value)
     assert message.startswith("config: ")
     assert len(message.splitlines()) == 1

@@ -13,7 +13,7 @@ from stst.config import (
     StstConfig,
     build,
     load_preset,
-    merged,
+    merge,
     model_override,
     preset_names,
     preset_text,
@@ -220,10 +220,10 @@ class TestTrust:
 
 
 def test_models():
-    paper = merged(TREE, model_override("paper"))
+    paper = merge(TREE, model_override("paper"))
     assert paper["spatial"]["model"] == "vgg19"
     assert build(paper, StstConfig).temporal.model == "msoe"
-    own = merged({"spatial": {"texture_layers": ["x"], "weights": "y"}}, model_override("builtin"))
+    own = merge({"spatial": {"texture_layers": ["x"], "weights": "y"}}, model_override("builtin"))
     assert own["spatial"] == {
         "model": "filterbank", "weights": "default", "texture_layers": None, "content_layers": None,
     }  # fmt: skip
@@ -268,7 +268,7 @@ class TestHints:
     )  # fmt: skip
     def test_keys_of_tables(self, tree, said):
         with pytest.raises(InputError) as caught:
-            build(merged(load_preset("quick").model_dump(), tree), StstConfig)
+            build(merge(load_preset("quick").model_dump(), tree), StstConfig)
         assert said in str(caught.value)
 
     def test_frames_of_scrambling(self):
@@ -301,7 +301,7 @@ class TestHints:
     )  # fmt: skip
     def test_values_in_plain_words(self, tree, said):
         with pytest.raises(InputError) as caught:
-            build(merged(load_preset("quick").model_dump(), tree), StstConfig)
+            build(merge(load_preset("quick").model_dump(), tree), StstConfig)
         assert said in str(caught.value)
         for word in ("datetime", "valid", "Input", "input should", "True", "None"):
             assert word not in str(caught.value)

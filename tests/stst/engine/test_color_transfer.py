@@ -13,7 +13,7 @@ from stst.engine.color_transfer import (
     distribution_transfer,
     regrain,
 )
-from stst.models.activations import resized
+from stst.models.activations import resize_images
 
 SIZES = ("33x37", "67x101", "144x256")
 
@@ -137,7 +137,7 @@ class TestInside:
         """Smooth pictures and a small region: regrain would even out the step at its edge."""
         inside = disc(90, 110, 12)
         places = inside[0, 0]
-        one, two = (resized(rand(1, 3, 9, 11, seed=seed), (90, 110)) for seed in (0, 1))
+        one, two = (resize_images(rand(1, 3, 9, 11, seed=seed), (90, 110)) for seed in (0, 1))
         pictures, references = (torch.where(inside, each, 0.9) for each in (one, 0.3 * two))
         out = color_transfer(pictures, references, inside)[..., places]
         assert float((out.mean(2) - references[..., places].mean(2)).abs().mean()) < 0.045

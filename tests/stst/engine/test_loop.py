@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stst.config import OptimizerConfig
-from stst.engine.loop import Adam, GradientDescent, LimitedMemory, make_rule, minimized
+from stst.engine.loop import LBFGS, Adam, NormalizedGradientDescent, make_optimizer, optimize
 from stst.errors import DivergedError
 
 
@@ -30,8 +30,8 @@ def test_it_reaches_a_minimum(name, schedule):
     target = torch.rand(2, 3, 4, 5, generator=generator)
     images = torch.rand(2, 3, 4, 5, generator=generator)
     config = OptimizerConfig(name=name, schedule=schedule)
-    steps = minimized(
-        images, Distance(target), rule=make_rule(config, True), iterations=200,
+    steps = optimize(
+        images, Distance(target), rule=make_optimizer(config, True), iterations=200,
         learning_rate=0.02, schedule=schedule,
     )  # fmt: skip
     losses = [float(values.sum()) for _, values in steps]
@@ -50,7 +50,7 @@ def test_adam_agrees_with_torch():
         optimizer.zero_grad()
         (3 * (theirs - target).square().sum()).backward()
         optimizer.step()
-    steps = minimized(
+    steps = optimize(
         images, Distance(target), rule=Adam((0.8, 0.99)), iterations=7, learning_rate=0.003
     )
     list(steps)
@@ -60,7 +60,7 @@ def test_adam_agrees_with_torch():
 @pytest.mark.parametrize(("per_channel", "axes"), [(True, (2, 3)), (False, (1, 2, 3))])
 def test_gradient_descent_divides_by_the_deviation(per_channel, axes):
     gradient = torch.randn(2, 3, 6, 7) * torch.tensor([1.0, 50.0])[:, None, None, None]
-    step = GradientDescent(per_channel).step(gradient, gradient, 1.0)
+    step = NormalizedGradientDescent(per_channel).step(gradient, gradient, 1.0)
     deviation = step.std(dim=axes, correction=0)
     torch.testing.assert_close(deviation, torch.ones_like(deviation))
 
@@ -79,7 +79,7 @@ class TestLimitedMemory:
         return torch.randn(samples, 3, 2, 2, generator=self.generator, dtype=torch.float64)
 
     def test_steps_are_those_of_bfgs(self):
-        images, rule = self.start(), LimitedMemory(history=50)
+        images, rule = self.start(), LBFGS(history=50)
         inverse, before = None, None
         pairs = []
         for _ in range(6):
@@ -101,7 +101,7 @@ class TestLimitedMemory:
             images = images - step
 
     def test_a_step_is_no_longer_than_the_radius(self):
-        images, rule = self.start(2), LimitedMemory(10)
+        images, rule = self.start(2), LBFGS(10)
         for count in range(8):
             step = rule.step(images, self.gradient(images), 0.03)
             length = step.square().mean(dim=(1, 2, 3)).sqrt()
@@ -112,8 +112,8 @@ class TestLimitedMemory:
 
     def test_samples_do_not_depend_on_each_other(self):
         images = self.start(2)
-        alone, rules = [images[:1].clone(), images[1:].clone()], [LimitedMemory(4) for _ in "ab"]
-        both = LimitedMemory(4)
+        alone, rules = [images[:1].clone(), images[1:].clone()], [LBFGS(4) for _ in "ab"]
+        both = LBFGS(4)
         for _ in range(9):
             images = images - both.step(images, self.gradient(images), 0.2)
             alone = [
@@ -123,7 +123,7 @@ class TestLimitedMemory:
         torch.testing.assert_close(images, torch.cat(alone))
 
     def test_what_does_not_move_or_bends_downwards_teaches_nothing(self):
-        rule, images = LimitedMemory(4), self.start(2)
+        rule, images = LBFGS(4), self.start(2)
         still, down = images[:1], images[1:]
         for _ in range(3):
             gradient = torch.cat([torch.ones_like(still), -down])
@@ -137,7 +137,7 @@ class TestLimitedMemory:
         left = {}
         for name, rate in (("lbfgs", 1.0), ("adam", 0.1)):
             images = torch.ones(1, 3, 2, 2, dtype=torch.float64)
-            rule = make_rule(OptimizerConfig(name=name), True)
+            rule = make_optimizer(OptimizerConfig(name=name), True)
             for _ in range(40):
                 images = images - rule.step(images, self.gradient(images), rate)
             left[name] = float((images * self.gradient(images)).sum())
@@ -148,8 +148,12 @@ def test_pixels_stay_in_range():
     images = torch.full((1, 3, 2, 2), 0.99)
     target = torch.full_like(images, 7.0)
     target[..., 0] = -7
-    for _ in minimized(
-        images, Distance(target), rule=GradientDescent(True), iterations=5, learning_rate=10
+    for _ in optimize(
+        images,
+        Distance(target),
+        rule=NormalizedGradientDescent(True),
+        iterations=5,
+        learning_rate=10,
     ):
         assert 0 <= float(images.min()) <= float(images.max()) <= 1
 
@@ -163,7 +167,7 @@ def test_cosine_ends_at_a_tenth():
 
     images = torch.full((1, 1, 1, 1), 1.0)
     before = 1.0
-    for _ in minimized(
+    for _ in optimize(
         images, Distance(torch.zeros(1)), rule=Unit(), iterations=11, learning_rate=0.05,
         schedule="cosine",
     ):  # fmt: skip
@@ -185,8 +189,12 @@ def test_divergence_names_term_and_iteration(bad):
             return losses * torch.tensor([1.0, bad]) if self.calls == 3 else losses
 
     images = torch.rand(2, 3, 2, 2)
-    steps = minimized(
-        images, Broken(torch.zeros(1)), rule=GradientDescent(True), iterations=9, learning_rate=0.1
+    steps = optimize(
+        images,
+        Broken(torch.zeros(1)),
+        rule=NormalizedGradientDescent(True),
+        iterations=9,
+        learning_rate=0.1,
     )
     with pytest.raises(DivergedError, match="iteration 2: far of sample 0, far of sample 1 is no"):
         list(steps)
@@ -194,10 +202,10 @@ def test_divergence_names_term_and_iteration(bad):
 
 def test_closing_the_generator_cancels():
     images = torch.rand(1, 3, 2, 2)
-    steps = minimized(
+    steps = optimize(
         images,
         Distance(torch.zeros(1)),
-        rule=GradientDescent(True),
+        rule=NormalizedGradientDescent(True),
         iterations=9,
         learning_rate=0.1,
     )
@@ -216,7 +224,7 @@ def test_a_range_and_a_rate_of_ones_own():
         return 0.1 / (1 + iteration)
 
     def moved(images, rule, first, last):
-        steps = minimized(
+        steps = optimize(
             images, Distance(torch.full((1, 3, 4, 4), 9.0)), rule=rule, iterations=last,
             learning_rate=rate, bounds=bounds, first=first,
         )  # fmt: skip

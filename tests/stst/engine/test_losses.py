@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from arrays import images, pictures, relative_error
 from stst.engine.losses import content_loss, gram, texture_loss, total_variation
-from stst.models.activations import resized
+from stst.models.activations import resize_images
 
 LAYERS = ("conv1_1", "conv2_1", "conv3_1")
 SIZES = ("67x101", "72x128")
@@ -59,7 +59,7 @@ def test_total_variation_and_its_gradient(golden, size):
 )
 def test_resizing(golden, size, source, result):
     data = golden(f"tv_resize_{size}")
-    found = resized(images(data[source]), data[result].shape[:2])
+    found = resize_images(images(data[source]), data[result].shape[:2])
     np.testing.assert_allclose(pictures(found), data[result], atol=1e-5)
 
 

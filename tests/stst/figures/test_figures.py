@@ -25,7 +25,7 @@ from stst.figures import (
     feature_means,
     frame_sheet,
     picture,
-    shortened,
+    shorten_label,
 )
 
 ANGLE = next(one for one in SHOWN if one.circular)
@@ -219,8 +219,8 @@ def test_axis_labels_have_units():
 
 
 def test_shortened():
-    assert shortened("a" * 32) == "a" * 32
-    assert shortened("a" * 20 + "b" * 20) == "a" * 15 + "…" + "b" * 16
+    assert shorten_label("a" * 32) == "a" * 32
+    assert shorten_label("a" * 20 + "b" * 20) == "a" * 15 + "…" + "b" * 16
 
 
 class TestSideBySide:

@@ -10,7 +10,7 @@ from torchvision.models import get_model
 
 import tiny_classifier
 from small_runs import frames
-from stst.config.choice import DEFAULT_LAYERS, ModelChoice
+from stst.config.cka import DEFAULT_LAYERS, ClassifierSpec
 from stst.errors import InputError
 from stst.models.classifiers import layer_names, load_classifier
 
@@ -19,7 +19,7 @@ HALF = (0.5, 0.5, 0.5)
 
 
 def loaded(model, *layers, **options):
-    return load_classifier(ModelChoice(model, layers=layers, **options), CPU)
+    return load_classifier(ClassifierSpec(model, layers=layers, **options), CPU)
 
 
 def refused(function, *arguments, **options):
@@ -109,7 +109,7 @@ class TestOwnModels:
 
 class TestLayers:
     def test_listed(self):
-        names = layer_names(ModelChoice("tiny_classifier:image"))
+        names = layer_names(ClassifierSpec("tiny_classifier:image"))
         assert names == ["x", "early", "early.0", "early.1", "late", "norm", "mean", "head"]
 
     def test_unknown(self):
@@ -128,7 +128,7 @@ class TestLayers:
 
     def test_those_of_the_paper(self):
         for model, layers in DEFAULT_LAYERS.items():
-            assert set(layers) <= set(layer_names(ModelChoice(model)))
+            assert set(layers) <= set(layer_names(ClassifierSpec(model)))
 
     def test_what_cannot_be_compared(self):
         model = loaded("tiny_classifier:odd", "split", kind="image")

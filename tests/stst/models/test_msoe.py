@@ -38,7 +38,7 @@ def test_pyramid(golden, msoe, size):
 @pytest.mark.parametrize("size", SIZES)
 def test_concat(golden, msoe, size):
     data = golden(f"msoe_{size}")
-    concat = pictures(msoe(images(data["frames"]))["concat"].concatenated())
+    concat = pictures(msoe(images(data["frames"]))["concat"].concatenate())
     rows, columns = (6, 8) if size == "72x128" else (5, 7)
     assert relative_error(concat[::rows, ::columns], data["concat_sub"]) < 1e-5
     assert relative_error(concat[..., [3, 71, 139, 211, 279]], data["concat_ch5"]) < 1e-5

@@ -6,7 +6,7 @@ import torch
 from torchvision.models import get_model_weights
 
 from small_runs import frames
-from stst.config.choice import ModelChoice
+from stst.config.cka import ClassifierSpec
 from stst.models.preprocessing import preprocessing
 
 
@@ -18,7 +18,7 @@ def preset(model):
 def test_images_as_torchvision_has_them(model):
     shown = frames(2, 90, 120)
     expected = preset(model)(torch.from_numpy(shown).permute(0, 3, 1, 2))
-    found = preprocessing(ModelChoice(model), preset(model))(shown)
+    found = preprocessing(ClassifierSpec(model), preset(model))(shown)
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
@@ -26,13 +26,13 @@ def test_images_as_torchvision_has_them(model):
 def test_videos_as_torchvision_has_them(model):
     shown = frames(5, 90, 120)
     expected = preset(model)(torch.from_numpy(shown).permute(0, 3, 1, 2))
-    found = preprocessing(ModelChoice(model), preset(model))(shown)
+    found = preprocessing(ClassifierSpec(model), preset(model))(shown)
     torch.testing.assert_close(found.transpose(0, 1), expected, rtol=0, atol=0)
 
 
 def test_native():
     shown = frames(2, 9, 11)
-    choice = ModelChoice("m", input="native", mean=(0.5,) * 3, std=(0.25,) * 3)
+    choice = ClassifierSpec("m", input="native", mean=(0.5,) * 3, std=(0.25,) * 3)
     for stated in (None, preset("resnet50")):
         found = preprocessing(choice, stated)(shown).permute(0, 2, 3, 1)
         np.testing.assert_allclose(found, (shown / 255 - 0.5) / 0.25, atol=1e-6)
@@ -40,12 +40,12 @@ def test_native():
 
 def test_nothing_is_done_for_an_own_model():
     shown = frames(2, 9, 11)
-    found = preprocessing(ModelChoice("m"), None)(shown).permute(0, 2, 3, 1)
+    found = preprocessing(ClassifierSpec("m"), None)(shown).permute(0, 2, 3, 1)
     np.testing.assert_allclose(found, shown / 255, atol=1e-7)
 
 
 def test_a_size():
-    choice = ModelChoice("r3d_18", input="40x60")
+    choice = ClassifierSpec("r3d_18", input="40x60")
     assert preprocessing(choice, preset("r3d_18"))(frames(2, 30, 33)).shape == (2, 3, 40, 60)
 
 
@@ -77,4 +77,4 @@ def test_a_size():
     ],
 )  # fmt: skip
 def test_words(model, options, said):
-    assert str(preprocessing(ModelChoice(model, **options), preset(model))) == said
+    assert str(preprocessing(ClassifierSpec(model, **options), preset(model))) == said

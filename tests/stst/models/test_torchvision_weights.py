@@ -9,7 +9,7 @@ from torchvision.models import get_model, get_model_weights
 from torchvision.models.vision_transformer import MLPBlock
 
 from stst.errors import InputError
-from stst.models.torchvision_weights import file_weights, fit, member_named, weights_of
+from stst.models.torchvision_weights import file_weights, fit, get_member, weights_of
 from stst.weights import registry
 
 
@@ -37,11 +37,11 @@ def refused(function, *arguments):
 class TestNames:
     def test_members(self):
         known = get_model_weights("resnet50")
-        assert member_named("resnet50", "default") is known.DEFAULT
-        assert member_named("resnet50", "IMAGENET1K_V1") is known.IMAGENET1K_V1
-        assert member_named("resnet50", "resnet50-v1") is known.IMAGENET1K_V1
-        assert member_named("resnet18", "resnet50-v1") is None
-        assert member_named("resnet50", "w.pth") is None
+        assert get_member("resnet50", "default") is known.DEFAULT
+        assert get_member("resnet50", "IMAGENET1K_V1") is known.IMAGENET1K_V1
+        assert get_member("resnet50", "resnet50-v1") is known.IMAGENET1K_V1
+        assert get_member("resnet18", "resnet50-v1") is None
+        assert get_member("resnet50", "w.pth") is None
 
     def test_unknown(self, own):
         assert refused(weights_of, "resnet50", "IMAGENET1K_V3") == (

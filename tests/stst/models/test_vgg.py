@@ -52,7 +52,7 @@ def test_preprocessing_and_activations(golden, vgg, size):
     data = golden(f"vgg_{size}")
     frame = images(data["frame_target"])
     np.testing.assert_allclose(
-        pictures(vgg.preprocessed(frame)), data["preproc_target"], rtol=1e-5, atol=1e-4
+        pictures(vgg.preprocess(frame)), data["preproc_target"], rtol=1e-5, atol=1e-4
     )
     for layer, values in vgg(frame, ("conv1_1", "conv2_1", "conv3_1")).items():
         values = values.detach().double()[0]
@@ -105,9 +105,9 @@ def test_smallest_side(layer, side):
 
 def test_conventions():
     frame = torch.rand(1, 3, 4, 4)
-    keras = VGG19({}, "keras").preprocessed(frame)
+    keras = VGG19({}, "keras").preprocess(frame)
     torch.testing.assert_close(keras[0, 0], frame[0, 2] * 255 - 103.939)
-    torchvision = VGG19({}, "torchvision").preprocessed(frame)
+    torchvision = VGG19({}, "torchvision").preprocess(frame)
     torch.testing.assert_close(torchvision[0, 0], (frame[0, 0] - 0.485) / 0.229)
 
 
@@ -122,7 +122,7 @@ def test_it_agrees_with_torchvision():
     ours = VGG19(tensors, "torchvision")
     frame = torch.rand(1, 3, 33, 47)
     # up to the ReLU after conv4_1, the tenth convolution
-    theirs = network.features[:21](ours.preprocessed(frame))
+    theirs = network.features[:21](ours.preprocess(frame))
     torch.testing.assert_close(ours(frame, ("conv4_1",))["conv4_1"], theirs.relu())
 
 

@@ -18,12 +18,12 @@ from stst.analysis.cka.unrelated import UnrelatedClips
 from stst.analysis.cka.verdicts import is_null, layers_of
 from stst.analysis.prediction import PredictionSettings, load_predictor, predictions
 from stst.analysis.tables import as_csv, table
-from stst.config.choice import CkaSettings, ModelChoice, parse_choice
+from stst.config.cka import CkaSettings, ClassifierSpec, parse_choice
 from stst.errors import InputError, StstError
 from stst.models.classifiers import load_classifier
 from stst.report import frames_to_read, open_clips, write_report
+from stst.report.formatting import number
 from stst.report.models import CkaPart, FailedPart, PredictionPart, loaded_parts
-from stst.report.words import number
 from stst.video import read_video, write_video
 from stst.video.samples import sample_path
 
@@ -73,7 +73,7 @@ class TestCka:
         chosen = models("tiny_classifier:image@early.1,late", "tiny_classifier:video@1")
         part = CkaPart(chosen, CkaSettings(), UnrelatedClips())
         begin, begun = counting()
-        added = part.added(clips, begin)
+        added = part.add(clips, begin)
         assert sum(frames for _, frames, _ in begun) == part.steps(clips)
         assert all(frames == done for _, frames, done in begun)
         videos = {one.name: one.video for one in clips[1:]}
@@ -122,14 +122,14 @@ class TestCka:
     def test_one_value_for_a_clip_has_no_course(self, clips):
         settings = CkaSettings("frames", "biased")
         part = CkaPart(models("tiny_classifier:image@late"), settings, UnrelatedClips())
-        added = part.added(clips, counting()[0])
+        added = part.add(clips, counting()[0])
         assert set(added.figures) == {"cka_means"}
         assert "frames as examples" in added.section.body
         assert "all units of a layer as features, biased estimator" in added.section.body
 
     def test_random_weights_are_marked(self, clips):
         part = CkaPart(models("mobilenet_v2=none@features.1"), CkaSettings(), UnrelatedClips())
-        added = part.added(clips, counting()[0])
+        added = part.add(clips, counting()[0])
         (panel,) = added.figures["cka"].axes
         assert panel.get_title(loc="left") == "mobilenet_v2 (random weights), features.1"
         assert "weights=none (random, seed 0)" in added.section.body
@@ -157,12 +157,12 @@ def test_unrelated_and_related_clips_in_a_trained_network(tmp_path, monkeypatch)
     blurred = gaussian_filter(cat.frames.astype(float), (0, 0.5, 0.5, 0))
     write_video("blurred.mkv", np.rint(blurred).astype(np.uint8), cat.fps)
     layers = tuple(f"features.{place}" for place in range(19))
-    choice = ModelChoice("mobilenet_v2", WEIGHTS, layers, mean=(0.5,) * 3, std=(0.5,) * 3)
+    choice = ClassifierSpec("mobilenet_v2", WEIGHTS, layers, mean=(0.5,) * 3, std=(0.5,) * 3)
     data = Path(skimage.__file__).parent / "data"
     nulls = UnrelatedClips(data / name for name in PHOTOGRAPHS)
     part = CkaPart([load_classifier(choice, CPU)], CkaSettings(), nulls)
     shown = open_clips(sample_path("cat"), [sample_path("astronaut"), "same.mkv", "blurred.mkv"])
-    added = part.added(shown, counting()[0])
+    added = part.add(shown, counting()[0])
     found = layers_of(added.tables["cka.csv"])
     assert len(found) == 3 * len(layers)
     expected = {"astronaut": ("inside", 8), "same": ("above", 9), "blurred": ("above", 9)}
@@ -181,7 +181,7 @@ def test_unrelated_and_related_clips_in_a_trained_network(tmp_path, monkeypatch)
 def test_prediction(clips):
     part = PredictionPart(predictor())
     begin, begun = counting()
-    added = part.added(clips, begin)
+    added = part.add(clips, begin)
     assert part.steps(clips) == 9
     assert [one[1:] for one in begun] == [[3, 3]] * 3
     natural, *others = (predictions(one.video, part.network) for one in clips)
@@ -266,7 +266,7 @@ class TestLeftOut:
 
     def test_one_of_two_models_of_cka(self, clips):
         good, bad = models("tiny_classifier:image@late", "tiny_classifier:video@1")
-        whole = CkaPart([good], CkaSettings(), UnrelatedClips()).added(clips, counting()[0])
+        whole = CkaPart([good], CkaSettings(), UnrelatedClips()).add(clips, counting()[0])
 
         def failing(frames):
             found = type(bad).activations(bad, frames)
@@ -278,7 +278,7 @@ class TestLeftOut:
         calls = []
         object.__setattr__(bad, "activations", failing)
         part = CkaPart([bad, good], CkaSettings(), UnrelatedClips())
-        added = part.added(clips, counting()[0])
+        added = part.add(clips, counting()[0])
         # nothing of the model that got halfway, all of the other
         assert len(calls) > 5
         assert added.tables == whole.tables
@@ -334,4 +334,4 @@ class TestLeftOut:
 
         part = CkaPart(models("tiny_classifier:image@late"), CkaSettings(), UnrelatedClips())
         with pytest.raises(StoppedError):
-            part.added(clips, begin)
+            part.add(clips, begin)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from small_runs import clip
 from stst.report.clips import Clip
+from stst.report.formatting import number, printable, rate_text, text
 from stst.report.provenance import making_of, reading_of
-from stst.report.words import number, printable, rate_text, text
 from stst.utils.files import sha256_of
 from stst.video import LazyVideo
 

@@ -7,10 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from stst.engine.events import Interim
+from stst.engine.events import Checkpoint
 from stst.errors import InputError
 from stst.runs.checkpoint import Checkpoints
-from stst.utils.files import written_whole
+from stst.utils.files import write_whole
 
 RNG = np.random.default_rng(0)
 
@@ -58,9 +58,9 @@ class TestCheckpoints:
         def cut(path, overwrite):
             if path.name == "state.npz":
                 raise KeyboardInterrupt
-            return written_whole(path, overwrite)
+            return write_whole(path, overwrite)
 
-        monkeypatch.setattr("stst.runs.checkpoint.written_whole", cut)
+        monkeypatch.setattr("stst.runs.checkpoint.write_whole", cut)
         with pytest.raises(KeyboardInterrupt):
             keep(run, 1)
         assert (run.path / "frames/000001.npz").exists()
@@ -163,7 +163,7 @@ class TestDamaged:
         assert state.images.shape == (2, 3, 6, 7)
 
     def test_interim(self, run):
-        run.keep_interim(Interim(1, {"a": np.zeros(2)}, 0, 0), 1.0)
+        run.keep_checkpoint(Checkpoint(1, {"a": np.zeros(2)}, 0, 0), 1.0)
         self.changed(run.path / "interim.npz", iteration=np.array("1"))
         with pytest.raises(InputError, match=r"interim\.npz is missing or damaged \(iteration is"):
-            run.interim()
+            run.checkpoint()

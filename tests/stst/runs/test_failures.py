@@ -27,7 +27,7 @@ from stst.engine.events import (
 from stst.errors import InputError, StstError
 from stst.methods.stst.objective import StstObjective
 from stst.runs.checkpoint import Checkpoints
-from stst.runs.failures import halved
+from stst.runs.failures import split_groups
 from stst.runs.job import Job
 from stst.runs.remake import job_of_sidecar
 from stst.video import write_video
@@ -179,14 +179,14 @@ class TestGroups:
     def test_inversions(self, monkeypatch):
         from stst.methods.leaps.objective import LeapsObjective
 
-        real = LeapsObjective.judged
+        real = LeapsObjective.judge
 
         def tried(objective, clips):
             if len(clips) > 2:
                 raise torch.OutOfMemoryError("CUDA out of memory.")
             return real(objective, clips)
 
-        monkeypatch.setattr(LeapsObjective, "judged", tried)
+        monkeypatch.setattr(LeapsObjective, "judge", tried)
 
         def inversion(output, **options):
             changes = options.pop("changes", {"samples": 3})
@@ -219,14 +219,14 @@ class TestGroups:
     def test_a_finished_inversion_is_not_shown_again(self, monkeypatch):
         from stst.methods.leaps.objective import LeapsObjective
 
-        real = LeapsObjective.judged
+        real = LeapsObjective.judge
 
         def tried(objective, clips):
             if len(clips) > 1:
                 raise torch.OutOfMemoryError("CUDA out of memory.")
             return real(objective, clips)
 
-        monkeypatch.setattr(LeapsObjective, "judged", tried)
+        monkeypatch.setattr(LeapsObjective, "judge", tried)
 
         def inversion(output, resume=False):
             return Job(None, output, small_inversions.config(samples=2), resume=resume)
@@ -255,8 +255,8 @@ class TestGroups:
                 assert courses[0] == courses[1]
 
     def test_halves(self):
-        assert halved([[0, 1, 2, 3, 4]]) == [[0, 1, 2], [3, 4]]
-        assert halved([[0, 1, 2], [3]]) == [[0, 1], [2], [3]]
+        assert split_groups([[0, 1, 2, 3, 4]]) == [[0, 1, 2], [3, 4]]
+        assert split_groups([[0, 1, 2], [3]]) == [[0, 1], [2], [3]]
 
 
 class TestNotEvenOne:
@@ -299,7 +299,7 @@ class Peak:
         self.memory = memory
 
 
-@pytest.mark.parametrize("failing", ["__call__", "interim"])
+@pytest.mark.parametrize("failing", ["__call__", "checkpoint"])
 def test_a_device_that_fails(monkeypatch, failing):
     calls = []
     error = RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be …")

@@ -25,7 +25,7 @@ class TestNames:
         assert output.is_folder is folder
         assert output.preview == Path(f"d/{stem}.preview.mp4")
         assert output.sidecar == Path(f"d/{stem}.json")
-        assert output.named(".run") == Path(f"d/{stem}.run")
+        assert output.with_ending(".run") == Path(f"d/{stem}.run")
         assert output.target == given
         assert list(output.files()) == ["master", "preview", "sidecar"]
 

@@ -101,7 +101,7 @@ class TestResume:
         """Where writing takes long compared with iterations, there are fewer of them."""
         kept = []
         monkeypatch.setattr(
-            "stst.runs.checkpoint.Checkpoints.keep_interim",
+            "stst.runs.checkpoint.Checkpoints.keep_checkpoint",
             lambda *words: kept.append(time.sleep(0.05)),
         )
         finish(small_job(natural, checkpoint_every=1))

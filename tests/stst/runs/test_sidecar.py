@@ -48,7 +48,7 @@ def test_numbers_that_json_has_not_are_never_written(tmp_path, value):
 def test_paths_are_relative_to_the_sidecar(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     one = Input("natural", tmp_path / "clips/a b.mp4", {"sha256": "0"})
-    assert one.described(tmp_path / "out/deep") == {
+    assert one.describe(tmp_path / "out/deep") == {
         "role": "natural", "path": "../../clips/a b.mp4", "sha256": "0",
     }  # fmt: skip
     assert relative(tmp_path / "a", tmp_path) == "a"

@@ -11,11 +11,11 @@ import torch
 from safetensors import safe_open
 
 from small_runs import clip
-from stst.analysis.images import fitted
+from stst.analysis.images import fit_frame
 from stst.errors import DivergedError, InputError
 from stst.models.prednet import PredNet, load_prednet
 from stst.training.job import StepTrained, TrainingDone, TrainingJob, TrainingStopped
-from stst.training.prednet import Trainer, TrainingSettings, validate, weighted
+from stst.training.prednet import Trainer, TrainingSettings, validate, weigh_errors
 from stst.training.sequences import Sequences, load_clip, span, windows
 from stst.video import LazyVideo
 
@@ -45,9 +45,9 @@ def weights(one: Trainer) -> list[torch.Tensor]:
 def test_the_loss():
     errors = torch.arange(1.0, 19.0).reshape(2, 3, 3)
     # the first of three times does not count
-    assert weighted(errors, "l0").item() == np.mean([4, 7, 13, 16])
+    assert weigh_errors(errors, "l0").item() == np.mean([4, 7, 13, 16])
     expected = np.mean([4 + 0.5 + 0.6, 7 + 0.8 + 0.9, 13 + 1.4 + 1.5, 16 + 1.7 + 1.8])
-    assert weighted(errors, "lall").item() == pytest.approx(expected)
+    assert weigh_errors(errors, "lall").item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("loss", ["l0", "lall"])
@@ -57,7 +57,7 @@ def test_steps_are_those_of_adam_with_a_tenth_of_the_rate_in_the_second_half(los
     drawn = Sequences([moving()], 3, 0, False, 0)
     moments = [(torch.zeros_like(one), torch.zeros_like(one)) for one in model.parameters()]
     for step, rate in enumerate((0.01, 0.01, 0.001, 0.001)):
-        value = weighted(model.run(drawn.batch(step, 2)).errors, loss)
+        value = weigh_errors(model.run(drawn.batch(step, 2)).errors, loss)
         gradients = torch.autograd.grad(value, list(model.parameters()))
         assert ours.step() == pytest.approx(value.item(), rel=1e-6)
         for one, (mean, square), gradient in zip(
@@ -169,7 +169,7 @@ def test_clips_come_to_the_size(tmp_path, fit):
     path = clip(tmp_path / "a.mkv", count=2, height=18, width=20)
     held = load_clip(path, (8, 12), fit, 2)
     assert (held.shape, held.dtype) == ((2, 8, 12, 3), np.uint8)
-    exact = fitted(LazyVideo(path).frames[1], (8, 12), fit).permute(1, 2, 0).numpy()
+    exact = fit_frame(LazyVideo(path).frames[1], (8, 12), fit).permute(1, 2, 0).numpy()
     assert np.abs(held[1] / 255 - exact).max() <= 0.5001 / 255
 
 

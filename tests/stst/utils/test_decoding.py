@@ -10,7 +10,7 @@ from stst.analysis.manifest import read_pairs
 from stst.config import read_config_file
 from stst.errors import InputError
 from stst.runs.sidecar import read_sidecar
-from stst.utils.text import decoded_text
+from stst.utils.text import decode_text
 from stst.video import probe, sidecar_of
 
 
@@ -18,7 +18,7 @@ from stst.video import probe, sidecar_of
 def test_a_mark_is_no_text(tmp_path, mark):
     path = tmp_path / "a.txt"
     path.write_bytes(mark + "ä\r\nb\n".encode())
-    assert decoded_text(path.read_bytes()) == "ä\r\nb\n"
+    assert decode_text(path.read_bytes()) == "ä\r\nb\n"
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_what_is_no_text(tmp_path, data, said):
     path = tmp_path / "a.txt"
     path.write_bytes(data)
     with pytest.raises(ValueError, match="^not a text file in UTF-8") as caught:
-        decoded_text(path.read_bytes())
+        decode_text(path.read_bytes())
     assert said in str(caught.value)
     with pytest.raises(InputError) as refused:
         read_config_file(path)

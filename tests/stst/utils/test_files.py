@@ -17,7 +17,7 @@ from stst.utils.files import (
     remove_leftovers,
     sha256_of,
     sha256_of_file,
-    written_whole,
+    write_whole,
 )
 
 
@@ -26,7 +26,7 @@ def names(folder):
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
-    with written_whole(tmp_path / "a.b.mkv") as part:
+    with write_whole(tmp_path / "a.b.mkv") as part:
         assert part.parent == tmp_path
         assert part.suffix == ".mkv"
         assert part.name.startswith("."), "hidden while it is not whole"
@@ -37,7 +37,7 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
 
 
 def test_a_folder_appears_when_it_is_whole(tmp_path):
-    with written_whole(tmp_path / "v1.2") as part:
+    with write_whole(tmp_path / "v1.2") as part:
         part.mkdir()
         (part / "x").write_bytes(b"1")
     assert names(tmp_path / "v1.2") == ["x"]
@@ -48,7 +48,7 @@ def test_a_folder_appears_when_it_is_whole(tmp_path):
 @pytest.mark.parametrize("folder", [False, True])
 def test_nothing_stays_after_an_exception(tmp_path, error, folder):
     def write():
-        with written_whole(tmp_path / "a") as part:
+        with write_whole(tmp_path / "a") as part:
             if folder:
                 part.mkdir()
                 part = part / "x"
@@ -72,9 +72,9 @@ def test_overwriting(tmp_path, old, new):
         where.write_text(text)
 
     make(path, old, "old")
-    with pytest.raises(InputError, match="a exists. Give --overwrite"), written_whole(path):
+    with pytest.raises(InputError, match="a exists. Give --overwrite"), write_whole(path):
         raise AssertionError("nothing is begun")
-    with written_whole(path, overwrite=True) as part:
+    with write_whole(path, overwrite=True) as part:
         make(part, new, "new")
         assert path.exists(), "the old one stays until the new one is whole"
     found = path.read_text() if new == "file" else "".join(p.read_text() for p in path.iterdir())
@@ -85,19 +85,19 @@ def test_overwriting(tmp_path, old, new):
 def test_the_old_file_survives_a_failure(tmp_path):
     path = tmp_path / "a"
     path.write_text("old")
-    with pytest.raises(TypeError), written_whole(path, overwrite=True) as part:
+    with pytest.raises(TypeError), write_whole(path, overwrite=True) as part:
         part.write_text("half") + "a mistake"
     assert path.read_text() == "old"
     assert names(tmp_path) == ["a"]
 
 
 def test_what_an_earlier_crash_left_is_replaced(tmp_path):
-    with written_whole(tmp_path / "a") as part:
+    with write_whole(tmp_path / "a") as part:
         left = part
         part.write_text("x")
     left.mkdir()
     (left / "rest").touch()
-    with written_whole(tmp_path / "a", overwrite=True) as part:
+    with write_whole(tmp_path / "a", overwrite=True) as part:
         assert part == left
         part.write_text("y")
     assert names(tmp_path) == ["a"]
@@ -137,7 +137,7 @@ def test_the_current_folder_is_a_parent(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     check_output(Path("a.mkv"), False)
     Path("a.mkv").symlink_to("nowhere")
-    with written_whole(Path("a.mkv"), overwrite=True) as part:
+    with write_whole(Path("a.mkv"), overwrite=True) as part:
         part.write_text("x")
     assert not Path("a.mkv").is_symlink()
 
@@ -145,7 +145,7 @@ def test_the_current_folder_is_a_parent(tmp_path, monkeypatch):
 def test_a_full_disk(tmp_path):
     with (
         pytest.raises(StstError, match="the disk is full; nothing was left there") as caught,
-        written_whole(tmp_path / "a"),
+        write_whole(tmp_path / "a"),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert not isinstance(caught.value, InputError)
@@ -156,7 +156,7 @@ def test_a_full_disk(tmp_path):
 def test_a_disk_that_is_really_full(small_disk):
     with (
         pytest.raises(StstError, match="the disk is full; nothing was left there"),
-        written_whole(small_disk / "a") as part,
+        write_whole(small_disk / "a") as part,
     ):
         part.write_bytes(bytes(200_000))
     assert names(small_disk) == []
@@ -169,7 +169,7 @@ def test_a_disk_that_refuses(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", refuse)
     with (
         pytest.raises(StstError, match=r"could not be written \(Input/output error\)"),
-        written_whole(tmp_path / "a") as part,
+        write_whole(tmp_path / "a") as part,
     ):
         part.write_text("x")
     assert names(tmp_path) == []
@@ -192,7 +192,7 @@ def test_the_folder_reaches_the_disk_as_well(tmp_path, monkeypatch):
     )
     if not Path("/proc/self/fd").exists():
         pytest.skip("there is no /proc here")
-    with written_whole(tmp_path / "a") as part:
+    with write_whole(tmp_path / "a") as part:
         part.mkdir()
         (part / "x").write_bytes(b"1")
     assert [Path(path).name for path in synced] == ["x", part.name, tmp_path.name]
@@ -211,7 +211,7 @@ def test_file_systems_whose_folders_cannot_be_synchronised(tmp_path, monkeypatch
 
     monkeypatch.setattr(os, "fsync", refuse)
     expected = pytest.raises(StstError, match="a: could not be written") if fails else nullcontext()
-    with expected, written_whole(tmp_path / "a") as part:
+    with expected, write_whole(tmp_path / "a") as part:
         part.write_bytes(b"1")
 
 
@@ -228,7 +228,7 @@ def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", refuse)
     with (
         pytest.raises(StstError, match=r"a: could not be written"),
-        written_whole(tmp_path / "a", overwrite=True) as part,
+        write_whole(tmp_path / "a", overwrite=True) as part,
     ):
         part.mkdir()
     assert names(tmp_path) == ["a"]

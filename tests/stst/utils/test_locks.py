@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from stst.errors import InputError
-from stst.utils.locks import LOCK, check_unlocked, locked
+from stst.utils.locks import LOCK, check_unlocked, hold_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from stst.utils.locks import locked
-with locked(Path(sys.argv[1])):
+with hold_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(3600)
 """
@@ -26,15 +26,15 @@ with locked(Path(sys.argv[1])):
 def test_one_at_a_time_and_nothing_is_left(tmp_path):
     folder = tmp_path / "X.run"
     check_unlocked(folder)
-    with locked(folder) as works:
+    with hold_lock(folder) as works:
         assert works
         with pytest.raises(InputError, match=f"X.run is in use: process {os.getpid()} on "):
             check_unlocked(folder)
-        with pytest.raises(InputError, match="is in use"), locked(folder):
+        with pytest.raises(InputError, match="is in use"), hold_lock(folder):
             raise AssertionError("two at once")
         assert os.listdir(folder) == [LOCK]
     assert os.listdir(tmp_path) == []
-    with locked(folder):
+    with hold_lock(folder):
         (folder / "kept").touch()
     assert os.listdir(folder) == ["kept"]
 
@@ -51,7 +51,7 @@ def test_it_goes_with_the_process(tmp_path):
         process.wait()
         assert os.listdir(folder) == [LOCK], "a file without a lock on it"
         check_unlocked(folder)
-        with locked(folder):
+        with hold_lock(folder):
             pass
     assert os.listdir(tmp_path) == []
 
@@ -62,12 +62,12 @@ def test_whoever_asks_does_not_get_in_the_way(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / LOCK).touch()
     waited = []
-    asking = locked(folder)
+    asking = hold_lock(folder)
     asking.__enter__()
     monkeypatch.setattr(
         time, "sleep", lambda seconds: waited or waited.append(asking.__exit__(None, None, None))
     )
-    with locked(folder) as works:
+    with hold_lock(folder) as works:
         assert works
     assert len(waited) == 1
 
@@ -81,11 +81,11 @@ def test_without_locks_nobody_is_kept_out(tmp_path, monkeypatch, number):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with locked(tmp_path / "X.run") as works, locked(tmp_path / "X.run") as again:
+    with hold_lock(tmp_path / "X.run") as works, hold_lock(tmp_path / "X.run") as again:
         assert not works
         assert not again
     monkeypatch.setattr(fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "bad")))
-    with pytest.raises(OSError, match="bad"), locked(tmp_path / "X.run"):
+    with pytest.raises(OSError, match="bad"), hold_lock(tmp_path / "X.run"):
         raise AssertionError("a disk that fails is no disk without locks")
 
 
@@ -102,7 +102,7 @@ def test_the_lock_is_on_the_file_that_others_see(tmp_path, monkeypatch):
         flock(number, what)
 
     monkeypatch.setattr(fcntl, "flock", removed_before)
-    with locked(folder) as works:
+    with hold_lock(folder) as works:
         assert works
         with pytest.raises(InputError, match=f"in use: process {os.getpid()} on"):
             check_unlocked(folder)
@@ -113,16 +113,16 @@ def test_a_folder_that_cannot_be(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("file", "link"):
-        with pytest.raises(FileExistsError), locked(tmp_path / name):
+        with pytest.raises(FileExistsError), hold_lock(tmp_path / name):
             raise AssertionError("no folder")
-    with pytest.raises(FileNotFoundError), locked(tmp_path / "no" / "X.run"):
+    with pytest.raises(FileNotFoundError), hold_lock(tmp_path / "no" / "X.run"):
         raise AssertionError("no parent")
-    with pytest.raises(NotADirectoryError), locked(tmp_path / "file" / "X.run"):
+    with pytest.raises(NotADirectoryError), hold_lock(tmp_path / "file" / "X.run"):
         raise AssertionError("no parent")
     assert sorted(os.listdir(tmp_path)) == ["file", "link"]
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/version"), reason="there is no /proc here")
 def test_a_file_system_where_no_folder_can_be():
-    with pytest.raises(FileNotFoundError), locked(Path("/proc/X.run")):
+    with pytest.raises(FileNotFoundError), hold_lock(Path("/proc/X.run")):
         raise AssertionError("no folder")

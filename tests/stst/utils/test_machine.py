@@ -9,7 +9,7 @@ import pytest
 
 from batch_workers import environment_of, obey
 from stst.utils.machine import ASLEEP, available_cores, default_threads
-from stst.utils.processes import compute_alone, in_processes
+from stst.utils.processes import compute_alone, map_in_processes
 
 # number, parent, device, root of the mount, where it is, options - kind, source, more options
 SECOND = "30 23 0:26 {root} /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
@@ -206,17 +206,17 @@ class TestOfWorkers:
         """Also where it is too late for this process; and it keeps its own surroundings."""
         for name in ASLEEP:
             monkeypatch.delenv(name, raising=False)
-        ((_, found),) = in_processes(environment_of, [("OMP_WAIT_POLICY", "KMP_BLOCKTIME")], 1)
+        ((_, found),) = map_in_processes(environment_of, [("OMP_WAIT_POLICY", "KMP_BLOCKTIME")], 1)
         assert found == ["PASSIVE", "0"]
         assert not set(ASLEEP) & set(os.environ)
 
     def test_what_the_user_has_set_stays(self, monkeypatch):
         monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-        ((_, found),) = in_processes(environment_of, [("OMP_WAIT_POLICY",)], 1)
+        ((_, found),) = map_in_processes(environment_of, [("OMP_WAIT_POLICY",)], 1)
         assert found == ["ACTIVE"]
 
     def test_those_that_share_a_machine_compute_on_one_thread_each(self, monkeypatch):
         monkeypatch.setenv("OMP_NUM_THREADS", "4")
-        ((_, found),) = in_processes(environment_of, [("threads",)], 1, compute_alone)
+        ((_, found),) = map_in_processes(environment_of, [("threads",)], 1, compute_alone)
         assert found == [1]
-        assert dict(in_processes(obey, ["a"], 1, compute_alone)) == {"a": "A"}
+        assert dict(map_in_processes(obey, ["a"], 1, compute_alone)) == {"a": "A"}

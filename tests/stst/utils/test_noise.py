@@ -280,9 +280,9 @@ class TestLeaps:
         import stst.methods.leaps.objective as objective
 
         asked = []
-        jittered = objective.jittered
+        jittered = objective.jitter_clips
         monkeypatch.setattr(
-            objective, "jittered", lambda *words: asked.append(words[-1]) or jittered(*words)
+            objective, "jitter_clips", lambda *words: asked.append(words[-1]) or jittered(*words)
         )
         clip = shown(0)
         stst.leaps(clip, small_inversions.config(samples=2, noise=noise))

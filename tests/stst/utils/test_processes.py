@@ -9,7 +9,7 @@ import pytest
 
 from batch_workers import obey, refuse_to_start, spell
 from patience import patience
-from stst.utils.processes import Failure, Said, in_processes
+from stst.utils.processes import Failure, Said, map_in_processes
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 
@@ -34,7 +34,7 @@ def gone(process: int) -> bool:
 @pytest.mark.parametrize("jobs", [1, 2, 9])
 def test_a_crash_costs_one_piece_of_work(jobs):
     words = ["a", "kill", "b", "crash", "exit", "odd", "empty", "c"]
-    assert dict(in_processes(obey, words, jobs)) == {
+    assert dict(map_in_processes(obey, words, jobs)) == {
         "a": "A", "kill": KILLED, "b": "B", "crash": CRASHED,
         "exit": Failure("the process that worked on it ended by itself (exit code 3)."),
         "odd": Failure("ZeroDivisionError: one two"), "empty": Failure("MemoryError"), "c": "C",
@@ -42,7 +42,7 @@ def test_a_crash_costs_one_piece_of_work(jobs):
 
 
 def test_one_process_does_one_thing_after_another():
-    first, (_, a), (_, b) = in_processes(obey, ["process", "process", "process"], 1)
+    first, (_, a), (_, b) = map_in_processes(obey, ["process", "process", "process"], 1)
     assert first == ("process", a) == ("process", b)
     assert a != str(os.getpid())
     assert gone(int(a))
@@ -50,27 +50,27 @@ def test_one_process_does_one_thing_after_another():
 
 @pytest.mark.parametrize("word", ["SIGINT", "SIGHUP"])
 def test_what_a_terminal_sends_to_all_is_the_parent_s_matter(word):
-    assert list(in_processes(obey, [word], 1)) == [(word, word)]
+    assert list(map_in_processes(obey, [word], 1)) == [(word, word)]
 
 
 def test_nothing_to_do():
-    assert list(in_processes(obey, [], 2)) == []
+    assert list(map_in_processes(obey, [], 2)) == []
 
 
 def test_the_core_s_own_errors_are_given_as_they_are():
-    ((_, failure),) = in_processes(obey, ["refuse"], 1)
+    ((_, failure),) = map_in_processes(obey, ["refuse"], 1)
     assert failure == Failure("no such thing")
 
 
 def test_results_that_cannot_be_sent():
-    found = dict(in_processes(obey, ["unsendable", "a"], 1))
+    found = dict(map_in_processes(obey, ["unsendable", "a"], 1))
     assert found["a"] == "A"
     # every version of Python says it in other words, but names what it is
     assert "obey.<locals>.<lambda>" in found["unsendable"].message
 
 
 def test_what_work_says_before_it_is_done():
-    found = list(in_processes(spell, ["ab", "c"], 1))
+    found = list(map_in_processes(spell, ["ab", "c"], 1))
     assert found == [
         ("ab", Said("a")),
         ("ab", Said("b")),
@@ -81,18 +81,18 @@ def test_what_work_says_before_it_is_done():
 
 
 def test_a_crash_after_something_was_said():
-    found = list(in_processes(spell, ["a!b", "c"], 1))
+    found = list(map_in_processes(spell, ["a!b", "c"], 1))
     assert found == [("a!b", Said("a")), ("a!b", KILLED), ("c", Said("c")), ("c", "C")]
 
 
 def test_processes_that_do_not_start():
-    found = list(in_processes(obey, ["a", "b"], 1, refuse_to_start))
+    found = list(map_in_processes(obey, ["a", "b"], 1, refuse_to_start))
     failure = Failure("the process that worked on it ended by itself (exit code 7).")
     assert found == [("a", failure), ("b", failure)]
 
 
 def test_closing_ends_the_processes():
-    with closing(in_processes(obey, ["process", "wait", "process"], 2)) as results:
+    with closing(map_in_processes(obey, ["process", "wait", "process"], 2)) as results:
         _, process = next(results)
         start = time.monotonic()
     assert time.monotonic() - start < patience(5)

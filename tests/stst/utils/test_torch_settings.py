@@ -24,14 +24,14 @@ from stst.analysis.cka.similarity import kernel, kernel_cka, linear_cka
 from stst.analysis.cka.unrelated import UnrelatedClip
 from stst.analysis.comparison import compare
 from stst.analysis.features import features
-from stst.analysis.judges import load_judges, streams_of_pair
+from stst.analysis.gram_models import load_judges, streams_of_pair
 from stst.analysis.prediction import PredictionSettings, load_predictor, predictions
 from stst.analysis.validity import validity
 from stst.config import StreamConfig
-from stst.config.choice import CkaSettings, ModelChoice
+from stst.config.cka import CkaSettings, ClassifierSpec
 from stst.engine.color_transfer import color_transfer, regrain
 from stst.engine.events import FrameDone, IterationDone
-from stst.engine.loop import Adam, GradientDescent, minimized
+from stst.engine.loop import Adam, NormalizedGradientDescent, optimize
 from stst.engine.losses import content_loss, texture_loss, total_variation
 from stst.engine.losses import gram as layer_gram
 from stst.engine.phases import PhaseFields, factors, own_partners
@@ -200,7 +200,7 @@ class Bright:
 
 
 def steps_of(images, rule) -> Iterator[Any]:
-    return minimized(images, Bright(), rule=rule, iterations=4, learning_rate=0.1)
+    return optimize(images, Bright(), rule=rule, iterations=4, learning_rate=0.1)
 
 
 def pictures() -> torch.Tensor:
@@ -250,8 +250,8 @@ def trained(folder: Path) -> dict[str, torch.Tensor]:
 
 def clip_cka(kind: str, **settings: Any) -> list[Any]:
     choices = {
-        "image": ModelChoice("tiny_classifier:image", layers=("early", "head"), input="16x16"),
-        "video": ModelChoice(
+        "image": ClassifierSpec("tiny_classifier:image", layers=("early", "head"), input="16x16"),
+        "video": ClassifierSpec(
             "tiny_classifier:video", layers=("0", "2"), window=3, kind="video", input="native"
         ),
     }
@@ -312,7 +312,7 @@ WORK: dict[str, Callable[[Path], Any]] = {
     "cka of images": lambda _: clip_cka("image"),
     "cka of videos": lambda _: clip_cka("video", estimator="biased"),
     "cka of whole clips": lambda _: clip_cka("image", examples="frames"),
-    "layer names": lambda _: [len(layer_names(ModelChoice("tiny_classifier:image")))],
+    "layer names": lambda _: [len(layer_names(ClassifierSpec("tiny_classifier:image")))],
     "prediction": lambda _: [
         dict(predictions(video(), load_predictor(
             PredictionSettings("none", size=(16, 16), window=2, device="cpu")
@@ -343,7 +343,7 @@ WORK: dict[str, Callable[[Path], Any]] = {
     ],
     "several scales": lambda _: [
         Multiscale((drawn(1, 3, 11, 13), drawn(1, 2, 6, 7), drawn(1, 2, 3, 4))).gram(),
-        Multiscale((drawn(1, 3, 11, 13), drawn(1, 2, 6, 7))).concatenated(),
+        Multiscale((drawn(1, 3, 11, 13), drawn(1, 2, 6, 7))).concatenate(),
     ],
     "terms": lambda _: [
         coherence(drawn(2, 4, 3, 5)),
@@ -363,7 +363,9 @@ WORK: dict[str, Callable[[Path], Any]] = {
         PhaseFields(3, (4, 5, 6), 3).spatiotemporal(0, 5),
         factors(drawn(4, 4).double(), own_partners((4, 6)), 0.4),
     ],
-    "optimisation": lambda _: [in_steps(GradientDescent(True)), in_steps(Adam((0.9, 0.999)))],
+    "optimisation": lambda _: [
+        in_steps(NormalizedGradientDescent(True)), in_steps(Adam((0.9, 0.999))),
+    ],
 }  # fmt: skip
 
 
@@ -487,7 +489,7 @@ def test_what_the_caller_has_called_has_the_caller_s_settings(state, tmp_path):
         stst.scramble(video(), on_event=note)
         stst.leaps(None, small_inversions.config(iterations=2), on_event=note)
         model = load_classifier(
-            ModelChoice("tiny_classifier:image", layers=("early",), input="16x16"), CPU
+            ClassifierSpec("tiny_classifier:image", layers=("early",), input="16x16"), CPU
         )
         cka_rows(video(), {"b": video()}, "a", model, unrelated(), on_frame=note)
         settings_of = PredictionSettings("none", size=(16, 16), window=2, device="cpu")
@@ -531,9 +533,9 @@ def test_what_is_kept_serves_a_later_run():
     maps = (drawn(1, 3, 12, 14), drawn(1, 2, 5, 6))
     with torch.inference_mode():
         Multiscale(maps).gram()
-        Multiscale(maps).concatenated()
+        Multiscale(maps).concatenate()
     wanted = [one.clone().requires_grad_() for one in maps]
-    total = Multiscale(tuple(wanted)).gram().sum() + Multiscale(tuple(wanted)).concatenated().sum()
+    total = Multiscale(tuple(wanted)).gram().sum() + Multiscale(tuple(wanted)).concatenate().sum()
     total.backward()
     assert all(bool(one.grad.isfinite().all()) for one in wanted)
 

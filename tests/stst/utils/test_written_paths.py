@@ -6,11 +6,11 @@ import pytest
 
 from small_runs import clip, frames
 from stst.config import read_config_file
-from stst.config.sources import build, load_preset, merged, paths_beside, set_override
+from stst.config.sources import build, load_preset, merge, paths_beside, set_override
 from stst.config.stst import StstConfig, TargetsConfig
 from stst.errors import InputError
 from stst.runs.outputs import outputs_for
-from stst.utils.files import at_home, written_path
+from stst.utils.files import at_home, resolve_path
 from stst.video import LazyVideo, probe, read_video, sidecar_path, write_video
 
 
@@ -29,20 +29,20 @@ def test_home(home):
     assert at_home("~") == str(home)
     assert at_home("a~") == "a~"
     assert at_home("~nobody-of-this-name/x") == "~nobody-of-this-name/x"
-    assert written_path("~/x.mkv", Path("folder")) == home / "x.mkv"
+    assert resolve_path("~/x.mkv", Path("folder")) == home / "x.mkv"
     Path("~").mkdir()
     Path("~/x.mkv").touch()
-    assert written_path("~/x.mkv") == Path("~/x.mkv")
+    assert resolve_path("~/x.mkv") == Path("~/x.mkv")
 
 
 def test_backslashes(home):
     Path("sub").mkdir()
     Path("sub/a.mkv").touch()
     (home / "b.mkv").touch()
-    assert written_path("sub\\a.mkv") == Path("sub/a.mkv")
-    assert written_path("a.mkv", Path("sub")) == Path("sub/a.mkv")
-    assert written_path("~\\b.mkv") == home / "b.mkv"
-    assert written_path("sub\\none.mkv") == Path("sub\\none.mkv")
+    assert resolve_path("sub\\a.mkv") == Path("sub/a.mkv")
+    assert resolve_path("a.mkv", Path("sub")) == Path("sub/a.mkv")
+    assert resolve_path("~\\b.mkv") == home / "b.mkv"
+    assert resolve_path("sub\\none.mkv") == Path("sub\\none.mkv")
     with pytest.raises(InputError, match=r"none.mkv does not exist\. .* separated by / here\."):
         probe("sub\\none.mkv")
 
@@ -64,7 +64,7 @@ def test_configs(home):
     file = Path("own/config.toml")
     file.write_text('mask = "~/m.png"\n[targets]\ncolor = "~/c.mkv"\nspatial_texture = "t.mkv"\n')
     tree = paths_beside(read_config_file(file), file)
-    config = build(merged(load_preset("quick").model_dump(), tree), StstConfig)
+    config = build(merge(load_preset("quick").model_dump(), tree), StstConfig)
     assert config.mask == str(home / "m.png")
     assert config.targets == TargetsConfig(color=str(home / "c.mkv"), spatial_texture="own/t.mkv")
     for key in ("mask", "targets.color"):

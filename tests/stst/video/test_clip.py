@@ -9,7 +9,7 @@ import pytest
 from stst.errors import InputError
 from stst.video import SourceInfo, Video, fitted_size, frames_sha256, parse_range, to_uint8
 from stst.video import parse_rate as rate_of
-from stst.video.formats.rates import even_rate, nearest_frames, snapped
+from stst.video.formats.rates import even_rate, nearest_frames, snap_rate
 from stst.video.resize import shrunk
 
 FRAMES = np.zeros((2, 4, 5, 3), np.uint8)
@@ -137,10 +137,10 @@ def test_rates_refuse(given):
 
 
 def test_only_the_ntsc_rates_snap():
-    assert snapped(Fraction(19001, 317)) == Fraction(60000, 1001)
-    assert snapped(Fraction(29011, 242)) == Fraction(120000, 1001)
+    assert snap_rate(Fraction(19001, 317)) == Fraction(60000, 1001)
+    assert snap_rate(Fraction(29011, 242)) == Fraction(120000, 1001)
     for rate in (Fraction(2997, 50), Fraction(25), Fraction(24), Fraction(60)):
-        assert snapped(rate) == rate
+        assert snap_rate(rate) == rate
 
 
 def test_even_rate():

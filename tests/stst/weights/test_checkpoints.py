@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 import tiny_classifier
-from stst.config.choice import ModelChoice
+from stst.config.cka import ClassifierSpec
 from stst.errors import InputError
-from stst.models.building import built
+from stst.models.build import built
 from stst.models.torchvision_weights import fit
 from stst.utils.files import sha256_of_file
 from stst.weights import import_file, load_tensors, load_vgg19
@@ -165,7 +165,7 @@ def test_models_of_torchvision_and_of_ones_own(tmp_path, model, prefix, monkeypa
     checkpoint = {"epoch": 1, "state_dict": prefixed(made.state_dict(), prefix)}
     torch.save(checkpoint, tmp_path / "best.pth.tar")
     for weights in (str(tmp_path / "best.pth.tar"), "best.pth.tar"):
-        found = built(ModelChoice(model, weights))
+        found = built(ClassifierSpec(model, weights))
         assert found.weights.file_name == "best.pth.tar"
         state = found.module.state_dict()
         assert all(torch.equal(state[name], one) for name, one in made.state_dict().items())

@@ -12,9 +12,9 @@ import tiny_classifier
 from small_runs import clip, refused, stst_analyze, synthesize
 from stst.analysis.cka.models import cka_rows
 from stst.analysis.cka.unrelated import UnrelatedClips
-from stst.analysis.cka.verdicts import said
+from stst.analysis.cka.verdicts import describe_verdicts
 from stst.analysis.tables import as_csv, as_json, table
-from stst.config.choice import CkaSettings, ModelChoice
+from stst.config.cka import CkaSettings, ClassifierSpec
 from stst.models.classifiers import load_classifier
 from stst.video import LazyVideo
 from stst.video.samples import sample_clips
@@ -37,7 +37,7 @@ def here(tmp_path, monkeypatch):
 
 
 def expected(*others, settings=CkaSettings(), null=(), **options):  # noqa: B008
-    choice = ModelChoice("tiny_classifier:image", layers=("early", "late"), **options)
+    choice = ClassifierSpec("tiny_classifier:image", layers=("early", "late"), **options)
     model = load_classifier(choice, torch.device("cpu"))
     natural = LazyVideo("natural.npz", "2:5", 33)
     clips = {name: LazyVideo(name) for name in others}
@@ -56,7 +56,7 @@ def null_note(*others, null=()):
 
 def verdicts(data):
     rows = [{k: v for k, v in row.items() if v == v} for row in json.loads(as_json(data))]
-    return said(rows)
+    return describe_verdicts(rows)
 
 
 class TestResult:
@@ -200,10 +200,10 @@ class TestRefusals:
     def idle(self, monkeypatch):
         monkeypatch.setattr("stst.models.classifiers.LoadedClassifier.activations", pytest.fail)
 
-    def check(self, here, *words, said):
+    def check(self, here, *words, describe_verdicts):
         before = sorted(os.listdir(here))
         line = refused(stst_analyze("cka", *words))
-        assert line.startswith(f"Error: {said}")
+        assert line.startswith(f"Error: {describe_verdicts}")
         assert sorted(os.listdir(here)) == before
 
     def test_clips(self, here):

@@ -179,7 +179,7 @@ class TestRefusals:
 
     @pytest.fixture(autouse=True)
     def idle(self, monkeypatch):
-        monkeypatch.setattr("stst.analysis.features.measured", pytest.fail)
+        monkeypatch.setattr("stst.analysis.features.measure_frames", pytest.fail)
 
     def check(self, here, *words, said):
         before = sorted(os.listdir(here))

@@ -10,7 +10,7 @@ import pytest
 
 from small_runs import TRUST, clip, refused, stst, stst_analyze, synthesize
 from stst import read_video
-from stst.analysis.judges import load_judges, streams_of_pair
+from stst.analysis.gram_models import load_judges, streams_of_pair
 from stst.analysis.tables import as_csv, table
 from stst.analysis.validity import validity
 from stst.config import StreamConfig

@@ -199,7 +199,7 @@ def test_stopped_and_continued_to_the_same_bytes(here, steps):
         counted += [event] if isinstance(event, IterationDone) else []
     assert isinstance(events[-1], RunStopped)
     assert not (here / "out_seed0.mkv").exists()
-    assert RunFolder(here / "out.run").checkpoints()[0].interim()[0].iteration == steps
+    assert RunFolder(here / "out.run").checkpoints()[0].checkpoint()[0].iteration == steps
     rest = list(job("out.mkv", resume=True).run())
     assert isinstance(rest[-1], RunFinished)
     assert next(e.iteration for e in rest if isinstance(e, IterationDone)) == steps
@@ -247,5 +247,5 @@ def test_interrupted(here):
     _, shown = running.communicate(timeout=patience(60))
     assert running.returncode == 130, shown
     assert "--resume" in shown.splitlines()[-1]
-    assert 0 < folder.checkpoints()[0].interim()[0].iteration < 3000
+    assert 0 < folder.checkpoints()[0].checkpoint()[0].iteration < 3000
     assert not (here / "out.mkv").exists()

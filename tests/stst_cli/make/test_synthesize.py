@@ -25,7 +25,7 @@ from small_runs import (
     synthesize,
 )
 from stst.runs.job import Job
-from stst.utils.files import written_whole
+from stst.utils.files import write_whole
 from stst.video import read_video, write_video
 from stst.video.formats.pictures import RATE_FILE
 
@@ -403,11 +403,11 @@ class TestFullDisk:
         def failing(path, overwrite=False):
             if path.name == victim:
                 patched.setattr(os, "fsync", full)
-            return written_whole(path, overwrite)
+            return write_whole(path, overwrite)
 
         with monkeypatch.context() as patched:
             for module in (stst.video.write, stst.runs.sidecar):
-                patched.setattr(module, "written_whole", failing)
+                patched.setattr(module, "write_whole", failing)
             shown = synthesize(*words)
         assert shown.exit_code == 1
         assert f"Error: {victim}: the disk is full" in shown.stderr.splitlines()[-1]

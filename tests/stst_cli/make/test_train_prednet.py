@@ -18,7 +18,7 @@ from stst.errors import DivergedError
 from stst.runs.folder import RunFolder
 from stst.training.job import TrainingJob
 from stst.training.prednet import Trainer, TrainingSettings
-from stst.utils.locks import locked
+from stst.utils.locks import hold_lock
 from stst_cli.make.train_prednet import train_prednet
 
 SMALL = (
@@ -152,7 +152,7 @@ def test_the_same_command_again_and_again(here):
 
 
 def test_two_at_once(here):
-    with locked(here / "w.run"):
+    with hold_lock(here / "w.run"):
         for words in ((), ("--resume",), ("--overwrite",)):
             refused(train(*words), "w.run is in use: process", "choose another output")
 

@@ -10,7 +10,7 @@ from stst.analysis.cka.seen import NULL_FRAMES, Onlooker, Seen
 from stst.analysis.cka.similarity import Kernel, kernel_cka
 from stst.analysis.cka.unrelated import UnrelatedClip
 from stst.analysis.cka.verdicts import is_null
-from stst.config.choice import CkaSettings
+from stst.config.cka import CkaSettings
 from stst.errors import InputError
 from stst.video import Clip, first_frame, is_grey, spread
 

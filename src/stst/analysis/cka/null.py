@@ -12,7 +12,7 @@ import numpy as np
 from stst.analysis.cka.seen import Seen, Values
 from stst.analysis.cka.similarity import kernel_cka
 from stst.analysis.cka.verdicts import NULL
-from stst.config.choice import CkaSettings, Estimator
+from stst.config.cka import CkaSettings, Estimator
 
 #: Of values of unrelated pairs, the share between the ends of a band.
 BAND = 0.95
@@ -80,7 +80,7 @@ class Null:
             np.random.default_rng([0, one]).permutation(len(y)) for one in range(_PERMUTATIONS)
         ]
         moved = [order for order in orders if (order != np.arange(len(y))).any()]
-        return np.array([kernel_cka(x, y.ordered(order), settings.estimator) for order in moved])
+        return np.array([kernel_cka(x, y.reorder(order), settings.estimator) for order in moved])
 
     def _columns(self, kind: str, values: Values) -> _Row:
         known = values[~np.isnan(values)]

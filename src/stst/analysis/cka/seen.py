@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stst.analysis.cka.similarity import Kernel, as_examples, kernel, kernel_cka
 from stst.analysis.cka.unrelated import UnrelatedClip, brought_to
-from stst.config.choice import CkaSettings, Estimator
+from stst.config.cka import CkaSettings, Estimator
 from stst.errors import InputError
 from stst.types import Frames
 from stst.utils.devices import free_memory
@@ -164,7 +164,7 @@ class Onlooker:
 
     def seen_noise(self, natural: Clip) -> Seen:
         """Show noise that has the colours, the mean and the contrast of a clip's frames."""
-        return self.seen(_Changed(natural, _shuffled), len(natural.frames))
+        return self.seen(_Changed(natural, _shuffl), len(natural.frames))
 
     def _clip_kernels(self, frames: Any, length: int) -> dict[str, list[Kernel]]:
         """Compute how alike all frames of a clip are to one another, layer by layer."""
@@ -199,7 +199,7 @@ class _Changed:
         return self.change(self.clip.frames[place], place)
 
 
-def _shuffled(frame: Frames, place: int) -> Frames:
+def _shuffl(frame: Frames, place: int) -> Frames:
     """Give a frame its own pixels in random order."""
     pixels = frame.reshape(-1, 3)
     order = np.random.default_rng([0, place]).permutation(len(pixels))

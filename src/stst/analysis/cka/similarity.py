@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stst.config.choice import Estimator, Examples, check_estimator
+from stst.config.cka import Estimator, Examples, check_estimator
 from stst.errors import InputError
 from stst.utils.devices import guarded
 
@@ -60,11 +60,11 @@ class Kernel:
             Centred anew.
         """
         if not self.products:
-            return _of_features(_shifted(self.values[:count]))
-        part = _shifted(self.values[:count, :count])
-        return _of_products(_shifted(part.T))
+            return _of_features(_shift(self.values[:count]))
+        part = _shift(self.values[:count, :count])
+        return _of_products(_shift(part.T))
 
-    def ordered(self, order: NDArray[np.int64]) -> Kernel:
+    def reorder(self, order: NDArray[np.int64]) -> Kernel:
         """Give the kernel of the same examples in another order.
 
         Parameters
@@ -215,7 +215,7 @@ def as_examples(activation: Tensor, examples: Examples) -> Tensor:
     activation
         Of one frame or window: (C,), (C, h, w), (C, t, h, w) or any (C, ...).
     examples
-        See `stst.config.choice.CkaSettings`.
+        See `stst.config.cka.CkaSettings`.
 
     Returns
     -------
@@ -248,10 +248,10 @@ def _kernel(values: Tensor) -> Kernel:
     n, p = values.shape
     scale = _scale(values)
     if p < n:
-        return _of_features(_shifted(values.double() / scale))
+        return _of_features(_shift(values.double() / scale))
     out = torch.zeros(n, n, dtype=torch.float64, device=values.device)
     for columns in _blocks(p, n):
-        block = _shifted(values[:, columns].double() / scale)
+        block = _shift(values[:, columns].double() / scale)
         out += block @ block.T
     return _of_products(out)
 
@@ -271,7 +271,7 @@ def _scale(values: Tensor) -> Tensor:
     return torch.where(largest > 0, largest, torch.ones_like(largest))
 
 
-def _shifted(values: Tensor) -> Tensor:
+def _shift(values: Tensor) -> Tensor:
     """Centre the columns; those that are constant become exactly 0."""
     values = values - values[:1]
     return values - values.mean(0)

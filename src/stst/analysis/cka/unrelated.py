@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stst.analysis.cka.verdicts import counted
-from stst.analysis.images import fitted
+from stst.analysis.cka.verdicts import count_clips
+from stst.analysis.images import fit_frame
 from stst.errors import InputError
 from stst.types import Frames
 from stst.utils.files import as_text, sha256_of
@@ -97,7 +97,7 @@ class UnrelatedClips:
         self._tested: WeakKeyDictionary[Clip, _Content] = WeakKeyDictionary()
         self._frames: dict[tuple[Any, ...], str | None] = {}
         for path in dict.fromkeys([*sample_clips(), *map(Path, paths)]):
-            one = UnrelatedClip(as_text(path), _opened(path, levels=levels))
+            one = UnrelatedClip(as_text(path), _open(path, levels=levels))
             content = _content(one.clip)
             same = [each.name for each, known in self._known.items() if content.shares(known)]
             if same:
@@ -195,7 +195,7 @@ class UnrelatedClips:
             span = (frames[0], frames[1]) if isinstance(frames, list) and len(frames) == 2 else None
             try:
                 levels = recorded_levels(record, "the sidecar")
-                clip = _opened(one.clip.path, span, side, rate, grey, levels)
+                clip = _open(one.clip.path, span, side, rate, grey, levels)
                 self._frames[key] = clip.sha256()
             except (InputError, TypeError):
                 self._frames[key] = None
@@ -246,13 +246,13 @@ class _Content:
                 continue
             try:
                 levels = recorded_levels(record, "the sidecar")
-                found.append(_content(_opened(self.folder / path, levels=levels)))
+                found.append(_content(_open(self.folder / path, levels=levels)))
             except InputError:
                 continue  # it is no clip any more; what its hashes tell is known
         return found
 
 
-def _opened(
+def _open(
     path: Path,
     frames: tuple[int, int] | None = None,
     max_side: int | None = None,
@@ -289,7 +289,7 @@ def _content(clip: Clip) -> _Content:
 def _looks(clip: Clip) -> NDArray[np.float64]:
     """Shrink frames to a few grey pixels, without their means, and at length 1."""
     numbers = spread(len(clip.frames), _LOOKED_AT)
-    grey = [fitted(clip.frames[one], (_SIDE, _SIDE)).mean(0).flatten() for one in numbers]
+    grey = [fit_frame(clip.frames[one], (_SIDE, _SIDE)).mean(0).flatten() for one in numbers]
     values = np.asarray(torch.stack(grey).double().numpy(), np.float64)
     values = values - values.mean(1, keepdims=True)
     lengths = np.sqrt((values**2).sum(1, keepdims=True))
@@ -316,7 +316,7 @@ def brought_to(frame: Frames, size: tuple[int, int]) -> Frames:
     """
     if frame.shape[:2] == size:
         return frame
-    image = fitted(frame, size, "crop").permute(1, 2, 0).numpy()
+    image = fit_frame(frame, size, "crop").permute(1, 2, 0).numpy()
     return to_uint8(np.clip(image, 0, 1))
 
 
@@ -342,7 +342,7 @@ def null_notes(unrelated: Mapping[str, Sequence[UnrelatedClip]]) -> list[str]:
             f" A band of {len(clips)} is a rough one: give more natural clips with --null CLIP."
         )  # fmt: skip
         notes.append(
-            f"The null of {', '.join(names)} comes from {counted(len(clips))}: "
+            f"The null of {', '.join(names)} comes from {count_clips(len(clips))}: "
             f"{', '.join(clips)}.{few}"
         )
     return notes

@@ -66,7 +66,7 @@ class LayerCka:
             parts[0] = f"{self.layer}: CKA or its null is undefined"
         else:
             parts.append(
-                f"{self.verdict} the band of {counted(self.clips)}, {_digits(low)} to "
+                f"{self.verdict} the band of {count_clips(self.clips)}, {_digits(low)} to "
                 f"{_digits(high)}"
             )
         for name, value in (("noise", self.noise), ("other frames", self.timing)):
@@ -75,7 +75,7 @@ class LayerCka:
         return "; ".join([", ".join(parts[:2]), *parts[2:]]) + "."
 
 
-def counted(clips: int) -> str:
+def count_clips(clips: int) -> str:
     """Say of how many clips a null is made.
 
     Parameters
@@ -110,7 +110,7 @@ def band_words(counts: Iterable[int]) -> str:
         Words such as ``"95 % of pairs with 2 unrelated clips"``.
     """
     *fewer, most = sorted(set(counts))
-    return f"95 % of pairs with {''.join(f'{one} or ' for one in fewer)}{counted(most)}"
+    return f"95 % of pairs with {''.join(f'{one} or ' for one in fewer)}{count_clips(most)}"
 
 
 def cka_limits(found: Iterable[LayerCka]) -> tuple[float, float]:
@@ -134,7 +134,7 @@ def _digits(value: float) -> str:
     return f"{round(value, 3) + 0.0:.3f}"  # no minus before zeros
 
 
-def said(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def describe_verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say where the clips lie, a line for each clip and layer.
 
     Parameters

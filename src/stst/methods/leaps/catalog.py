@@ -19,10 +19,10 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from stst.config.choice import ModelChoice
+from stst.config.cka import ClassifierSpec
 from stst.errors import InputError
-from stst.models.building import Built, weights_label
-from stst.models.factory import SEED, seeded
+from stst.models.build import Built, weights_label
+from stst.models.factory import SEED, use_fixed_seed
 from stst.models.preprocessing import Channels, Preprocessing
 from stst.models.torchvision_weights import file_weights, fit
 from stst.weights.checkpoints import without_prefix
@@ -77,7 +77,7 @@ class ZooModel:
         """Frame rate of a clip in Hz."""
         return Fraction(_SOURCE_RATE, self.step)
 
-    def preparation(self, choice: ModelChoice) -> Preprocessing:
+    def preparation(self, choice: ClassifierSpec) -> Preprocessing:
         """Say how frames are brought to it."""
         size = choice.input_size
         return Preprocessing(
@@ -127,13 +127,13 @@ class FramesFirst(nn.Module):
 
 
 def _hub(name: str, **options: Any) -> nn.Module:
-    module: nn.Module = getattr(_imported("pytorchvideo.models.hub"), name)(**options)
+    module: nn.Module = getattr(_import_zoo("pytorchvideo.models.hub"), name)(**options)
     return module
 
 
 def _csn_r50() -> nn.Module:
     """Build it as pytorchvideo's own csn_r101, with fewer layers."""
-    module: nn.Module = _imported("pytorchvideo.models.csn").create_csn(
+    module: nn.Module = _import_zoo("pytorchvideo.models.csn").create_csn(
         model_depth=50, stem_pool=nn.MaxPool3d, head_pool_kernel_size=(4, 7, 7)
     )
     return module
@@ -142,7 +142,7 @@ def _csn_r50() -> nn.Module:
 def _transformer(
     family: str, length: int, side: int, time_runs_first: bool, **options: Any
 ) -> nn.Module:
-    library = _imported("transformers")
+    library = _import_zoo("transformers")
     config = getattr(library, f"{family}Config")(
         num_labels=400,
         num_frames=length,
@@ -155,7 +155,7 @@ def _transformer(
     return FramesFirst(model, (length, side, side), time_runs_first)
 
 
-def _imported(name: str) -> Any:
+def _import_zoo(name: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what pytorchvideo uses of torch
         return importlib.import_module(name)
@@ -246,7 +246,7 @@ def built_of_zoo(name: str, weights: str) -> Built:
     """
     one = ZOO[name]
     try:
-        with seeded():
+        with use_fixed_seed():
             module = one.build()
     except ImportError as error:
         raise InputError(

@@ -48,10 +48,10 @@ def class_index(text: str, categories: Sequence[str], count: int, model: str) ->
     if begun:
         raise InputError(
             f"--target {text}: {len(begun)} classes of {model} begin so: "
-            f"{_listed([categories[index] for index in begun])}. Write more of it."
+            f"{_list_items([categories[index] for index in begun])}. Write more of it."
         )
     near = _near(wanted, names)
-    hint = f" Did you mean {_listed([categories[index] for index in near])}?" if near else ""
+    hint = f" Did you mean {_list_items([categories[index] for index in near])}?" if near else ""
     raise InputError(
         f"--target {text}: {model} has no class of that name.{hint} "
         f"A number from 0 to {count - 1} does as well."
@@ -65,6 +65,6 @@ def _near(wanted: str, names: Sequence[str]) -> list[int]:
     return list(dict.fromkeys([*holding[:_SHOWN], *(names.index(name) for name in alike)]))[:_SHOWN]
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_items(names: Sequence[str]) -> str:
     more = f", … ({len(names)} in all)" if len(names) > _SHOWN else ""
     return ", ".join(repr(name) for name in names[:_SHOWN]) + more

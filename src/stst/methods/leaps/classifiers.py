@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stst.config.choice import ModelChoice
+from stst.config.cka import ClassifierSpec
 from stst.config.leaps import VIDEO_MODELS
 from stst.errors import InputError, first_line
 from stst.methods.leaps.catalog import ZOO, built_of_zoo, zoo_names
-from stst.methods.leaps.layers import is_normalization, watched, with_statistics
-from stst.models.building import Built, built
+from stst.methods.leaps.layers import is_normalization, watch_inputs, with_statistics
+from stst.models.build import Built, built
 from stst.models.preprocessing import Channels, Preprocessing, preprocessing
-from stst.models.torchvision_weights import member_named
+from stst.models.torchvision_weights import get_member
 from stst.utils.devices import guarded
 
 
@@ -141,7 +141,7 @@ def load_video_model(
     try:
         if ":" not in model:
             _check_name(model)
-        choice = ModelChoice(model, weights, input=size or "default", kind="video")
+        choice = ClassifierSpec(model, weights, input=size or "default", kind="video")
         found = built_of_zoo(model, weights) if model in ZOO else built(choice)
     except InputError as error:
         # what builds models speaks of the options of another program, and of one model only
@@ -212,7 +212,7 @@ def check_normalization(model: VideoModel, length: int, size: tuple[int, int]) -
         If no normalisation layer takes part.
     """
     device = next((one.device for one in model.module.parameters()), torch.device("cpu"))
-    with torch.no_grad(), watched(model.module, 1, length) as seen:
+    with torch.no_grad(), watch_inputs(model.module, 1, length) as seen:
         model.module(torch.zeros(1, 3, length, *size, device=device))
     if not seen:
         raise InputError(
@@ -271,8 +271,8 @@ def _check_name(model: str) -> None:
 def _categories(model: str, weights: str) -> tuple[str, ...]:
     if model in ZOO:
         model, weights = "r3d_18", "default"  # the classes of Kinetics-400, in the same order
-    member = None if weights == "none" else member_named(model, weights)
-    member = member_named(model, "default") if member is None else member
+    member = None if weights == "none" else get_member(model, weights)
+    member = get_member(model, "default") if member is None else member
     return tuple(member.meta["categories"])
 
 
@@ -286,7 +286,7 @@ def _own(model: str, found: Built, size: str | None) -> VideoModel:
     length = _numbers(model, module, "clip_length", 1)
     rate = _numbers(model, module, "frame_rate", 1)
     wanted = f"{int(own_size[0])}x{int(own_size[1])}" if own_size else "native"
-    choice = ModelChoice(model, input=size or wanted, mean=_three(mean), std=_three(std))
+    choice = ClassifierSpec(model, input=size or wanted, mean=_three(mean), std=_three(std))
     categories = getattr(module, "categories", ())
     return VideoModel(
         name=model,

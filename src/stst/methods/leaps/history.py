@@ -13,7 +13,7 @@ _MOST = 200  # iterations that are kept
 _DIGITS = 6
 
 
-class Course:
+class OptimizationHistory:
     """Evenly spaced iterations of a run, its first and its last among them.
 
     Parameters

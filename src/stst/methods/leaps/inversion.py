@@ -15,20 +15,20 @@ from torch import Tensor
 from stst.config import LeapsConfig
 from stst.engine.estimate import saved_bytes, time_step
 from stst.engine.events import (
+    Checkpoint,
     Event,
     FrameDone,
-    Interim,
     IterationDone,
     Preview,
     RunStarted,
 )
-from stst.engine.loop import Adam, minimized
+from stst.engine.loop import Adam, optimize
 from stst.engine.pixels import picture_statistics, to_frames
 from stst.engine.previews import PreviewClock
 from stst.engine.process import Estimate
 from stst.errors import DivergedError
 from stst.methods.leaps.classifiers import VideoModel
-from stst.methods.leaps.history import Course
+from stst.methods.leaps.history import OptimizationHistory
 from stst.methods.leaps.objective import Jittered, LeapsObjective
 from stst.types import Frames
 from stst.utils.devices import memory_in_use
@@ -121,7 +121,7 @@ class Inversion:
         """Height and width of the frames in pixels."""
         return self.shape[1:]
 
-    def started(self) -> RunStarted:
+    def describe(self) -> RunStarted:
         """Describe the run."""
         return RunStarted(
             frames=self.shape[0],
@@ -133,7 +133,7 @@ class Inversion:
         )
 
     def run_clip(
-        self, interim: Interim | None = None, preview_seconds: float | None = None
+        self, checkpoint: Checkpoint | None = None, preview_seconds: float | None = None
     ) -> Iterator[Event]:
         """Make the clip out of noise, then give its frames; see `ClipProcess`.
 
@@ -142,13 +142,13 @@ class Inversion:
         DivergedError
             Naming the iteration.
         """
-        yield self.started()
+        yield self.describe()
         state = self._begun()
-        if interim is not None:
-            state.restore(interim)
+        if checkpoint is not None:
+            state.restore(checkpoint)
         self._state = state
         jittered = Jittered(self.objective, self.clip_key, state.iteration)
-        steps = minimized(
+        steps = optimize(
             state.clips,
             jittered,
             rule=state.rule,
@@ -179,9 +179,9 @@ class Inversion:
             raise DivergedError(f"the run diverged at {error}") from error
         yield from self._finished(state)
 
-    def interim(self) -> Interim:
+    def checkpoint(self) -> Checkpoint:
         """Say where the run stands, between two events."""
-        return self._standing().interim()
+        return self._standing().checkpoint()
 
     def course(self, sample: int) -> dict[str, Any]:
         """Tell how losses and probabilities of a sample went, in up to 200 iterations.
@@ -225,7 +225,7 @@ class Inversion:
     def _begun(self) -> _State:
         clips, objective = self._start(self.clip_key), self.objective
         names = ("model",) if objective.verified is None else ("model", "verifier")
-        course = Course(objective.terms, names, self.config.iterations)
+        course = OptimizationHistory(objective.terms, names, self.config.iterations)
         return _State(clips, Adam(self.config.betas), clips.clone(), course)
 
     def _start(self, key: ClipKey) -> Tensor:
@@ -282,7 +282,7 @@ class Inversion:
     def _judged(self, clips: Tensor) -> list[dict[str, Any]]:
         """Give every sample's losses, and the probability of the target class."""
         with torch.no_grad():
-            judged = self.objective.judged(clips)
+            judged = self.objective.judge(clips)
         weights = self.objective.weights
         out: list[dict[str, Any]] = [
             {
@@ -305,7 +305,9 @@ class Inversion:
 class _State:
     """All that the next step depends on."""
 
-    def __init__(self, clips: Tensor, rule: Adam, best: Tensor, course: Course) -> None:
+    def __init__(
+        self, clips: Tensor, rule: Adam, best: Tensor, course: OptimizationHistory
+    ) -> None:
         self.iteration = 0
         self.clips, self.rule, self.best, self.course = clips, rule, best, course
         self.best_loss = clips.new_full((len(clips),), math.inf)
@@ -320,19 +322,19 @@ class _State:
         self.best_iteration = torch.where(better, iteration, self.best_iteration)
         self.best = torch.where(better[:, None, None, None, None], clips, self.best)
 
-    def interim(self) -> Interim:
+    def checkpoint(self) -> Checkpoint:
         tensors = {
             "clips": self.clips,
             "best": self.best,
             "best_loss": self.best_loss,
             "best_iteration": self.best_iteration,
         }
-        return Interim.of(self.iteration, tensors | self.rule.memory() | self.course.tensors())
+        return Checkpoint.of(self.iteration, tensors | self.rule.memory() | self.course.tensors())
 
-    def restore(self, interim: Interim) -> None:
-        tensors = interim.tensors(self.clips.device)
-        self.rule.restore(tensors, interim.iteration)
-        self.iteration = interim.iteration
+    def restore(self, checkpoint: Checkpoint) -> None:
+        tensors = checkpoint.tensors(self.clips.device)
+        self.rule.restore(tensors, checkpoint.iteration)
+        self.iteration = checkpoint.iteration
         self.clips, self.best = tensors["clips"], tensors["best"]
         self.best_loss, self.best_iteration = tensors["best_loss"], tensors["best_iteration"]
         self.course.restore(tensors)

@@ -100,7 +100,7 @@ def with_statistics(module: nn.Module) -> bool:
 
 
 @contextmanager
-def watched(module: nn.Module, batch: int, steps: int) -> Iterator[list[LayerInput]]:
+def watch_inputs(module: nn.Module, batch: int, steps: int) -> Iterator[list[LayerInput]]:
     """Note what all normalisation layers of a model are given, in the order of its arithmetic.
 
     Parameters

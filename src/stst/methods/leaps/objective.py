@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stst.config import LeapsConfig
 from stst.methods.leaps.classifiers import VideoModel
-from stst.methods.leaps.layers import LayerInput, watched, with_statistics
+from stst.methods.leaps.layers import LayerInput, watch_inputs, with_statistics
 from stst.methods.leaps.terms import (
     ByLayer,
     coherence_of_last,
@@ -99,7 +99,7 @@ class LeapsObjective:
         self.weights = {term: weight for term, weight in weights.items() if weight > 0}
         self.terms = tuple(self.weights)
 
-    def judged(self, clips: Tensor) -> Judged:
+    def judge(self, clips: Tensor) -> Judged:
         """Compute the weighted terms of clips (B, 3, T, H, W), and the probability of the class."""
         scores, layers = self._seen(clips)
         probability = {"model": _probability(scores, self.target)}
@@ -107,7 +107,7 @@ class LeapsObjective:
         columns = {"class": F.cross_entropy(scores, wanted, reduction="none")}
         found: dict[str, dict[str, Tensor]] = {"class": {SCORES: columns["class"]}}
         if "priming" in self.weights:
-            columns["priming"], found["priming"] = _named(self._priming(layers), layers)
+            columns["priming"], found["priming"] = _name_parts(self._priming(layers), layers)
         if "coherence" in self.weights:
             columns["coherence"], last = coherence_of_last(layers), last_with_time(layers)
             found["coherence"] = {} if last is None else {last.name: columns["coherence"]}
@@ -127,7 +127,7 @@ class LeapsObjective:
     def _seen(self, clips: Tensor) -> tuple[Tensor, list[LayerInput]]:
         """Show the classifier clips: its scores, and the inputs of its normalisation layers."""
         with (
-            watched(self.model.module, len(clips), clips.shape[2]) as layers,
+            watch_inputs(self.model.module, len(clips), clips.shape[2]) as layers,
             self._autocast(clips),
         ):
             scores = self.model.module(clips)
@@ -144,10 +144,10 @@ class LeapsObjective:
         own, other = _channels(self.model, clips), _channels(self.verifier, clips)
         seen_so = (clips * own[1] + own[0] - other[0]) / other[1]
         module = self.verifier.module
-        with watched(module, len(clips), clips.shape[2]) as layers, self._autocast(clips):
+        with watch_inputs(module, len(clips), clips.shape[2]) as layers, self._autocast(clips):
             scores = module(seen_so)
         normalised = [layer for layer in layers if with_statistics(layer.module)]
-        return *_named(diversity(normalised), normalised), wide(scores)
+        return *_name_parts(diversity(normalised), normalised), wide(scores)
 
     def _autocast(self, clips: Tensor) -> AbstractContextManager[object]:
         if self.config.precision != "bf16":
@@ -183,16 +183,16 @@ class Jittered:
         self.clips = images.detach().clone()
         config = self.objective.config
         moved = [
-            jittered(clip, seed, self.iteration, config.roll, config.flip, self.clip_key())
+            jitter_clips(clip, seed, self.iteration, config.roll, config.flip, self.clip_key())
             for clip, seed in zip(images, config.seeds, strict=True)
         ]
         self.iteration += 1
-        judged = self.objective.judged(torch.stack(moved))
+        judged = self.objective.judge(torch.stack(moved))
         self.probability = judged.probability
         return judged.losses
 
 
-def jittered(
+def jitter_clips(
     clip: Tensor, seed: int, iteration: int, roll: int, flip: bool, key: str = ""
 ) -> Tensor:
     """Roll a clip and mirror it, or not, as drawn for a seed and an iteration.
@@ -221,7 +221,7 @@ def _probability(scores: Tensor, number: int) -> Tensor:
     return scores.detach().softmax(1)[:, number]
 
 
-def _named(term: ByLayer, layers: Sequence[LayerInput]) -> tuple[Tensor, dict[str, Tensor]]:
+def _name_parts(term: ByLayer, layers: Sequence[LayerInput]) -> tuple[Tensor, dict[str, Tensor]]:
     """Give a term, and what it is made of by the names of the layers."""
     named: dict[str, Tensor] = {}
     for layer, loss in zip(layers, term.each, strict=True):

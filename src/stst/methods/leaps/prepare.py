@@ -60,15 +60,15 @@ def prepare(clips: Mapping[str, Clip], config: LeapsConfig) -> Prepared:
         target = class_index(
             config.target, model.categories, model.classes(length, size), config.model
         )
-        timed = _timed(config, model, stimulus, length, size)
+        timed = _time(config, model, stimulus, length, size)
         rate = _rate(config, model, stimulus)
         verifier = _verifier(config, model)
         if verifier is not None:
             check_verifier(verifier.to(device), length, size)
-        verified = None if verifier is None else _verified(model, target, verifier, length, size)
+        verified = None if verifier is None else _verify(model, target, verifier, length, size)
         primed, notes = None, _notes(config, model, target, verifier, verified)
         if stimulus is not None:
-            values, note = _shown(stimulus, model, length, size, rate)
+            values, note = _show(stimulus, model, length, size, rate)
             primed = values.to(device)
             notes.append(note)
         if config.coherence_weight and not timed:
@@ -150,7 +150,7 @@ def _shape(
     return length or _LENGTH, size
 
 
-def _timed(
+def _time(
     config: LeapsConfig,
     model: VideoModel,
     stimulus: Clip | None,
@@ -191,7 +191,7 @@ def _verifier(config: LeapsConfig, model: VideoModel) -> VideoModel | None:
     return load_video_model(name, weights, None, "--verifier")
 
 
-def _verified(
+def _verify(
     model: VideoModel, target: int, verifier: VideoModel, length: int, size: tuple[int, int]
 ) -> int | None:
     """Find the class among the verifier's: by name, or by number where none has names."""
@@ -224,7 +224,7 @@ def _notes(
     return notes
 
 
-def _shown(
+def _show(
     stimulus: Clip, model: VideoModel, length: int, size: tuple[int, int], rate: Fraction
 ) -> tuple[Tensor, str]:
     """Take frames of the stimulus at a rate and bring them to the model.

@@ -51,7 +51,7 @@ def layer_weight(index: int) -> float:
     return _FIRST if index == 0 else 1 + _FIRST / index
 
 
-def _weighted(each: Sequence[Tensor]) -> Tensor:
+def _weigh(each: Sequence[Tensor]) -> Tensor:
     return torch.stack([layer_weight(index) * loss for index, loss in enumerate(each)])
 
 
@@ -70,7 +70,7 @@ def priming_difference(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> ByL
         The sum, and what it is of.
     """
     each = [(have - want).abs().sum(1) for have, want in zip(means, wanted, strict=True)]
-    return ByLayer(_weighted(each).sum(0), each)
+    return ByLayer(_weigh(each).sum(0), each)
 
 
 @guarded(gradients=False)
@@ -95,7 +95,7 @@ def priming_jaccard(means: Sequence[Tensor], wanted: Sequence[Tensor]) -> ByLaye
         union = have.square().sum(1) + want.square().sum(1) - product
         # of two vectors of zeros, which are the same, J is 1
         each.append(1 - (product + 1e-12) / (union + 1e-12))
-    return ByLayer(_weighted(each).mean(0), each)
+    return ByLayer(_weigh(each).mean(0), each)
 
 
 @guarded(gradients=False)
@@ -185,7 +185,7 @@ def diversity(layers: Sequence[LayerInput]) -> ByLayer:
         assert isinstance(running[1], Tensor)
         distance = torch.linalg.vector_norm(mean - running[0], dim=1)
         each.append(distance + torch.linalg.vector_norm(variance - running[1], dim=1))
-    return ByLayer(_weighted(each).sum(0), each)
+    return ByLayer(_weigh(each).sum(0), each)
 
 
 @guarded(gradients=False)

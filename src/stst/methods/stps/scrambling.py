@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stst.config import StpsConfig
 from stst.engine.color_transfer import color_transfer
-from stst.engine.events import Event, FrameDone, Interim, RunStarted, StepDone
+from stst.engine.events import Checkpoint, Event, FrameDone, RunStarted, StepDone
 from stst.engine.phases import PhaseFields, scrambled_pictures
 from stst.engine.pixels import as_tensor, picture_statistics, to_frames
 from stst.engine.process import Estimate
@@ -76,7 +76,7 @@ class Scrambling:
         """Height and width of the frames in pixels."""
         return self.shape[1], self.shape[2]
 
-    def started(self, first: int = 0) -> RunStarted:
+    def describe(self, first: int = 0) -> RunStarted:
         """Describe the run; `first` is the first frame still to be made."""
         return RunStarted(
             frames=self.shape[0], padding=0, octaves=(), iterations=0, first=first,
@@ -85,13 +85,13 @@ class Scrambling:
 
     def run(
         self, after: int | None = None, state: Tensor | None = None,
-        preview_seconds: float | None = None, interim: Interim | None = None,
+        preview_seconds: float | None = None, checkpoint: Checkpoint | None = None,
     ) -> Iterator[Event]:  # fmt: skip
         """Make the frames, see `stst.engine.process.Process`; of what went before only `after`
         counts, as a frame depends on the clip and the seed alone, and is made at once.
         """
         first = 0 if after is None else after + 1
-        yield self.started(first)
+        yield self.describe(first)
         frames = self.shape[0]
         if first >= frames:
             return
@@ -113,7 +113,7 @@ class Scrambling:
                 (frames * ahead + (frame + 1) * finish) / total,
             )
 
-    def interim(self) -> None:
+    def checkpoint(self) -> None:
         """Give nothing: a frame is made at once."""
 
     def estimate(self) -> Estimate:

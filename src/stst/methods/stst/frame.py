@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stst.engine.events import Interim
-from stst.engine.loop import Rule
+from stst.engine.events import Checkpoint
+from stst.engine.loop import Optimizer
 from stst.engine.pixels import picture_statistics
 from stst.methods.stst.objective import StstObjective
 from stst.methods.stst.octaves import Octave
@@ -69,7 +69,7 @@ class Standing:
         made: FrameInMaking,
         images: Tensor,
         objective: StstObjective,
-        rule: Rule,
+        rule: Optimizer,
     ) -> None:
         self.frame, self.octave, self.iteration = frame, octave, 0
         self.made, self.images, self.objective, self.rule = made, images, objective, rule
@@ -82,7 +82,7 @@ class Standing:
         self.made.iterations += 1
         self.iteration = iteration + 1
 
-    def interim(self) -> Interim | None:
+    def checkpoint(self) -> Checkpoint | None:
         """Give all of it, for a checkpoint; None where nothing was done in this octave."""
         if self.objective.weights is None:
             return None
@@ -91,17 +91,17 @@ class Standing:
             "losses": self.made.losses,
             "weights": self.objective.weights,
         }
-        return Interim.of(self.iteration, tensors | self.rule.memory(), self.frame, self.octave)
+        return Checkpoint.of(self.iteration, tensors | self.rule.memory(), self.frame, self.octave)
 
-    def restore(self, interim: Interim, device: torch.device) -> None:
+    def restore(self, checkpoint: Checkpoint, device: torch.device) -> None:
         """Go on from a checkpoint."""
-        tensors = interim.tensors(device)
+        tensors = checkpoint.tensors(device)
         self.images, self.objective.weights = tensors["images"], tensors["weights"]
         self.made.terms, self.made.losses = self.objective.terms, tensors["losses"]
         self.made.weights = tensors["weights"]
-        self.made.iterations += interim.iteration
-        self.iteration = interim.iteration
-        self.rule.restore(tensors, interim.iteration)
+        self.made.iterations += checkpoint.iteration
+        self.iteration = checkpoint.iteration
+        self.rule.restore(tensors, checkpoint.iteration)
 
 
 class Progress:

@@ -12,7 +12,7 @@ from torch import Tensor
 from stst.config import TERMS, StstConfig, Term
 from stst.engine.losses import content_loss, gram, texture_loss, total_variation
 from stst.methods.stst.region import Region
-from stst.methods.stst.variants import Rules
+from stst.methods.stst.variants import Variant
 from stst.models.activations import Activation, Multiscale
 from stst.models.stream import Stream
 
@@ -71,7 +71,7 @@ class Statistician:
     """
 
     def __init__(
-        self, spatial: Stream | None, temporal: Stream | None, rules: Rules, precision: str
+        self, spatial: Stream | None, temporal: Stream | None, rules: Variant, precision: str
     ) -> None:
         self.streams = {"spatial": spatial, "temporal": temporal}
         self.rules = rules
@@ -114,16 +114,16 @@ class Statistician:
             found = self.activations(which, frames, set(layers))
             values = {layer: self.statistic(kind, found[layer], region) for layer in layers}
             zeros = {layer: torch.zeros_like(value) for layer, value in values.items()}
-            scale = float(self.joined(self.losses(kind, values, zeros)))
+            scale = float(self.combine(self.losses(kind, values, zeros)))
         return Statistics(values, scale)
 
     def statistic(self, kind: str, activation: Activation, region: Region | None = None) -> Tensor:
         """Give what a term of this kind compares, inside a region or everywhere."""
         if region is not None:
-            activation = region.weighted(activation)
+            activation = region.weigh(activation)
         if kind == "texture":
             return gram(activation, self.rules.by_channels)
-        return activation.concatenated() if isinstance(activation, Multiscale) else activation
+        return activation.concatenate() if isinstance(activation, Multiscale) else activation
 
     def losses(
         self, kind: str, have: Mapping[str, Tensor], want: Mapping[str, Tensor]
@@ -134,7 +134,7 @@ class Statistician:
         half = self.rules.half_content
         return {layer: content_loss(have[layer], want[layer], half) for layer in want}
 
-    def joined(self, losses: Mapping[str, Tensor]) -> Tensor:
+    def combine(self, losses: Mapping[str, Tensor]) -> Tensor:
         """Give the unweighted loss (B,) over all layers."""
         total = torch.stack(list(losses.values())).sum(dim=0)
         return total if self.rules.sum_layers else total / len(losses)
@@ -194,7 +194,7 @@ class StstObjective:
     def unweighted(self, images: Tensor) -> Tensor:
         """Compute the terms (B, terms) with all weights 1."""
         columns = [
-            self.statistician.joined(losses) for losses in self.losses_by_layer(images).values()
+            self.statistician.combine(losses) for losses in self.losses_by_layer(images).values()
         ]
         return torch.stack(columns, dim=1)
 
@@ -213,7 +213,7 @@ class StstObjective:
         """
         region = self.region
         if region is not None:
-            images = region.composed(images)
+            images = region.compose(images)
         # the streams see grey as red, green and blue
         images = images.expand(-1, 3, -1, -1)
         found: dict[str, Mapping[str, Activation]] = {}

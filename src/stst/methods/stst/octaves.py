@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stst.config import OctaveConfig, StstConfig
 from stst.errors import InputError
-from stst.models.activations import resized
+from stst.models.activations import resize_images
 
 
 @dataclass(frozen=True)
@@ -130,5 +130,5 @@ def through_octaves(image: Tensor, sizes: Sequence[tuple[int, int]], chained: bo
     """
     out: list[Tensor] = []
     for size in sizes:
-        out.append(resized(out[-1] if chained and out else image, size))
+        out.append(resize_images(out[-1] if chained and out else image, size))
     return out

@@ -12,7 +12,7 @@ from stst.errors import InputError
 from stst.methods.stst.mask import MaskArray, mask_video, regions_of
 from stst.methods.stst.synthesis import Synthesis
 from stst.methods.stst.targets import Targets
-from stst.models import Kind, LoadedStream, load_stream, resolved
+from stst.models import Kind, LoadedStream, load_stream, resolve_layers
 from stst.utils.devices import numerics, pick_device, pick_precision
 from stst.video import GREY_NOTE, Clip, LazyVideo, Video, is_grey
 
@@ -50,7 +50,7 @@ def prepare(clips: Mapping[str, Clip], config: StstConfig) -> Prepared:
             else None
             for kind in ("spatial", "temporal")
         }
-        config = resolved(config, loaded)
+        config = resolve_layers(config, loaded)
         streams = {kind: one.stream.to(device) if one else None for kind, one in loaded.items()}
         synthesis = Synthesis(
             config, streams["spatial"], streams["temporal"], targets, device,

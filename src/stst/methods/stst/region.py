@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stst.engine.losses import weighted
+from stst.engine.losses import weigh_activation
 from stst.engine.pixels import as_tensor, average_mask, shrink_mask
 from stst.methods.stst.octaves import through_octaves
 from stst.models.activations import Activation, Multiscale, Window
@@ -37,14 +37,14 @@ class Region:
     _weights: dict[tuple[int, int], Tensor] = field(default_factory=dict, repr=False)
     _windows: dict[tuple[int, int], Window] = field(default_factory=dict, repr=False)
 
-    def composed(self, images: Tensor) -> Tensor:
+    def compose(self, images: Tensor) -> Tensor:
         """Take (B, 3, h, w) images inside and the natural frame outside."""
         return torch.where(self.inside, images, self.natural)
 
-    def weighted(self, activation: Activation) -> Tensor:
+    def weigh(self, activation: Activation) -> Tensor:
         """Weight a layer's positions by how much of each lies inside.
 
-        See `stst.engine.losses.weighted`.
+        See `stst.engine.losses.weigh_activation`.
 
         Parameters
         ----------
@@ -60,10 +60,10 @@ class Region:
         weights = self.weights((finest.shape[-2], finest.shape[-1]))
         rows, columns = window = self._window(weights)
         if isinstance(activation, Multiscale):
-            activation = activation.concatenated(window)
+            activation = activation.concatenate(window)
         else:
             activation = activation[..., rows, columns]
-        return weighted(activation, weights[..., rows, columns])
+        return weigh_activation(activation, weights[..., rows, columns])
 
     def _window(self, weights: Tensor) -> Window:
         size = weights.shape[-2], weights.shape[-1]

@@ -11,8 +11,8 @@ from torch import Tensor
 from stst.config import StstConfig, Term
 from stst.engine.color_transfer import color_transfer
 from stst.engine.estimate import scale_up
-from stst.engine.events import Event, FrameDone, Interim, IterationDone, Preview, RunStarted
-from stst.engine.loop import make_rule, minimized
+from stst.engine.events import Checkpoint, Event, FrameDone, IterationDone, Preview, RunStarted
+from stst.engine.loop import make_optimizer, optimize
 from stst.engine.phases import scrambled_by_noise
 from stst.engine.pixels import as_tensor, to_frames
 from stst.engine.previews import PreviewClock
@@ -23,7 +23,7 @@ from stst.methods.stst.objective import Statistician, Statistics, StstObjective,
 from stst.methods.stst.octaves import Octave, octaves_of, through_octaves
 from stst.methods.stst.region import Region, Regions
 from stst.methods.stst.targets import Targets
-from stst.methods.stst.variants import PAPER, frame_order, rules_named
+from stst.methods.stst.variants import PAPER, frame_order, get_variant
 from stst.models.stream import Stream
 from stst.types import Frames
 from stst.utils.devices import memory_in_use
@@ -48,7 +48,7 @@ class Synthesis:
     Parameters
     ----------
     config
-        With the layers of every active term filled in (see `stst.models.resolved`).
+        With the layers of every active term filled in (see `stst.models.resolve_layers`).
     spatial, temporal
         The streams, on `device`; None where no term needs one.
     targets
@@ -81,7 +81,7 @@ class Synthesis:
     ) -> None:
         self.config = config
         self.regions = regions
-        self.rules = rules_named(config.rules)
+        self.rules = get_variant(config.rules)
         self.streams = {"spatial": spatial, "temporal": temporal}
         self.statistician = Statistician(spatial, temporal, self.rules, config.precision)
         # what is on record can be compared, whatever the rules and the precision of a run
@@ -115,7 +115,7 @@ class Synthesis:
         """Height and width of the frames in pixels."""
         return self.targets.size
 
-    def started(self, first: int | None = None) -> RunStarted:
+    def describe(self, first: int | None = None) -> RunStarted:
         """Describe the run; `first` is the first frame still to be made."""
         sizes = {octave.size: None for octaves in self._octaves.values() for octave in octaves}
         return RunStarted(
@@ -138,7 +138,7 @@ class Synthesis:
 
     def run(
         self, after: int | None = None, state: Tensor | None = None,
-        preview_seconds: float | None = None, interim: Interim | None = None,
+        preview_seconds: float | None = None, checkpoint: Checkpoint | None = None,
     ) -> Iterator[Event]:  # fmt: skip
         """Make frame after frame, padding (negative) first; see `stst.engine.process.Process`.
 
@@ -148,7 +148,7 @@ class Synthesis:
             Naming the frame, the octave and the iteration.
         """
         places = [place for place in self._places() if after is None or self._frame(place) > after]
-        yield self.started(self._frame(places[0]) if places else self.targets.frames)
+        yield self.describe(self._frame(places[0]) if places else self.targets.frames)
         if after is not None and state is not None:
             # a clone lies in memory as torch's own tensors do, on which sums can depend
             generated = state.clone().to(self.device)
@@ -158,16 +158,16 @@ class Synthesis:
         for place in places:
             frame = self._frame(place)
             made = FrameInMaking()
-            held = interim if interim is not None and interim.frame == frame else None
+            held = checkpoint if checkpoint is not None and checkpoint.frame == frame else None
             yield from self._made(place, generated, made, progress, preview_seconds, held)
             self._standing = None
             progress.frame_done(frame)
             yield self._done(place, made, generated, progress.done / progress.total)
             generated = made.images
 
-    def interim(self) -> Interim | None:
+    def checkpoint(self) -> Checkpoint | None:
         """Say where the frame in the making stands, between two events; None between frames."""
-        return None if self._standing is None else self._standing.interim()
+        return None if self._standing is None else self._standing.checkpoint()
 
     def with_seeds(self, seeds: tuple[int, ...]) -> Synthesis:
         """Give the same run for other seeds, which follow by one; the models are shared."""
@@ -194,7 +194,7 @@ class Synthesis:
             whole=height * width,
             work=sum(self.work().values()),
             in_use=in_use,
-            rule=make_rule(self.config.optimizer, self.rules.std_per_channel),
+            rule=make_optimizer(self.config.optimizer, self.rules.std_per_channel),
             learning_rate=self.smallest_octave().config.learning_rate,
         )
 
@@ -236,7 +236,7 @@ class Synthesis:
         made: FrameInMaking,
         progress: Progress,
         preview_seconds: float | None,
-        held: Interim | None,
+        held: Checkpoint | None,
     ) -> Iterator[Event]:
         """Optimise one frame through its octaves, from `held` on, and leave it in `made`."""
         config, octaves = self._setting(place), self._octaves[self._frame(place)]
@@ -262,9 +262,9 @@ class Synthesis:
             images = through_octaves(images, [octave.size], False)[0].clone()
             here = regions[index]
             if here is not None:
-                images = here.composed(images)
+                images = here.compose(images)
             objective = self._objective(config, octave, wanted[index], befores[index], here)
-            rule = make_rule(
+            rule = make_optimizer(
                 config.optimizer, self.rules.std_per_channel, here.inside if here else None
             )
             standing = Standing(self._frame(place), index, made, images, objective, rule)
@@ -274,7 +274,7 @@ class Synthesis:
             yield from self._steps(standing, config, progress, previews)
             images = standing.images
         if region is not None:
-            images = region.composed(images)
+            images = region.compose(images)
         if config.color_transfer:
             images = color_transfer(images, self._color(place, self.device), made.inside)
         made.images = images
@@ -300,7 +300,7 @@ class Synthesis:
         """Optimise at one octave."""
         frame, octaves = standing.frame, self._octaves[standing.frame]
         octave = octaves[standing.octave].config
-        steps = minimized(
+        steps = optimize(
             standing.images,
             standing.objective,
             rule=standing.rule,
@@ -381,7 +381,7 @@ class Synthesis:
     def _before_all(self) -> Tensor:
         """Give what stands in for the frame before the first one that is optimised."""
         images, region = self._anew(0, "previous"), self._region(0)
-        return images if region is None else region.composed(images)
+        return images if region is None else region.compose(images)
 
     def _anew(self, place: int, noise: Purpose) -> Tensor:
         """Give (B, C, H, W) noise of that purpose, or the target with random phases."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Rules:
+class Variant:
     """The points on which the paper and the released code differ.
 
     Attributes
@@ -35,7 +35,7 @@ class Rules:
     mirrored_padding: bool
 
 
-PAPER = Rules(
+PAPER = Variant(
     by_channels=True,
     sum_layers=True,
     half_content=True,
@@ -43,7 +43,7 @@ PAPER = Rules(
     chained_resizing=False,
     mirrored_padding=True,
 )
-REFERENCE = Rules(
+REFERENCE = Variant(
     by_channels=False,
     sum_layers=False,
     half_content=False,
@@ -53,12 +53,12 @@ REFERENCE = Rules(
 )
 
 
-def rules_named(name: Literal["paper", "reference"]) -> Rules:
+def get_variant(name: Literal["paper", "reference"]) -> Variant:
     """Give the rules that the config key ``rules`` names."""
     return PAPER if name == "paper" else REFERENCE
 
 
-def frame_order(frames: int, padding: int, rules: Rules) -> list[int]:
+def frame_order(frames: int, padding: int, rules: Variant) -> list[int]:
     """List the target frames in the order in which they are matched.
 
     Parameters
@@ -76,13 +76,13 @@ def frame_order(frames: int, padding: int, rules: Rules) -> list[int]:
         `padding` + `frames` indices. A clip shorter than the padding continues the reflection.
     """
     if rules.mirrored_padding:
-        front = [_reflected(-1 - step, frames) for step in reversed(range(padding))]
+        front = [_reflect(-1 - step, frames) for step in reversed(range(padding))]
     else:
-        front = [_reflected(1 + step, frames) for step in range(padding)]
+        front = [_reflect(1 + step, frames) for step in range(padding)]
     return front + list(range(frames))
 
 
-def _reflected(index: int, length: int) -> int:
+def _reflect(index: int, length: int) -> int:
     """Fold an index into 0 … length−1, repeating the end frames at each turn."""
     place = index % (2 * length)
     return place if place < length else 2 * length - 1 - place

@@ -54,7 +54,7 @@ def rounded_grey(values: Integers, bits: int, limited: bool) -> Integers:
         int64 of the same shape.
     """
     weight, added = grey_row(bits, limited)
-    return _rounded([values], [255 * weight], 255 * added)
+    return _round([values], [255 * weight], 255 * added)
 
 
 def grey_row(bits: int, limited: bool) -> tuple[Fraction, Fraction]:
@@ -136,7 +136,7 @@ def rounded_rgb(
     """
     out = np.empty((*values[0].shape, 3), np.uint8)
     for place, (*weights, added) in enumerate(rgb_rows(bits, matrix, limited, factor)):
-        out[..., place] = _rounded(values, [255 * one for one in weights], 255 * added)
+        out[..., place] = _round(values, [255 * one for one in weights], 255 * added)
     return out
 
 
@@ -178,7 +178,7 @@ def _luma(bits: int, limited: bool) -> tuple[Fraction, int]:
     return (Fraction(1, 219 * unit), 16 * unit) if limited else (Fraction(1, 2**bits - 1), 0)
 
 
-def _rounded(values: Sequence[Integers], weights: Sequence[Fraction], added: Fraction) -> Integers:
+def _round(values: Sequence[Integers], weights: Sequence[Fraction], added: Fraction) -> Integers:
     """Round a weighted sum to the nearest whole number from 0 to 255, halves to even."""
     below = math.lcm(added.denominator, *(one.denominator for one in weights))
     above = np.full(values[0].shape, int(added * below), np.int64)

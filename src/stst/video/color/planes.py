@@ -137,19 +137,19 @@ def components(frame: VideoFrame, layout: Layout, siting: str) -> tuple[list[Int
     for number, place in enumerate(layout.places):
         chroma = number in (1, 2) and layout.shared != (0, 0)
         size = (-(-height >> down), -(-width >> across)) if chroma else (height, width)
-        values = _stored(frame, layout, place, size)
+        values = _store(frame, layout, place, size)
         if chroma:
             right, below = SITINGS[siting]
             factor = 1
             if across:
-                values, factor = _enlarged(values, right, width), 4
+                values, factor = _enlarge(values, right, width), 4
             if down:
-                values, factor = _enlarged(values.T, below, height).T, factor * 4
+                values, factor = _enlarge(values.T, below, height).T, factor * 4
         found.append(values)
     return found, factor
 
 
-def _stored(
+def _store(
     frame: VideoFrame, layout: Layout, place: tuple[int, int, int], size: tuple[int, int]
 ) -> Integers:
     plane, count, which = place
@@ -161,7 +161,7 @@ def _stored(
     return of_pixel.astype(np.int64) >> layout.shift
 
 
-def _enlarged(values: Integers, first: float, length: int) -> Integers:
+def _enlarge(values: Integers, first: float, length: int) -> Integers:
     """Interpolate to twice as many columns; give four times the values.
 
     Column k of `values` lies at ``2 k + first`` of the new ones.

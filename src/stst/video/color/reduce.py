@@ -12,7 +12,7 @@ from stst.types import Frames
 from stst.video.color.depth import grey_row, rgb_rows, rounded_grey, rounded_rgb
 from stst.video.color.planes import Integers, components, layout_of
 from stst.video.color.rgb import ColorReading
-from stst.video.color.tonemap import Values, tone_mapped
+from stst.video.color.tonemap import Values, tone_map
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -53,7 +53,7 @@ class ReducingConverter:
             return self._rounded(values, layout.bits, factor)
         peak = self._reading.levels.peak_nits
         assert peak is not None  # one is always worked out
-        return tone_mapped(
+        return tone_map(
             self._signal(values, layout.bits, factor),
             self._reading.transfer,
             self._reading.primaries,

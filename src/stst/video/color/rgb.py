@@ -147,7 +147,7 @@ def reading_of(
     if span not in RANGES and layout.name.startswith("yuvj"):
         span = FULL
     hdr = transfer in HDR
-    applied, peak_from = _applied(frame, levels, hdr, depth)
+    applied, peak_from = _apply(frame, levels, hdr, depth)
     places = layout_of(layout.name)
     enlarged = applied != AS_STORED and places is not None and places.shared != (0, 0)
     usual = "bt2020nc" if hdr else "bt601"
@@ -195,7 +195,7 @@ def needed_levels(info: VideoInfo) -> Levels:
     return Levels(bits=8) if info.bit_depth > 8 else AS_STORED
 
 
-def _applied(frame: VideoFrame, levels: Levels, hdr: bool, depth: int) -> tuple[Levels, str]:
+def _apply(frame: VideoFrame, levels: Levels, hdr: bool, depth: int) -> tuple[Levels, str]:
     """Say what of what is asked for a stream needs, and who says its peak."""
     if not hdr:
         return (Levels(levels.bits) if depth > 8 else AS_STORED), ""

@@ -158,7 +158,7 @@ def tone_curve(signal: Values, peak: float) -> Values:
     return curved
 
 
-def tone_mapped(signal: Values, transfer: str, primaries: str, peak: float) -> Frames:
+def tone_map(signal: Values, transfer: str, primaries: str, peak: float) -> Frames:
     """Bring frames of high dynamic range to 8 bits of standard range.
 
     Parameters

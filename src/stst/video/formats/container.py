@@ -14,7 +14,7 @@ from stst.types import Frames
 from stst.video.color.levels import AS_STORED, Levels
 from stst.video.color.reduce import ReducingConverter
 from stst.video.color.rgb import RgbConverter
-from stst.video.formats.ffmpeg import damaged, ffmpeg_failures, open_container, video_stream
+from stst.video.formats.ffmpeg import damage_error, ffmpeg_failures, open_container, video_stream
 from stst.video.formats.scan import check_readable, scan
 from stst.video.reader import VideoReader
 
@@ -119,13 +119,13 @@ class ContainerReader(VideoReader):
                 self._reopen()
                 frame = self._found(index)
         if frame is None:
-            raise damaged(self._path, f"frame {index} of {len(self)} is missing")
+            raise damage_error(self._path, f"frame {index} of {len(self)} is missing")
         if frame.is_corrupt:
-            raise damaged(self._path, f"frame {index} is corrupt")
+            raise damage_error(self._path, f"frame {index} is corrupt")
         return self._finished(frame, index)
 
     def _finished(self, frame: VideoFrame, index: int) -> Frames:
-        rgb = self._scan.orientation.applied(self._convert(frame, index))
+        rgb = self._scan.orientation.apply(self._convert(frame, index))
         if rgb.shape[:2] != (self.info.height, self.info.width):
             raise InputError(
                 f"{self._path}: frame {index} has {rgb.shape[1]}x{rgb.shape[0]} pixels, the first "
@@ -181,7 +181,7 @@ class ContainerReader(VideoReader):
             if self._entry is not None and not at_end and (packet.pts or 0) < self._entry:
                 continue  # shown before the entry point, and may need frames from before it
             if self._scan.checksummed and not at_end and not _intact(bytes(packet)):
-                raise damaged(self._path, f"the checksum near frame {self._next} is wrong")
+                raise damage_error(self._path, f"the checksum near frame {self._next} is wrong")
             self._pending.extend(self._stream.decode(packet))
         return self._pending.popleft()
 

@@ -121,7 +121,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
             # None where FFmpeg has no decoder, despite the annotation
             context: object = stream.codec_context
             if context is None:
-                raise damaged(path, "its header names no codec that can be decoded")
+                raise damage_error(path, "its header names no codec that can be decoded")
             stream.codec_context.options = dict(_STRICT)
             stream.thread_type = "AUTO"
             return stream
@@ -170,10 +170,10 @@ def ffmpeg_failures(path: Path, what: str) -> Iterator[None]:
         with reading(path):
             yield
     except (av.FFmpegError, OSError) as error:
-        raise damaged(path, f"{what} ({_short(error)})") from error
+        raise damage_error(path, f"{what} ({_short(error)})") from error
 
 
-def damaged(path: Path, found: str) -> InputError:
+def damage_error(path: Path, found: str) -> InputError:
     """Make the error for a file that is cut short or broken."""
     return InputError(
         f"{path}: {found}. The file is damaged or cut short: copy or export it again."
@@ -248,7 +248,7 @@ def _check_gif(path: Path) -> None:
         check_size(path, *struct.unpack("<HH", header[6:]))
         file.seek(max(0, path.stat().st_size - 64))
         if not file.read().rstrip(b"\0").endswith(b";"):
-            raise damaged(path, "the GIF does not end with its end mark")
+            raise damage_error(path, "the GIF does not end with its end mark")
 
 
 def _short(error: Exception) -> str:

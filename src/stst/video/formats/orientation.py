@@ -56,7 +56,7 @@ class Orientation:
             parts.append("mirrored")
         return f"Frames {' and '.join(parts)}, as the file's {by}{ASKS}"
 
-    def applied(self, frame: npt.NDArray[Pixel]) -> npt.NDArray[Pixel]:
+    def apply(self, frame: npt.NDArray[Pixel]) -> npt.NDArray[Pixel]:
         """Turn one frame (H, W, 3), or a picture of any channels and depth."""
         if self.transposed:
             frame = frame.swapaxes(0, 1)

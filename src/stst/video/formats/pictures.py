@@ -99,7 +99,7 @@ def picture_sequence(folder: Path) -> Sequence:
     InputError
         If there is none, a number is missing or double, or sizes differ.
     """
-    files = _numbered(folder)
+    files = _list_numbered(folder)
     headers = [_header(file) for file in files]
     first = headers[0]
     for file, header in zip(files, headers, strict=True):
@@ -125,7 +125,7 @@ def single_picture(file: Path) -> Sequence:
 def probe_pictures(sequence: Sequence) -> VideoInfo:
     """Describe a folder of pictures; decodes the first."""
     header = sequence.headers[0]
-    first = _decoded(sequence.files[0], header)
+    first = _decode(sequence.files[0], header)
     layout = {1: "gray", 3: "rgb24", 4: "rgba"}[1 if first.ndim == 2 else first.shape[2]]
     depth = first.dtype.itemsize * 8
     height, width = first.shape[:2]
@@ -175,7 +175,7 @@ class PictureReader(VideoReader):
         self._files, self._headers = sequence.files, sequence.headers
         if info.bit_depth > 8:
             self.levels = Levels(levels.bits)
-            pictures = map(_decoded, self._files, self._headers)
+            pictures = map(_decode, self._files, self._headers)
             check_full_range(pictures, str(sequence.folder))
             self.note(FULL_RANGE)
 
@@ -188,7 +188,7 @@ class PictureReader(VideoReader):
 
     def _read(self, index: int) -> Frames:
         file = self._files[index]
-        picture = _decoded(file, self._headers[index])
+        picture = _decode(file, self._headers[index])
         if picture.dtype.itemsize * 8 != self.info.bit_depth:
             raise InputError(
                 f"{file} has {picture.dtype.itemsize * 8} bits per channel, the first picture "
@@ -212,7 +212,7 @@ class PictureReader(VideoReader):
         """Nothing stays open between pictures."""
 
 
-def _numbered(folder: Path) -> list[Path]:
+def _list_numbered(folder: Path) -> list[Path]:
     pictures = sorted(
         entry
         for entry in folder.iterdir()
@@ -313,7 +313,7 @@ def _size_in_tiff(file: Path) -> tuple[tuple[int, int], Orientation]:
     return (width, height), orientation
 
 
-def _decoded(file: Path, header: Header) -> NDArray[Any]:
+def _decode(file: Path, header: Header) -> NDArray[Any]:
     """Decode one picture and turn it upright: grey, BGR or BGRA, any depth."""
     import cv2
 
@@ -350,7 +350,7 @@ def _decoded(file: Path, header: Header) -> NDArray[Any]:
             "grey, RGB or RGBA are read. Convert it first."
         )
     # of TIFF alone, OpenCV has done it
-    upright = picture if kind == "TIFF" else header.orientation.applied(picture)
+    upright = picture if kind == "TIFF" else header.orientation.apply(picture)
     return np.asarray(upright)
 
 

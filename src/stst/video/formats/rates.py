@@ -67,7 +67,7 @@ def parse_rate(value: Rate, name: str = "fps") -> Fraction:
     return rate
 
 
-def snapped(rate: Fraction) -> Fraction:
+def snap_rate(rate: Fraction) -> Fraction:
     """Give the NTSC rate that Matroska's whole nanoseconds stand for, else the rate itself."""
     for exact in NTSC:
         if abs(rate - exact) <= exact * SNAP:
@@ -75,7 +75,7 @@ def snapped(rate: Fraction) -> Fraction:
     return rate
 
 
-def placed(stamps: Sequence[int | None]) -> list[tuple[int, int]] | None:
+def place_stamps(stamps: Sequence[int | None]) -> list[tuple[int, int]] | None:
     """Give the place and time stamp of every frame that has one.
 
     Parameters
@@ -99,7 +99,7 @@ def exact_rate(known: Sequence[tuple[int, int]], time_base: Fraction) -> Fractio
     Parameters
     ----------
     known
-        Place and time stamp in ticks, both rising; see `placed`.
+        Place and time stamp in ticks, both rising; see `place_stamps`.
     time_base
         Seconds per tick.
 
@@ -125,7 +125,7 @@ def strays(
     Parameters
     ----------
     known
-        Place and time stamp in ticks; see `placed`.
+        Place and time stamp in ticks; see `place_stamps`.
     time_base
         Seconds per tick.
     rate
@@ -157,8 +157,8 @@ def even_rate(
     Parameters
     ----------
     stamps
-        Presentation times in ticks, in the order of the frames; see `placed`. Equal ones count:
-        a repeated stamp is an uneven one.
+        Presentation times in ticks, in the order of the frames; see `place_stamps`. Equal ones
+        count: a repeated stamp is an uneven one.
     time_base
         Seconds per tick.
     stated
@@ -175,7 +175,7 @@ def even_rate(
         by no more than a tick and a tenth of a frame. Else None: the rate varies, or nothing is
         known.
     """
-    known = placed(stamps)
+    known = place_stamps(stamps)
     if known is None:
         return None
     exact = exact_rate(known, time_base)
@@ -213,7 +213,7 @@ def rate_note(
         One sentence; None if the time stamps prove the rate, or a rate that is given explains
         them up to their rounding.
     """
-    known = placed(stamps)
+    known = place_stamps(stamps)
     if known is None:
         return f"The time stamps cannot be used; {rate} Hz is {_origin(rate, stated, guessed)}."
     if rate * time_base > 1:

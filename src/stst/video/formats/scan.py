@@ -20,7 +20,7 @@ from stst.video.formats.aspect import SQUARE, aspect_note
 from stst.video.formats.avi import empty_chunks
 from stst.video.formats.ffmpeg import (
     chroma_siting,
-    damaged,
+    damage_error,
     ffmpeg_failures,
     known_fraction,
     open_container,
@@ -136,7 +136,7 @@ def scan(path: Path, levels: Levels = AS_STORED) -> Scan:
     """
     looked = _looked_through(path, levels)
     header, packets = looked.header, looked.packets
-    frame, index = _decoded(path, _by_packets(packets) if looked.packed else None, packets)
+    frame, index = _decode(path, _by_packets(packets) if looked.packed else None, packets)
     if header.format_name == "avi" and len(packets.chunks) == index.count:
         span = packets.chunks[-1] - packets.chunks[0] + packets.durations[-1]
         index = replace(index, times=packets.chunks, duration=span)
@@ -254,7 +254,7 @@ def _packets(container: InputContainer, stream: VideoStream, path: Path) -> _Pac
         if packet.dts is None and packet.pts is None and packet.size == 0:
             continue  # the mark of the end
         if packet.is_corrupt:
-            raise damaged(path, f"it ends within frame {found.total}")
+            raise damage_error(path, f"it ends within frame {found.total}")
         if packet.is_keyframe and not entered:
             entered, found.skipped = True, found.total
         found.total += 1
@@ -269,7 +269,7 @@ def _packets(container: InputContainer, stream: VideoStream, path: Path) -> _Pac
         found.keys.append(packet.is_keyframe)
         found.durations.append(packet.duration or 0)
     if not found.stamps:
-        raise damaged(path, "it holds no frames")
+        raise damage_error(path, "it holds no frames")
     name = container.format.name
     if name == "avi":
         found.skipped = 0  # its index, where it is damaged or gone, names no entry points
@@ -287,7 +287,9 @@ def _check_promise(
     """Refuse a file with fewer frames than its header promises."""
     there = packets.total + packets.empty
     if there < packets.promised:
-        raise damaged(path, f"its header promises {packets.promised} frames, {there} are there")
+        raise damage_error(
+            path, f"its header promises {packets.promised} frames, {there} are there"
+        )
     name = container.format.name
     lasting = _DURATION.fullmatch(stream.metadata.get("DURATION", ""))
     known = [stamp for stamp in packets.stamps if stamp is not None]
@@ -300,7 +302,7 @@ def _check_promise(
     period = max(packets.durations[-1] * base, end / len(known))
     # the last frame lasts one period; the rest is for whole ticks
     if end + period * 3 / 2 + 2 * base < promise:
-        raise damaged(
+        raise damage_error(
             path, f"its header promises {float(promise):g} s, only {float(end):g} s are there"
         )
 
@@ -323,7 +325,7 @@ def _by_packets(packets: _Packets) -> FrameIndex | None:
     )
 
 
-def _decoded(
+def _decode(
     path: Path, index: FrameIndex | None, packets: _Packets
 ) -> tuple[VideoFrame, FrameIndex]:
     """Decode the first frame; without an index decode all, to count them."""
@@ -340,7 +342,7 @@ def _decoded(
             if first is not None and index is not None:
                 break
     if first is None:
-        raise damaged(path, "no frame could be decoded")
+        raise damage_error(path, "no frame could be decoded")
     if index is None:
         return first, replace(_by_frames(stamps, packets), left_out=_leading(first.pts, packets))
     return first, _without_leading(index, _leading(first.pts, packets))

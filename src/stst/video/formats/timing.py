@@ -8,7 +8,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from stst.video.color.levels import AS_STORED, Levels
-from stst.video.formats.rates import even_rate, exact_rate, parse_rate, placed, rate_note, snapped
+from stst.video.formats.rates import (
+    even_rate,
+    exact_rate,
+    parse_rate,
+    place_stamps,
+    rate_note,
+    snap_rate,
+)
 from stst.video.remedies import convert_command
 
 #: Tag of our masters, because Matroska cannot hold 60000/1001.
@@ -82,7 +89,7 @@ class Header:
         # a track without a duration of a frame gives its frames none either
         timed = self.average and (self.frame_ticks or self.average > _FINEST)
         if "matroska" in self.format_name and self.average and timed:
-            rates.append(snapped(self.average))
+            rates.append(snap_rate(self.average))
         if self.format_name in STREAMS and self.coded:
             rates.append(self.coded)
         return rates
@@ -91,7 +98,7 @@ class Header:
         """Give the rates in Hz that FFmpeg derived."""
         if not self.guessed:
             return []
-        return [snapped(self.guessed) if "matroska" in self.format_name else self.guessed]
+        return [snap_rate(self.guessed) if "matroska" in self.format_name else self.guessed]
 
 
 def timing_of(times: Sequence[int | None], time_base: Fraction, header: Header) -> Timing:
@@ -113,7 +120,7 @@ def timing_of(times: Sequence[int | None], time_base: Fraction, header: Header) 
     """
     stated, guesses = header.stated(), header.guesses()
     given = [*stated, *guesses]
-    if placed(times) is None:
+    if place_stamps(times) is None:
         rate = given[0] if given else None
     else:
         rate = even_rate(times, time_base, stated, guesses)

@@ -100,7 +100,7 @@ def _requests(
     from stst.batch.errors import Problems
     from stst.batch.manifest import read_manifest, requests_for, seeds_of
     from stst.batch.plan import BatchDefaults
-    from stst.utils.files import written_path
+    from stst.utils.files import resolve_path
 
     presets, problems = words["presets"], Problems()
     manifest = _is_manifest(sources)
@@ -120,7 +120,7 @@ def _requests(
         trusted=words["trusted"],
     )
     if manifest:
-        return read_manifest(written_path(sources[0]), problems), defaults, problems
+        return read_manifest(resolve_path(sources[0]), problems), defaults, problems
     return requests_for(sources, presets, problems), defaults, problems
 
 

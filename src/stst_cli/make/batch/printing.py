@@ -27,7 +27,7 @@ def print_plan(batch: Batch, as_json: bool) -> None:
     seconds = max(total / processes, longest)
     memory = sum(sorted((cost.memory for cost in costs.values()), reverse=True)[:processes])
     if as_json:
-        jobs = [_planned(job, batch.left, costs.get(job.label)) for job in batch.own]
+        jobs = [_describe_plan(job, batch.left, costs.get(job.label)) for job in batch.own]
         result = {
             "jobs": jobs, "lanes": processes, "seconds": round(seconds, 1),
             "memory_bytes": memory,
@@ -49,9 +49,9 @@ def print_plan(batch: Batch, as_json: bool) -> None:
     click.echo(f"time        about {duration(seconds)} in all")
 
 
-def _planned(job: BatchJob, left: set[str], cost: Cost | None) -> dict[str, Any]:
+def _describe_plan(job: BatchJob, left: set[str], cost: Cost | None) -> dict[str, Any]:
     plan: dict[str, Any] = {
-        **job.described(), "output": job.target, "done": job.label not in left,
+        **job.columns(), "output": job.target, "done": job.label not in left,
     }  # fmt: skip
     if cost is not None:
         plan |= {

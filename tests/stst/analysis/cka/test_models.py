@@ -13,7 +13,7 @@ from stst.analysis.cka.models import cka_rows, steps, undefined
 from stst.analysis.cka.similarity import as_examples, linear_cka
 from stst.analysis.cka.unrelated import UnrelatedClip, brought_to
 from stst.analysis.cka.verdicts import is_null
-from stst.config.choice import CkaSettings, ModelChoice
+from stst.config.cka import CkaSettings, ClassifierSpec
 from stst.errors import InputError
 from stst.models.classifiers import load_classifier
 from stst.video import LazyVideo, Video, as_grey, is_grey
@@ -26,13 +26,13 @@ GOLDEN = Path(__file__).parents[3] / "golden/cka_golden.json"
 @pytest.fixture(scope="module")
 def image():
     return load_classifier(
-        ModelChoice("tiny_classifier:image", layers=("early", "late"), input="native"), CPU
+        ClassifierSpec("tiny_classifier:image", layers=("early", "late"), input="native"), CPU
     )
 
 
 @pytest.fixture(scope="module")
 def video():
-    choice = ModelChoice("tiny_classifier:video", layers=("1", "2"), window=3, kind="video")
+    choice = ClassifierSpec("tiny_classifier:video", layers=("1", "2"), window=3, kind="video")
     return load_classifier(choice, CPU)
 
 
@@ -97,7 +97,7 @@ class TestFrames:
         assert rows[0]["time_s"] == float(2 / FPS)
 
     def test_undefined(self):
-        choice = ModelChoice("tiny_classifier:image", layers=("early", "mean"), kind="image")
+        choice = ClassifierSpec("tiny_classifier:image", layers=("early", "mean"), kind="image")
         clip = video_of(0, 1)
         rows = compared(clip, {"x": clip}, load_classifier(choice, CPU), CkaSettings("positions"))
         # pooled, there is one position only
@@ -349,7 +349,7 @@ def trained():
     weights = "mobilenet_v2_imagenet.safetensors"
     if not (Path(os.environ.get("STST_WEIGHTS_DIR", "nowhere")) / weights).exists():
         pytest.skip(f"golden: {weights} is not here (set STST_WEIGHTS_DIR)")
-    choice = ModelChoice("mobilenet_v2", weights, layers, input="native", mean=HALF, std=HALF)
+    choice = ClassifierSpec("mobilenet_v2", weights, layers, input="native", mean=HALF, std=HALF)
     return load_classifier(choice, CPU)
 
 
@@ -371,7 +371,7 @@ def test_golden(golden, request, mode):
 @pytest.mark.parametrize("examples", ["channels", "positions", "frames"])
 @pytest.mark.parametrize("model", ["mobilenet_v2", "r3d_18"])
 def test_a_gpu_agrees(model, examples):
-    choice = ModelChoice(model, "none", input="native")
+    choice = ClassifierSpec(model, "none", input="native")
     clips = [Video(frames(7, 64, 80, seed), FPS) for seed in (0, 1)]
     here, there = (
         compared(

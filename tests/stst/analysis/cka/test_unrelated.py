@@ -8,7 +8,7 @@ import pytest
 
 from small_runs import FPS, clip, frames, stst
 from stst.analysis.cka.unrelated import SAME, UnrelatedClip, UnrelatedClips, brought_to, null_notes
-from stst.analysis.images import fitted
+from stst.analysis.images import fit_frame
 from stst.errors import InputError
 from stst.video import LazyVideo, Video, read_video, to_uint8, write_preview, write_video
 from stst.video.samples import sample_path
@@ -52,7 +52,7 @@ class TestChosen:
         assert left(tmp_path / "part.mkv", foreign) == ["astronaut", "cat"]
         write_preview(tmp_path / "lossy.mp4", iter(part.frames), part.fps)
         assert left(tmp_path / "lossy.mp4", foreign) == ["astronaut", "cat"]
-        stretched = [fitted(one, (200, 190)).permute(1, 2, 0).numpy() for one in part.frames]
+        stretched = [fit_frame(one, (200, 190)).permute(1, 2, 0).numpy() for one in part.frames]
         assert left(Video(to_uint8(np.stack(stretched)), FPS), foreign) == ["astronaut", "cat"]
 
     def test_grey_levels_do_not_hide_it(self, foreign):

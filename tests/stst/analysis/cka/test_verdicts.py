@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stst.analysis.cka.verdicts import band_words, cka_limits, layers_of, said
+from stst.analysis.cka.verdicts import band_words, cka_limits, describe_verdicts, layers_of
 
 NAN = float("nan")
 
@@ -42,12 +42,14 @@ def test_verdicts(values, low, high, verdict):
 
 
 def test_sentences():
-    assert said([*rows([0.9]), *rows([0.1, 0.2], clip="y", timing=None, noise=-1e-9)]) == [
+    assert describe_verdicts(
+        [*rows([0.9]), *rows([0.1, 0.2], clip="y", timing=None, noise=-1e-9)]
+    ) == [
         "x, m, a: CKA 0.900, above the band of 3 unrelated clips, 0.200 to 0.600; noise 0.100; "
         "other frames 0.700.",
         "y, m, a: CKA 0.150, below the band of 3 unrelated clips, 0.200 to 0.600; noise 0.000.",
     ]
-    (line,) = said(rows([NAN], timing=None, noise=NAN))
+    (line,) = describe_verdicts(rows([NAN], timing=None, noise=NAN))
     assert line == "x, m, a: CKA or its null is undefined."
 
 

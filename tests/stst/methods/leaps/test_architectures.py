@@ -14,7 +14,7 @@ from small_runs import frames
 from stst.config import LeapsConfig
 from stst.engine.events import IterationDone
 from stst.methods.leaps.classifiers import load_video_model, video_model_names
-from stst.methods.leaps.layers import watched
+from stst.methods.leaps.layers import watch_inputs
 from stst.video import Video
 
 #: The smallest clips that they take: frames, height and width.
@@ -65,7 +65,7 @@ def test_a_few_steps(name):
 def test_features_have_channels_and_times(name):
     model = load_video_model(name, "none")
     length, height, width = SMALLEST[name]
-    with torch.no_grad(), watched(model.module, 1, length) as layers:
+    with torch.no_grad(), watch_inputs(model.module, 1, length) as layers:
         model.module(torch.rand(1, 3, length, height, width))
     assert layers
     for layer in layers:

@@ -22,7 +22,7 @@ from stst.engine.events import IterationDone
 from stst.errors import InputError
 from stst.methods.leaps.catalog import ZOO, FramesFirst, ZooModel, current_names, zoo_names
 from stst.methods.leaps.classifiers import check_verifier, load_video_model
-from stst.methods.leaps.layers import LayerInput, watched
+from stst.methods.leaps.layers import LayerInput, watch_inputs
 from stst.video import Video
 
 # too much arithmetic for a CPU, and the same code as of a smaller one
@@ -242,7 +242,7 @@ class TestTransformers:
         found = []
         with torch.no_grad():
             for one in (clip, other):
-                with watched(module, 1, shape[0]) as layers:
+                with watch_inputs(module, 1, shape[0]) as layers:
                     module(one)
                 found.append([layer.by_frame() for layer in layers])
         return [

@@ -21,9 +21,9 @@ from stst.engine.events import (
 )
 from stst.errors import DivergedError, InputError
 from stst.methods.leaps.classifiers import load_video_model
-from stst.methods.leaps.history import Course
+from stst.methods.leaps.history import OptimizationHistory
 from stst.methods.leaps.inversion import Schedule
-from stst.methods.leaps.layers import watched, with_statistics
+from stst.methods.leaps.layers import watch_inputs, with_statistics
 from stst.methods.leaps.prepare import prepare
 from stst.methods.leaps.terms import diversity, priming_jaccard
 from stst.video import Video
@@ -39,8 +39,8 @@ def prepared(clip=None, **changes):
     return prepare({} if clip is None else {"stimulus": clip}, config(**changes))
 
 
-def run(clip=None, interim=None, preview_seconds=None, **changes) -> list:
-    return list(prepared(clip, **changes).process.run_clip(interim, preview_seconds))
+def run(clip=None, checkpoint=None, preview_seconds=None, **changes) -> list:
+    return list(prepared(clip, **changes).process.run_clip(checkpoint, preview_seconds))
 
 
 def pictures(events) -> np.ndarray:
@@ -90,9 +90,9 @@ def test_continuing_gives_the_same_bytes(stopped):
     for event in begun.run_clip():
         if isinstance(event, IterationDone) and event.iteration + 1 == stopped:
             break
-    interim = begun.interim()
-    assert interim.iteration == stopped
-    rest = run(stimulus(), interim, samples=2, seed=3)
+    checkpoint = begun.checkpoint()
+    assert checkpoint.iteration == stopped
+    rest = run(stimulus(), checkpoint, samples=2, seed=3)
     steps = [event.iteration for event in rest if isinstance(event, IterationDone)]
     assert steps == list(range(stopped, 5))
     assert np.array_equal(pictures(rest), whole)
@@ -119,7 +119,7 @@ class TestCourse:
         process = prepared(stimulus(), roll=0, flip=False).process
         step = next(event for event in process.run_clip() if isinstance(event, IterationDone))
         process = prepared(stimulus(), roll=0, flip=False).process
-        clip = torch.from_numpy(process.interim().arrays["clips"])
+        clip = torch.from_numpy(process.checkpoint().arrays["clips"])
         verifier = process.objective.verifier.module
         with torch.no_grad():  # it has no mean and deviation of its own
             scores = verifier(clip * process.std + process.mean)
@@ -135,7 +135,7 @@ class TestCourse:
             assert "verifier_probability" not in events[-1].statistics[0]
 
     def test_a_long_run_keeps_some_of_its_iterations(self):
-        course = Course(("class",), ("model",), 1000)
+        course = OptimizationHistory(("class",), ("model",), 1000)
         for iteration in range(1000):
             values = torch.tensor([[1.0 + iteration], [-iteration]])
             course.note(iteration, values, {"model": values[:, 0] / 1000})
@@ -154,7 +154,7 @@ class TestCourse:
             if isinstance(event, IterationDone) and event.iteration + 1 == stopped:
                 break
         rest = prepared(stimulus(), samples=2).process
-        list(rest.run_clip(begun.interim()))
+        list(rest.run_clip(begun.checkpoint()))
         assert rest.course(1) == whole.course(1)
 
 
@@ -218,7 +218,7 @@ def test_the_loss_falls_and_values_stay_valid():
     torch.testing.assert_close(low.flatten(), torch.tensor([-2.0, -2.0, -2.0]))
     torch.testing.assert_close(high.flatten(), torch.tensor([3.0, 2.0, 4 / 3]))
     list(process.run_clip())
-    clips = torch.from_numpy(process.interim().arrays["clips"])
+    clips = torch.from_numpy(process.checkpoint().arrays["clips"])
     assert (clips >= low).all()
     assert (clips <= high).all()
     assert ((clips == low) | (clips == high)).double().mean() > 0.3
@@ -261,7 +261,7 @@ class TestEveryTermDoesWhatItPromises:
     def features(self, clip, model="tiny_video:clips"):
         loaded = load_video_model(model, "none")
         values = normalized(clip)
-        with torch.no_grad(), watched(loaded.module, 1, 6) as layers:
+        with torch.no_grad(), watch_inputs(loaded.module, 1, 6) as layers:
             loaded.module(values)
         return layers
 
@@ -297,7 +297,7 @@ class TestEveryTermDoesWhatItPromises:
             )  # fmt: skip
             (made,) = stst.leaps(clip, wanted)
             values = model.prepare(made.frames).transpose(0, 1)[None]
-            with torch.no_grad(), watched(model.module, 1, len(made.frames)) as layers:
+            with torch.no_grad(), watch_inputs(model.module, 1, len(made.frames)) as layers:
                 model.module(values)
             return float(layers[-1].by_frame().diff(dim=1).abs().mean())
 
@@ -327,7 +327,7 @@ class TestEveryTermDoesWhatItPromises:
         def distance(weight):
             made = self.made(verifier="tiny_video:verifier", diversity_weight=weight)
             values = verifier.prepare(made.frames).transpose(0, 1)[None]
-            with torch.no_grad(), watched(verifier.module, 1, 6) as layers:
+            with torch.no_grad(), watch_inputs(verifier.module, 1, 6) as layers:
                 verifier.module(values)
             return float(diversity([one for one in layers if with_statistics(one.module)]).total)
 
@@ -356,7 +356,7 @@ class TestStimulus:
         clip = stimulus(14, 25)  # 10 Hz of 25: every second or third
         process = prepared(clip).process
         shown = Video(clip.frames[[0, 2, 5, 7, 10, 12]], Fraction(10))
-        with torch.no_grad(), watched(process.objective.model.module, 1, 6) as layers:
+        with torch.no_grad(), watch_inputs(process.objective.model.module, 1, 6) as layers:
             process.objective.model.module(normalized(shown))
         for mean, layer in zip(process.objective.primed, layers, strict=True):
             torch.testing.assert_close(mean, layer.means())

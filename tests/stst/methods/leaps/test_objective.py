@@ -9,10 +9,10 @@ import torch
 import moving_shapes
 import tiny_video
 from stst.config import LeapsConfig
-from stst.engine.loop import Adam, minimized
+from stst.engine.loop import Adam, optimize
 from stst.methods.leaps.classifiers import load_video_model
-from stst.methods.leaps.layers import watched
-from stst.methods.leaps.objective import Jittered, LeapsObjective, jittered
+from stst.methods.leaps.layers import watch_inputs
+from stst.methods.leaps.objective import Jittered, LeapsObjective, jitter_clips
 from stst.utils.noise import unkeyed
 
 ALL = {"priming_weight": 0.3, "coherence_weight": 0.2, "diversity_weight": 0.5, "tv_weight": 2.0}
@@ -37,7 +37,7 @@ def objective(stimulus=True, verifier=True, weights=ALL, **changes):
 def test_every_term_against_its_own_computation(priming):
     """The equations of the page on this method, literally, with the weights of its table."""
     made, clips = objective(priming=priming, weights={}), drawn()
-    losses = dict(zip(made.terms, made.judged(clips).losses.T.tolist(), strict=True))
+    losses = dict(zip(made.terms, made.judge(clips).losses.T.tolist(), strict=True))
     assert list(losses) == ["class", "priming", "coherence", "diversity", "l2"]
     module, verifier = made.model.module, made.verifier.module
     with torch.no_grad():
@@ -81,7 +81,7 @@ def test_every_term_against_its_own_computation(priming):
 
 def test_total_variation_against_its_own_computation():
     made, clips = objective(tv_weight=2.0), drawn()
-    losses = made.judged(clips).losses[:, made.terms.index("tv")]
+    losses = made.judge(clips).losses[:, made.terms.index("tv")]
     for clip, found in zip(clips.numpy(), losses.tolist(), strict=True):
         total = np.abs(np.diff(clip, axis=2)).sum() + np.abs(np.diff(clip, axis=3)).sum()
         assert found == pytest.approx(2.0 * total / clip.size, rel=1e-5)
@@ -93,7 +93,7 @@ class TestSizes:
     def sizes(self, made, clips):
         """Give weighted values and norms of their gradients, by term."""
         clips = clips.detach().clone().requires_grad_()
-        losses = made.judged(clips).losses
+        losses = made.judge(clips).losses
         gradients = [
             torch.autograd.grad(losses[:, column].sum(), clips, retain_graph=True)[0]
             for column in range(losses.shape[1])
@@ -118,7 +118,7 @@ class TestSizes:
             made = self.made(priming, "moving_shapes:inverted", "moving_shapes:judge", stimulus)
             clips = torch.randn(stimulus.shape, generator=torch.Generator().manual_seed(0))
             bounds = (torch.full((3, 1, 1, 1), -2.0), torch.full((3, 1, 1, 1), 2.0))
-            for _ in minimized(
+            for _ in optimize(
                 clips, Jittered(made, unkeyed), rule=Adam((0.5, 0.9)), iterations=steps,
                 learning_rate=lambda _: 0.1, bounds=bounds,
             ):  # fmt: skip
@@ -160,22 +160,20 @@ def test_terms_without_a_use_are_left_out():
 def test_the_stimulus_itself_is_perfectly_primed():
     for priming in ("difference", "jaccard"):
         made = objective(priming=priming)
-        losses = dict(
-            zip(made.terms, made.judged(drawn(1, seed=9)).losses[0].tolist(), strict=True)
-        )
+        losses = dict(zip(made.terms, made.judge(drawn(1, seed=9)).losses[0].tolist(), strict=True))
         assert losses["priming"] == pytest.approx(0, abs=1e-5)
 
 
 def test_every_term_has_a_gradient():
     clips = drawn().requires_grad_()
-    losses = objective().judged(clips).losses
+    losses = objective().judge(clips).losses
     for column in range(losses.shape[1]):
         (gradient,) = torch.autograd.grad(losses[:, column].sum(), clips, retain_graph=True)
         assert gradient.abs().amax((1, 2, 3, 4)).min() > 0
 
 
 def test_bfloat16_is_close():
-    exact, quick = (objective(precision=one).judged(drawn()).losses for one in ("fp32", "bf16"))
+    exact, quick = (objective(precision=one).judge(drawn()).losses for one in ("fp32", "bf16"))
     assert quick.dtype == torch.float32
     torch.testing.assert_close(quick, exact, rtol=0.05, atol=0.02)
 
@@ -183,12 +181,14 @@ def test_bfloat16_is_close():
 class TestJitter:
     def test_the_draw_depends_on_seed_iteration_and_key_alone(self):
         clip = drawn(1)[0]
-        same = [jittered(clip, 3, 5, 4, True, "a") for _ in range(2)]
+        same = [jitter_clips(clip, 3, 5, 4, True, "a") for _ in range(2)]
         assert torch.equal(*same)
-        found = {jittered(clip, seed, it, 4, True).sum(0)[0, 0, 0].item()
+        found = {jitter_clips(clip, seed, it, 4, True).sum(0)[0, 0, 0].item()
                  for seed in range(4) for it in range(4)}  # fmt: skip
         assert len(found) > 10
-        found = {jittered(clip, 3, 5, 4, True, key).sum(0)[0, 0, 0].item() for key in "abcdefgh"}
+        found = {
+            jitter_clips(clip, 3, 5, 4, True, key).sum(0)[0, 0, 0].item() for key in "abcdefgh"
+        }
         assert len(found) > 4
 
     def test_rolls_by_up_to_so_much_and_mirrors_half(self):
@@ -197,7 +197,7 @@ class TestJitter:
         clip[..., 10, 11] = 2
         shifts, mirrored = set(), 0
         for iteration in range(200):
-            moved = jittered(clip, 0, iteration, 3, True)[0, 0]
+            moved = jitter_clips(clip, 0, iteration, 3, True)[0, 0]
             (down,), (across,) = (one.tolist() for one in torch.where(moved == 1))
             after = torch.where(moved == 2)[1].item()
             mirrored += after < across
@@ -209,23 +209,25 @@ class TestJitter:
     def test_never_mirrored_where_not_wanted(self):
         clip = torch.arange(20.0).expand(1, 2, 3, 20)
         for iteration in range(50):
-            row = jittered(clip, 0, iteration, 5, False)[0, 0, 0]
+            row = jitter_clips(clip, 0, iteration, 5, False)[0, 0, 0]
             assert ((row[1:] - row[:-1]) % 20 == 1).all()
-        assert torch.equal(jittered(clip, 0, 1, 0, False), clip)
+        assert torch.equal(jitter_clips(clip, 0, 1, 0, False), clip)
 
     def test_every_sample_has_its_own(self):
         made, clips = objective(samples=2, seed=4), drawn()
         steps = Jittered(made, lambda: "a", first=7)
         first, second = steps(clips), steps(clips)
         for number, losses in ((7, first), (8, second)):
-            moved = [jittered(clip, 4 + i, number, 30, True, "a") for i, clip in enumerate(clips)]
-            torch.testing.assert_close(losses, made.judged(torch.stack(moved)).losses)
+            moved = [
+                jitter_clips(clip, 4 + i, number, 30, True, "a") for i, clip in enumerate(clips)
+            ]
+            torch.testing.assert_close(losses, made.judge(torch.stack(moved)).losses)
         assert torch.equal(steps.clips, clips)
 
 
 def test_watching_leaves_gradients_alone():
     model, clips = tiny_video.clips().eval(), drawn().requires_grad_()
-    with watched(model, 2, 6):
+    with watch_inputs(model, 2, 6):
         (one,) = torch.autograd.grad(model(clips).sum(), clips)
     (other,) = torch.autograd.grad(model(clips).sum(), clips)
     assert torch.equal(one, other)

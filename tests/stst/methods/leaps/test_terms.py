@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import tiny_video
-from stst.methods.leaps.layers import LayerInput, watched
+from stst.methods.leaps.layers import LayerInput, watch_inputs
 from stst.methods.leaps.terms import (
     coherence,
     coherence_of_last,
@@ -23,7 +23,7 @@ def drawn(*shape, seed=0):
 
 
 def seen(model, clips):
-    with torch.no_grad(), watched(model.eval(), len(clips), clips.shape[2]) as layers:
+    with torch.no_grad(), watch_inputs(model.eval(), len(clips), clips.shape[2]) as layers:
         model(clips)
     return layers
 

@@ -12,8 +12,8 @@ from small_runs import FPS, config, frames
 from stst.config import OptimizerConfig
 from stst.engine.color_transfer import color_transfer
 from stst.engine.events import FrameDone, IterationDone, Preview, RunStarted
-from stst.engine.loop import GradientDescent, make_rule, minimized
-from stst.engine.losses import content_loss, gram, total_variation, weighted
+from stst.engine.loop import NormalizedGradientDescent, make_optimizer, optimize
+from stst.engine.losses import content_loss, gram, total_variation, weigh_activation
 from stst.engine.pixels import shrink_mask
 from stst.engine.remarks import clipping
 from stst.errors import InputError
@@ -23,7 +23,7 @@ from stst.methods.stst.prepare import prepare
 from stst.methods.stst.region import Region, Regions
 from stst.methods.stst.variants import PAPER, REFERENCE
 from stst.models import Multiscale
-from stst.models.activations import resized
+from stst.models.activations import resize_images
 from stst.video import Video
 from tiny_model import Filters
 
@@ -68,7 +68,7 @@ class TestStatistics:
     @pytest.mark.parametrize("by_channels", [True, False])
     def test_gram_in_a_few_lines(self, by_channels):
         activation, weights = rand(2, 4, 5, 6), rand(1, 1, 5, 6, seed=1)
-        found = gram(weighted(activation, weights), by_channels).numpy()
+        found = gram(weigh_activation(activation, weights), by_channels).numpy()
         for sample, result in zip(activation.numpy(), found, strict=True):
             a, w = sample.reshape(4, -1).astype(np.float64), weights.numpy().ravel()
             expected = (a * w) @ a.T / w.sum() / (4 if by_channels else 1)
@@ -77,10 +77,12 @@ class TestStatistics:
     def test_gram_of_several_scales_is_that_of_their_concatenation(self):
         scales = Multiscale((rand(1, 2, 8, 9), rand(1, 3, 4, 5, seed=1)))
         weights = rand(1, 1, 8, 9, seed=2)
-        a = scales.concatenated().numpy().reshape(5, -1).astype(np.float64)
+        a = scales.concatenate().numpy().reshape(5, -1).astype(np.float64)
         w = weights.numpy().ravel()
         expected = sum(w[p] * np.outer(a[:, p], a[:, p]) for p in range(72)) / (5 * w.sum())
-        np.testing.assert_allclose(gram(weighted(scales, weights))[0].numpy(), expected, rtol=1e-5)
+        np.testing.assert_allclose(
+            gram(weigh_activation(scales, weights))[0].numpy(), expected, rtol=1e-5
+        )
 
     @pytest.mark.parametrize("kind", ["one", "several"])
     def test_a_region_looks_only_where_it_is(self, kind):
@@ -90,10 +92,10 @@ class TestStatistics:
             activation = Multiscale(
                 (activation, rand(1, 2, 8, 9, seed=1), rand(1, 2, 5, 4, seed=2))
             )
-        found = region.weighted(activation)
+        found = region.weigh(activation)
         assert found.shape[2] < 16
         assert found.shape[3] < 18
-        everywhere = weighted(activation, region.weights((16, 18)))
+        everywhere = weigh_activation(activation, region.weights((16, 18)))
         torch.testing.assert_close(gram(found), gram(everywhere))
         zeros = torch.zeros_like
         torch.testing.assert_close(
@@ -102,7 +104,7 @@ class TestStatistics:
 
     def test_content_in_a_few_lines(self):
         one, two, weights = rand(1, 4, 5, 6), rand(1, 4, 5, 6, seed=1), rand(1, 1, 5, 6, seed=2)
-        found = content_loss(weighted(one, weights), weighted(two, weights))
+        found = content_loss(weigh_activation(one, weights), weigh_activation(two, weights))
         a, b, w = one.numpy()[0], two.numpy()[0], weights.numpy()[0, 0]
         expected = (w * (a - b) ** 2).sum() / (2 * 4 * w.sum())
         assert float(found) == pytest.approx(expected, rel=1e-5)
@@ -130,7 +132,11 @@ class TestStatistics:
         other = torch.where(inside, values, 9 * torch.rand(1, 3, 6, 7, generator=generator))
         weights = inside * torch.rand(1, 1, 6, 7, generator=generator).clamp_min(0.1)
         grams = [
-            gram(weighted(one if kind == "one" else Multiscale((one, rand(1, 2, 6, 7))), weights))
+            gram(
+                weigh_activation(
+                    one if kind == "one" else Multiscale((one, rand(1, 2, 6, 7))), weights
+                )
+            )
             for one in (values, other)
         ]
         # the second scale as it is: it counts inside only, too
@@ -140,16 +146,18 @@ class TestStatistics:
 
     def test_without_an_outside_nothing_changes(self):
         one, ones = rand(2, 4, 5, 6), torch.ones(1, 1, 5, 6)
-        torch.testing.assert_close(gram(weighted(one, ones)), gram(one))
+        torch.testing.assert_close(gram(weigh_activation(one, ones)), gram(one))
         scales = Multiscale((rand(1, 2, 8, 9), rand(1, 3, 4, 5, seed=1)))
-        torch.testing.assert_close(gram(weighted(scales, torch.ones(1, 1, 8, 9))), gram(scales))
-        torch.testing.assert_close(weighted(one, ones), one)
+        torch.testing.assert_close(
+            gram(weigh_activation(scales, torch.ones(1, 1, 8, 9))), gram(scales)
+        )
+        torch.testing.assert_close(weigh_activation(one, ones), one)
         torch.testing.assert_close(
             total_variation(one, True, ones.bool()), total_variation(one, True)
         )
         for per_channel in (True, False):
             steps = [
-                GradientDescent(per_channel, inside).step(one, one, 1.0)
+                NormalizedGradientDescent(per_channel, inside).step(one, one, 1.0)
                 for inside in (None, ones.bool())
             ]
             torch.testing.assert_close(*steps)
@@ -173,7 +181,7 @@ class TestStatistics:
         inside[7, 13] = True
         region = region_of(inside)
         assert float(region.weights(size).sum()) > 0
-        value = gram(region.weighted(rand(1, 3, *size)))
+        value = gram(region.weigh(rand(1, 3, *size)))
         assert bool(torch.isfinite(value).all())
         assert shrink_mask(region.inside, size).any()
 
@@ -183,7 +191,7 @@ class TestOctave:
         inside = torch.from_numpy(disc())[None, None]
         gradient = rand(2, 3, *SIZE) * inside
         for per_channel in (True, False):
-            step = GradientDescent(per_channel, inside).step(gradient, gradient, 1.0)
+            step = NormalizedGradientDescent(per_channel, inside).step(gradient, gradient, 1.0)
             for sample in range(2):
                 values = gradient[sample][:, inside[0, 0]].numpy()
                 deviation = values.std(axis=1, keepdims=True) if per_channel else values.std()
@@ -199,7 +207,7 @@ class TestOctave:
         inside = torch.zeros(1, 1, 50, 60, dtype=torch.bool)
         inside[..., : round(50 * share**0.5), : round(60 * share**0.5)] = True
         gradient = torch.randn(2, 3, 50, 60, generator=torch.Generator().manual_seed(0)) * inside
-        rule = make_rule(OptimizerConfig(name=name), True, inside)
+        rule = make_optimizer(OptimizerConfig(name=name), True, inside)
         step = rule.step(torch.full_like(gradient, 0.5), gradient, 0.01)
         size = step[..., inside[0, 0]].square().mean(dim=(1, 2)).sqrt()
         torch.testing.assert_close(
@@ -211,7 +219,7 @@ class TestOctave:
         """Of a valley so flat that L-BFGS would go further at every step."""
         inside = torch.zeros(1, 1, 20, 30, dtype=torch.bool)
         inside[..., 4:7, 5:9] = True
-        rule = make_rule(OptimizerConfig(name="lbfgs"), True, inside)
+        rule = make_optimizer(OptimizerConfig(name="lbfgs"), True, inside)
         scale = torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0)) + 0.01
         images, sizes = 9 * torch.ones(1, 3, 20, 30), []
         for _ in range(5):
@@ -224,7 +232,7 @@ class TestOctave:
         inside = torch.zeros(1, 1, *SIZE, dtype=torch.bool)
         inside[0, 0, 4, 5] = True
         gradient = rand(1, 3, *SIZE) * inside
-        step = GradientDescent(True, inside).step(gradient, gradient, 1.0)
+        step = NormalizedGradientDescent(True, inside).step(gradient, gradient, 1.0)
         torch.testing.assert_close(step[0, :, 4, 5], torch.ones(3))
 
     @pytest.mark.parametrize("name", ["gradient_descent", "adam", "lbfgs"])
@@ -240,10 +248,10 @@ class TestOctave:
         objective = StstObjective(
             statistician, wanted, {"spatial_texture": 1.0}, 0.1, 1e4, None, region
         )
-        images = region.composed(rand(2, 3, *SIZE, seed=5))
+        images = region.compose(rand(2, 3, *SIZE, seed=5))
         start = images.clone()
-        rule = make_rule(OptimizerConfig(name=name), rules.std_per_channel, region.inside)
-        for _ in minimized(images, objective, rule=rule, iterations=5, learning_rate=0.05):
+        rule = make_optimizer(OptimizerConfig(name=name), rules.std_per_channel, region.inside)
+        for _ in optimize(images, objective, rule=rule, iterations=5, learning_rate=0.05):
             pass
         outside = ~region.inside[0, 0]
         assert torch.equal(images[..., outside], start[..., outside])
@@ -260,7 +268,7 @@ class TestOctave:
 
     def test_losses_in_a_few_lines(self):
         region = region_of(disc())
-        images = region.composed(rand(1, 3, *SIZE, seed=3))
+        images = region.compose(rand(1, 3, *SIZE, seed=3))
         layers = ("rectified", "plain")
         have, want = (Filters(3)(one, layers) for one in (images, region.natural))
         w = F.adaptive_avg_pool2d(region.mask, (16, 18)).numpy().ravel()
@@ -293,7 +301,7 @@ class TestOctave:
         assert torch.equal(whole.inside, region.inside)
         assert torch.equal(small.inside, region.weights((12, 13)) > 0)
         chained = region.through([(12, 13), (36, 40)], chained=True)[1].natural
-        assert torch.equal(chained, resized(small.natural, (36, 40)))
+        assert torch.equal(chained, resize_images(small.natural, (36, 40)))
 
 
 def moving(count=3) -> np.ndarray:

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from arrays import images, pictures, relative_error
-from stst.config import StstConfig, build, merged, preset_text
+from stst.config import StstConfig, build, merge, preset_text
 from stst.engine.events import FrameDone, IterationDone, Preview, RunStarted
-from stst.engine.loop import make_rule, minimized
+from stst.engine.loop import make_optimizer, optimize
 from stst.engine.pixels import to_frames
 from stst.errors import DivergedError, InputError
 from stst.methods.stst.objective import Statistician, StstObjective
@@ -32,7 +32,7 @@ def config(octaves, **changes) -> StstConfig:
         "temporal": {"model": "msoe", "texture_layers": LAYERS["temporal_texture"]},
     }
     octaves = [dict(zip(keys, octave, strict=True)) for octave in octaves]
-    return build(merged(tree, changes, {"octaves": octaves}), StstConfig)
+    return build(merge(tree, changes, {"octaves": octaves}), StstConfig)
 
 
 def texture_objective(vgg, msoe, pair, previous, rules, tv_weight, equalize):
@@ -82,9 +82,9 @@ class TestOneStep:
     def test_ten_steps(self, data, vgg, msoe):
         current = images(data["cur"])
         objective = self.objective(data, vgg, msoe, 1e4)
-        rule = make_rule(config([(0, 1, 0.1, 0)]).optimizer, REFERENCE.std_per_channel)
+        rule = make_optimizer(config([(0, 1, 0.1, 0)]).optimizer, REFERENCE.std_per_channel)
         losses = []
-        for iteration, values in minimized(
+        for iteration, values in optimize(
             current, objective, rule=rule, iterations=10, learning_rate=0.005
         ):
             losses.append(values[0].numpy())
@@ -99,7 +99,7 @@ class TestOneStep:
 
 def preset(octaves, **changes) -> StstConfig:
     """Build the preset of the released code with the three layers and octaves of a golden."""
-    tree = merged(tomllib.loads(preset_text("reference")), changes)
+    tree = merge(tomllib.loads(preset_text("reference")), changes)
     del tree["octaves"]
     return config(octaves, **tree)
 

@@ -19,7 +19,7 @@ from stst.config import StpsConfig, build
 from stst.config.command import command_words
 from stst.errors import InputError
 from stst.report import report_command
-from stst.training.sequences import described, load_clip
+from stst.training.sequences import describe_clip, load_clip
 from stst.video import AS_STORED, LazyVideo, Levels, recorded_levels
 from stst_cli.analyze import main as analyze_main
 from stst_cli.main import main
@@ -189,7 +189,7 @@ class TestAnalysis:
         path, levels = Path(f"{kind}.mkv"), LEVELS[kind]
         frames = load_clip(path, (18, 20), "stretch", 2, levels)
         assert np.array_equal(frames, stst.read_video(path, **levels.as_dict()).frames)
-        record = described(path, levels)
+        record = describe_clip(path, levels)
         assert recorded_levels(record, "") == levels
 
     def test_the_null(self, kind):
@@ -250,12 +250,12 @@ class TestContradictions:
 
 
 def test_what_is_measured_again_after_another_reading():
-    from stst.batch.pairs import _described
+    from stst.batch.pairs import _describe
     from stst.utils.files import sha256_of
 
-    plain = _described(Settings(), sha256_of)
+    plain = _describe(Settings(), sha256_of)
     assert "bits" not in plain
-    assert _described(Settings(levels=Levels(bits=8)), sha256_of) == {**plain, "bits": 8}
+    assert _describe(Settings(levels=Levels(bits=8)), sha256_of) == {**plain, "bits": 8}
 
 
 def test_words_of_a_report():

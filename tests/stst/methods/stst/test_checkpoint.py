@@ -36,9 +36,9 @@ def test_after_any_step(optimizer, masked):
     made = process(optimizer, masked)
     for event in made.run():
         if isinstance(event, IterationDone):
-            held.append((made.interim(), last))
+            held.append((made.checkpoint(), last))
         elif isinstance(event, FrameDone):
-            assert made.interim() is None
+            assert made.checkpoint() is None
             whole.append(event)
             last = event
     assert [(one.frame, one.octave, one.iteration) for one, _ in held] == [
@@ -47,11 +47,11 @@ def test_after_any_step(optimizer, masked):
         for octave, count in enumerate((4, 5))
         for iteration in range(count)
     ]
-    for number, (interim, before) in enumerate(held):
+    for number, (checkpoint, before) in enumerate(held):
         resumed = process(optimizer, masked)
         after = None if before is None else before.frame
         state = None if before is None else resumed_state(before)
-        rest = list(resumed.run(after, state, interim=interim))
+        rest = list(resumed.run(after, state, checkpoint=checkpoint))
         steps = [event for event in rest if isinstance(event, IterationDone)]
         assert len(steps) == len(held) - number - 1
         done = [event for event in rest if isinstance(event, FrameDone)]
@@ -65,11 +65,13 @@ def test_that_of_another_frame_is_left_alone():
     made = process("adam", False)
     for event in made.run():
         if isinstance(event, IterationDone):
-            interim = made.interim()
+            checkpoint = made.checkpoint()
         elif event.__class__ is FrameDone:
             break
-    assert interim.frame == event.frame
-    rest = list(process("adam", False).run(event.frame, resumed_state(event), interim=interim))
+    assert checkpoint.frame == event.frame
+    rest = list(
+        process("adam", False).run(event.frame, resumed_state(event), checkpoint=checkpoint)
+    )
     assert len([one for one in rest if isinstance(one, IterationDone)]) == 9
 
 

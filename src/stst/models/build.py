@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from stst.config.choice import ModelChoice
+from stst.config.cka import ClassifierSpec
 from stst.errors import InputError, first_line
-from stst.models.factory import SEED, made_by_factory, seeded
-from stst.models.torchvision_weights import file_weights, fit, member_named, weights_of
+from stst.models.factory import SEED, made_by_factory, use_fixed_seed
+from stst.models.torchvision_weights import file_weights, fit, get_member, weights_of
 from stst.weights import LoadedWeights, brief
 
 
@@ -42,7 +42,7 @@ class Built:
     label: str
 
 
-def built(choice: ModelChoice) -> Built:
+def built(choice: ClassifierSpec) -> Built:
     """Build torchvision's model of a name, or that of a factory, and load its weights.
 
     Raises
@@ -53,7 +53,7 @@ def built(choice: ModelChoice) -> Built:
     return _own(choice) if ":" in choice.model else _torchvision(choice)
 
 
-def untrained(model: str) -> nn.Module:
+def build_untrained(model: str) -> nn.Module:
     """Build a model without weights.
 
     Raises
@@ -63,21 +63,21 @@ def untrained(model: str) -> nn.Module:
     """
     if ":" in model:
         return _factory(model)
-    with seeded():
+    with use_fixed_seed():
         return _build(_known_model(model), None)
 
 
-def _torchvision(choice: ModelChoice) -> Built:
+def _torchvision(choice: ClassifierSpec) -> Built:
     from torchvision.models import list_models, video
 
     model = _known_model(choice.model)
-    default = member_named(model, "default")
+    default = get_member(model, "default")
     member, weights, label = None, None, f"none (random, seed {SEED})"
     if choice.weights != "none":
-        member = member_named(model, choice.weights)
+        member = get_member(model, choice.weights)
         weights = weights_of(model, choice.weights)
         label = weights_label(weights, member.name if member is not None else "")
-    with seeded():
+    with use_fixed_seed():
         module = _build(model, member)
     if weights is not None:
         fit(module, weights.tensors, model, str(weights.path))
@@ -85,7 +85,7 @@ def _torchvision(choice: ModelChoice) -> Built:
     return Built(module.eval(), model in list_models(module=video), preset, weights, label)
 
 
-def _own(choice: ModelChoice) -> Built:
+def _own(choice: ClassifierSpec) -> Built:
     module = _factory(choice.model)
     weights, label = None, f"of the factory (seed {SEED})"
     if choice.weights not in ("default", "none"):
@@ -145,7 +145,7 @@ def _factory(name: str) -> nn.Module:
     return module
 
 
-def _takes_windows(module: nn.Module, choice: ModelChoice) -> bool:
+def _takes_windows(module: nn.Module, choice: ClassifierSpec) -> bool:
     """Say whether an own model takes windows, by trying where nothing is said."""
     if choice.kind != "auto":
         return choice.kind == "video"

@@ -23,7 +23,7 @@ def by_position(values: Tensor) -> Tensor:
     return values.permute(0, 2, 3, 1).flatten(1, 2)
 
 
-def correlated(values: Tensor) -> Tensor:
+def gram_matrix(values: Tensor) -> Tensor:
     """Multiply channels by channels over all positions.
 
     Parameters
@@ -40,7 +40,7 @@ def correlated(values: Tensor) -> Tensor:
     return found
 
 
-def convolved(images: Tensor, filters: Tensor, bias: Tensor | None = None) -> Tensor:
+def convolve(images: Tensor, filters: Tensor, bias: Tensor | None = None) -> Tensor:
     """Convolve images of few channels, without padding.
 
     Parameters

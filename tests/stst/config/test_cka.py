@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from stst.config.choice import (
+from stst.config.cka import (
     DEFAULT_LAYERS,
     CkaSettings,
-    ModelChoice,
+    ClassifierSpec,
     channel_words,
     choice_text,
     parse_channels,
@@ -23,13 +23,13 @@ def refused(said, function, *arguments, **options):
 
 class TestChoice:
     def test_what_cannot_be(self):
-        refused("a model, its weights or a layer has an empty name.", ModelChoice, "")
+        refused("a model, its weights or a layer has an empty name.", ClassifierSpec, "")
         refused(
-            "a model, its weights or a layer has an empty name.", ModelChoice, "m", layers=("",)
+            "a model, its weights or a layer has an empty name.", ClassifierSpec, "m", layers=("",)
         )
-        refused("--window 0: a window has at least one frame.", ModelChoice, "m", window=0)
-        refused("--std 1,0,1: every value must be above 0.", ModelChoice, "m", std=(1, 0, 1))
-        refused("--kind x: expected auto, image, video.", ModelChoice, "m", kind="x")
+        refused("--window 0: a window has at least one frame.", ClassifierSpec, "m", window=0)
+        refused("--std 1,0,1: every value must be above 0.", ClassifierSpec, "m", std=(1, 0, 1))
+        refused("--kind x: expected auto, image, video.", ClassifierSpec, "m", kind="x")
         refused("--examples x: expected channels, positions, frames.", CkaSettings, "x")
         refused("--estimator x: expected unbiased, biased.", CkaSettings, "channels", "x")
 
@@ -37,11 +37,11 @@ class TestChoice:
     def test_sizes(self, text):
         shown = text.replace("\n", "\\n")
         said = f"--input {shown}: expected native, default, or HxW in pixels, e.g. 128x224."
-        refused(said, ModelChoice, "m", input=text)
+        refused(said, ClassifierSpec, "m", input=text)
 
     def test_size(self):
-        assert ModelChoice("m", input="128x224").input_size == (128, 224)
-        assert ModelChoice("m", input="native").input_size is None
+        assert ClassifierSpec("m", input="128x224").input_size == (128, 224)
+        assert ClassifierSpec("m", input="native").input_size is None
 
     def test_measure(self):
         assert CkaSettings().measure == "cka_unbiased.channels"
@@ -52,19 +52,19 @@ class TestSpecs:
     @pytest.mark.parametrize(
         ("text", "choice"),
         [
-            ("resnet50", ModelChoice("resnet50")),
-            ("r3d_18=none", ModelChoice("r3d_18", "none")),
-            ("m@a, b,a", ModelChoice("m", layers=("a", "b"))),
-            ("m=w/x=1@2.pth@a.b,c", ModelChoice("m", "w/x=1@2.pth", ("a.b", "c"))),
-            (" p.q:f = w.npz @ l ", ModelChoice("p.q:f", "w.npz", ("l",))),
+            ("resnet50", ClassifierSpec("resnet50")),
+            ("r3d_18=none", ClassifierSpec("r3d_18", "none")),
+            ("m@a, b,a", ClassifierSpec("m", layers=("a", "b"))),
+            ("m=w/x=1@2.pth@a.b,c", ClassifierSpec("m", "w/x=1@2.pth", ("a.b", "c"))),
+            (" p.q:f = w.npz @ l ", ClassifierSpec("p.q:f", "w.npz", ("l",))),
         ],
     )
     def test_read(self, text, choice):
         assert parse_choice(text) == choice
 
     def test_the_rest_comes_from_another_choice(self):
-        base = ModelChoice("x", "y", ("z",), window=3, input="native", mean=(0.5,) * 3)
-        assert parse_choice("m", base) == ModelChoice(
+        base = ClassifierSpec("x", "y", ("z",), window=3, input="native", mean=(0.5,) * 3)
+        assert parse_choice("m", base) == ClassifierSpec(
             "m", window=3, input="native", mean=(0.5,) * 3
         )
 

@@ -23,7 +23,7 @@ DEFAULT_LAYERS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class ModelChoice:
+class ClassifierSpec:
     """A vision model, and how frames are brought to it.
 
     Attributes
@@ -133,7 +133,7 @@ def check_estimator(estimator: object) -> None:
         raise InputError(f"--estimator {estimator}: expected {', '.join(get_args(Estimator))}.")
 
 
-def parse_choice(text: str, base: ModelChoice | None = None) -> ModelChoice:
+def parse_choice(text: str, base: ClassifierSpec | None = None) -> ClassifierSpec:
     """Read ``MODEL[=WEIGHTS][@LAYER,LAYER…]``.
 
     Parameters
@@ -155,7 +155,7 @@ def parse_choice(text: str, base: ModelChoice | None = None) -> ModelChoice:
     if not model.strip() or (equals and not weights.strip()) or (at and not layers):
         raise InputError(f"{text!r}: expected MODEL[=WEIGHTS][@LAYER,LAYER...].")
     changes = {"model": model.strip(), "weights": weights.strip() or "default", "layers": layers}
-    return replace(base or ModelChoice("any"), **changes)  # type: ignore[arg-type]
+    return replace(base or ClassifierSpec("any"), **changes)  # type: ignore[arg-type]
 
 
 def choice_text(model: str, weights: str, layers: tuple[str, ...]) -> str:
@@ -164,7 +164,7 @@ def choice_text(model: str, weights: str, layers: tuple[str, ...]) -> str:
     Parameters
     ----------
     model, weights, layers
-        As `ModelChoice` has them.
+        As `ClassifierSpec` has them.
 
     Returns
     -------

@@ -25,7 +25,7 @@ _HINT = "Say which statistics to compare: --model paper or --model builtin."
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class GramModel:
     """A stream and the layers whose Gram matrices are compared.
 
     Attributes
@@ -141,7 +141,7 @@ def _hashes(sidecar: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @guarded()
-def load_judges(streams: Streams, device: str = "auto") -> tuple[Judge, ...]:
+def load_judges(streams: Streams, device: str = "auto") -> tuple[GramModel, ...]:
     """Load the streams whose Gram matrices are compared, and settle their layers.
 
     Parameters
@@ -169,7 +169,7 @@ def load_judges(streams: Streams, device: str = "auto") -> tuple[Judge, ...]:
         layers = config.texture_layers or loaded.stream.texture_layers
         _require(loaded.stream, layers)
         name = _name(config, loaded.weights)
-        judges.append(Judge(kind, loaded.stream.to(where), layers, name, loaded.weights, where))
+        judges.append(GramModel(kind, loaded.stream.to(where), layers, name, loaded.weights, where))
     if not judges:
         raise InputError("There is no layer to compare. Name one of either stream.")
     return tuple(judges)
@@ -187,7 +187,9 @@ def _require(stream: Stream, layers: tuple[str, ...]) -> None:
         ) from error
 
 
-def other_weights(sidecar: Mapping[str, Any], where: Path, judges: Collection[Judge]) -> list[str]:
+def other_weights(
+    sidecar: Mapping[str, Any], where: Path, judges: Collection[GramModel]
+) -> list[str]:
     """Say which judges have other weights than a stimulus was made with, one sentence each."""
     listed = sidecar.get("weights")
     known = listed if isinstance(listed, list) else []

@@ -6,7 +6,7 @@ import pytest
 
 from small_runs import config
 from stst import InputError
-from stst.analysis.judges import (
+from stst.analysis.gram_models import (
     load_judges,
     other_weights,
     streams_of_pair,

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stst.models.products import by_position, channels_last, convolved, correlated
+from stst.models.gradients import by_position, channels_last, convolve, gram_matrix
 
 
 def drawn(*shape, seed=0) -> torch.Tensor:
@@ -20,18 +20,18 @@ class TestCorrelated:
     def test_the_product(self, shape, last):
         values = channels_last(drawn(*shape)) if last else drawn(*shape)
         expected = torch.einsum("bnhw,bmhw->bnm", values, values)
-        torch.testing.assert_close(correlated(values), expected)
+        torch.testing.assert_close(gram_matrix(values), expected)
 
     def test_its_gradient(self, shape, last):
         values = channels_last(drawn(*shape)) if last else drawn(*shape)
         values.requires_grad_()
         # not symmetric, as the gradient of a loss may be
         weights = drawn(shape[0], shape[1], shape[1], seed=1)
-        (found,) = torch.autograd.grad((correlated(values) * weights).sum(), values)
+        (found,) = torch.autograd.grad((gram_matrix(values) * weights).sum(), values)
         plain = torch.einsum("bnhw,bmhw->bnm", values, values)
         (expected,) = torch.autograd.grad((plain * weights).sum(), values)
         torch.testing.assert_close(found, expected)
-        assert torch.autograd.gradcheck(correlated, values)
+        assert torch.autograd.gradcheck(gram_matrix, values)
 
 
 @given(
@@ -46,7 +46,7 @@ def test_convolution_and_its_gradient(batch, channels, filters, kernel, size, bi
     weights, offset = drawn(filters, channels, *kernel, seed=1), None
     if bias:
         offset = drawn(filters, seed=2)
-    found, plain = convolved(images, weights, offset), F.conv2d(images, weights, offset)
+    found, plain = convolve(images, weights, offset), F.conv2d(images, weights, offset)
     torch.testing.assert_close(found, plain)
     towards = drawn(*plain.shape, seed=3)
     for gradient in (towards, channels_last(towards)):
@@ -59,7 +59,7 @@ def test_the_gradient_of_half_precision_is_in_the_precision_of_the_images():
     images = drawn(1, 2, 12, 13).float().requires_grad_()
     weights = drawn(4, 2, 5, 5, seed=1).float()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = convolved(images, weights)
+        found = convolve(images, weights)
     assert found.dtype == torch.bfloat16
     (gradient,) = torch.autograd.grad(found.float().square().sum(), images)
     exact = F.conv2d(images, weights)
