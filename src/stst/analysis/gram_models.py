@@ -153,7 +153,7 @@ def load_judges(streams: Streams, device: str = "auto") -> tuple[GramModel, ...]
 
     Returns
     -------
-    tuple of Judge
+    tuple of GramModel
         One for each stream, on the device.
 
     Raises

@@ -48,7 +48,7 @@ def scale_up(
     in_use
         Bytes that were in use before the objective was built.
     how
-        Of `minimized`.
+        Of `optimize`.
 
     Returns
     -------
@@ -66,9 +66,9 @@ def time_step(objective: Objective, images: Tensor, **how: Any) -> float:
     Parameters
     ----------
     objective, images
-        As for `minimized`.
+        As for `optimize`.
     how
-        Of `minimized`, but for the number of iterations.
+        Of `optimize`, but for the number of iterations.
     """
     start = 0.0
     steps = optimize(images, objective, iterations=_WARM_UP + _TIMED, **how)

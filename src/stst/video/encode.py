@@ -137,7 +137,7 @@ def _flush(container: OutputContainer, stream: VideoStream) -> None:
 
 
 def _explain(error: Exception) -> Exception:
-    """Keep the system's own errors (a full disk) for `written_whole` to explain."""
+    """Keep the system's own errors (a full disk) for `write_whole` to explain."""
     number = getattr(error, "errno", None)
     if isinstance(error, OSError) and number is not None:
         return OSError(number, os.strerror(number))

@@ -55,7 +55,7 @@ def chosen_models(
 
     Returns
     -------
-    tuple of ModelChoice
+    tuple of ClassifierSpec
         One for each ``--cka``.
     CkaSettings
         For all of them.

@@ -16,7 +16,7 @@ from stst.utils.locks import LOCK, check_unlocked, hold_lock
 HOLD = """
 import sys, time
 from pathlib import Path
-from stst.utils.locks import locked
+from stst.utils.locks import hold_lock
 with hold_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(3600)

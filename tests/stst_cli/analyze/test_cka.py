@@ -200,10 +200,10 @@ class TestRefusals:
     def idle(self, monkeypatch):
         monkeypatch.setattr("stst.models.classifiers.LoadedClassifier.activations", pytest.fail)
 
-    def check(self, here, *words, describe_verdicts):
+    def check(self, here, *words, said):
         before = sorted(os.listdir(here))
         line = refused(stst_analyze("cka", *words))
-        assert line.startswith(f"Error: {describe_verdicts}")
+        assert line.startswith(f"Error: {said}")
         assert sorted(os.listdir(here)) == before
 
     def test_clips(self, here):
