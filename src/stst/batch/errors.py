@@ -44,6 +44,11 @@ class Problems:
         ----------
         where
             Put before the message where it does not begin with it.
+
+        Yields
+        ------
+        None
+            What is wrong in the block ends it.
         """
         try:
             yield
@@ -51,7 +56,15 @@ class Problems:
             self.note(str(error), where)
 
     def note(self, problem: str, where: str = "") -> None:
-        """Add one."""
+        """Add one.
+
+        Parameters
+        ----------
+        problem
+            In words; made one line.
+        where
+            As in `collect`.
+        """
         line = " ".join(problem.splitlines())
         self._found.append(line if not where or line.startswith(where) else f"{where}: {line}")
 
