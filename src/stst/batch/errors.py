@@ -44,11 +44,6 @@ class Problems:
         ----------
         where
             Put before the message where it does not begin with it.
-
-        Yields
-        ------
-        None
-            What is wrong in the block ends it.
         """
         try:
             yield
