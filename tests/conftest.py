@@ -46,13 +46,6 @@ _HERE = Path(__file__).parent / "golden"
 _COUNTS = {"run": 0, "skipped": 0}
 
 
-# modules with tests of ten seconds and more
-_LONG = {
-    "test_builtin_quality.py", "test_models.py", "test_unfinished.py", "test_streams.py",
-    "test_scramble.py", "test_methods_of_others.py", "test_train_prednet.py",
-}  # fmt: skip
-
-
 def _weights_dir() -> Path | None:
     named = os.environ.get("STST_WEIGHTS_DIR")
     return Path(named).resolve() if named else None
@@ -68,11 +61,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         os.environ["OMP_NUM_THREADS"] = "1"
         torch.set_num_threads(1)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that at the end no process waits for the other's last test."""
-    items.sort(key=lambda item: item.path.name not in _LONG)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
