@@ -155,9 +155,13 @@ def pack(message: object) -> bytes:
 
 
 def receive(stream: BinaryIO) -> Any:
-    """Wait for a message; None where the other process has closed the stream."""
+    """Wait for a message; None where the other process has closed the stream, or died in one."""
     head = stream.read(_LENGTH.size)
-    return pickle.loads(stream.read(*_LENGTH.unpack(head))) if len(head) == _LENGTH.size else None
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    data = stream.read(length)
+    return pickle.loads(data) if len(data) == length else None
 
 
 def take_messages(received: bytearray) -> Iterator[Any]:
