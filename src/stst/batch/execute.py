@@ -23,7 +23,7 @@ from stst.runs.job import Job
 from stst.utils.files import sha256_of
 from stst.utils.locks import check_unlocked
 
-# seconds between two words on how far a task is
+# seconds between two words on how far jobs are
 _SELDOM = 1.0
 
 

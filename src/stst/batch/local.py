@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any, Protocol, TypeVar
 
 from stst.batch.states import JobEnd, JobProgress, States
-from stst.utils.processes import Failure, Said, map_in_processes
+from stst.utils.processes import PATIENCE, Failure, Said, map_in_processes
 
 Group = TypeVar("Group", bound="Sequence[Labelled]")
 
@@ -27,7 +27,7 @@ def run_local(
     states: States,
     write_table: Callable[[], None],
     prepare: Callable[[], None],
-    patience: float = 5.0,
+    patience: float = PATIENCE,
 ) -> Generator[JobProgress | JobEnd, None, None]:
     """Do jobs side by side.
 

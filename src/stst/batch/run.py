@@ -8,7 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from stst.batch.bids import check_folder, write_catalogue
+from stst.batch import bids
 from stst.batch.costs import Cost, measure_costs, processes_for, shared_noise
 from stst.batch.errors import Problems, count_noun
 from stst.batch.execute import STOP, Execution, execute, group_jobs
@@ -190,7 +190,7 @@ class Batch:
         """
         self.states.begin()
         if self.settings.layout == "bids":
-            (self.folder / "stimuli").mkdir(exist_ok=True)
+            (self.folder / bids.FOLDER).mkdir(exist_ok=True)
         for job in self.own:
             done = self.status[job.label].kind == "done"
             if done and self.states.state(job.label) != "done":
@@ -217,7 +217,7 @@ class Batch:
         if self.settings.layout == "bids":
             done = [(job, self.states.state(job.label) == "done") for job in self.jobs]
             rows = [{**job.columns(), "done": made} for job, made in done]
-            write_catalogue(self.folder, rows)
+            bids.write_catalogue(self.folder, rows)
         write_summary(self.folder / SUMMARY, self.jobs, self.states, available_cores(), tell)
 
     def _side_by_side(self) -> int:
@@ -301,7 +301,7 @@ def plan_batch(
     if settings.cluster is not None:
         check_slurm()
     if settings.layout == "bids":
-        check_folder(folder)
+        bids.check_folder(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; stimuli go to a folder. Choose another name.")
     jobs = plan_jobs(requests, folder, defaults, problems, settings.layout)

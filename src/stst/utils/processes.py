@@ -18,8 +18,8 @@ from stst.utils.machine import children_sleep
 Work = TypeVar("Work")
 Result = TypeVar("Result")
 
-# enough for a process to end that was asked to, in seconds
-_PATIENCE = 5.0
+#: Enough for a process to end that was asked to, in seconds.
+PATIENCE = 5.0
 # what a terminal sends to all its processes, by Ctrl-C or when it is closed: the parent's matter
 _TO_ALL = {getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)}
 
@@ -63,7 +63,7 @@ def map_in_processes(
     works: Iterable[Work],
     jobs: int,
     prepare: Callable[[], None] | None = None,
-    patience: float = _PATIENCE,
+    patience: float = PATIENCE,
 ) -> Generator[tuple[Work, Result | Failure | Said], None, None]:
     """Do pieces of work side by side.
 
@@ -142,7 +142,7 @@ class _Worker(Generic[Work, Result]):
             heard: Result | Failure | Said = self.pipe.recv()
         except (EOFError, OSError):
             assert self._process is not None
-            self._process.join(_PATIENCE)
+            self._process.join(PATIENCE)
             heard = Failure(_death(self._process.exitcode))
             self.stop()
         if not isinstance(heard, Said):
@@ -153,7 +153,7 @@ class _Worker(Generic[Work, Result]):
         if self._process is not None:
             self._process.terminate()
 
-    def stop(self, patience: float = _PATIENCE) -> None:
+    def stop(self, patience: float = PATIENCE) -> None:
         if self._process is None:
             return
         self.ask_to_end()

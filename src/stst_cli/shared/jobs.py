@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, TaskProgressColumn, TimeElapsedColumn
 
+from stst.batch.states import JobEnd, JobProgress
 from stst.utils.clock import Clock, duration
 from stst_cli.shared.progress import bar
-
-if TYPE_CHECKING:
-    from stst.batch.states import JobEnd, JobProgress
 
 
 def show_jobs(
@@ -26,8 +23,6 @@ def show_jobs(
     seconds
         What each job is expected to take, by label; weighs them.
     """
-    from stst.batch.states import JobEnd
-
     share = _Share(seconds)
     with bar(
         "{task.description}", BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
@@ -75,8 +70,6 @@ class _Share:
         return self._clock.left(self.progress)
 
     def note(self, one: JobProgress | JobEnd) -> None:
-        from stst.batch.states import JobEnd
-
         if isinstance(one, JobEnd):
             if one.label in self._done:
                 self._done[one.label] = 1.0

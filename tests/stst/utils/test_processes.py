@@ -9,7 +9,7 @@ import pytest
 
 from batch_workers import obey, refuse_to_start, spell
 from patience import patience
-from stst.utils.processes import Failure, Said, map_in_processes
+from stst.utils.processes import Failure, Said, hold_signals, map_in_processes
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 
@@ -97,3 +97,15 @@ def test_closing_ends_the_processes():
         start = time.monotonic()
     assert time.monotonic() - start < patience(5)
     assert gone(int(process))
+
+
+def test_a_signal_waits_until_a_file_is_written():
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append("SIGTERM"))
+    try:
+        with hold_signals():
+            os.kill(os.getpid(), signal.SIGTERM)
+            heard.append("written")
+        assert heard == ["written", "SIGTERM"]
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -162,6 +162,10 @@ class TestWays:
             "3 done, 0 up to date, 0 failed",
         ]  # fmt: skip
         clips_in_order = dict.fromkeys(row["clip"] for row in rows("out/features.csv"))
+        again = batch("n", "o", "-o", "out", "--jobs", 1).stderr.splitlines()
+        assert again[2:5] == [
+            "1/3 cat_seed2: up to date", "2/3 cat_seed10: up to date", "3/3 dog: up to date",
+        ]  # fmt: skip
         assert list(clips_in_order) == [
             "n/cat.mkv", "o/cat_seed2.npz", "o/cat_seed10.npz", "n/dog.mkv", "o/dog.npz",
         ]  # fmt: skip

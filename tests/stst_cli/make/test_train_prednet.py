@@ -51,7 +51,13 @@ def test_the_same_bytes_again(here):
     first = (here / "w.safetensors").read_bytes()
     assert train("--overwrite").exit_code == 0
     assert (here / "w.safetensors").read_bytes() == first
-    for words in (("--seed", "1"), ("--flip",), ("--loss", "lall"), ("--skip", "1")):
+    for words in (
+        ("--seed", "1"),
+        ("--seed", "-1"),
+        ("--flip",),
+        ("--loss", "lall"),
+        ("--skip", "1"),
+    ):
         assert train("--overwrite", *words).exit_code == 0
         assert (here / "w.safetensors").read_bytes() != first
     assert names(here) == ["a.mkv", "b.mkv", "w.safetensors"]
