@@ -120,8 +120,8 @@ class Judge:
             ("spatial_texture", LAYERS, (here, image)),
             ("temporal_texture", ("concat",), pairs),
         ):
-            want = self.statistician.wanted(term, natural, layers).by_layer
-            have = self.statistician.wanted(term, own, layers).by_layer
+            want = self.statistician.compute_targets(term, natural, layers).by_layer
+            have = self.statistician.compute_targets(term, own, layers).by_layer
             out[term] = float(self.statistician.compared("texture", have, want))
         return out
 
@@ -149,7 +149,7 @@ def seconds_per_frame(
             counts[preset][name] = octave.config.iterations
             calls[name] = _stepping(process, setting, octave, before)
         for name, call in {
-            "statistics of the targets": partial(process._wanted, 1, setting,
+            "statistics of the targets": partial(process._compute_targets, 1, setting,
                                                  active_terms(setting, False), sizes, None),
             "colour transfer": partial(color_transfer, before, here),
         }.items():  # fmt: skip
@@ -170,7 +170,7 @@ def _stepping(
 ) -> Callable[[], object]:  # fmt: skip
     """Give a call that takes one step of an octave."""
     terms = active_terms(setting, False)
-    (wanted,) = process._wanted(1, setting, terms, [octave.size], None)
+    (wanted,) = process._compute_targets(1, setting, terms, [octave.size], None)
     (previous,) = through_octaves(before, [octave.size], False)
     objective = StstObjective(
         process.statistician, wanted, {term: setting.term_weight(term) for term in terms},

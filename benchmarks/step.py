@@ -118,9 +118,9 @@ class Setting:
         pair = torch.stack([self.before, self.target], dim=1)
         wanted = {}
         if spatial is not None:
-            wanted["spatial_texture"] = made.wanted("spatial_texture", self.target, LAYERS)
+            wanted["spatial_texture"] = made.compute_targets("spatial_texture", self.target, LAYERS)
         if temporal is not None:
-            wanted["temporal_texture"] = made.wanted("temporal_texture", pair, ("concat",))
+            wanted["temporal_texture"] = made.compute_targets("temporal_texture", pair, ("concat",))
         weights = dict.fromkeys(wanted, 1.0)
         return StstObjective(made, wanted, weights, 0.1, 0.0, self.previous)
 

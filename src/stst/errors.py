@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from stst.utils.text import one_line
+from stst.utils.text import join_lines
 
 #: Characters of a message; a file may hold names and values of any length.
 LONGEST_MESSAGE = 1000
@@ -26,7 +26,7 @@ class StstError(Exception):
     exit_code = 1
 
     def __str__(self) -> str:
-        return one_line(super().__str__(), LONGEST_MESSAGE)
+        return join_lines(super().__str__(), LONGEST_MESSAGE)
 
 
 class InputError(StstError, ValueError):

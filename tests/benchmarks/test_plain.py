@@ -38,8 +38,8 @@ def sides():
     images, previous = torch.rand(2, 2, 3, 66, 70, generator=generator)
     made = Statistician(VGG19(vgg, "keras"), MSOE(msoe), PAPER, "fp32")
     wanted = {
-        "spatial_texture": made.wanted("spatial_texture", target, LAYERS),
-        "temporal_texture": made.wanted(
+        "spatial_texture": made.compute_targets("spatial_texture", target, LAYERS),
+        "temporal_texture": made.compute_targets(
             "temporal_texture", torch.stack([before, target], dim=1), ("concat",)
         ),
     }

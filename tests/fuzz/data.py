@@ -56,7 +56,7 @@ from stst.report.page import part
 from stst.report.provenance import making_of, reading_of
 from stst.runs.folder import RunFolder
 from stst.runs.job import Job
-from stst.runs.remake import _recorded_output, differences, job_of_sidecar
+from stst.runs.remake import _read_output, differences, job_of_sidecar
 from stst.runs.sidecar import Sidecar, read_sidecar
 from stst.utils.files import sha256_of
 from stst.video import LazyVideo, Video, write_video
@@ -285,7 +285,7 @@ def _read_remake(folder: Path) -> None:
         trusted=("tiny_model:spatial", "tiny_model:temporal"),
     )
     assert job.outputs
-    recorded = Path(_recorded_output(sidecar, before.output.path))
+    recorded = Path(_read_output(sidecar, before.output.path))
     assert recorded.resolve().parent == folder.resolve(), f"{recorded} lies elsewhere"
     other = {**before.as_dict(), "environment": {}, "output": {"frames_sha256": ""}}
     differences(before, Sidecar.model_validate(other))

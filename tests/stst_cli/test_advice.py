@@ -56,7 +56,7 @@ LEVELS = (*PARTS, "stst train-prednet")
 WHO: dict[str, tuple[str, ...]] = {
     "stst/analysis/gram_models.py": ("stst-analyze validity",),
     "stst/analysis/cka/models.py": CKA,
-    "stst/analysis/cka/seen.py": CKA,
+    "stst/analysis/cka/onlooker.py": CKA,
     "stst/analysis/pairs.py": PAIRS,
     "stst/analysis/prediction.py": PREDNET,
     "stst/analysis/cka/unrelated.py": CKA,

@@ -119,7 +119,7 @@ def measure_cka(
     choice = parse_choice(model)
     pairs = _open_pairs(clips)
     tell(Step(f"loading {choice.model}", 0.0, {}))
-    from stst.analysis.cka.models import cka_rows, steps, undefined
+    from stst.analysis.cka.models import cka_rows, list_undefined, steps
     from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
     from stst.analysis.cka.verdicts import describe_verdicts
     from stst.figures import cka_panels
@@ -150,7 +150,7 @@ def measure_cka(
         *nulls.notes,
         *null_notes({names[other]: found for other, found in unrelated.items()}),
         *loaded.notes,
-        *undefined(rows),
+        *list_undefined(rows),
     )
     verdicts = tuple(describe_verdicts([row | {"clip": names[row["clip"]]} for row in rows]))
     return Result(Measurement(tuple(panels), tuple(rows), notes, verdicts))

@@ -114,7 +114,7 @@ def _load_parts(
     choices = [parse_choice(text) for text in dict.fromkeys(cka)]
     tell(Step("loading models", 0.0, {}))
     from stst.analysis.prediction import PredictionSettings
-    from stst.report.models import loaded_parts
+    from stst.report.models import load_parts
 
     prediction = None if prednet is None else PredictionSettings(prednet, device=DEVICE)
-    return loaded_parts(choices, settings, prediction, DEVICE, null, levels)
+    return load_parts(choices, settings, prediction, DEVICE, null, levels)

@@ -30,7 +30,7 @@ from napari_stst.compare.views import AS_THEY_ARE, ViewedClips, Views
 from napari_stst.make.sources import folder_for
 from napari_stst.viewer.closing import OnClose, main_window
 from napari_stst.viewer.docks import FirstPlace, unwrap
-from napari_stst.viewer.layers import file_of, known_rate, rate_of
+from napari_stst.viewer.layers import file_of, rate_of, require_rate
 from napari_stst.viewer.system_programs import open_in_system_program
 from napari_stst.widgets.theme import colors_of
 from napari_stst.widgets.wheel import leave_wheel
@@ -169,7 +169,7 @@ class CompareWidget(QWidget):
         known = []
         for clip in clips:
             try:
-                known_rate(clip)
+                require_rate(clip)
             except InputError as error:
                 self._tell_once(str(error))
             else:

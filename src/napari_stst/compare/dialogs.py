@@ -140,7 +140,7 @@ class _CkaDialog(_Dialog):
         self.form.addRow("estimator", self.estimator)
         self.form.addRow("unrelated clips", self.null)
 
-    def _shared_arguments(self) -> dict[str, Any]:
+    def _share_arguments(self) -> dict[str, Any]:
         """Give the arguments that hold for all models."""
         return {
             "settings": CkaSettings(
@@ -178,7 +178,7 @@ class CkaDialog(_CkaDialog):
 
     def arguments(self) -> list[dict[str, Any]]:
         """Give the arguments of the task ``cka``, once for every model."""
-        return [{"model": text, **self._shared_arguments()} for text in self.models.texts()]
+        return [{"model": text, **self._share_arguments()} for text in self.models.texts()]
 
 
 class PathEdit(QWidget):
@@ -298,7 +298,7 @@ class ReportDialog(_CkaDialog):
             "output": self.folder.text(),
             "overwrite": self.overwrite.isChecked(),
             "cka": self.models.texts(),
-            **self._shared_arguments(),
+            **self._share_arguments(),
             "prednet": self.prednet.text() or None,
         }
 

@@ -262,7 +262,7 @@ class CoursePlot(QWidget):
         return region
 
     def _curve(self, course: TimeSeries, circular: bool) -> Any:
-        drawn = course.interrupted() if circular else course
+        drawn = course.break_at_wraps() if circular else course
         color = self.colors.clip(course.place)
         width = THIN if course.place else WIDE
         pen = pg.mkPen(color, width=width, style=_DASHES[self._dash(course)])

@@ -42,7 +42,7 @@ from napari_stst.queue.job import QueuedJob
 from napari_stst.queue.request import MakeRequest, read_stored_request, run_folder
 from napari_stst.queue.run_panel import RunPanel
 from napari_stst.viewer.docks import FirstPlace
-from napari_stst.viewer.layers import file_of, is_clip, known_rate, open_layer, rate_of
+from napari_stst.viewer.layers import file_of, is_clip, open_layer, rate_of, require_rate
 from napari_stst.viewer.levels import common_levels
 from napari_stst.widgets.boxes import SmallButton, SteadyButton
 from napari_stst.widgets.forms import (
@@ -281,7 +281,7 @@ class MakerWidget(ClipForm):
             if rate_of(natural) is None and self._rate.text().strip():
                 rate = parse_rate(self._rate.text().strip(), "frame rate")
                 natural.metadata["fps"] = str(rate)
-            known_rate(natural)
+            require_rate(natural)
             sources = {"natural": source_of(natural, stem, "natural")}
             sources |= self.sources(natural, stem)
             levels = common_levels(one for one in (natural, *self.targets()) if file_of(one))

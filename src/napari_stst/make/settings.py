@@ -18,7 +18,7 @@ from stst.config.command import command_words
 from stst.runs.folder import RunFolder
 from stst.runs.sidecar import other_version, read_sidecar
 from stst.utils.files import write_whole
-from stst.video import AS_STORED, Levels, recorded_levels
+from stst.video import AS_STORED, Levels, read_levels
 
 Tree = dict[str, Any]
 
@@ -69,7 +69,7 @@ def levels_in(tree: Mapping[str, Any]) -> Levels:
         If it says something that cannot be.
     """
     taken = tree.get("input")
-    return recorded_levels(taken, "the config") if isinstance(taken, Mapping) else AS_STORED
+    return read_levels(taken, "the config") if isinstance(taken, Mapping) else AS_STORED
 
 
 def describe_other_version(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari_stst.background.messages import SHOWN
 from stst.config import RunConfig
-from stst.video import fitted_size, parse_range
+from stst.video import fit_size, parse_range
 
 _ITERATIONS = 100_000  # of a frame, or of a clip that is made as a whole
 _BYTES = 4 * 2**30  # of what is shown while it is made
@@ -62,5 +62,5 @@ def _count_pixels(config: Any, shape: tuple[int, ...] | None) -> int:
         return 0
     count, height, width = shape[:3]
     start, stop = parse_range(config.input.frames, count, "the clip")
-    width, height = fitted_size(width, height, config.input.max_side)
+    width, height = fit_size(width, height, config.input.max_side)
     return (stop - start) * height * width

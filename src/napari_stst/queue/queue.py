@@ -245,7 +245,7 @@ def _find_resume_state(kept: KeptRequest) -> tuple[bool, Any, str]:
         try:
             read_stored_request(request.folder)
             groups = RunFolder(request.folder).checkpoints()
-            count = sum(one.finished() for one in groups)
+            count = sum(one.count_finished() for one in groups)
         except StstError as error:
             return True, "failed", str(error)
         words = "1 frame" if count == 1 else f"{count} frames"

@@ -89,7 +89,7 @@ def rate_of(layer: Image) -> Fraction | None:
     return None if rate is None else parse_rate(rate, f"layer {layer.name!r}: metadata['fps']")
 
 
-def known_rate(layer: Image) -> Fraction:
+def require_rate(layer: Image) -> Fraction:
     """Give a layer's frame rate in Hz.
 
     Raises
@@ -151,7 +151,7 @@ def save_clip(layer: Image, path: Path, overwrite: bool = False) -> Path:
     found = file_of(layer)
     if found is not None:
         return found
-    fps = known_rate(layer)
+    fps = require_rate(layer)
     written = write_video(path, Video(frames_of(layer.data), fps), overwrite=overwrite)
     record = layer.metadata.get("converted")
     if record is not None:

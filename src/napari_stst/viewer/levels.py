@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stst.errors import InputError
 from stst.video import AS_STORED, LazyVideo, Levels, VideoInfo, probe
 from stst.video.color.levels import HIGHEST_PEAK
-from stst.video.color.rgb import needed_levels
+from stst.video.color.rgb import find_levels
 from stst.video.color.tonemap import USUAL_PEAK
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def choose_levels(path: Path, parent: QWidget | None = None) -> Levels | None:
         If the clip cannot be read in any case, or nobody can be asked.
     """
     info = probe(path)
-    needed = needed_levels(info)
+    needed = find_levels(info)
     if needed == AS_STORED:
         return AS_STORED
     LazyVideo(path, levels=needed)  # whatever else is wrong is said before the question
@@ -100,7 +100,7 @@ def _answer(path: Path, info: VideoInfo, parent: QWidget | None) -> Levels | Non
     dialog.deleteLater()
     if answer != QDialog.DialogCode.Accepted:
         return None
-    needed = needed_levels(info)
+    needed = find_levels(info)
     return needed if value is None else Levels(tonemap=needed.tonemap, peak_nits=value)
 
 

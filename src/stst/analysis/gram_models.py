@@ -14,7 +14,7 @@ from stst.config.sources import check_trust
 from stst.errors import InputError
 from stst.models import Kind, Stream, load_stream
 from stst.utils.devices import guarded, pick_device
-from stst.utils.text import found_value
+from stst.utils.text import format_value
 from stst.weights import brief
 
 #: The streams whose textures are compared.
@@ -113,7 +113,7 @@ def streams_of_sidecar(
     method, tree = sidecar.get("method"), sidecar.get("config")
     if method != "stst" or not isinstance(tree, dict):
         raise InputError(
-            f"{where}: made by {found_value(method)}, which matches no Gram matrices. {_HINT}"
+            f"{where}: made by {format_value(method)}, which matches no Gram matrices. {_HINT}"
         )
     check_trust(tree, trusted, str(where))
     config = build({key: tree[key] for key in tree if key != "targets"}, StstConfig, str(where))
@@ -122,7 +122,7 @@ def streams_of_sidecar(
     notes = []
     for kind, term in _TERMS.items():
         target = hashes.get(term, hashes.get("natural"))
-        if not config.term_used(term):
+        if not config.uses_term(term):
             continue
         if natural_sha256 in hashes.values() and target != natural_sha256:
             notes.append(f"{where}: {term} was matched to another clip, so it is left out.")

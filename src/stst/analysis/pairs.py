@@ -12,7 +12,7 @@ from typing import Any
 from stst.config.methods import BUILT_IN
 from stst.errors import InputError
 from stst.utils.files import sha256_of
-from stst.utils.text import found_value
+from stst.utils.text import format_value
 from stst.video import (
     AS_STORED,
     FrameRange,
@@ -22,7 +22,7 @@ from stst.video import (
     parse_rate,
     probe,
     provenance_of,
-    recorded_levels,
+    read_levels,
     sidecar_path,
 )
 from stst.video.remedies import convert_command
@@ -192,10 +192,10 @@ class NaturalClip:
         record = None if sidecar is None else self._record(sidecar, other, notes)
         if record is None:
             whole = alignment = self._alignment(self._frames, self._max_side, levels=self._levels)
-            part, said = self._shared(alignment, video), "asked for"
+            part, said = self._share(alignment, video), "asked for"
         else:
-            whole = self._recorded(record, where)
-            alignment, part = self._narrowed(whole, where)
+            whole = self._read_alignment(record, where)
+            alignment, part = self._narrow(whole, where)
             said = f"{where} says" + (", and asked for" if part else "")
         if part is not None:
             video = replace(part, levels=self._levels).open(other)
@@ -215,14 +215,14 @@ class NaturalClip:
         if part is not None:
             aligned += f" Of {other} the same part was taken: {part}."
         notes += [aligned] if aligned else []
-        if record is not None and self._decoded_otherwise(record, whole):
+        if record is not None and self._decodes_otherwise(record, whole):
             notes.append(
                 f"The frames of {self.path} are decoded differently here than when {other} was "
                 "made."
             )
         return Pair(natural, video, alignment, sidecar, tuple(notes), aligned)
 
-    def _decoded_otherwise(self, record: Mapping[str, Any], alignment: Alignment) -> bool:
+    def _decodes_otherwise(self, record: Mapping[str, Any], alignment: Alignment) -> bool:
         """Say whether a sidecar has another hash of the frames than they have here."""
         if "frames_sha256" not in record:
             return False
@@ -269,24 +269,24 @@ class NaturalClip:
             notes.append(f"{where} does not name {self.path} as an input.")
         return None
 
-    def _recorded(self, record: Mapping[str, Any], where: str) -> Alignment:
+    def _read_alignment(self, record: Mapping[str, Any], where: str) -> Alignment:
         """Read how a sidecar says that this clip was read, and refuse what contradicts it."""
         frames, side, rate = (record.get(key) for key in ("frames", "max_side", "resample_fps"))
         if frames is not None and not _whole_numbers(frames, 2):
             raise InputError(
-                f"{where}: inputs.frames is {found_value(frames)}; it must be two whole numbers."
+                f"{where}: inputs.frames is {format_value(frames)}; it must be two whole numbers."
             )
         if side is not None and not _whole_numbers([side], 1):
             raise InputError(
-                f"{where}: inputs.max_side is {found_value(side)}; it must be a whole number."
+                f"{where}: inputs.max_side is {format_value(side)}; it must be a whole number."
             )
         grey = record.get("grey", False)
         if not isinstance(grey, bool):
             raise InputError(
-                f"{where}: inputs.grey is {found_value(grey)}; it must be true or false."
+                f"{where}: inputs.grey is {format_value(grey)}; it must be true or false."
             )
         exact = None if rate is None else parse_rate(rate, f"{where}: inputs.resample_fps")
-        levels = recorded_levels(record, where)
+        levels = read_levels(record, where)
         try:
             recorded = self._alignment(frames, side, exact, grey, levels)
             self._open(recorded)
@@ -305,7 +305,7 @@ class NaturalClip:
             )
         return recorded
 
-    def _narrowed(self, recorded: Alignment, where: str) -> tuple[Alignment, Alignment | None]:
+    def _narrow(self, recorded: Alignment, where: str) -> tuple[Alignment, Alignment | None]:
         """Apply the frames that were asked for to what a sidecar records, and to the other clip."""
         if self._frames is None:
             return recorded, None
@@ -323,7 +323,7 @@ class NaturalClip:
             )
         return replace(recorded, frames=(first, end)), Alignment((first - start, end - start))
 
-    def _shared(self, alignment: Alignment, other: LazyVideo) -> Alignment | None:
+    def _share(self, alignment: Alignment, other: LazyVideo) -> Alignment | None:
         """Say what of that which was asked for is taken of the other clip as well, as of a mask.
 
         That is all that this clip and the other one have in common before: length, or size.

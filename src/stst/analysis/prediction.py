@@ -266,7 +266,7 @@ def predictions(
     values = {one.name: np.full(length, np.nan) for one in MEASURES}
     errors: list[Sequence[float]] = []
     start = first_frame(clip)
-    for one in predicted_frames(clip, loaded):
+    for one in predict_frames(clip, loaded):
         on_frame(one)
         for name, value in one.measures.items():
             values[name][one.frame - start] = value
@@ -276,7 +276,7 @@ def predictions(
     return Predictions(values, table, loaded.name, clip.fps, start)
 
 
-def predicted_frames(clip: Clip, loaded: LoadedPredictor) -> Iterator[PredictedFrame]:
+def predict_frames(clip: Clip, loaded: LoadedPredictor) -> Iterator[PredictedFrame]:
     """Predict frame after frame.
 
     From the zero state the network runs over f_{t−10} … f_t; f̂_t is its prediction at the last

@@ -43,7 +43,7 @@ class Cost:
     notes: tuple[str, ...]
 
 
-def shared_noise(jobs: Sequence[BatchJob]) -> list[str]:
+def warn_of_shared_noise(jobs: Sequence[BatchJob]) -> list[str]:
     """Warn of clips that share a seed and its noise, so that stimuli are not independent.
 
     Parameters

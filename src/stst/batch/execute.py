@@ -15,7 +15,7 @@ from typing import Any
 
 from stst.batch.plan import BatchJob
 from stst.batch.states import JobEnd, JobProgress, States
-from stst.batch.status import JobStatus, asked_for, job_status, refusal, run_differs
+from stst.batch.status import JobStatus, describe_request, job_status, refusal, run_differs
 from stst.engine.events import RunFinished, RunStarted, RunStopped
 from stst.errors import InputError, StstError, in_words
 from stst.runs.folder import RunFolder
@@ -227,7 +227,7 @@ def _make(
             # from now on a folder says what the run is made of
             if isinstance(event, RunStarted):
                 for job in jobs:
-                    states.put(job.label, "running", asked=asked_for(job))
+                    states.put(job.label, "running", asked=describe_request(job))
             if time.monotonic() - said > _SELDOM:
                 said = time.monotonic()
                 yield JobProgress(labels, getattr(event, "progress", 0.0))

@@ -20,7 +20,7 @@ from stst.config.methods import BUILT_IN
 from stst.errors import InputError
 from stst.utils.files import at_home, resolve_path
 from stst.utils.manifests import check_suffix, read_rows, read_toml_tables, spreadsheet_hint
-from stst.utils.text import found_value
+from stst.utils.text import format_value
 from stst.video.read import clip_stem
 
 #: Fields of a row that are no keys of a config.
@@ -102,7 +102,7 @@ def read_manifest(path: Path, problems: Problems) -> list[JobRequest]:
         defaults = rest.get("defaults", {})
         if not isinstance(defaults, dict):
             raise InputError(
-                f"{path}: defaults is {found_value(defaults)}; it must be a table [defaults]."
+                f"{path}: defaults is {format_value(defaults)}; it must be a table [defaults]."
             )
         for key in _flat(defaults):
             hint = None if key in FIELDS else _unknown(key.removeprefix("sweep."))
@@ -167,7 +167,7 @@ def seeds_of(value: Any, where: str) -> Seeds:
     whole = _SEED.fullmatch(text)
     if whole:
         return [int(whole[1])]
-    found, match = found_value(value), _RANGE.fullmatch(text)
+    found, match = format_value(value), _RANGE.fullmatch(text)
     if match is None:
         hint = spreadsheet_hint(value)
         raise InputError(
@@ -226,7 +226,7 @@ def _combinations(where: str, source: Mapping[str, Any], folder: Path) -> Iterat
     for key, values in sweep.items():
         if not isinstance(values, list) or not values:
             raise InputError(
-                f"{where}: sweep.{key} is {found_value(values)}; it must be a list of values."
+                f"{where}: sweep.{key} is {format_value(values)}; it must be a list of values."
             )
     choices += [[(key, value) for value in values] for key, values in sweep.items()]
     count = math.prod(map(len, choices))
@@ -235,7 +235,7 @@ def _combinations(where: str, source: Mapping[str, Any], folder: Path) -> Iterat
     output = source.get("output")
     if output is not None and not isinstance(output, str):
         raise InputError(
-            f"{where}: output is {found_value(output)}; it must be the name of a file."
+            f"{where}: output is {format_value(output)}; it must be the name of a file."
         )
     if output is not None and count > 1:
         raise InputError(
@@ -261,7 +261,7 @@ def _texts(where: str, source: Mapping[str, Any], key: str) -> list[str]:
     for one in listed:
         if not isinstance(one, str) or not one.strip() or any(ord(c) < 32 for c in one):
             raise InputError(
-                f"{where}: {key} is {found_value(one)}; it must be text, or a list of texts."
+                f"{where}: {key} is {format_value(one)}; it must be text, or a list of texts."
             )
     return [one.strip() for one in listed]
 

@@ -48,7 +48,9 @@ def model_rows(
     rows: dict[str, Iterable[Mapping[str, Any]]] = {}
     if settings.models:
         unrelated = {
-            name: _unrelated(settings.null, settings.levels).apart_from(pair.natural, pair.other)
+            name: _open_unrelated(settings.null, settings.levels).apart_from(
+                pair.natural, pair.other
+            )
         }
         rows[CKA] = [
             row
@@ -73,7 +75,7 @@ def _classifier(choice: ClassifierSpec, device: str) -> LoadedClassifier:
 
 
 @lru_cache(maxsize=1)
-def _unrelated(paths: tuple[Path, ...], levels: Levels) -> UnrelatedClips:
+def _open_unrelated(paths: tuple[Path, ...], levels: Levels) -> UnrelatedClips:
     """Open them once, so that what models make of them is known for the next pair."""
     return UnrelatedClips(paths, levels)
 

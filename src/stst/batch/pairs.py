@@ -35,7 +35,7 @@ from stst.utils.text import decode_text
 from stst.version import __version__
 from stst.video import sidecar_path
 from stst.video.ranges import parse_range
-from stst.video.resize import fitted_size
+from stst.video.resize import fit_size
 from stst.video.samples import sample_clips
 
 #: Of the whole batch: labels of the clips that tables name; and what failed, if anything did.
@@ -310,7 +310,7 @@ def _is_current(
 def _check(pairs: Sequence[NamedPair], folder: Path, settings: Settings) -> None:
     if settings.frames is not None:
         parse_range(settings.frames, 2**62, "the clips")
-    fitted_size(2**31, 2**31, settings.max_side)
+    fit_size(2**31, 2**31, settings.max_side)
     seen = {label_key(name): f"a file of the batch, {name}" for name in _OF_A_BATCH}
     for pair in pairs:
         key = label_key(pair.label)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stst.batch import bids
-from stst.batch.costs import Cost, measure_costs, processes_for, shared_noise
+from stst.batch.costs import Cost, measure_costs, processes_for, warn_of_shared_noise
 from stst.batch.errors import Problems, count_noun
 from stst.batch.execute import STOP, Execution, execute, group_jobs
 from stst.batch.local import run_local
@@ -127,7 +127,7 @@ class Batch:
 
     def warnings(self) -> list[str]:
         """Say what is likely not meant, before anything is made."""
-        return shared_noise(self.jobs)
+        return warn_of_shared_noise(self.jobs)
 
     def outlook(self) -> str:
         """Say in a line how many jobs there are, and how many are to be done."""

@@ -222,7 +222,7 @@ class _Queue:
                 continue
             if one.missed < _MISSED:
                 still.append(one)
-            elif lost := one.given_up(self.states, self.resources.retries):
+            elif lost := one.give_up(self.states, self.resources.retries):
                 events += lost
             else:
                 again.append(one.jobs)
@@ -246,7 +246,7 @@ class _Queue:
 
     def _note(self, job: BatchJob, job_id: str) -> None:
         """Keep where a job was submitted, and how often it was because it had been killed."""
-        if _succeeded(self.states, job):
+        if _has_succeeded(self.states, job):
             return
         known = self.states.get(job.label)
         killed = known.get("state") in ("submitted", "running", "stopped")
@@ -290,7 +290,7 @@ class _Watched:
 
     def left(self, states: States) -> list[BatchJob]:
         """Give the jobs that have not ended."""
-        return [job for job in self.jobs if not _ended(states, job)]
+        return [job for job in self.jobs if not _has_ended(states, job)]
 
     def look(self, states: States, alive: set[str] | None) -> list[JobProgress | JobEnd]:
         """See what is new."""
@@ -302,7 +302,7 @@ class _Watched:
             what = (job.label, str(known.get("state")))
             if what in self._told:
                 continue
-            if _ended(states, job):
+            if _has_ended(states, job):
                 self._told.add(what)
                 events.append(JobEnd(*what, known.get("seconds"), known.get("error")))
             elif known.get("state") == "running":
@@ -310,7 +310,7 @@ class _Watched:
                 events.append(JobProgress((job.label,), 0.0))
         return events
 
-    def given_up(self, states: States, retries: int) -> list[JobEnd]:
+    def give_up(self, states: States, retries: int) -> list[JobEnd]:
         """Say which jobs are not tried again; none where all are."""
         left = self.left(states)
         attempts = max(int(states.get(job.label).get("attempts", 1)) for job in left)
@@ -326,12 +326,12 @@ class _Watched:
         return [JobEnd(job.label, "failed", error=error) for job in left]
 
 
-def _ended(states: States, job: BatchJob) -> bool:
+def _has_ended(states: States, job: BatchJob) -> bool:
     """Say whether a job has ended by its own account."""
-    return states.state(job.label) == "failed" or _succeeded(states, job)
+    return states.state(job.label) == "failed" or _has_succeeded(states, job)
 
 
-def _succeeded(states: States, job: BatchJob) -> bool:
+def _has_succeeded(states: States, job: BatchJob) -> bool:
     """Say whether a job is done, and what it made is there."""
     there = job.files.sidecar.exists() and job.files.master.exists()
     return states.state(job.label) == "done" and there

@@ -14,7 +14,7 @@ from stst.runs.fingerprint import ELSEWHERE, config_difference
 from stst.runs.folder import RunFolder
 from stst.runs.record import InputRecord, RunInput, RunRecord
 from stst.runs.sidecar import Sidecar, other_version, read_sidecar
-from stst.utils.text import found_value
+from stst.utils.text import format_value
 
 Kind = Literal["free", "begun", "done", "changed"]
 #: Hashes a file; the same one is asked for again and again.
@@ -59,7 +59,7 @@ def job_status(job: BatchJob, hashed: Hash, asked: str | None = None) -> JobStat
     for path in (*files.values(), job.run_folder):
         if path.is_symlink():
             raise InputError(f"{path} is a link. Outputs stay in the folder: move it away.")
-    before = asked is not None and asked != asked_for(job)
+    before = asked is not None and asked != describe_request(job)
     if (job.run_folder / "job.json").exists():
         found = run_differs(job, job.run_folder, hashed)
         if found is None and before:
@@ -94,7 +94,7 @@ def _files_differ(job: BatchJob, hashed: Hash) -> str | None:
         return str(error)
     found = _differs(job, sidecar, hashed)
     if found is None and sidecar.seed != job.seed:
-        found = f"seed was {found_value(sidecar.seed)} and is {job.seed} now"
+        found = f"seed was {format_value(sidecar.seed)} and is {job.seed} now"
     return None if found is None else f"{files['master']} was made otherwise: {found}"
 
 
@@ -110,7 +110,7 @@ def run_differs(job: BatchJob, folder: Path, hashed: Hash) -> str | None:
     return _differs(job, record, hashed)
 
 
-def asked_for(job: BatchJob) -> str:
+def describe_request(job: BatchJob) -> str:
     """Describe what is asked for, apart from where it is computed and from what files."""
     dump = job.config.model_dump(mode="json", exclude=set(ELSEWHERE - {"seed"}))
     return json.dumps(dump, sort_keys=True)
@@ -120,7 +120,7 @@ def _differs(job: BatchJob, record: RunRecord | Sidecar, hashed: Hash) -> str | 
     if another := other_version(record):
         return another
     if record.method != job.config.method:
-        return f"method was {found_value(record.method)} and is {job.config.method!r} now"
+        return f"method was {format_value(record.method)} and is {job.config.method!r} now"
     found = config_difference(job.config.model_dump(mode="json"), record.config)
     return found or _inputs_differ(job, record.inputs, hashed)
 

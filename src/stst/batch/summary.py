@@ -80,7 +80,7 @@ def write_summary(
         Number of rows.
     """
     while True:
-        done = _done(jobs, states)
+        done = _list_done(jobs, states)
         rows = _rows(path.parent, done, processes, on_job)
         names = sorted({key for row in rows.values() for key in row})
         recorded = [key for one in _RECORDED.values() for key in names if key.startswith(one)]
@@ -91,11 +91,11 @@ def write_summary(
         with write_whole(path, overwrite=True) as part:
             part.write_text(text, "utf-8", newline="\n")
         # others may have finished theirs, and written an older table or a newer one
-        if [job.label for job in _done(jobs, states)] == [job.label for job in done]:
+        if [job.label for job in _list_done(jobs, states)] == [job.label for job in done]:
             return len(done)
 
 
-def _done(jobs: Iterable[BatchJob], states: States) -> list[BatchJob]:
+def _list_done(jobs: Iterable[BatchJob], states: States) -> list[BatchJob]:
     return [job for job in jobs if states.state(job.label) == "done" and job.files.sidecar.exists()]
 
 
@@ -113,7 +113,7 @@ def _rows(
     for job in jobs:
         # a sidecar holds the hashes of the clips, so that nothing else can have changed
         stamps[job.label] = f"{_FORMAT} {hashed(job.files.sidecar)}"
-        kept = _kept(place / f"{job.label}.json", stamps[job.label])
+        kept = _read_row(place / f"{job.label}.json", stamps[job.label])
         if kept is None:
             todo.append(job)
         else:
@@ -133,7 +133,7 @@ def _rows(
     return rows
 
 
-def _kept(path: Path, stamp: str) -> Mapping[str, Any] | None:
+def _read_row(path: Path, stamp: str) -> Mapping[str, Any] | None:
     try:
         content = json.loads(decode_text(path.read_bytes()))
     except (OSError, ValueError, RecursionError):

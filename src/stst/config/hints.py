@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from stst.config.schema import RunConfig
 from stst.utils.manifests import spreadsheet_hint
-from stst.utils.text import found_value
+from stst.utils.text import format_value
 
 # what pydantic says in words of Python, by its names of errors
 _WORDS = {
@@ -97,7 +97,7 @@ def explain(error: Any, kind: type[RunConfig]) -> str:
     if error["type"] == "tuple_type" and isinstance(error["input"], str):
         hint = key_hint(where, [kind])  # frames of the run are not those of its clip
     hint = f"; {hint}" if hint else ""
-    return f"{where}: {message} (found {found_value(error['input'])}{hint})"
+    return f"{where}: {message} (found {format_value(error['input'])}{hint})"
 
 
 def _hint_in_table(key: str, known: Sequence[str], hint: str) -> str:

@@ -153,12 +153,12 @@ class RunConfig(Frozen):
         return []
 
 
-def updated(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def update(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Merge nested tables; lists and single values are replaced."""
     out = dict(base)
     for key, value in changes.items():
         if isinstance(value, dict) and isinstance(out.get(key), dict):
-            out[key] = updated(out[key], value)
+            out[key] = update(out[key], value)
         else:
             out[key] = value
     return out

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from stst.config.hints import explain, suggestion
 from stst.config.methods import METHODS
 from stst.config.presets import Tree, preset_tree
-from stst.config.schema import RunConfig, updated
+from stst.config.schema import RunConfig, update
 from stst.config.stst import StstConfig
 from stst.errors import InputError
 from stst.utils.diagnosis import read_text
@@ -284,7 +284,7 @@ def merge(*trees: Mapping[str, Any]) -> Tree:
     """
     out: Tree = {}
     for tree in trees:
-        out = updated(out, dict(tree))
+        out = update(out, dict(tree))
     return out
 
 

@@ -14,7 +14,7 @@ from stst.config.schema import (
     RunConfig,
     Share,
     check_range,
-    updated,
+    update,
 )
 from stst.utils.files import resolve_path
 
@@ -321,7 +321,7 @@ class StstConfig(RunConfig):
         stream, kind = term.split("_")
         return getattr(getattr(self, stream), f"{kind}_layers") or ()
 
-    def term_used(self, term: Term) -> bool:
+    def uses_term(self, term: Term) -> bool:
         """Say whether a loss term has a weight at any frame.
 
         Parameters
@@ -340,7 +340,7 @@ class StstConfig(RunConfig):
     @property
     def temporal_needed(self) -> bool:
         """Whether any temporal term is active at any frame."""
-        return self.term_used("temporal_texture") or self.term_used("temporal_content")
+        return self.uses_term("temporal_texture") or self.uses_term("temporal_content")
 
     @property
     def color_used(self) -> bool:
@@ -375,7 +375,7 @@ class StstConfig(RunConfig):
             if override.covers(max(frame, 0)):
                 changes = override.model_dump(exclude={"range"}, exclude_none=True)
                 config = StstConfig.model_validate(
-                    updated(config.model_dump(exclude={"frames"}), changes)
+                    update(config.model_dump(exclude={"frames"}), changes)
                 )
         return config
 

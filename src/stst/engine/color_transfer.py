@@ -184,15 +184,15 @@ class Matching:
         # the bins of the rows are counted on, so that one table holds those of all
         first = BINS * torch.arange(low.numel(), device=low.device).view_as(low) - per_bin * low
 
-        def binned(rows: Tensor, memory: Tensor) -> Tensor:
+        def bin_values(rows: Tensor, memory: Tensor) -> Tensor:
             count = low.numel() * rows.shape[-1]
             place = memory[:count].view(*low.shape[:-1], rows.shape[-1])
             torch.mul(rows, per_bin, out=place).add_(first)
             bins = self._bins[:count].copy_(memory[:count])
             return bins.clamp_(0, BINS * low.numel() - 1)
 
-        want = _cumulative(binned(reference, self._memory[1]), low)
-        bins = binned(values, self._memory[1])
+        want = _cumulative(bin_values(reference, self._memory[1]), low)
+        bins = bin_values(values, self._memory[1])
         have = _cumulative(bins, low)
         low, high, per_bin = low.view(-1, 1), high.view(-1, 1), per_bin.view(-1, 1)
         edges = low + torch.arange(BINS, dtype=low.dtype, device=low.device) / per_bin

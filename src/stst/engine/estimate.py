@@ -55,9 +55,9 @@ def scale_up(
     Estimate
         Time and memory grow with the number of pixels, nearly exactly where frames are not tiny.
     """
-    saved = saved_bytes(objective, images)
+    saved = count_saved_bytes(objective, images)
     per_pixel = time_step(objective, images, **how) / pixels
-    return Estimate(per_pixel * work, in_use + _held(saved * whole / pixels, images.device))
+    return Estimate(per_pixel * work, in_use + _add_reserve(saved * whole / pixels, images.device))
 
 
 def time_step(objective: Objective, images: Tensor, **how: Any) -> float:
@@ -79,7 +79,7 @@ def time_step(objective: Objective, images: Tensor, **how: Any) -> float:
     return (time.perf_counter() - start) / _TIMED
 
 
-def saved_bytes(objective: Objective, images: Tensor) -> int:
+def count_saved_bytes(objective: Objective, images: Tensor) -> int:
     """Count what autograd keeps for the backward pass, every storage once."""
     sizes: dict[int, int] = {}
 
@@ -93,7 +93,7 @@ def saved_bytes(objective: Objective, images: Tensor) -> int:
     return sum(sizes.values())
 
 
-def _held(saved: float, device: torch.device) -> int:
+def _add_reserve(saved: float, device: torch.device) -> int:
     """Give what a run takes beyond what is in use before it, in bytes."""
     if device.type != "cpu":
         return int(_HELD * saved)

@@ -139,7 +139,7 @@ def factors(turns: Tensor, own: Tensor, coherence: float) -> Tensor:
     return torch.where(own, sign.to(turned.dtype), turned)
 
 
-def scrambled_pictures(pictures: Tensor, turns: Tensor, coherence: float = 0.0) -> Tensor:
+def scramble_pictures(pictures: Tensor, turns: Tensor, coherence: float = 0.0) -> Tensor:
     """Scramble the phases of pictures in space.
 
     Parameters
@@ -165,7 +165,7 @@ def scrambled_pictures(pictures: Tensor, turns: Tensor, coherence: float = 0.0) 
     return real
 
 
-def scrambled_by_noise(pictures: Tensor, noise: Tensor) -> Tensor:
+def scramble_by_noise(pictures: Tensor, noise: Tensor) -> Tensor:
     """Scramble pictures by one field each, that all channels share.
 
     Parameters
@@ -182,7 +182,7 @@ def scrambled_by_noise(pictures: Tensor, noise: Tensor) -> Tensor:
     """
     width = pictures.shape[-1]
     turns = half_plane(noise[:, None, :, : width // 2 + 1], width)
-    return scrambled_pictures(pictures.double(), turns).to(pictures.dtype)
+    return scramble_pictures(pictures.double(), turns).to(pictures.dtype)
 
 
 class PhaseFields:

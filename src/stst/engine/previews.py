@@ -16,12 +16,12 @@ class PreviewClock:
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
-        self.shown()
+        self.restart()
 
     def due(self) -> bool:
         """Say whether it is time."""
         return self._seconds is not None and time.monotonic() - self._since >= self._seconds
 
-    def shown(self) -> None:
+    def restart(self) -> None:
         """Begin to count anew."""
         self._since = time.monotonic()

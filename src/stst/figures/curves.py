@@ -64,7 +64,7 @@ class TimeSeries:
         """(T,) seconds from frame 0."""
         return self.frames / self.fps
 
-    def interrupted(self) -> TimeSeries:
+    def break_at_wraps(self) -> TimeSeries:
         """Interrupt angles where it is shorter to go across 0 and 2π."""
         with np.errstate(invalid="ignore"):
             jumps = np.flatnonzero(np.abs(np.diff(self.values)) > np.pi) + 1

@@ -89,7 +89,7 @@ def _with_words(label: str, panel: Panel) -> str:
 def draw_curves(axis: Axes, panel: Panel) -> None:
     """Draw the curves of a panel over time, a line for each clip; the natural one lies below."""
     for one in panel.series:
-        drawn = one.interrupted() if panel.circular else one
+        drawn = one.break_at_wraps() if panel.circular else one
         draw_course(axis, one.place, drawn.time, drawn.values, marked=panel.circular)
         if one.band is not None and np.isfinite(one.band).all():
             axis.axhspan(*one.band, color=clip_color(one.place), alpha=SHADE, lw=0)

@@ -9,7 +9,7 @@ from typing import Any
 from stst.config import TERMS, StreamConfig, StstConfig, Term
 from stst.errors import InputError
 from stst.models.activations import Activation, Multiscale
-from stst.models.factory import made_by_factory
+from stst.models.factory import call_factory
 from stst.models.stream import Kind, Stream, check_layers, validate_stream
 from stst.utils.devices import guarded
 
@@ -108,7 +108,7 @@ def resolve_layers(config: StstConfig, streams: Mapping[Kind, LoadedStream | Non
         update[kind] = section.model_copy(update=layers)
     config = config.model_copy(update=update)
     for term in TERMS:
-        if config.term_used(term):
+        if config.uses_term(term):
             _check_term(config, term, streams)
     return config
 
@@ -181,5 +181,5 @@ def _no_weights(config: StreamConfig) -> None:
 
 def _own(kind: Kind, config: StreamConfig) -> Stream:
     _no_weights(config)
-    stream = made_by_factory(config.model, f"{kind}.model")
+    stream = call_factory(config.model, f"{kind}.model")
     return validate_stream(stream, kind, config.model)

@@ -12,7 +12,7 @@ from torch import nn
 
 from stst.config.cka import ClassifierSpec
 from stst.errors import InputError, first_line
-from stst.models.factory import SEED, made_by_factory, use_fixed_seed
+from stst.models.factory import SEED, call_factory, use_fixed_seed
 from stst.models.torchvision_weights import file_weights, fit, get_member, weights_of
 from stst.weights import LoadedWeights, brief
 
@@ -64,13 +64,13 @@ def build_untrained(model: str) -> nn.Module:
     if ":" in model:
         return _factory(model)
     with use_fixed_seed():
-        return _build(_known_model(model), None)
+        return _build(_check_model(model), None)
 
 
 def _torchvision(choice: ClassifierSpec) -> Built:
     from torchvision.models import list_models, video
 
-    model = _known_model(choice.model)
+    model = _check_model(choice.model)
     default = get_member(model, "default")
     member, weights, label = None, None, f"none (random, seed {SEED})"
     if choice.weights != "none":
@@ -100,7 +100,7 @@ def weights_label(weights: LoadedWeights, name: str = "") -> str:
     return brief(name or weights.file_name, f"sha256:{weights.original_sha256 or weights.sha256}")
 
 
-def _known_model(name: str) -> str:
+def _check_model(name: str) -> str:
     from torchvision import models
 
     known = [*models.list_models(module=models), *models.list_models(module=models.video)]
@@ -136,7 +136,7 @@ def _build(model: str, member: Any) -> nn.Module:
 
 
 def _factory(name: str) -> nn.Module:
-    module = made_by_factory(name, "model")
+    module = call_factory(name, "model")
     if not isinstance(module, nn.Module):
         raise InputError(
             f"model {name}: expected a torch.nn.Module, found {type(module).__name__}. "

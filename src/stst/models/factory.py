@@ -33,7 +33,7 @@ def use_fixed_seed() -> Iterator[None]:
         random.setstate(before[2])
 
 
-def made_by_factory(name: str, origin: str) -> Any:
+def call_factory(name: str, origin: str) -> Any:
     """Import a factory and call it; this runs the user's code, whose random draws are seeded.
 
     Parameters

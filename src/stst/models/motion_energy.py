@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from stst.models.activations import Multiscale
 from stst.models.gradients import channels_last, convolve
-from stst.models.msoe import blurred_half, gaussian_kernel, normalize_contrast, symmetric_pad
+from stst.models.msoe import blur_and_halve, gaussian_kernel, normalize_contrast, symmetric_pad
 from stst.utils.devices import guarded
 
 SCALES = 5
@@ -92,7 +92,7 @@ class MotionEnergy(nn.Module):
         maps = []
         for scale in range(scales_of(min(grey.shape[-2:]))):
             if scale:
-                grey = blurred_half(grey, self.get_buffer("blur"))
+                grey = blur_and_halve(grey, self.get_buffer("blur"))
             energy = self._energy(grey)
             maps.append(energy / (energy.sum(dim=1, keepdim=True) + _FAINT))
         return tuple(maps)

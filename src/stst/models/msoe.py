@@ -97,7 +97,7 @@ class MSOE(nn.Module):
         grey = frames.sum(dim=2)
         scales = [normalize_contrast(grey)]
         for _ in range(SCALES - 1):
-            scales.append(blurred_half(scales[-1], self.get_buffer("blur")))
+            scales.append(blur_and_halve(scales[-1], self.get_buffer("blur")))
         return scales
 
     def _energy(self, pairs: Tensor) -> Tensor:
@@ -161,7 +161,7 @@ def symmetric_pad(values: Tensor, width: int) -> Tensor:
     return values
 
 
-def blurred_half(values: Tensor, kernel: Tensor) -> Tensor:
+def blur_and_halve(values: Tensor, kernel: Tensor) -> Tensor:
     """Blur (B, T, H, W) by a (1, 1, 5, 5) kernel and keep every second pixel."""
     batch, times, *size = values.shape
     flat = symmetric_pad(values.reshape(batch * times, 1, *size), 2)

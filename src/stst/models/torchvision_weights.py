@@ -69,7 +69,7 @@ def weights_of(model: str, name: str) -> LoadedWeights:
         return _find_published(model, member)
     path = Path(name).expanduser()
     if not path.suffix and not path.is_file():
-        raise InputError(f"weights {name}: {model} has {_known(model, name)}.")
+        raise InputError(f"weights {name}: {model} has {_check_name(model, name)}.")
     return file_weights(path)
 
 
@@ -170,7 +170,7 @@ def _find_published(model: str, member: Any) -> LoadedWeights:
     return replace(loaded, tensors=renamed)
 
 
-def _known(model: str, name: str) -> str:
+def _check_name(model: str, name: str) -> str:
     from torchvision.models import get_model_weights
 
     names = ["default", *(member.name for member in get_model_weights(model)), "none"]

@@ -147,7 +147,7 @@ def _label(path: Path, sidecar: Mapping[str, Any] | None, depth: int) -> str:
     return printable(" ".join((f"{name} ({short})" if short else name).split()))
 
 
-def numbered(clips: Sequence[Clip]) -> dict[str, FrameNumbers]:
+def number_frames(clips: Sequence[Clip]) -> dict[str, FrameNumbers]:
     """Say, by the names of all clips but the natural one, how their frames are counted."""
     return {
         clip.name: FrameNumbers(place, float(clip.video.fps), clip.video.start)

@@ -26,7 +26,7 @@ def sections() -> dict[str, CourseSection]:
     return {name: section for name, section in told.items() if section is not None}
 
 
-def added_courses(clips: tuple[Clip, ...]) -> list[Added]:
+def lay_out_courses(clips: tuple[Clip, ...]) -> list[Added]:
     """Lay out what the clips' sidecars tell of how they were made, method by method."""
     told = courses(clips)
     added = []
@@ -54,8 +54,8 @@ def _course(place: int, clip: Clip) -> RunCourse | None:
     iteration = course.get("iteration")
     if not _is_numbers(iteration) or not iteration or not all(one % 1 == 0 for one in iteration):
         return None
-    probability = _named_numbers(course.get("probability"), len(iteration))
-    losses = _named_numbers(course.get("losses"), len(iteration))
+    probability = _select_numbers(course.get("probability"), len(iteration))
+    losses = _select_numbers(course.get("losses"), len(iteration))
     if not probability or not losses:
         return None
     return RunCourse(clip.label, place, np.array(iteration, float), probability, losses)
@@ -68,7 +68,7 @@ def _is_numbers(values: object) -> TypeGuard[list[float]]:
     )
 
 
-def _named_numbers(values: object, count: int) -> dict[str, Any]:
+def _select_numbers(values: object, count: int) -> dict[str, Any]:
     """Take the lists of so many numbers; null, which stands for one that is not finite, is NaN."""
     listed = values.items() if isinstance(values, Mapping) else ()
     return {

@@ -34,7 +34,7 @@ from stst.figures import (
     prediction_panels,
 )
 from stst.models.classifiers import LoadedClassifier, load_classifier
-from stst.report.clips import Clip, numbered
+from stst.report.clips import Clip, number_frames
 from stst.report.content import Begin
 from stst.report.formatting import number
 from stst.report.page import Section, data_uri, part
@@ -51,7 +51,7 @@ _SHOWN = 3  # predicted frames of a clip, as pictures
 _WIDTH = 160  # pixels that they are shown with, about
 
 
-def loaded_parts(
+def load_parts(
     choices: Sequence[ClassifierSpec],
     settings: CkaSettings,
     prediction: PredictionSettings | None,
@@ -232,7 +232,7 @@ class CkaPart:
             for model in models
             for panel in cka_panels(
                 [row for row in rows if row["model"] == model.name],
-                numbered(clips),
+                number_frames(clips),
                 short_name(model.name),
             )
         ]
@@ -276,7 +276,7 @@ class PredictionPart:
 
     def steps(self, clips: tuple[Clip, ...]) -> int:
         """Count the predicted frames."""
-        return sum(self._predicted(clip) for clip in clips)
+        return sum(self._predict(clip) for clip in clips)
 
     def add(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
         """Predict every frame of every clip; where that fails, all of it is left out."""
@@ -290,8 +290,8 @@ class PredictionPart:
         pictures: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
         for place, clip in enumerate(clips):
-            on_frame = begin(f"{clip.label} by PredNet", self._predicted(clip))
-            shown = Shown(self._predicted(clip), _SHOWN, on_frame)
+            on_frame = begin(f"{clip.label} by PredNet", self._predict(clip))
+            shown = Shown(self._predict(clip), _SHOWN, on_frame)
             found.append(predictions(clip.video, self.network, shown))
             rows += found[-1].rows(clip.name, clips[0].name if place else None)
             pictures += _pictures(shown.kept, clip, place)
@@ -321,7 +321,7 @@ class PredictionPart:
         section = Section("Next frames predicted by PredNet", "prediction", body)
         return Added(section, figures, {"prediction.csv": rows})
 
-    def _predicted(self, clip: Clip) -> int:
+    def _predict(self, clip: Clip) -> int:
         return max(0, len(clip.video) - self.network.settings.window + 1)
 
 

@@ -19,7 +19,7 @@ from stst.figures.paper import (
     figure_3,
     figure_4,
 )
-from stst.report.clips import Clip, numbered
+from stst.report.clips import Clip, number_frames
 from stst.report.content import Begin
 from stst.video import spread
 
@@ -53,11 +53,11 @@ class Drawn:
 
 
 def steps_2(clips: tuple[Clip, ...]) -> int:
-    """Count the frames that `drawn_2` goes through."""
+    """Count the frames that `draw_features` goes through."""
     return sum(len(clip.video) for clip in clips)
 
 
-def drawn_2(clips: tuple[Clip, ...], begin: Begin) -> Drawn:
+def draw_features(clips: tuple[Clip, ...], begin: Begin) -> Drawn:
     """Measure the low-level features of clips and draw them with some frames (figure 2).
 
     Parameters
@@ -77,7 +77,7 @@ def drawn_2(clips: tuple[Clip, ...], begin: Begin) -> Drawn:
     return Drawn(figure_2(stills, found), rows)
 
 
-def unrelated_clips(
+def choose_unrelated(
     clips: tuple[Clip, ...], nulls: UnrelatedClips
 ) -> dict[str, tuple[UnrelatedClip, ...]]:
     """Choose clips that have nothing to do with those of figure 3.
@@ -113,13 +113,13 @@ def steps_3(
     unrelated: Mapping[str, Sequence[UnrelatedClip]],
     settings: CkaSettings,
 ) -> int:
-    """Count the frames that `drawn_3` shows to models."""
+    """Count the frames that `draw_cka` shows to models."""
     from stst.analysis.cka.models import steps
 
     return sum(steps(clips[0].video, unrelated, model, unrelated, settings) for model in models)
 
 
-def drawn_3(
+def draw_cka(
     clips: tuple[Clip, ...],
     models: Sequence[LoadedClassifier],
     unrelated: Mapping[str, Sequence[UnrelatedClip]],
@@ -135,11 +135,11 @@ def drawn_3(
     models
         Loaded, with their layers.
     unrelated
-        Of `unrelated_clips`.
+        Of `choose_unrelated`.
     settings
         What is compared in them.
     begin
-        As in `drawn_2`.
+        As in `draw_features`.
     """
     from stst.analysis.cka.models import cka_rows, steps
     from stst.analysis.cka.verdicts import layers_of
@@ -154,7 +154,7 @@ def drawn_3(
         found = cka_rows(natural.video, videos, natural.name, model, unrelated, settings, on_frame)
         rows += found
         counts = {one.clip: one.clips for one in layers_of(found)}
-        panels = cka_panels(found, numbered(clips), model.name)
+        panels = cka_panels(found, number_frames(clips), model.name)
         for place, clip in enumerate(others):
             series = (panel.series[place] for panel in panels)
             layers = dict(zip(model.layers, series, strict=True))
@@ -164,11 +164,11 @@ def drawn_3(
 
 
 def steps_4(clips: tuple[Clip, ...], network: LoadedPredictor) -> int:
-    """Count the frames that `drawn_4` predicts."""
+    """Count the frames that `draw_prediction` predicts."""
     return sum(max(0, len(clip.video) - network.settings.window + 1) for clip in clips)
 
 
-def drawn_4(clips: tuple[Clip, ...], network: LoadedPredictor, begin: Begin) -> Drawn:
+def draw_prediction(clips: tuple[Clip, ...], network: LoadedPredictor, begin: Begin) -> Drawn:
     """Predict the frames of clips by PredNet and draw how well that went (figure 4).
 
     Parameters
@@ -178,7 +178,7 @@ def drawn_4(clips: tuple[Clip, ...], network: LoadedPredictor, begin: Begin) -> 
     network
         Of `stst.analysis.prediction.load_predictor`.
     begin
-        As in `drawn_2`.
+        As in `draw_features`.
     """
     from stst.analysis.prediction import predictions
     from stst.report.models import Shown

@@ -163,13 +163,13 @@ def svg_of(figure: Any) -> dict[str, Any]:
 
 def _in_words(content: Content, measure: Measure) -> str:
     means = [
-        f"{label} {number(mean_of(features, measure))}{_left_out(features, measure)}"
+        f"{label} {number(mean_of(features, measure))}{_format_frames(features, measure)}"
         for label, features in content.features.items()
     ]
     return f"means over frames: {', '.join(means)}"
 
 
-def _left_out(features: Features, measure: Measure) -> str:
+def _format_frames(features: Features, measure: Measure) -> str:
     """Say how many frames count where some of them have no angle."""
     known = int(np.count_nonzero(~np.isnan(features.values[measure.name])))
     every = len(features) - 1  # the first has no flow

@@ -12,7 +12,7 @@ from stst.errors import InputError
 from stst.figures import feature_courses, feature_means, frame_sheet, picture
 from stst.report.clips import Clip
 from stst.report.content import Begin, Content, measure_content
-from stst.report.courses import added_courses, sections
+from stst.report.courses import lay_out_courses, sections
 from stst.report.page import GENERATOR, page, part
 from stst.report.sections import FIRST, LAST, comparison_section, key_of
 from stst.utils.files import check_output, write_whole
@@ -80,7 +80,7 @@ def write_report(
     with write_whole(folder, replace) as beside:
         beside.mkdir()
         content = measure_content(clips, beside, begin)
-        added = [*added_courses(clips), *(one.add(clips, begin) for one in parts)]
+        added = [*lay_out_courses(clips), *(one.add(clips, begin) for one in parts)]
         _write_figures(content, beside)
         _write_tables(content, beside)
         for one in added:

@@ -146,7 +146,7 @@ class Checkpoints:
 
         return Checkpoint(int(iteration), data, int(frame), int(octave)), seconds
 
-    def finished(self) -> int:
+    def count_finished(self) -> int:
         """Count the finished frames that are kept."""
         state = self.state()
         return max(0, state.frame + 1) if state else 0
@@ -162,7 +162,7 @@ class Checkpoints:
             Of another version of them; None for the master's.
         """
         key = "images" if name is None else f"images_{name}"
-        for frame in range(self.finished()):
+        for frame in range(self.count_finished()):
             path = self._frame(frame)
             images: Frames = _read(path, (key,))[key]
             if images.dtype != np.uint8 or images.ndim != 4 or len(images) <= sample:
@@ -172,7 +172,7 @@ class Checkpoints:
     def statistics(self, sample: int) -> list[dict[str, Any]]:
         """Read one sample's statistics, frame by frame."""
         out = []
-        for frame in range(self.finished()):
+        for frame in range(self.count_finished()):
             path = self._frame(frame)
             text = str(_read(path, ("statistics",))["statistics"])
             try:

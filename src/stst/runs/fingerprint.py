@@ -14,7 +14,7 @@ from stst.runs.outputs import Output
 from stst.runs.record import RunRecord
 from stst.runs.sidecar import other_version, read_sidecar
 from stst.utils.files import sha256_of
-from stst.utils.text import found_value
+from stst.utils.text import format_value
 
 _SAME = ("method", "config", "weights")
 #: Keys of a config that say where is computed, or whose files are compared by their hashes.
@@ -167,7 +167,7 @@ def _difference(key: str, then: object, now: object, where: str = "") -> str:
         for index, (old, new) in enumerate(zip(then, now, strict=True)):
             if old != new:
                 return _difference(str(index), old, new, name)
-    return f"{name} was {found_value(then)} when it was started and is {found_value(now)} now"
+    return f"{name} was {format_value(then)} when it was started and is {format_value(now)} now"
 
 
 def _inputs_difference(then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> str:
@@ -186,7 +186,7 @@ def _inputs_difference(then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[
 
 def _role(one: Any) -> str:
     """Say what tells a clip from the others: its role, or in trainings its name."""
-    return str(one.get("role") or one.get("name")) if isinstance(one, dict) else found_value(one)
+    return str(one.get("role") or one.get("name")) if isinstance(one, dict) else format_value(one)
 
 
 def _name_of(one: Mapping[str, Any]) -> str:
@@ -208,9 +208,9 @@ def _config_difference(
                 return found
         elif isinstance(value, list) and isinstance(recorded, list):
             if not _same_items(value, recorded, filled):
-                return f"{above}{key} was {found_value(recorded)} and is {found_value(value)} now"
+                return f"{above}{key} was {format_value(recorded)} and is {format_value(value)} now"
         else:
-            return f"{above}{key} was {found_value(recorded)} and is {found_value(value)} now"
+            return f"{above}{key} was {format_value(recorded)} and is {format_value(value)} now"
     return None
 
 

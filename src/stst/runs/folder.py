@@ -75,7 +75,7 @@ class RunFolder:
             raise
 
     @contextmanager
-    def held(self) -> Iterator[bool]:
+    def hold(self) -> Iterator[bool]:
         """Keep other processes out of the folder, which is made where it is missing.
 
         Yields

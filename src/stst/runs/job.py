@@ -119,7 +119,7 @@ class Job:
         check_output(self.outputs[0].master, overwrite=True)
         self.folder.check_idle()
         self.folder.check_free(self.overwrite or self.resume)
-        self._begun()
+        self._read_begun()
         inputs = {path.resolve() for path in self.paths().values()}
         for output in self.outputs:
             for path in output.files().values():
@@ -160,11 +160,11 @@ class Job:
     def prepared(self) -> Prepared:
         """Inputs opened and checked, and models loaded where there are any."""
         # on as many threads as the run: what is prepared is computed, too
-        with numerics(threads=self._chosen_threads()):
+        with numerics(threads=self._choose_threads()):
             prepared: Prepared = self.method.door()(self.clips(), self.config)
             return prepared
 
-    def _begun(self) -> RunRecord | None:
+    def _read_begun(self) -> RunRecord | None:
         """Read what the run that is to be continued is made of; None where there is none."""
         if not (self.resume and self.folder.begun()):
             return None
@@ -172,8 +172,8 @@ class Job:
         check_continuable(self.folder.path, begun)
         return begun
 
-    def _chosen_threads(self) -> int | None:
-        begun = self._begun() if self.threads is None else None
+    def _choose_threads(self) -> int | None:
+        begun = self._read_begun() if self.threads is None else None
         return self.threads if begun is None else begun.environment.threads
 
     def estimate(self, prepared: Prepared) -> Estimate:
@@ -189,7 +189,7 @@ class Job:
         Estimate
             Seconds and bytes.
         """
-        with numerics(prepared.device, prepared.config.precision, self._chosen_threads()):
+        with numerics(prepared.device, prepared.config.precision, self._choose_threads()):
             return prepared.estimate()
 
     def disk(self, prepared: Prepared) -> int:
@@ -277,15 +277,15 @@ class Job:
         began = time.monotonic()
         self.check_outputs()
         prepared = self.prepared
-        with self.folder.held() as alone:
+        with self.folder.hold() as alone:
             for path in self._paths() if alone else ():
                 remove_leftovers(path)
-            guard = numerics(prepared.device, prepared.config.precision, self._chosen_threads())
-            made = self._made(prepared, alone, began, preview_seconds, outside(stop))
+            guard = numerics(prepared.device, prepared.config.precision, self._choose_threads())
+            made = self._make(prepared, alone, began, preview_seconds, outside(stop))
             end = yield from guard.steps(made)
         yield end  # now another process may have the folder
 
-    def _made(
+    def _make(
         self,
         prepared: Prepared,
         alone: bool,
@@ -294,7 +294,7 @@ class Job:
         stop: Callable[[], bool],
     ) -> Generator[Event, None, Event]:
         """Make what is not there yet, in a folder that is this job's own; give the last event."""
-        begun = self._begun()
+        begun = self._read_begun()
         record = self._record(prepared)
         if self.resume and begun is None and self._is_made(record):
             self.folder.remove()

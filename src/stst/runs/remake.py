@@ -14,7 +14,7 @@ from stst.runs.job import Job
 from stst.runs.outputs import MASTERS
 from stst.runs.record import InputRecord
 from stst.runs.sidecar import Sidecar, other_version, read_sidecar
-from stst.utils.text import found_value
+from stst.utils.text import format_value
 
 
 def job_of_sidecar(
@@ -68,7 +68,7 @@ def job_of_sidecar(
     tree = dict(content.config)
     if tree.setdefault("method", method) != method:
         raise InputError(
-            f"{sidecar}: method is {method!r} and config.method is {found_value(tree['method'])}; "
+            f"{sidecar}: method is {method!r} and config.method is {format_value(tree['method'])}; "
             "they have to be the same."
         )
     check_trust(tree, trusted, str(sidecar))
@@ -85,12 +85,12 @@ def job_of_sidecar(
     seed = content.seed if "seed" in content.model_fields_set else config.seed
     if seed not in config.seeds:
         raise InputError(
-            f"{sidecar}: seed {found_value(seed)} is none of the batch's, "
-            f"{found_value(config.seeds)}."
+            f"{sidecar}: seed {format_value(seed)} is none of the batch's, "
+            f"{format_value(config.seeds)}."
         )
     config = _of_batch(config, content.environment.batch, seed)
     if output is None:
-        output = _recorded_output(sidecar, content.output.path)
+        output = _read_output(sidecar, content.output.path)
     job = Job(
         natural=paths.get(main),
         output=output,
@@ -147,10 +147,10 @@ def _weights(content: Sidecar) -> dict[str, Any]:
     return {f"weights {one.get('name')}": one.get("hash") for one in content.weights or ()}
 
 
-def _recorded_output(sidecar: Path, name: object) -> str:
+def _read_output(sidecar: Path, name: object) -> str:
     if not isinstance(name, str) or not name or Path(name).name != name:
         raise InputError(
-            f"{sidecar}: output.path is {found_value(name)}, not the name of a file beside it."
+            f"{sidecar}: output.path is {format_value(name)}, not the name of a file beside it."
         )
     path = sidecar.parent / name
     return str(path) if path.suffix in MASTERS else f"{path}/"

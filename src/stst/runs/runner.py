@@ -119,7 +119,7 @@ class Runner:
         prepared = self.prepared
         while True:
             try:
-                return (yield from self._made())
+                return (yield from self._make())
             except ExhaustedError as error:
                 said = str(error)
             release_memory(prepared.device)
@@ -143,7 +143,7 @@ class Runner:
             (one.checkpoint() if clip else one.state()) is not None for one in self._checkpoints()
         )
 
-    def _made(self) -> Generator[Event, None, Event]:
+    def _make(self) -> Generator[Event, None, Event]:
         """Make what is still to be made and put it in place; give the last event."""
         job, place = self.job, 0
         courses: dict[int, Mapping[str, Any]] = {}
@@ -199,10 +199,10 @@ class Runner:
                     frame, event.images, event.statistics, event.state, self._seconds(),
                     event.others,
                 )  # fmt: skip
-                schedule.kept(0)
+                schedule.note_kept(0)
                 yield Checkpointed(frame, self.job.folder.path)
             elif isinstance(event, IterationDone) and schedule.due():
-                schedule.kept(self._keep_checkpoint(group))
+                schedule.note_kept(self._keep_checkpoint(group))
                 yield Checkpointed(frame, self.job.folder.path)
             if self.stop():
                 self._keep_checkpoint(group)
@@ -319,7 +319,7 @@ class _Group:
 
     def is_finished(self) -> bool:
         """Say whether all frames are there."""
-        return self.checkpoints.finished() == self.process.describe().frames
+        return self.checkpoints.count_finished() == self.process.describe().frames
 
     def courses(self) -> dict[int, Mapping[str, Any]]:
         """Give what sidecars say of how each seed's clip was made, where it was made whole."""
@@ -350,7 +350,7 @@ class _Schedule:
         self._since += 1
         return self._since >= self._every and time.monotonic() >= self._not_before
 
-    def kept(self, seconds: float) -> None:
+    def note_kept(self, seconds: float) -> None:
         """Note that everything is on disk, and how long that took."""
         self._since = 0
         self._not_before = max(self._not_before, time.monotonic() + seconds / CHECKPOINT_SHARE)

@@ -16,7 +16,7 @@ from stst.errors import InputError
 from stst.runs.record import SCHEMA_VERSION, Environment, InputRecord, Lenient, RunRecord, Table
 from stst.utils.diagnosis import json_fault, read_text
 from stst.utils.files import write_whole
-from stst.utils.text import found_value
+from stst.utils.text import format_value
 from stst.video.sidecar import sidecar_path
 
 #: What is read. Bytes are promised within `SCHEMA_VERSION` alone: version 1, of napari-stst 0.1,
@@ -168,7 +168,7 @@ def read_sidecar(path: Path) -> Sidecar:
         raise InputError(f"{path}: not a sidecar of this program (no schema_version).")
     if content["schema_version"] not in READABLE:
         raise InputError(
-            f"{path}: schema_version {found_value(content['schema_version'])}; this version reads "
+            f"{path}: schema_version {format_value(content['schema_version'])}; this version reads "
             f"{' and '.join(map(str, READABLE))}. Update napari-stst."
         )
     try:

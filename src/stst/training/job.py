@@ -206,10 +206,10 @@ class TrainingJob:
         """
         began = time.monotonic()
         self.check()
-        held_out = self._held_out()
+        held_out = self._read_held_out()
         trainer = self.prepare()
         device = next(trainer.model.parameters()).device
-        with self.folder.held() as alone:
+        with self.folder.hold() as alone:
             if alone:
                 remove_leftovers(self.output)
             begun = self.folder.record() if self.resume and self.folder.begun() else None
@@ -217,11 +217,11 @@ class TrainingJob:
             if begun is not None and threads is None:
                 threads = begun.environment.threads
             guard = numerics(device, PRECISION, threads)
-            made = self._made(device, begun, trainer, held_out, began, outside(stop))
+            made = self._make(device, begun, trainer, held_out, began, outside(stop))
             end = yield from guard.steps(made)
         yield end  # now another process may have the folder
 
-    def _made(
+    def _make(
         self,
         device: torch.device,
         begun: RunRecord | None,
@@ -301,7 +301,7 @@ class TrainingJob:
             )
         return not change
 
-    def _held_out(self) -> Frames | None:
+    def _read_held_out(self) -> Frames | None:
         if self.validation is None:
             return None
         settings = self.settings

@@ -28,7 +28,7 @@ def share_note() -> None:
     _note = mmap(-1, _SIZE)
 
 
-def noted() -> str:
+def read_note() -> str:
     """Give the file that native code is reading, here or in a forked process; empty for none."""
     if _note is None:
         return ""

@@ -16,7 +16,7 @@ from typing import Any
 from stst.errors import InputError
 from stst.utils.diagnosis import read_text
 from stst.utils.files import as_text
-from stst.utils.text import found_value
+from stst.utils.text import format_value
 from stst.utils.toml import toml_tree
 
 #: Of manifests.
@@ -301,7 +301,7 @@ def read_toml_tables(
     for number, entry in enumerate(entries, 1):
         where = f"{path}, [[{table}]] {number}"
         if not isinstance(entry, dict):
-            raise InputError(f"{where}: found {found_value(entry)}; it must be a table.")
+            raise InputError(f"{where}: found {format_value(entry)}; it must be a table.")
         found.append((where, entry))
     return found, tree
 
@@ -312,7 +312,7 @@ def _toml_rows(path: Path, table: str, fields: _Fields) -> Iterator[Row]:
         for name, value in entry.items():
             if not isinstance(value, str):
                 raise InputError(
-                    f"{where}: {name} is {found_value(value)}; every field is text, in quotes."
+                    f"{where}: {name} is {format_value(value)}; every field is text, in quotes."
                 )
             if not value.strip():
                 raise InputError(f"{where}: {name} is empty.")

@@ -39,10 +39,10 @@ def clip_key(noise: Literal["per_clip", "shared"], whose: ClipKey) -> ClipKey:
     ClipKey
         What the functions below take, once it is called.
     """
-    return unkeyed if noise == "shared" else cache(whose)
+    return no_clip if noise == "shared" else cache(whose)
 
 
-def unkeyed() -> str:
+def no_clip() -> str:
     """Give the key of noise that belongs to no clip."""
     return ""
 

@@ -169,7 +169,7 @@ class _Worker(Generic[Work, Result]):
         process = context.Process(
             target=_serve, args=(theirs, self._do, self._prepare), daemon=True
         )
-        with _uninterrupted(), children_sleep():
+        with _ignore_interrupts(), children_sleep():
             process.start()
             self._process = process
         theirs.close()
@@ -206,7 +206,7 @@ def _listen(pipe: connection.Connection, made: Generator[Any, None, Any]) -> Any
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def _ignore_interrupts() -> Iterator[None]:
     """Start processes that hear nothing of a terminal even before they can say so."""
     # started with the first process otherwise, which undoes the mask
     resource_tracker.ensure_running()

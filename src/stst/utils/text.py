@@ -14,7 +14,7 @@ UNPRINTABLE = re.compile(
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def one_line(text: str, longest: int | None = None) -> str:
+def join_lines(text: str, longest: int | None = None) -> str:
     r"""Write text in one line that does nothing to a terminal.
 
     Parameters
@@ -36,7 +36,7 @@ def one_line(text: str, longest: int | None = None) -> str:
     return f"{shown[: longest * 2 // 3]} … {shown[-(longest // 3) :]}"
 
 
-def found_value(value: object, longest: int = 200) -> str:
+def format_value(value: object, longest: int = 200) -> str:
     """Write a value as TOML and JSON files have it, not as Python does, for a message.
 
     Parameters
@@ -51,11 +51,11 @@ def found_value(value: object, longest: int = 200) -> str:
     str
         One line: text in quotes, ``true``, ``nothing`` for None, ``the time 00:04:00``.
     """
-    shown = _written(value)
+    shown = _format(value)
     return shown if len(shown) <= longest else f"{shown[:longest]}…"
 
 
-def _written(value: object) -> str:
+def _format(value: object) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -65,9 +65,9 @@ def _written(value: object) -> str:
     if isinstance(value, datetime.time):
         return f"the time {value.isoformat()}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_written, value))}]"
+        return f"[{', '.join(map(_format, value))}]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_written(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key} = {_format(one)}" for key, one in value.items()) + "}"
     return repr(value)
 
 

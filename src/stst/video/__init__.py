@@ -16,7 +16,7 @@ from stst.video.clip import (
     frames_sha256,
     to_uint8,
 )
-from stst.video.color.levels import AS_STORED, Levels, recorded_levels
+from stst.video.color.levels import AS_STORED, Levels, read_levels
 from stst.video.conversion import Converted, convert
 from stst.video.formats.rates import parse_rate
 from stst.video.grey import GREY_NOTE, as_grey, grey_values, is_grey
@@ -25,7 +25,7 @@ from stst.video.masks import INSIDE_FROM, NEARLY, REACH, check_mask, find_undeci
 from stst.video.ranges import FrameRange, parse_range, spread
 from stst.video.read import open_video, probe, read_video
 from stst.video.reader import VideoReader
-from stst.video.resize import fitted_size
+from stst.video.resize import fit_size
 from stst.video.sidecar import provenance_of, sidecar_of, sidecar_path, write_content
 from stst.video.write import (
     Written,
@@ -62,7 +62,7 @@ __all__ = [
     "convert",
     "find_undecided",
     "first_frame",
-    "fitted_size",
+    "fit_size",
     "frames_sha256",
     "grey_values",
     "inside_of",
@@ -73,8 +73,8 @@ __all__ = [
     "parse_rate",
     "probe",
     "provenance_of",
+    "read_levels",
     "read_video",
-    "recorded_levels",
     "sidecar_of",
     "sidecar_path",
     "spread",

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from stst.errors import InputError
-from stst.utils.text import found_value
+from stst.utils.text import format_value
 
 FrameRange: TypeAlias = str | slice | tuple[int | None, int | None] | None
 
@@ -78,7 +78,7 @@ def _ends(frames: FrameRange) -> tuple[int | None, int | None]:
         return _whole(frames.start), _whole(frames.stop)
     if len(frames) != 2:
         raise InputError(
-            f"--frames {found_value(frames)}: a range is a pair of first frame and end."
+            f"--frames {format_value(frames)}: a range is a pair of first frame and end."
         )
     return _whole(frames[0]), _whole(frames[1])
 
@@ -86,7 +86,7 @@ def _ends(frames: FrameRange) -> tuple[int | None, int | None]:
 def _whole(end: object) -> int | None:
     if end is None or (isinstance(end, int) and not isinstance(end, bool)):
         return end
-    raise InputError(f"--frames {found_value(end)}: the ends of a range must be whole numbers.")
+    raise InputError(f"--frames {format_value(end)}: the ends of a range must be whole numbers.")
 
 
 def spread(length: int, count: int) -> list[int]:

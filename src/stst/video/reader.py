@@ -17,7 +17,7 @@ from stst.video.color.levels import AS_STORED
 from stst.video.formats.rates import nearest_frames
 from stst.video.grey import as_grey
 from stst.video.ranges import FrameRange, parse_range
-from stst.video.resize import fitted_size, shrunk
+from stst.video.resize import fit_size, shrunk
 
 
 class VideoReader(ABC):
@@ -61,7 +61,7 @@ class VideoReader(ABC):
         self.levels = AS_STORED
         self.chroma_siting: str | None = None
         self.notes = list(info.notes)
-        self._size = fitted_size(info.width, info.height, max_side)
+        self._size = fit_size(info.width, info.height, max_side)
 
     @abstractmethod
     def _read(self, index: int) -> Frames:

@@ -31,7 +31,7 @@ def convert_command(
     str
         Quoted for a shell, in backticks.
     """
-    new = named_beside(path, f"{mark}.mkv")
+    new = name_beside(path, f"{mark}.mkv")
     words = ["stst", "convert", as_word(path), as_word(new), *options, *levels.options()]
     return f"`{shlex.join(words)}`"
 
@@ -52,7 +52,7 @@ def mask_command(path: Path | str, deep: bool = False) -> str:
         For a shell, in backticks; it makes ``X_mask.npy``.
     """
     is_array = Path(path).suffix.lower() == ".npy"
-    new, name = as_text(named_beside(path, "_mask.npy")), as_text(path)
+    new, name = as_text(name_beside(path, "_mask.npy")), as_text(path)
     if not deep:
         takes = f"stst; m = stst.open_video({name!r}, fps=1, picture=True).read().max(3)"
     elif is_array:
@@ -65,7 +65,7 @@ def mask_command(path: Path | str, deep: bool = False) -> str:
 
 def rgb_command(path: Path | str) -> str:
     """Write out a command that makes ``X_rgb.png`` of a picture in other colours."""
-    new, name = as_text(named_beside(path, "_rgb.png")), as_text(path)
+    new, name = as_text(name_beside(path, "_rgb.png")), as_text(path)
     return _python(f"import PIL.Image; PIL.Image.open({name!r}).convert('RGB').save({new!r})")
 
 
@@ -76,7 +76,7 @@ def _python(code: str) -> str:
 
 def mask_remedy(path: Path | str, deep: bool = False) -> str:
     """Say how a mask is made of an image of labels, or of soft edges."""
-    new = named_beside(path, "_mask.npy").name
+    new = name_beside(path, "_mask.npy").name
     return (
         f"If they number regions, take all of these: {mask_command(path, deep)}, and then {new}; "
         "== 3 in place of > 0 takes region 3 alone, and >= 128 cuts a soft mask in the middle."
@@ -92,7 +92,7 @@ def without_rate(path: Path | str, found: str, levels: Levels) -> InputError:
     )
 
 
-def named_beside(path: Path | str, ending: str) -> Path:
+def name_beside(path: Path | str, ending: str) -> Path:
     """Name a file beside another file or folder, with an ending in place of its suffix."""
     path = Path(path)
     if path.name in ("", ".."):

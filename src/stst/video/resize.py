@@ -8,7 +8,7 @@ from stst.errors import InputError
 from stst.types import Frames
 
 
-def fitted_size(width: int, height: int, max_side: int | None) -> tuple[int, int]:
+def fit_size(width: int, height: int, max_side: int | None) -> tuple[int, int]:
     """Give the size of a frame whose longer side is limited.
 
     Parameters

@@ -106,9 +106,9 @@ def read_prednet(path: Path, kernels: Kernels = "auto") -> PredNetFile:
     if published and older:
         names = f"{next(iter(published.values()))[0]} and {next(iter(older.values()))[0]}"
         raise InputError(f"{path}: holds arrays of Keras 1 and of Keras 2, such as {names}.")
-    rotated = kernels == "rotated" or (kernels == "auto" and _written_by_theano(path, older))
+    rotated = kernels == "rotated" or (kernels == "auto" and _is_theanos(path, older))
     arrays = published or _as_keras2(path, older)
-    return PredNetFile(*_from_published(path, arrays, rotated), path, rotated, {})
+    return PredNetFile(*_convert_published(path, arrays, rotated), path, rotated, {})
 
 
 def _as_keras2(path: Path, older: Arrays) -> Arrays:
@@ -179,7 +179,7 @@ def _read_own(path: Path, raw: RawFile, own: Arrays) -> PredNetFile:
     return PredNetFile(stack, tensors, path, False, raw.metadata)
 
 
-def _from_published(
+def _convert_published(
     path: Path, published: Arrays, rotated: bool
 ) -> tuple[tuple[int, ...], dict[str, torch.Tensor]]:
     """Turn (height, width, in, out) kernels to (out, in, height, width), and join the gates."""
@@ -255,7 +255,7 @@ def _check(
     return tensor.float()
 
 
-def _written_by_theano(path: Path, older: Arrays) -> bool:
+def _is_theanos(path: Path, older: Arrays) -> bool:
     """Say whether a file's kernels are those of Theano, whose convolutions rotate them by 180°.
 
     The order of dimensions does not tell: in Keras 1 it could be chosen with either backend. Its

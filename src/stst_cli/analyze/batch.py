@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.models import chosen_models, loaded_parts, model_options
+from stst_cli.analyze.models import choose_models, load_parts, model_options
 from stst_cli.shared.commands import INTERRUPTED, terminable
 from stst_cli.shared.jobs import show_jobs
 from stst_cli.shared.options import PATH, ClipPart, clip_options
@@ -62,11 +62,11 @@ def batch(
     pairs, notes = _pairs(sources)
     say_notes(notes)
     settings = Settings(
-        part.frames, part.max_side, *chosen_models(words), words["device"], words["null"],
+        part.frames, part.max_side, *choose_models(words), words["device"], words["null"],
         part.levels,
     )  # fmt: skip
     # each process loads its own: what is wrong is better said once
-    loaded_parts(words, part.levels)
+    load_parts(words, part.levels)
     measuring = PairBatch(pairs, folder, settings)
     left = set(measuring.left)
     weights = {pair.label: float(pair.label in left) for pair in pairs}

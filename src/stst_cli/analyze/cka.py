@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.options import TableOutput, chosen_estimator, cka_options, table_options
+from stst_cli.analyze.options import TableOutput, choose_estimator, cka_options, table_options
 from stst_cli.shared.options import PATH, WHOLE, ClipPart, clip_options, device_option
 from stst_cli.shared.terminal import say, say_notes
 
@@ -112,7 +112,7 @@ def cka(
         raise click.UsageError("Missing argument 'NATURAL'.")
     if not others:
         raise click.UsageError("Missing argument 'OTHER...'.")
-    from stst.analysis.cka.models import undefined
+    from stst.analysis.cka.models import list_undefined
     from stst.analysis.cka.unrelated import UnrelatedClips
     from stst.analysis.cka.verdicts import describe_verdicts
     from stst.analysis.pairs import NaturalClip
@@ -126,7 +126,7 @@ def cka(
     model = load_classifier(choice, pick_device(device))
     say_notes(model.notes)
     rows = list(_rows(clip, groups, model, unrelated, settings))
-    say_notes(undefined(rows))
+    say_notes(list_undefined(rows))
     order = {str(other): place for place, other in enumerate(dict.fromkeys(others))}
     rows.sort(key=lambda row: order[row["clip"]])
     for line in describe_verdicts(rows):
@@ -164,7 +164,7 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """Compare the clips of each alignment with the natural clip, a few at the same time."""
     from stst.analysis.cka.models import cka_rows, steps
-    from stst_cli.shared.progress import frames_counted
+    from stst_cli.shared.progress import count_frames
 
     parts = [
         (natural, paths[start : start + _AT_ONCE])
@@ -174,7 +174,7 @@ def _rows(
     counts = [
         steps(natural, map(str, paths), model, unrelated, settings) for natural, paths in parts
     ]
-    with frames_counted(sum(counts)) as begin:
+    with count_frames(sum(counts)) as begin:
         for (_, paths), count in zip(parts, counts, strict=True):
             pairs = {str(path): clip.pair(path) for path in paths}
             first = next(iter(pairs.values()))
@@ -195,7 +195,7 @@ def _settings(
     from stst.config.cka import CkaSettings, ClassifierSpec, parse_channels, split_layers
 
     settings = CkaSettings(
-        words.pop("examples"), chosen_estimator(words.pop("estimator"), words.pop("unbiased"))
+        words.pop("examples"), choose_estimator(words.pop("estimator"), words.pop("unbiased"))
     )
     choice = ClassifierSpec(
         layers=split_layers(layers),

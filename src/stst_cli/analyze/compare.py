@@ -35,7 +35,7 @@ def compare(
     from stst.analysis.features import Features, features
     from stst.analysis.pairs import NaturalClip
     from stst.video import LazyVideo
-    from stst_cli.shared.progress import frames_counted
+    from stst_cli.shared.progress import count_frames
 
     table.check((natural, *others))
     clip = NaturalClip(natural, *part)
@@ -50,7 +50,7 @@ def compare(
         notes |= dict.fromkeys(pair.notes)
     say_notes(notes)
     rows: list[dict[str, Any]] = []
-    with frames_counted(sum(lengths.values()) + sum(map(len, naturals))) as begin:
+    with count_frames(sum(lengths.values()) + sum(map(len, naturals))) as begin:
         for other, length in lengths.items():
             pair = clip.pair(other)
             reference = click.format_filename(pair.reference)

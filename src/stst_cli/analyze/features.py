@@ -28,14 +28,14 @@ def features(
     """
     from stst.analysis.features import features as measure
     from stst.video import LazyVideo
-    from stst_cli.shared.progress import frames_counted
+    from stst_cli.shared.progress import count_frames
 
     table.check(clips)
     # a bad clip is found before any is measured; none stays open, for there may be many
     frames, max_side, levels = part
     lengths = {clip: len(LazyVideo(clip, frames, max_side, levels=levels)) for clip in clips}
     rows: list[dict[str, Any]] = []
-    with frames_counted(sum(lengths.values())) as begin:
+    with count_frames(sum(lengths.values())) as begin:
         for clip, length in lengths.items():
             name = click.format_filename(clip)
             video = LazyVideo(clip, frames, max_side, levels=levels)

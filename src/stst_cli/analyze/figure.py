@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.models import chosen_models, model_options
+from stst_cli.analyze.models import choose_models, model_options
 from stst_cli.shared.options import PATH, ClipPart, clip_options, overwrite_option
-from stst_cli.shared.progress import frames_counted
+from stst_cli.shared.progress import count_frames
 from stst_cli.shared.terminal import say_notes
 
 if TYPE_CHECKING:
@@ -85,31 +85,31 @@ def _draw(number: str, clips: tuple[Clip, ...], words: dict[str, Any], levels: L
     from stst.report import paper
 
     if number == "2":
-        with frames_counted(paper.steps_2(clips)) as begin:
-            return paper.drawn_2(clips, begin)
+        with count_frames(paper.steps_2(clips)) as begin:
+            return paper.draw_features(clips, begin)
     if number == "3":
         from stst.analysis.cka.unrelated import UnrelatedClips, null_notes
         from stst.analysis.cka.verdicts import describe_verdicts
         from stst.models.classifiers import load_classifier
         from stst.utils.devices import pick_device
 
-        choices, settings, _ = chosen_models({**words, "cka": words["cka"] or paper.MODELS})
+        choices, settings, _ = choose_models({**words, "cka": words["cka"] or paper.MODELS})
         models = [load_classifier(one, pick_device(words["device"])) for one in choices]
-        unrelated = paper.unrelated_clips(clips, UnrelatedClips(words["null"], levels))
+        unrelated = paper.choose_unrelated(clips, UnrelatedClips(words["null"], levels))
         say_notes([*chain(*(model.notes for model in models)), *null_notes(unrelated)])
-        with frames_counted(paper.steps_3(clips, models, unrelated, settings)) as begin:
-            drawn = paper.drawn_3(clips, models, unrelated, settings, begin)
+        with count_frames(paper.steps_3(clips, models, unrelated, settings)) as begin:
+            drawn = paper.draw_cka(clips, models, unrelated, settings, begin)
         for line in describe_verdicts(drawn.rows):
             click.echo(line, err=True)
         return drawn
     from stst.analysis.prediction import load_predictor
 
-    _, _, prediction = chosen_models({**words, "cka": (), "null": ()})
+    _, _, prediction = choose_models({**words, "cka": (), "null": ()})
     if prediction is None:
         raise InputError(
             "figure 4 needs the weights of PredNet: --prednet FILE, or --prednet none for random "
             "ones. `stst train-prednet` makes a file."
         )
     network = load_predictor(prediction)
-    with frames_counted(paper.steps_4(clips, network)) as begin:
-        return paper.drawn_4(clips, network, begin)
+    with count_frames(paper.steps_4(clips, network)) as begin:
+        return paper.draw_prediction(clips, network, begin)

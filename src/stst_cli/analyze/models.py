@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.options import chosen_estimator, cka_options
+from stst_cli.analyze.options import choose_estimator, cka_options
 from stst_cli.shared.options import size_option, together
 from stst_cli.shared.terminal import say_notes
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stst.report import Part
     from stst.video import Levels
 
-#: What asks for CKA and for prediction; `chosen_models` reads it.
+#: What asks for CKA and for prediction; `choose_models` reads it.
 model_options = together(
     click.option("--cka", multiple=True, metavar="MODEL[=WEIGHTS][@LAYER,...]",
                  help="CKA with the natural clip in this vision model, as `stst-analyze cka` "
@@ -43,7 +43,7 @@ model_options = together(
 )  # fmt: skip
 
 
-def chosen_models(
+def choose_models(
     words: dict[str, Any],
 ) -> tuple[tuple[ClassifierSpec, ...], CkaSettings, PredictionSettings | None]:
     """Turn the options of `model_options` into what the core takes.
@@ -77,7 +77,7 @@ def chosen_models(
     base = ClassifierSpec("any", input=words["input"], mean=mean, std=std)
     choices = tuple(dict.fromkeys(parse_choice(text, base) for text in words["cka"]))
     settings = CkaSettings(
-        words["examples"], chosen_estimator(words["estimator"], words["unbiased"])
+        words["examples"], choose_estimator(words["estimator"], words["unbiased"])
     )
     if words["null"] and not choices:
         raise InputError("--null: gives clips for the null of CKA. Name a model with --cka, too.")
@@ -89,7 +89,7 @@ def chosen_models(
     return choices, settings, prediction
 
 
-def loaded_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
+def load_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
     """Load the models that were asked for, so that what is wrong is said before any work.
 
     Parameters
@@ -104,12 +104,12 @@ def loaded_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
     InputError
         If an option is wrong, or a model or its weights cannot be had.
     """
-    choices, settings, prediction = chosen_models(words)
+    choices, settings, prediction = choose_models(words)
     if not choices and prediction is None:
         return []
     from stst.report import models
 
-    parts, notes = models.loaded_parts(
+    parts, notes = models.load_parts(
         choices, settings, prediction, words["device"], words["null"], levels
     )
     failed = [part for part in parts if isinstance(part, models.FailedPart)]
@@ -126,7 +126,7 @@ def loaded_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
 def command_words(words: dict[str, Any]) -> list[str]:
     """Write the options that were given as words of a command line."""
     out = [part for text in words["cka"] for part in ("--cka", text)]
-    estimator = chosen_estimator(words["estimator"], words["unbiased"])
+    estimator = choose_estimator(words["estimator"], words["unbiased"])
     height, width = words["size"]
     given = {**words, "size": f"{height}x{width}", "estimator": estimator}
     defaults = {

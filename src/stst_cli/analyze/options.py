@@ -29,7 +29,7 @@ cka_options = together(
 )  # fmt: skip
 
 
-def chosen_estimator(estimator: str | None, unbiased: bool) -> Estimator:
+def choose_estimator(estimator: str | None, unbiased: bool) -> Estimator:
     """Read which estimator was asked for by the options of `cka_options`.
 
     Raises

@@ -69,7 +69,7 @@ def prednet(
     from stst.analysis.pairs import NaturalClip
     from stst.analysis.prediction import PredictionSettings, load_predictor
     from stst.analysis.prediction import predictions as predict
-    from stst_cli.shared.progress import frames_counted
+    from stst_cli.shared.progress import count_frames
 
     table.check((natural, *others))
     settings = PredictionSettings(weights, fit, size, device, kernels=kernels)
@@ -80,7 +80,7 @@ def prednet(
     say_notes(notes)
     rows: list[dict[str, Any]] = []
     total = sum(counts.values()) + sum(len(one) - settings.window + 1 for one in naturals)
-    with frames_counted(total) as begin:
+    with count_frames(total) as begin:
         for other, count in counts.items():
             pair = clip.pair(other)
             reference = click.format_filename(pair.reference)

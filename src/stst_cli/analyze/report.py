@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stst_cli.analyze.models import command_words, loaded_parts, model_options
+from stst_cli.analyze.models import command_words, load_parts, model_options
 from stst_cli.shared.options import PATH, ClipPart, clip_options, overwrite_option
 from stst_cli.shared.terminal import say, say_notes
 
@@ -49,17 +49,17 @@ def report(
         report_command,
         write_report,
     )
-    from stst_cli.shared.progress import frames_counted
+    from stst_cli.shared.progress import count_frames
 
     check_report_output(output, overwrite)
     clips = open_clips(natural, others, *part)
-    parts = loaded_parts(words, part.levels)
+    parts = load_parts(words, part.levels)
     say_notes(note for clip in clips for note in clip.notes)
     command = report_command(
         natural, others, part.frames, part.max_side, command_words(words), part.levels
     )
     steps = frames_to_read(clips) + sum(part.steps(clips) for part in parts)
-    with frames_counted(steps) as begin:
+    with count_frames(steps) as begin:
         failures: list[LeftOut] = []
         paths = write_report(output, clips, command, overwrite, begin, parts, failures.append)
     names = [click.format_filename(path) for path in paths]

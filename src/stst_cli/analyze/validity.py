@@ -80,7 +80,7 @@ def validity(
     speaks for a metamer; there is no threshold.
     """
     from stst.analysis.pairs import NaturalClip
-    from stst_cli.shared.progress import frames_counted
+    from stst_cli.shared.progress import count_frames
 
     if model is None and (spatial_layers is not None or temporal_layers is not None):
         raise click.UsageError("--spatial-layers and --temporal-layers belong to --model.")
@@ -99,10 +99,10 @@ def validity(
     say_notes(notes)
     rows: list[dict[str, Any]] = []
     verdicts: list[str] = []
-    with frames_counted(sum(group.steps() for group in groups)) as begin:
+    with count_frames(sum(group.steps() for group in groups)) as begin:
         for group in groups:
             reference = click.format_filename(group.reference)
-            found = group.measured(begin(reference, group.steps()))
+            found = group.measure(begin(reference, group.steps()))
             for name, one in found.items():
                 rows += one.rows(name, reference)
                 verdicts.append(one.verdict(name))
@@ -163,7 +163,7 @@ class _Group:
 
         return steps(self.natural, self._stimuli(), self.others)
 
-    def measured(self, on_frame: Callable[[object], None]) -> dict[str, Validity]:
+    def measure(self, on_frame: Callable[[object], None]) -> dict[str, Validity]:
         from stst.analysis.validity import validity
 
         found = validity(self.natural, self._stimuli(), self.judges, self.others, on_frame)

@@ -26,7 +26,7 @@ def export(run: Path, output: str, overwrite: bool) -> None:
     if not (run / "job.json").is_file():
         raise InputError(f"{run}: not the folder of an unfinished run (it has no job.json).")
     record = folder.record()
-    groups = [(one, one.finished()) for one in folder.checkpoints()]
+    groups = [(one, one.count_finished()) for one in folder.checkpoints()]
     if not any(finished for _, finished in groups):
         raise InputError(f"{run}: no frame is finished yet.")
     outputs = iter(outputs_for(output, record.environment.batch))

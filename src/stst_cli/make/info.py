@@ -61,19 +61,19 @@ def _clip_lines(found: VideoInfo) -> Iterator[tuple[str, str]]:
         yield "note", note
     if found.refusal:
         yield "not readable", f"it has {found.refusal}"
-    options = _needed(found)
+    options = _list_needed(found)
     if options and found.fps is not None:
         command = convert_command(found.path, *options, mark="_8bit")
         yield "readable", f"a copy that every command reads: {command}"
 
 
-def _needed(found: VideoInfo) -> list[str]:
+def _list_needed(found: VideoInfo) -> list[str]:
     """List the options that a clip is read with; none where these do not help."""
     from stst.errors import InputError
     from stst.video import open_video
-    from stst.video.color.rgb import needed_levels
+    from stst.video.color.rgb import find_levels
 
-    asked = needed_levels(found)
+    asked = find_levels(found)
     options = asked.options()
     if options:
         try:
@@ -90,7 +90,7 @@ def _rate(found: VideoInfo) -> str:
     if found.variable_rate:
         return "variable"
     if found.fps is None:
-        words = ["--fps", "30", *_needed(found)]
+        words = ["--fps", "30", *_list_needed(found)]
         return "unknown; give it one: " + convert_command(found.path, *words, mark="_30")
     return (
         f"{found.fps} Hz ({float(found.fps):.6g})"

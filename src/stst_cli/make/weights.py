@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stst.utils.text import one_line
+from stst.utils.text import join_lines
 from stst_cli.shared.options import PATH
 from stst_cli.shared.terminal import say
 
@@ -58,7 +58,7 @@ def fetch_command(names: tuple[str, ...], overwrite: bool) -> None:
     entries = [get_entry(name) for name in names or PAPER]
     for entry in entries:
         click.echo(f"{entry.name}: {entry.url}\n  {entry.licence}", err=True)
-        with _bytes_shown(entry.name) as progress:
+        with _show_bytes(entry.name) as progress:
             found = fetch(entry.name, progress, overwrite)
         if found.hash_state == "unverified":
             click.echo(
@@ -66,7 +66,7 @@ def fetch_command(names: tuple[str, ...], overwrite: bool) -> None:
                 f"{found.found}.",
                 err=True,
             )
-        click.echo(f"{entry.name}\t{found.hash_state}\t{one_line(str(found.path))}")
+        click.echo(f"{entry.name}\t{found.hash_state}\t{join_lines(str(found.path))}")
         _warn_if_shadowed(found.path, find(entry.name))
 
 
@@ -89,7 +89,7 @@ def verify_command(names: tuple[str, ...], as_json: bool) -> None:
     else:
         for status in results:
             where = status.message or str(status.path)
-            click.echo(f"{status.entry.name}\t{status.state}\t{one_line(str(where))}")
+            click.echo(f"{status.entry.name}\t{status.state}\t{join_lines(str(where))}")
     if not results:
         raise StstError("There are no weights here to check. Fetch some with `stst weights fetch`.")
     failed = [status.entry.name for status in results if not status.usable]
@@ -113,7 +113,7 @@ def import_command(file: Path, name: str, overwrite: bool) -> None:
     from stst.weights import find, import_file
 
     made = import_file(file, name, overwrite)
-    click.echo(f"{name}\t{made.hash_state}\t{one_line(str(made.path))}")
+    click.echo(f"{name}\t{made.hash_state}\t{join_lines(str(made.path))}")
     _warn_if_shadowed(made.path, find(name))
 
 
@@ -139,7 +139,7 @@ def _table(found: list[Status]) -> None:
 
 
 @contextmanager
-def _bytes_shown(name: str) -> Iterator[Callable[[int, int | None], None]]:
+def _show_bytes(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """Draw a bar on stderr while bytes come in."""
     from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from stst.errors import StstError
-from stst_cli.shared.crash_watcher import watched
+from stst_cli.shared.crash_watcher import run_watched
 from stst_cli.shared.streams import forgiving_streams, stop_signals
 from stst_cli.shared.terminal import say
 
@@ -51,7 +51,7 @@ class Commands(click.Group):
         if args is not None:
             return super().main(args, *others, **options)
         with forgiving_streams():
-            watched(sys.argv[1:])
+            run_watched(sys.argv[1:])
             return super().main(args, *others, **options)
 
     def invoke(self, ctx: click.Context) -> Any:

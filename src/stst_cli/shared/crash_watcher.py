@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from stst.utils.crash_note import noted, share_note
-from stst.utils.text import one_line
+from stst.utils.crash_note import read_note, share_note
+from stst.utils.text import join_lines
 
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
 _HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
@@ -27,7 +27,7 @@ _FORGET = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
-def watched(words: Sequence[str]) -> None:
+def run_watched(words: Sequence[str]) -> None:
     """Go on in a process of its own, which this one watches; returns there only.
 
     On other systems than Linux it does nothing: what is needed to hand signals on is missing there.
@@ -132,7 +132,7 @@ def _end(code: int) -> NoReturn:
     except ValueError:
         name = f"signal {-code}"
     if name in _CRASHES:
-        _say(_crash(name, one_line(noted())))
+        _say(_crash(name, join_lines(read_note())))
         os._exit(1)
     if name == "SIGKILL":
         _say("Killed (SIGKILL), perhaps because memory ran out.")

@@ -31,7 +31,7 @@ _QUIET = 1.0  # … two lines of a log
 _SELDOM = 10.0  # … of a clip that is made as a whole, whose steps are many
 
 
-def followed(events: Iterable[Event]) -> RunFinished | RunStopped:
+def follow(events: Iterable[Event]) -> RunFinished | RunStopped:
     """Show a run on stderr until it ends.
 
     Parameters

@@ -71,12 +71,12 @@ def run_job(job: Job, as_json: bool) -> dict[str, Any]:
     from stst.engine.events import RunStopped
     from stst.errors import InputError, StstError
     from stst.utils.clock import duration
-    from stst_cli.shared.following import followed, interruptible
+    from stst_cli.shared.following import follow, interruptible
 
     path = job.folder.path
     try:
         with interruptible() as asked:
-            end = followed(job.run(stop=asked))
+            end = follow(job.run(stop=asked))
     except KeyboardInterrupt:
         # asked twice, so at once; or before there was anything to keep
         if not path.exists():

@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 from stst.utils.clock import duration
-from stst.utils.text import one_line
+from stst.utils.text import join_lines
 
 #: Starts a piece of work, given its name and number of frames; what it gives is called for each.
 Begin = Callable[[str, int], Callable[[object], None]]
@@ -45,9 +45,9 @@ class Bar:
     def say(self, text: str) -> None:
         """Print one line, above the bar; control characters in it are written out."""
         if self.drawn:
-            self._progress.console.print(one_line(text), markup=False, highlight=False)
+            self._progress.console.print(join_lines(text), markup=False, highlight=False)
         else:
-            print(one_line(text), file=sys.stderr, flush=True)
+            print(join_lines(text), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def bar(
 
 
 @contextmanager
-def frames_counted(total: int) -> Iterator[Begin]:
+def count_frames(total: int) -> Iterator[Begin]:
     """Show how far work that is counted in frames is, and the time left: a bar, or a line a clip.
 
     Parameters
@@ -91,7 +91,7 @@ def frames_counted(total: int) -> Iterator[Begin]:
 
         def begin(name: str, frames: int) -> Callable[[object], None]:
             end = done + frames
-            shown.update(description=escape(one_line(name)))
+            shown.update(description=escape(join_lines(name)))
 
             def advance(_: object) -> None:
                 nonlocal done

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import click
 
-from stst.utils.text import one_line
+from stst.utils.text import join_lines
 
 
 def say(text: str, err: bool = False) -> None:
     """Print one line, on stderr if asked; control characters in it are written out."""
-    click.echo(one_line(text), err=err)
+    click.echo(join_lines(text), err=err)
 
 
 def say_notes(notes: Iterable[str]) -> None:
@@ -24,5 +24,5 @@ def say_notes(notes: Iterable[str]) -> None:
 def give(text: str) -> None:
     """Print a table or JSON of several lines: as it is, but written out on a terminal."""
     if sys.stdout.isatty():
-        text = "".join(f"{one_line(line)}\n" for line in text.removesuffix("\n").split("\n"))
+        text = "".join(f"{join_lines(line)}\n" for line in text.removesuffix("\n").split("\n"))
     click.echo(text, nl=False, color=True)  # else click would leave parts of names out

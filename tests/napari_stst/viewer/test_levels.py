@@ -26,7 +26,7 @@ from napari_stst.viewer.layers import layer_of
 from napari_stst.viewer.levels import common_levels, levels_of
 from small_runs import TREE, clip, stst
 from stst.errors import InputError
-from stst.video import AS_STORED, Levels, read_video, recorded_levels
+from stst.video import AS_STORED, Levels, read_levels, read_video
 
 
 class Answering:
@@ -130,7 +130,7 @@ def test_what_is_made_of_the_layer_records_and_repeats_it(viewer, until, tmp_pat
     words = shlex.split(QGuiApplication.clipboard().text())
     made(widget, until)
     (entry,) = sidecar(tmp_path / "here.json")["inputs"]
-    assert recorded_levels(entry, "") == Levels(**LEVELS[kind])
+    assert read_levels(entry, "") == Levels(**LEVELS[kind])
     words[words.index(str(tmp_path / "here.mkv"))] = str(tmp_path / "there.mkv")
     result = stst(*words[1:])
     assert result.exit_code == 0, result.output

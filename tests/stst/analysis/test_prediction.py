@@ -20,7 +20,7 @@ from stst.analysis.prediction import (
     cssim,
     load_predictor,
     measure_prediction,
-    predicted_frames,
+    predict_frames,
     predictions,
 )
 from stst.analysis.tables import table
@@ -130,7 +130,7 @@ class TestSmallNetwork:
                 "stst.analysis.prediction.fit_frame", lambda frame, *_, x=x: x[frame[0, 0, 0]]
             )
             numbered = np.zeros((12, 32, 40, 3), np.uint8) + np.arange(12)[:, None, None, None]
-            found = next(predicted_frames(Video(numbered.astype(np.uint8), FPS), network))
+            found = next(predict_frames(Video(numbered.astype(np.uint8), FPS), network))
             last = window - 1
             assert found.frame == last
             want = numbers["prediction"][sample, last]
@@ -145,7 +145,7 @@ class TestWindows:
     @pytest.mark.parametrize("batch", [1, 3, 4, 100])
     def test_what_the_network_is_given(self, batch):
         shown, stub = video(), Stub()
-        found = list(predicted_frames(shown, loaded(stub, batch=batch)))
+        found = list(predict_frames(shown, loaded(stub, batch=batch)))
         assert [one.frame for one in found] == [10, 11, 12, 13]
         assert len(stub.seen) == 4
         for one, seen in zip(found, stub.seen, strict=True):
@@ -164,7 +164,7 @@ class TestWindows:
 
     def test_window_of_another_length(self):
         stub = Stub()
-        found = list(predicted_frames(video(5), loaded(stub, window=3)))
+        found = list(predict_frames(video(5), loaded(stub, window=3)))
         assert [one.frame for one in found] == [2, 3, 4]
         assert {len(seen) for seen in stub.seen} == {3}
 

@@ -6,7 +6,7 @@ import pytest
 
 from small_runs import TREE, clip
 from stst.batch import costs
-from stst.batch.costs import Cost, measure_costs, processes_for, shared_noise
+from stst.batch.costs import Cost, measure_costs, processes_for, warn_of_shared_noise
 from stst.batch.errors import BatchError, Problems
 from stst.batch.manifest import JobRequest
 from stst.batch.plan import BatchDefaults, plan_jobs
@@ -83,39 +83,39 @@ def test_lanes():
 
 class TestSharedNoise:
     def test_clips_with_one_seed_and_one_noise_are_told_of(self, jobs):
-        assert shared_noise(jobs("a", "b", "c")) == []
-        assert shared_noise(jobs("a", noise="shared")) == []
-        (line,) = shared_noise(jobs("a", "b", "c", noise="shared"))
+        assert warn_of_shared_noise(jobs("a", "b", "c")) == []
+        assert warn_of_shared_noise(jobs("a", noise="shared")) == []
+        (line,) = warn_of_shared_noise(jobs("a", "b", "c", noise="shared"))
         assert line.startswith(
             'noise is "shared", and 3 clips have the same seeds 1, 2 (a.npz, b.npz, c.npz): their '
             "stimuli will not be independent."
         )
         first, second = jobs("a", noise="shared"), jobs("b", noise="shared")
-        assert shared_noise([first[0], second[1]]) == []
-        (line,) = shared_noise([first[0], second[0]])
+        assert warn_of_shared_noise([first[0], second[1]]) == []
+        (line,) = warn_of_shared_noise([first[0], second[0]])
         assert "2 clips have the same seed 1 (a.npz, b.npz)" in line
 
     def test_only_a_few_are_named(self, jobs, tmp_path):
         names = [f"n{number}" for number in range(5)]
         for name in names:
             clip(tmp_path / f"{name}.npz")
-        (line,) = shared_noise(jobs(*names, noise="shared"))
+        (line,) = warn_of_shared_noise(jobs(*names, noise="shared"))
         assert "5 clips have the same seeds 1, 2 (n0.npz, n1.npz, n2.npz, …):" in line
 
     def test_parts_of_a_clip_are_clips(self, jobs):
         parts = [jobs("a", noise="shared", input={"frames": one})[0] for one in ("0:2", "1:3")]
-        (line,) = shared_noise(parts)
+        (line,) = warn_of_shared_noise(parts)
         assert "(a.npz frames 0:2, a.npz frames 1:3)" in line
 
     def test_methods_draw_for_themselves(self, jobs):
         problems = Problems()
         common = BatchDefaults(preset="stps", options={"noise": "shared"})
         scrambled = plan_jobs([JobRequest("x", "b.npz", seed=1)], Path("out"), common, problems)
-        assert shared_noise([jobs("a", noise="shared")[0], *scrambled]) == []
+        assert warn_of_shared_noise([jobs("a", noise="shared")[0], *scrambled]) == []
 
     def test_classes_share_it_as_well(self):
         problems = Problems()
         rows = [JobRequest("x", None, seed=1, settings={"target": one}) for one in ("up", "down")]
         common = BatchDefaults(preset="leaps", options={"noise": "shared"})
-        (line,) = shared_noise(plan_jobs(rows, Path("out"), common, problems))
+        (line,) = warn_of_shared_noise(plan_jobs(rows, Path("out"), common, problems))
         assert "2 clips have the same seed 1 (class up, class down)" in line

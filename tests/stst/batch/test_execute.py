@@ -19,7 +19,7 @@ from stst.batch.execute import Execution, Stop, execute, group_jobs
 from stst.batch.manifest import JobRequest
 from stst.batch.plan import BatchDefaults, plan_jobs
 from stst.batch.states import JobEnd, JobProgress, States
-from stst.batch.status import JobStatus, asked_for, job_status
+from stst.batch.status import JobStatus, describe_request, job_status
 from stst.errors import InputError
 from stst.runs.job import Job
 from stst.utils.files import sha256_of
@@ -141,9 +141,9 @@ class TestOne:
         """A sidecar says which class a number stands for; the number itself is kept apart."""
         (job,) = cats(3)
         do(job)
-        assert job_status(job, sha256_of, asked_for(job)).kind == "done"
+        assert job_status(job, sha256_of, describe_request(job)).kind == "done"
         changed = dataclasses.replace(job, config=job.config.model_copy(update={"blend": 0.1}))
-        assert "other settings" in job_status(job, sha256_of, asked_for(changed)).why
+        assert "other settings" in job_status(job, sha256_of, describe_request(changed)).why
 
     def test_an_inversion_is_made_once_too(self, here):
         Path("cat.npz").unlink()
@@ -302,4 +302,4 @@ def test_a_record_is_json(here):
     do(job)
     record = json.loads(Path(f"out/.stst-batch/jobs/{job.label}.json").read_text())
     assert record["state"] == "done"
-    assert record["asked"] == asked_for(job)
+    assert record["asked"] == describe_request(job)

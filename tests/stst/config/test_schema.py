@@ -310,11 +310,11 @@ class TestFrames:
             temporal={"texture_weight": 0},
             frames=[{"range": "2:3", "temporal": {"texture_weight": 2.0}}],
         )
-        assert made.term_used("temporal_texture")
+        assert made.uses_term("temporal_texture")
         assert made.temporal_needed
         assert made.term_weight("temporal_texture") == 0
         assert made.for_frame(2).term_weight("temporal_texture") == 2
-        assert not made.term_used("spatial_content")
+        assert not made.uses_term("spatial_content")
 
     def test_an_override_that_never_wins_is_not_used(self):
         off = {"temporal": {"texture_weight": 0.0}}

@@ -23,7 +23,7 @@ from stst.errors import InputError, StstError
 from stst.models.classifiers import load_classifier
 from stst.report import frames_to_read, open_clips, write_report
 from stst.report.formatting import number
-from stst.report.models import CkaPart, FailedPart, PredictionPart, loaded_parts
+from stst.report.models import CkaPart, FailedPart, PredictionPart, load_parts
 from stst.video import read_video, write_video
 from stst.video.samples import sample_path
 
@@ -315,7 +315,7 @@ class TestLeftOut:
     def test_what_cannot_be_loaded(self, clips):
         settings = PredictionSettings("none.hdf5", device="cpu")
         choices = [parse_choice("tiny_classifier:image@late"), parse_choice("resnet51=none")]
-        parts, _ = loaded_parts(choices, CkaSettings(), settings, "cpu")
+        parts, _ = load_parts(choices, CkaSettings(), settings, "cpu")
         assert [type(one) for one in parts] == [CkaPart, FailedPart]
         names, _, left_out = self.written(clips, parts)
         assert [one.what for one in left_out] == ["CKA in resnet51", "prediction by PredNet"]

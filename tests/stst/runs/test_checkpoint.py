@@ -31,12 +31,12 @@ def keep(run, frame, value=None):
 class TestCheckpoints:
     def test_nothing_is_finished_at_first(self, run):
         assert run.state() is None
-        assert run.finished() == 0
+        assert run.count_finished() == 0
         assert list(run.frames(0)) == run.statistics(1) == []
 
     def test_padding_leaves_a_state_only(self, run):
         keep(run, -3)
-        assert run.finished() == 0
+        assert run.count_finished() == 0
         state = keep(run, -2)
         found = run.state()
         assert (found.frame, found.seconds) == (-2, 1.5)
@@ -46,7 +46,7 @@ class TestCheckpoints:
     def test_frames_and_statistics(self, run):
         keep(run, 0)
         state = keep(run, 1, 9)
-        assert run.finished() == 2
+        assert run.count_finished() == 2
         assert [int(frame[0, 0, 0]) for frame in run.frames(1)] == [0, 9]
         assert run.statistics(1) == [{"frame": 0, "clipped": 0}, {"frame": 1, "clipped": 1}]
         assert run.state().images.dtype == np.float32
@@ -64,7 +64,7 @@ class TestCheckpoints:
         with pytest.raises(KeyboardInterrupt):
             keep(run, 1)
         assert (run.path / "frames/000001.npz").exists()
-        assert run.finished() == 1
+        assert run.count_finished() == 1
         assert len(list(run.frames(0))) == 1
 
 

@@ -133,7 +133,7 @@ class TestGroups:
         seen = []
         for event in job(samples=3).run(stop=lambda: len(seen) > after):
             seen.append(event)
-        done = [one.finished() for one in job().folder.checkpoints()]
+        done = [one.count_finished() for one in job().folder.checkpoints()]
         assert done[0] == 3 or done[1] == 0
         # although there is enough memory now
         monkeypatch.undo()
@@ -149,7 +149,7 @@ class TestGroups:
         memory(1, after=4)
         with pytest.raises(StstError, match=r"enough before.*kept in out\.run.*with --resume"):
             list(job(samples=2).run())
-        assert [one.finished() for one in job(samples=2).folder.checkpoints()] == [1]
+        assert [one.count_finished() for one in job(samples=2).folder.checkpoints()] == [1]
         monkeypatch.undo()
         list(job(samples=2, resume=True).run())
         list(job("whole.npy", samples=2).run())
@@ -165,7 +165,7 @@ class TestGroups:
 
         for event in job(samples=3).run(stop=in_second):
             seen.append(event)
-        assert [one.finished() for one in job().folder.checkpoints()] == [3, 0]
+        assert [one.count_finished() for one in job().folder.checkpoints()] == [3, 0]
         memory(0)
         with pytest.raises(StstError, match=r"enough before.*kept in out\.run.*with --resume"):
             list(job(samples=3, resume=True).run())
@@ -288,7 +288,7 @@ class TestNotEvenOne:
         def exhausted(*_):
             raise MemoryError
 
-        monkeypatch.setattr("stst.methods.stps.scrambling.Scrambling._finished", exhausted)
+        monkeypatch.setattr("stst.methods.stps.scrambling.Scrambling._finish", exhausted)
         made = Job(Path("natural.npz"), "out.npy", build({}, StpsConfig))
         with pytest.raises(StstError, match="out of memory on cpu: one sample of 18x20 px"):
             list(made.run())
@@ -428,7 +428,7 @@ class TestInputs:
         def damaged(*_):
             raise InputError("natural.npz: frame 2 is damaged.")
 
-        monkeypatch.setattr("stst.methods.stst.synthesis.Synthesis._wanted", damaged)
+        monkeypatch.setattr("stst.methods.stst.synthesis.Synthesis._compute_targets", damaged)
         with pytest.raises(InputError, match="frame 2 is damaged"):
             list(job().run())
 

@@ -27,7 +27,7 @@ def keep(run: RunFolder) -> None:
 
 
 def finished(run: RunFolder) -> list[int]:
-    return [one.finished() for one in run.checkpoints()]
+    return [one.count_finished() for one in run.checkpoints()]
 
 
 def test_what_it_was_begun_with(run):
@@ -117,7 +117,7 @@ def test_what_a_killed_process_was_writing_is_removed(run):
     for folder in ("", "frames", "group0/frames"):
         (run.path / folder).mkdir(parents=True, exist_ok=True)
         (run.path / folder / ".x.part1").touch()
-    with run.held():
+    with run.hold():
         assert not [*run.path.rglob("*part*")]
 
 

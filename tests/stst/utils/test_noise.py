@@ -17,7 +17,7 @@ from stst.methods.leaps.prepare import prepare as prepare_inversion
 from stst.methods.stps.prepare import prepare as prepare_scrambling
 from stst.methods.stst.prepare import prepare
 from stst.runs.job import Job
-from stst.utils.noise import clip_key, noise_of_seeds, normal_noise, uniform_noise, unkeyed
+from stst.utils.noise import clip_key, no_clip, noise_of_seeds, normal_noise, uniform_noise
 from stst.video import LazyVideo, Video, read_video, write_video
 from stst.video.reader import VideoReader
 
@@ -100,7 +100,7 @@ def test_a_clip_is_hashed_once_and_only_where_its_noise_is_its_own():
     assert asked == []
     assert [own(), own()] == ["a", "a"]
     assert asked == [1]
-    assert clip_key("shared", whose)() == unkeyed() == ""
+    assert clip_key("shared", whose)() == no_clip() == ""
     assert asked == [1]
 
 

@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from stst.errors import InputError, StstError, first_line
-from stst.utils.text import found_value, one_line
+from stst.utils.text import format_value, join_lines
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,13 @@ from stst.utils.text import found_value, one_line
     ],
 )
 def test_one_line(text, shown):
-    assert one_line(text) == shown
+    assert join_lines(text) == shown
 
 
 def test_long_text_keeps_both_ends():
-    shown = one_line("a" * 500 + "b" * 500, 90)
+    shown = join_lines("a" * 500 + "b" * 500, 90)
     assert shown == f"{'a' * 60} … {'b' * 30}"
-    assert one_line("a" * 90, 90) == "a" * 90
+    assert join_lines("a" * 90, 90) == "a" * 90
 
 
 @pytest.mark.parametrize("kind", [StstError, InputError])
@@ -60,4 +60,4 @@ def test_what_python_writes_for_things_without_words():
     ],
 )
 def test_found_values_are_not_in_words_of_python(value, shown):
-    assert found_value(value) == shown
+    assert format_value(value) == shown

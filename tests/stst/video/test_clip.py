@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stst.errors import InputError
-from stst.video import SourceInfo, Video, fitted_size, frames_sha256, parse_range, to_uint8
+from stst.video import SourceInfo, Video, fit_size, frames_sha256, parse_range, to_uint8
 from stst.video import parse_rate as rate_of
 from stst.video.formats.rates import even_rate, nearest_frames, snap_rate
 from stst.video.resize import shrunk
@@ -176,7 +176,7 @@ def test_nearest_frames():
     ],
 )
 def test_fitted_size(size, limit, expected):
-    assert fitted_size(*size, limit) == expected
+    assert fit_size(*size, limit) == expected
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_fitted_size(size, limit, expected):
 )
 def test_fitted_size_refuses(limit, words):
     with pytest.raises(InputError, match=words):
-        fitted_size(100, 10, limit)
+        fit_size(100, 10, limit)
 
 
 def test_shrinking_averages_areas():

@@ -15,7 +15,7 @@ import stst as library
 from small_runs import stst, stst_analyze
 from stst.errors import InputError
 from stst.video import read_video
-from stst.video.remedies import as_word, convert_command, named_beside
+from stst.video.remedies import as_word, convert_command, name_beside
 
 GAPS = [0, 1, 2, 5, 6, 10, 11, 12]
 
@@ -167,9 +167,9 @@ class TestDeepClips:
 def test_names():
     assert convert_command("a b.mov") == "`stst convert 'a b.mov' 'a b.mkv'`"
     assert as_word("-x.mp4") == "./-x.mp4"
-    assert named_beside("deep/-x.mp4", "_30.mkv") == Path("deep/-x_30.mkv")
-    assert named_beside(".", ".mkv") == Path.cwd().with_name(Path.cwd().name + ".mkv")
-    assert named_beside("/", ".mkv") == Path("/clip.mkv")
+    assert name_beside("deep/-x.mp4", "_30.mkv") == Path("deep/-x_30.mkv")
+    assert name_beside(".", ".mkv") == Path.cwd().with_name(Path.cwd().name + ".mkv")
+    assert name_beside("/", ".mkv") == Path("/clip.mkv")
 
 
 class TestArrays:

@@ -215,7 +215,7 @@ def test_stopped_while_frames_are_given(here):
     events = stopped.run(stop=lambda: any(getattr(one, "frame", -1) == 2 for one in seen))
     for event in events:
         seen += [event] if isinstance(event, Checkpointed) else []
-    assert stopped.folder.checkpoints()[0].finished() == 3
+    assert stopped.folder.checkpoints()[0].count_finished() == 3
     shown = stst("export", "out.run", "-o", "part.npy")
     assert (shown.exit_code, np.load("part.npy").shape) == (0, (3, 12, 14, 3))
     list(Job(None, str(here / "out.mkv"), config(), resume=True).run())

@@ -179,7 +179,7 @@ def test_interrupted_and_continued(here):
     _, shown = running.communicate(timeout=patience(60))
     assert running.returncode == 130, shown
     assert "--resume" in shown.splitlines()[-1]
-    assert 0 < folder.checkpoints()[0].finished() < 40
+    assert 0 < folder.checkpoints()[0].count_finished() < 40
     assert not (here / "out.mkv").exists()
     assert process("export", "out.run", "-o", "part.mkv", folder=here).returncode == 0
     refused(stst(*words), "--resume")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from patience import patience, wait_for
-from stst.utils.crash_note import noted, reading
+from stst.utils.crash_note import read_note, reading
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there a process is watched")
 
@@ -228,7 +228,7 @@ def _until(terminal: int, pattern: str) -> str:
 
 def test_without_a_watcher_nothing_is_noted():
     with reading("a.mkv"):
-        assert noted() == ""
+        assert read_note() == ""
 
 
 def test_help_takes_no_process(program):

@@ -16,7 +16,7 @@ from stst.engine.events import (
     RunStopped,
 )
 from stst.engine.events import StepDone as Step
-from stst_cli.shared.following import followed
+from stst_cli.shared.following import follow
 
 
 def events():
@@ -32,7 +32,7 @@ def events():
 
 
 def test_lines_say_which_samples_are_made(capsys):
-    assert isinstance(followed(events()), RunFinished)
+    assert isinstance(follow(events()), RunFinished)
     note, first, second = capsys.readouterr().err.splitlines()
     assert note == "Note: a note"
     assert first.startswith("samples 1-2 of 3, frame 1/1 done (67%), left ")
@@ -42,13 +42,13 @@ def test_lines_say_which_samples_are_made(capsys):
 @pytest.mark.usefixtures("terminal")
 def test_the_bar_says_so_too(said):
     *run, _ = events()
-    assert followed([*run, RunStopped(0, None)]) == RunStopped(0, None)
+    assert follow([*run, RunStopped(0, None)]) == RunStopped(0, None)
     assert said()[-1].startswith("sample 3 of 3, frame 1/1")
 
 
 def test_a_run_without_an_end_is_a_mistake_of_ours():
     with pytest.raises(AssertionError, match="a run ends with"):
-        followed([])
+        follow([])
 
 
 def frame(number, progress):
@@ -71,7 +71,7 @@ def step(number, progress):
 )
 def test_a_run_on_a_terminal(said, event, shown):
     stopped = RunStopped(0, None)
-    assert followed([RunStarted(2, 1, (), 9, -1, notes=("why",)), event, stopped]) is stopped
+    assert follow([RunStarted(2, 1, (), 9, -1, notes=("why",)), event, stopped]) is stopped
     lines = said()
     assert "Note: why" in lines
     assert all(word in lines[-1] for word in shown)
@@ -80,7 +80,7 @@ def test_a_run_on_a_terminal(said, event, shown):
 @pytest.mark.usefixtures("terminal")
 def test_the_end_of_a_run_on_a_terminal(said):
     end = RunFinished((), 1.0)
-    assert followed([RunStarted(2, 0, (), 9, 0), end]) is end
+    assert follow([RunStarted(2, 0, (), 9, 0), end]) is end
     last = said()[-1]
     assert last.startswith("done ")
     assert "100%" in last

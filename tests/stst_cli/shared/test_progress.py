@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stst_cli.shared.progress import bar, frames_counted
+from stst_cli.shared.progress import bar, count_frames
 
 
 def test_a_bar_in_a_log_is_not_there(said):
@@ -25,7 +25,7 @@ def test_a_bar_on_a_terminal(said):
 
 
 def count(pieces):
-    with frames_counted(sum(pieces.values())) as begin:
+    with count_frames(sum(pieces.values())) as begin:
         for name, frames in pieces.items():
             one = begin(name, frames)
             for number in range(frames):

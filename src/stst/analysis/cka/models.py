@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stst.analysis.cka.null import Null
-from stst.analysis.cka.seen import NULL_FRAMES, Onlooker, Seen
+from stst.analysis.cka.onlooker import NULL_FRAMES, Onlooker, Seen
 from stst.analysis.cka.similarity import Kernel, kernel_cka
 from stst.analysis.cka.unrelated import UnrelatedClip
 from stst.analysis.cka.verdicts import is_null
@@ -38,7 +38,7 @@ def cka_rows(
     the natural clip, the other clip and the unrelated clips, except the one pair that is tested;
     5 frames (windows of a video model) of each clip, evenly spread, every one with every one. The
     band goes from the 2.5 % to the 97.5 % quantile of these values. Unrelated clips are brought to
-    the size of the natural one (`stst.analysis.cka.unrelated.brought_to`). With frames as examples
+    the size of the natural one (`stst.analysis.cka.unrelated.crop_to`). With frames as examples
     each two clips give one value, over as many first frames as the shorter one has.
 
     Beside it, as nulls of their own: ``noise``, the natural clip against its own pixels in random
@@ -156,10 +156,10 @@ def _nulls(
     usable: Mapping[str, Sequence[UnrelatedClip]],
 ) -> Iterator[tuple[str, Null]]:
     """Give what every clip is compared with, which is shown first."""
-    noise = look.seen_noise(natural)
+    noise = look.show_noise(natural)
     # beside clips without colour, colour would tell unrelated ones apart
     grey = is_grey(natural.frames)
-    known = {one: look.seen_unrelated(one, natural, grey) for one in _distinct(usable)}
+    known = {one: look.show_unrelated(one, natural, grey) for one in _distinct(usable)}
     for name, clips in usable.items():
         yield name, Null(seen[None], seen[name], [known[one] for one in clips], noise)
 
@@ -210,15 +210,15 @@ def _clips(
 ) -> Iterator[tuple[str, _Row]]:
     """Compare whole clips; all activations of one of them are held."""
     length = len(natural.frames)
-    seen[None] = here = look.seen(natural.frames, length)
+    seen[None] = here = look.show(natural.frames, length)
     for name, clip in others.items():
-        seen[name] = there = look.seen(clip.frames, length)
+        seen[name] = there = look.show(clip.frames, length)
         for layer in look.model.layers:
             (value,) = here.values(there, layer, look.settings.estimator)
             yield name, {"layer": layer, "value": float(value)}
 
 
-def undefined(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def list_undefined(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name the layers at which CKA has no value, one sentence each.
 
     Parameters

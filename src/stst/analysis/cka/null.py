@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stst.analysis.cka.seen import Seen, Values
+from stst.analysis.cka.onlooker import Seen, Values
 from stst.analysis.cka.similarity import kernel_cka
 from stst.analysis.cka.verdicts import NULL
 from stst.config.cka import CkaSettings, Estimator

@@ -22,7 +22,7 @@ from stst.video import (
     Clip,
     LazyVideo,
     Levels,
-    recorded_levels,
+    read_levels,
     sidecar_of,
     sidecar_path,
     spread,
@@ -137,7 +137,9 @@ class UnrelatedClips:
         left = tuple(
             one
             for one, known in self._known.items()
-            if not any(content.shares(known) or self._made_of(content, one) for content in tested)
+            if not any(
+                content.shares(known) or self._is_source_of(content, one) for content in tested
+            )
         )
         if left:
             return left
@@ -177,15 +179,15 @@ class UnrelatedClips:
             self._tested[clip] = _content(clip)
         return self._tested[clip]
 
-    def _made_of(self, content: _Content, one: UnrelatedClip) -> bool:
+    def _is_source_of(self, content: _Content, one: UnrelatedClip) -> bool:
         """Say whether a sidecar names frames that this clip has, in another container."""
         return any(
-            record.get("frames_sha256") == self._hashed(one, record)
+            record.get("frames_sha256") == self._hash_frames(one, record)
             for record in content.inputs
             if isinstance(record.get("frames_sha256"), str)
         )
 
-    def _hashed(self, one: UnrelatedClip, record: Mapping[str, Any]) -> str | None:
+    def _hash_frames(self, one: UnrelatedClip, record: Mapping[str, Any]) -> str | None:
         """Hash the frames of a clip, read as a sidecar has it; None where that cannot be."""
         frames, side = record.get("frames"), record.get("max_side")
         rate, grey = record.get("resample_fps"), record.get("grey") is True
@@ -194,7 +196,7 @@ class UnrelatedClips:
             assert isinstance(one.clip, LazyVideo)
             span = (frames[0], frames[1]) if isinstance(frames, list) and len(frames) == 2 else None
             try:
-                levels = recorded_levels(record, "the sidecar")
+                levels = read_levels(record, "the sidecar")
                 clip = _open(one.clip.path, span, side, rate, grey, levels)
                 self._frames[key] = clip.sha256()
             except (InputError, TypeError):
@@ -245,7 +247,7 @@ class _Content:
             ):
                 continue
             try:
-                levels = recorded_levels(record, "the sidecar")
+                levels = read_levels(record, "the sidecar")
                 found.append(_content(_open(self.folder / path, levels=levels)))
             except InputError:
                 continue  # it is no clip any more; what its hashes tell is known
@@ -299,7 +301,7 @@ def _looks(clip: Clip) -> NDArray[np.float64]:
     return out
 
 
-def brought_to(frame: Frames, size: tuple[int, int]) -> Frames:
+def crop_to(frame: Frames, size: tuple[int, int]) -> Frames:
     """Bring a frame to another size: the largest centred part of that shape, resized.
 
     Parameters

@@ -92,7 +92,7 @@ class VideoModel:
                     raise
                 raise InputError(
                     f"{option} {self.name}: cannot take {length} frames of "
-                    f"{size[0]}x{size[1]} px ({first_line(error)}). {self._made_for()}Give "
+                    f"{size[0]}x{size[1]} px ({first_line(error)}). {self._describe_input()}Give "
                     "--length and --size that it takes."
                 ) from error
         if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != 1:
@@ -107,7 +107,7 @@ class VideoModel:
             )
         return count
 
-    def _made_for(self) -> str:
+    def _describe_input(self) -> str:
         if self.length is None or self.size is None:
             return ""
         return f"It was made for {self.length} frames of {self.size[0]}x{self.size[1]} px. "

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from stst.config import LeapsConfig
-from stst.engine.estimate import saved_bytes, time_step
+from stst.engine.estimate import count_saved_bytes, time_step
 from stst.engine.events import (
     Checkpoint,
     Event,
@@ -32,7 +32,7 @@ from stst.methods.leaps.history import OptimizationHistory
 from stst.methods.leaps.objective import Jittered, LeapsObjective
 from stst.types import Frames
 from stst.utils.devices import memory_in_use
-from stst.utils.noise import ClipKey, clip_key, normal_noise, unkeyed
+from stst.utils.noise import ClipKey, clip_key, no_clip, normal_noise
 
 # share of the work that finishing is, for progress only
 _FINISHING = 0.001
@@ -143,7 +143,7 @@ class Inversion:
             Naming the iteration.
         """
         yield self.describe()
-        state = self._begun()
+        state = self._begin()
         if checkpoint is not None:
             state.restore(checkpoint)
         self._state = state
@@ -174,10 +174,10 @@ class Inversion:
                 )
                 if previews.due():
                     yield Preview(None, None, self._frames(self._pixels(state.clips)))
-                    previews.shown()
+                    previews.restart()
         except DivergedError as error:
             raise DivergedError(f"the run diverged at {error}") from error
-        yield from self._finished(state)
+        yield from self._finish(state)
 
     def checkpoint(self) -> Checkpoint:
         """Say where the run stands, between two events."""
@@ -206,8 +206,8 @@ class Inversion:
     def estimate(self) -> Estimate:
         """Time a few iterations and count what they hold."""
         # the noise of no clip: its hash would decode all of it
-        clips, jittered = self._start(unkeyed), Jittered(self.objective, unkeyed)
-        saved = saved_bytes(jittered, clips)
+        clips, jittered = self._start(no_clip), Jittered(self.objective, no_clip)
+        saved = count_saved_bytes(jittered, clips)
         each = time_step(
             jittered,
             clips,
@@ -220,9 +220,9 @@ class Inversion:
         return Estimate(each * self.config.iterations, memory)
 
     def _standing(self) -> _State:
-        return self._begun() if self._state is None else self._state
+        return self._begin() if self._state is None else self._state
 
-    def _begun(self) -> _State:
+    def _begin(self) -> _State:
         clips, objective = self._start(self.clip_key), self.objective
         names = ("model",) if objective.verified is None else ("model", "verifier")
         course = OptimizationHistory(objective.terms, names, self.config.iterations)
@@ -244,10 +244,10 @@ class Inversion:
         """Round (B, 3, T, H, W) in [0, 1] to (B, T, H, W, 3) uint8."""
         return np.stack([to_frames(clip.transpose(0, 1)) for clip in pixels])
 
-    def _finished(self, state: _State) -> Iterator[Event]:
+    def _finish(self, state: _State) -> Iterator[Event]:
         """Judge the two clips as they are and give their frames."""
         clips = {"best": state.best, "last": state.clips}
-        judged = {name: self._judged(clip) for name, clip in clips.items()}
+        judged = {name: self._judge(clip) for name, clip in clips.items()}
         keep = self.config.keep
         other = "last" if keep == "best" else "best"
         pixels = self._pixels(clips[keep])
@@ -279,7 +279,7 @@ class Inversion:
                 others={name: clip[:, index] for name, clip in beside.items()},
             )
 
-    def _judged(self, clips: Tensor) -> list[dict[str, Any]]:
+    def _judge(self, clips: Tensor) -> list[dict[str, Any]]:
         """Give every sample's losses, and the probability of the target class."""
         with torch.no_grad():
             judged = self.objective.judge(clips)

@@ -121,20 +121,20 @@ def watch_inputs(module: nn.Module, batch: int, steps: int) -> Iterator[list[Lay
     now = [steps]
     time_first = bool(getattr(module, "time_runs_first", False))
 
-    def convolved(_: nn.Module, __: object, output: Tensor) -> None:
+    def keep_output(_: nn.Module, __: object, output: Tensor) -> None:
         now[0] = output.shape[2]
 
     names = {layer: name for name, layer in module.named_modules()}
 
-    def given(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def keep_input(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         seen.append(LayerInput(layer, inputs[0], batch, now[0], time_first, names[layer]))
 
     handles = []
     for layer in names:
         if isinstance(layer, nn.Conv3d):
-            handles.append(layer.register_forward_hook(convolved))
+            handles.append(layer.register_forward_hook(keep_output))
         elif is_normalization(layer):
-            handles.append(layer.register_forward_pre_hook(given))
+            handles.append(layer.register_forward_pre_hook(keep_input))
     try:
         yield seen
     finally:

@@ -86,7 +86,7 @@ class LeapsObjective:
         self.primed: list[Tensor] | None = None
         if stimulus is not None and config.effective_priming_weight > 0:
             with torch.no_grad():
-                _, layers = self._seen(stimulus)
+                _, layers = self._show(stimulus)
             self.primed = [layer.means() for layer in layers]
         weights = {
             "class": 1.0,
@@ -101,7 +101,7 @@ class LeapsObjective:
 
     def judge(self, clips: Tensor) -> Judged:
         """Compute the weighted terms of clips (B, 3, T, H, W), and the probability of the class."""
-        scores, layers = self._seen(clips)
+        scores, layers = self._show(clips)
         probability = {"model": _probability(scores, self.target)}
         wanted = scores.new_full((len(clips),), self.target, dtype=torch.long)
         columns = {"class": F.cross_entropy(scores, wanted, reduction="none")}
@@ -124,7 +124,7 @@ class LeapsObjective:
         losses = torch.stack([self.weights[term] * columns[term] for term in self.terms], dim=1)
         return Judged(losses, found, probability)
 
-    def _seen(self, clips: Tensor) -> tuple[Tensor, list[LayerInput]]:
+    def _show(self, clips: Tensor) -> tuple[Tensor, list[LayerInput]]:
         """Show the classifier clips: its scores, and the inputs of its normalisation layers."""
         with (
             watch_inputs(self.model.module, len(clips), clips.shape[2]) as layers,

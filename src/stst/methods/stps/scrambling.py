@@ -12,7 +12,7 @@ from torch import Tensor
 from stst.config import StpsConfig
 from stst.engine.color_transfer import color_transfer
 from stst.engine.events import Checkpoint, Event, FrameDone, RunStarted, StepDone
-from stst.engine.phases import PhaseFields, scrambled_pictures
+from stst.engine.phases import PhaseFields, scramble_pictures
 from stst.engine.pixels import as_tensor, picture_statistics, to_frames
 from stst.engine.process import Estimate
 from stst.errors import InputError
@@ -103,7 +103,7 @@ class Scrambling:
             for what, share in self._hold(held):
                 yield StepDone(what, share * frames * ahead / total)
         for frame in range(first, frames):
-            images = self._finished(frame, self._pictures(frame, held))
+            images = self._finish(frame, self._pictures(frame, held))
             made = to_frames(images)
             yield FrameDone(
                 frame,
@@ -124,9 +124,9 @@ class Scrambling:
         small._pictures(0, [])
         # now with what the transforms need for themselves, and without colour transfer
         in_use = memory_in_use(self.device)
-        small._finished(0, small._pictures(0, []))
+        small._finish(0, small._pictures(0, []))
         start = time.perf_counter()
-        small._finished(0, small._pictures(0, []))
+        small._finish(0, small._pictures(0, []))
         there_and_back = 3 if self.config.mode in _HELD else 1
         began = time.perf_counter()
         small._pictures(0, [])
@@ -167,14 +167,14 @@ class Scrambling:
         natural = self._natural(frame)
         return torch.cat(
             [
-                scrambled_pictures(
+                scramble_pictures(
                     natural, self._fields(seed).spatial()[None], self.config.coherence
                 )
                 for seed in self.config.seeds
             ]
         )
 
-    def _finished(self, frame: int, pictures: Tensor) -> Tensor:
+    def _finish(self, frame: int, pictures: Tensor) -> Tensor:
         """Give the frame its natural colours, where wanted."""
         if not self.config.color_transfer:
             return pictures

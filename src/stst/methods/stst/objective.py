@@ -89,7 +89,7 @@ class Statistician:
         with torch.autocast(frames.device.type, dtype=torch.bfloat16):
             return stream(frames, names)
 
-    def wanted(
+    def compute_targets(
         self,
         term: Term,
         frames: Tensor,
@@ -191,7 +191,7 @@ class StstObjective:
         for term, statistics in targets.items():
             self._layers.setdefault(_split(term)[0], set()).update(statistics.by_layer)
 
-    def unweighted(self, images: Tensor) -> Tensor:
+    def compute_unweighted(self, images: Tensor) -> Tensor:
         """Compute the terms (B, terms) with all weights 1."""
         columns = [
             self.statistician.combine(losses) for losses in self.losses_by_layer(images).values()
@@ -241,12 +241,12 @@ class StstObjective:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Compute the weighted terms (B, terms)."""
-        losses = self.unweighted(images)
+        losses = self.compute_unweighted(images)
         if self.weights is None:
-            self.weights = self._equalized(losses.detach())
+            self.weights = self._equalize(losses.detach())
         return losses * self.weights
 
-    def _equalized(self, start: Tensor) -> Tensor:
+    def _equalize(self, start: Tensor) -> Tensor:
         nominal = start.new_tensor(self.nominal)
         if self.equalize == 0:
             return nominal.expand_as(start)

@@ -46,7 +46,7 @@ def prepare(clips: Mapping[str, Clip], config: StstConfig) -> Prepared:
     with numerics(device, precision):
         loaded: dict[Kind, LoadedStream | None] = {
             kind: load_stream(kind, getattr(config, kind))
-            if any(config.term_used(term) for term in TERMS if term.startswith(kind))
+            if any(config.uses_term(term) for term in TERMS if term.startswith(kind))
             else None
             for kind in ("spatial", "temporal")
         }
@@ -65,7 +65,7 @@ def _targets(clips: Mapping[str, Clip], config: StstConfig) -> tuple[Targets, Fr
     """Choose every term's clip and their common rate in Hz; clips without a use need not agree."""
     _check_roles(clips, config)
     by_term = {term: term if term in clips else "natural" for term in TERMS}
-    active = [by_term[term] for term in TERMS if config.term_used(term)]
+    active = [by_term[term] for term in TERMS if config.uses_term(term)]
     color = "color" if "color" in clips else active[0]
     # with a mask the natural clip stays around what is made
     used = sorted({*active, color, *(("natural",) if "mask" in clips else ())})
@@ -98,7 +98,7 @@ def _check_roles(clips: Mapping[str, Clip], config: StstConfig) -> None:
             )
         if not isinstance(video, Video | LazyVideo):
             raise InputError(f"{role}: expected a stst.Video, found {type(video).__name__}.")
-        if role in TERMS and not config.term_used(role):
+        if role in TERMS and not config.uses_term(role):
             raise InputError(
                 f"target {role}: that term has weight 0, so its clip would not be used. "
                 f"Give it a weight: --set {role.replace('_', '.')}_weight=1."

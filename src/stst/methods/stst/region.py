@@ -140,7 +140,7 @@ class Regions:
         """Give the pixels of a frame that are inside, (H, W) bool."""
         return inside_of(self.mask[self._place(frame)])
 
-    def entered(self, before: int, now: int) -> NDArray[np.bool_]:
+    def find_entered(self, before: int, now: int) -> NDArray[np.bool_]:
         """Say which pixels (H, W) are inside in a frame and were not in another one."""
         return self.inside(now) & ~self.inside(before)
 

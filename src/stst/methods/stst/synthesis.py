@@ -13,7 +13,7 @@ from stst.engine.color_transfer import color_transfer
 from stst.engine.estimate import scale_up
 from stst.engine.events import Checkpoint, Event, FrameDone, IterationDone, Preview, RunStarted
 from stst.engine.loop import make_optimizer, optimize
-from stst.engine.phases import scrambled_by_noise
+from stst.engine.phases import scramble_by_noise
 from stst.engine.pixels import as_tensor, to_frames
 from stst.engine.previews import PreviewClock
 from stst.engine.process import Estimate
@@ -159,10 +159,10 @@ class Synthesis:
             frame = self._frame(place)
             made = FrameInMaking()
             held = checkpoint if checkpoint is not None and checkpoint.frame == frame else None
-            yield from self._made(place, generated, made, progress, preview_seconds, held)
+            yield from self._make_frame(place, generated, made, progress, preview_seconds, held)
             self._standing = None
             progress.frame_done(frame)
-            yield self._done(place, made, generated, progress.done / progress.total)
+            yield self._finish(place, made, generated, progress.done / progress.total)
             generated = made.images
 
     def checkpoint(self) -> Checkpoint | None:
@@ -225,11 +225,11 @@ class Synthesis:
         small = through_octaves(previous, [size], False)[0].clone()
         region = self._region(place)
         (here,) = self._through(region, [size])
-        (wanted,) = self._wanted(self.statistician, place, terms, [size], region)
+        (wanted,) = self._compute_targets(self.statistician, place, terms, [size], region)
         objective = self._objective(config, self.smallest_octave(), wanted, small, here)
         return objective, small.clone(), size[0] * size[1]
 
-    def _made(
+    def _make_frame(
         self,
         place: int,
         previous: Tensor,
@@ -249,9 +249,9 @@ class Synthesis:
             made.losses = made.weights = previous.new_zeros(len(previous), 0)
             return
         terms = active_terms(config, first=place == 0)
-        wanted = self._wanted(self.statistician, place, terms, sizes, region)
+        wanted = self._compute_targets(self.statistician, place, terms, sizes, region)
         regions = self._through(region, sizes)
-        previous = self._renewed(place, previous)
+        previous = self._renew(place, previous)
         befores = through_octaves(previous, sizes, self.rules.chained_resizing)
         images = self._start(place, config, previous)
         previews = PreviewClock(preview_seconds)
@@ -323,13 +323,13 @@ class Synthesis:
                 )
                 if previews.due():
                     yield Preview(frame, octave.exponent, to_frames(standing.images))
-                    previews.shown()
+                    previews.restart()
         except DivergedError as error:
             raise DivergedError(
                 f"the run diverged at frame {frame}, octave {octave.exponent}, {error}"
             ) from error
 
-    def _wanted(
+    def _compute_targets(
         self,
         statistician: Statistician,
         place: int,
@@ -352,7 +352,7 @@ class Synthesis:
                 )
                 pyramid = [torch.stack(pair, dim=1) for pair in zip(before, pyramid, strict=True)]
             for index, frames in enumerate(pyramid):
-                out[index][term] = statistician.wanted(term, frames, layers, region)
+                out[index][term] = statistician.compute_targets(term, frames, layers, region)
         return out
 
     def _start(self, place: int, config: StstConfig, previous: Tensor) -> Tensor:
@@ -365,14 +365,14 @@ class Synthesis:
             blended = blended + (1 - config.blend) * self._noise(frame, "blend")
         return blended
 
-    def _renewed(self, place: int, previous: Tensor) -> Tensor:
+    def _renew(self, place: int, previous: Tensor) -> Tensor:
         """Replace what was natural in the previous frame and is inside the region now.
 
         What can be named would shine through: as the start, and as what the motion continues.
         """
         if self.regions is None or place == 0:
             return previous
-        entered = self.regions.entered(self.order[place - 1], self.order[place])
+        entered = self.regions.find_entered(self.order[place - 1], self.order[place])
         if not entered.any():
             return previous
         new = torch.from_numpy(entered).to(self.device)
@@ -390,7 +390,7 @@ class Synthesis:
             return self._noise(frame, noise)
         target = self._color(place, torch.device("cpu"))
         phases = self.noise(frame, "phases")[:, 0]
-        return scrambled_by_noise(target, phases).clamp(0, 1).to(self.device)
+        return scramble_by_noise(target, phases).clamp(0, 1).to(self.device)
 
     def _color(self, place: int, device: torch.device) -> Tensor:
         """Give (1, C, H, W) the frame whose colours are taken."""
@@ -413,7 +413,7 @@ class Synthesis:
     def _noise(self, frame: int, purpose: Purpose) -> Tensor:
         return self.noise(frame, purpose)[:, : self.targets.channels].to(self.device)
 
-    def _done(
+    def _finish(
         self, place: int, made: FrameInMaking, previous: Tensor, progress: float
     ) -> FrameDone:
         images = to_frames(made.images)
@@ -434,7 +434,7 @@ class Synthesis:
             return [{} for _ in images]
         config, region = self._setting(place), self._region(place)
         terms = active_terms(config, first=place == 0)
-        (wanted,) = self._wanted(self._yardstick, place, terms, [self.size], region)
+        (wanted,) = self._compute_targets(self._yardstick, place, terms, [self.size], region)
         now, before = (
             torch.cat([as_tensor(one, self.device) for one in frames])
             for frames in (images, previous)

@@ -36,7 +36,7 @@ _MOST_OF_12 = 4095
 _Row = tuple[Fraction, Fraction, Fraction, Fraction]
 
 
-def rounded_grey(values: Integers, bits: int, limited: bool) -> Integers:
+def round_grey(values: Integers, bits: int, limited: bool) -> Integers:
     """Bring luma alone, or one channel of RGB, to 0 to 255.
 
     Parameters
@@ -111,7 +111,7 @@ def check_full_range(pictures: Iterable[NDArray[np.uint16]], name: str) -> None:
         )
 
 
-def rounded_rgb(
+def round_rgb(
     values: Sequence[Integers], bits: int, matrix: str, limited: bool, factor: int
 ) -> Frames:
     """Bring luma and chroma to 8 bits of RGB.
@@ -147,7 +147,7 @@ def rgb_rows(bits: int, matrix: str, limited: bool, factor: int) -> tuple[_Row, 
     Parameters
     ----------
     bits, matrix, limited, factor
-        As in `rounded_rgb`.
+        As in `round_rgb`.
 
     Returns
     -------

@@ -81,7 +81,7 @@ class Levels:
 AS_STORED = Levels()
 
 
-def recorded_levels(record: Mapping[str, Any], where: str) -> Levels:
+def read_levels(record: Mapping[str, Any], where: str) -> Levels:
     """Read in a sidecar's record of a clip how its values became 8 bits.
 
     Parameters

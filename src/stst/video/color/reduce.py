@@ -9,7 +9,7 @@ import numpy as np
 
 from stst.errors import InputError
 from stst.types import Frames
-from stst.video.color.depth import grey_row, rgb_rows, rounded_grey, rounded_rgb
+from stst.video.color.depth import grey_row, rgb_rows, round_grey, round_rgb
 from stst.video.color.planes import Integers, components, layout_of
 from stst.video.color.rgb import ColorReading
 from stst.video.color.tonemap import Values, tone_map
@@ -50,7 +50,7 @@ class ReducingConverter:
         if layout.alpha:
             self._check_opaque(values.pop(), layout.bits, index)
         if self._reading.levels.tonemap is None:
-            return self._rounded(values, layout.bits, factor)
+            return self._round(values, layout.bits, factor)
         peak = self._reading.levels.peak_nits
         assert peak is not None  # one is always worked out
         return tone_map(
@@ -60,12 +60,12 @@ class ReducingConverter:
             peak,
         )
 
-    def _rounded(self, values: list[Integers], bits: int, factor: int) -> Frames:
+    def _round(self, values: list[Integers], bits: int, factor: int) -> Frames:
         reading = self._reading
         limited = reading.range == "limited"
         if reading.kind == "yuv":
-            return rounded_rgb(values, bits, reading.matrix, limited, factor)
-        channels = [rounded_grey(one, bits, limited).astype(np.uint8) for one in values]
+            return round_rgb(values, bits, reading.matrix, limited, factor)
+        channels = [round_grey(one, bits, limited).astype(np.uint8) for one in values]
         return np.stack(channels * (3 // len(channels)), axis=2)
 
     def _signal(self, values: list[Integers], bits: int, factor: int) -> Values:

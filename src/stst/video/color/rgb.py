@@ -177,7 +177,7 @@ def reading_of(
     )
 
 
-def needed_levels(info: VideoInfo) -> Levels:
+def find_levels(info: VideoInfo) -> Levels:
     """Say what must be asked for so that a clip is read, if nothing else is in the way.
 
     Parameters
@@ -304,14 +304,14 @@ class RgbConverter:
             If a pixel is not fully opaque.
         """
         if self._reading.alpha:
-            picture = self._converted(frame, "rgba")
+            picture = self._convert(frame, "rgba")
             return opaque(picture, f"{self._path}: frame {index}")
-        rgb = self._converted(frame, "rgb24")
+        rgb = self._convert(frame, "rgb24")
         if self._reading.kind == "gray" and self._reading.range == "limited":
             return _EXPANDED[rgb]
         return rgb
 
-    def _converted(self, frame: VideoFrame, layout: str) -> Frames:
+    def _convert(self, frame: VideoFrame, layout: str) -> Frames:
         from av.video.reformatter import Interpolation
 
         reading = self._reading

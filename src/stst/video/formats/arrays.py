@@ -57,22 +57,22 @@ class ArrayReader(VideoReader):
         self._whole: NDArray[Any] | None = None
         if layout.dtype.itemsize > 1:
             self.levels = Levels(bits=8)
-            check_full_range(map(self._stored, range(len(self))), info.path)
+            check_full_range(map(self._read_frame, range(len(self))), info.path)
             self.note(FULL_RANGE)
 
     def _read(self, index: int) -> Frames:
-        frame = self._stored(index)
+        frame = self._read_frame(index)
         if self._channels == 4:
             self.note("The alpha channel is opaque and was dropped.")
             frame = opaque(frame, f"{self.info.path}: frame {index}")
         rgb = frame.copy() if frame.dtype == np.uint8 else from_16_bits(frame)
         return np.repeat(rgb, 3, axis=2) if self._channels == 1 else rgb
 
-    def _stored(self, index: int) -> NDArray[Any]:
+    def _read_frame(self, index: int) -> NDArray[Any]:
         """Read frame `index` as it is stored, (H, W, C)."""
         height, width = self.info.height, self.info.width
         if self._layout.fortran:
-            whole: NDArray[Any] = self._transposed()[index]
+            whole: NDArray[Any] = self._transpose()[index]
             return whole
         dtype = self._layout.dtype
         size = height * width * self._channels * dtype.itemsize
@@ -80,7 +80,7 @@ class ArrayReader(VideoReader):
         stored = np.frombuffer(data, dtype).reshape(height, width, self._channels)
         return _without_truth(stored)
 
-    def _transposed(self) -> NDArray[Any]:
+    def _transpose(self) -> NDArray[Any]:
         """Read all, (T, H, W, C): in Fortran order a frame is spread over the whole file."""
         if self._whole is None:
             shape = (len(self), self.info.height, self.info.width, self._channels)
@@ -166,7 +166,7 @@ def _member(path: Path) -> tuple[BinaryIO, Fraction | None]:
                 f"'{FRAMES_KEY}' (np.savez(path, frames=..., fps=[num, den]))."
             )
             raise unreadable(path, message, "npz", _OTHERS)
-        rate = _stored_rate(path, archive) if f"{RATE_KEY}.npy" in names else sidecar_rate(path)
+        rate = _read_rate(path, archive) if f"{RATE_KEY}.npy" in names else sidecar_rate(path)
         member = archive.open(f"{FRAMES_KEY}.npy")
         archive.close()
     except InputError:
@@ -177,7 +177,7 @@ def _member(path: Path) -> tuple[BinaryIO, Fraction | None]:
     return member, rate  # type: ignore[return-value]
 
 
-def _stored_rate(path: Path, archive: zipfile.ZipFile) -> Fraction:
+def _read_rate(path: Path, archive: zipfile.ZipFile) -> Fraction:
     with archive.open(f"{RATE_KEY}.npy") as file:
         shape, _, dtype = _header(path, file)
         # before anything is allocated: a damaged header can claim any size

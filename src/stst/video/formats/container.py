@@ -110,21 +110,21 @@ class ContainerReader(VideoReader):
         with ffmpeg_failures(self._path, f"frame {index} cannot be decoded"):
             self._approach(index)
             try:
-                frame = self._found(index)
+                frame = self._find(index)
             except av.FFmpegError:
                 if self._whole:
                     raise
             if frame is None and not self._whole:
                 # some files name entry points from which not every later frame decodes
                 self._reopen()
-                frame = self._found(index)
+                frame = self._find(index)
         if frame is None:
             raise damage_error(self._path, f"frame {index} of {len(self)} is missing")
         if frame.is_corrupt:
             raise damage_error(self._path, f"frame {index} is corrupt")
-        return self._finished(frame, index)
+        return self._finish(frame, index)
 
-    def _finished(self, frame: VideoFrame, index: int) -> Frames:
+    def _finish(self, frame: VideoFrame, index: int) -> Frames:
         rgb = self._scan.orientation.apply(self._convert(frame, index))
         if rgb.shape[:2] != (self.info.height, self.info.width):
             raise InputError(
@@ -152,7 +152,7 @@ class ContainerReader(VideoReader):
         self._next, self._whole = key, False
         self._entry = self._index.stamps[key]
 
-    def _found(self, index: int) -> VideoFrame | None:
+    def _find(self, index: int) -> VideoFrame | None:
         """Decode forward to a frame; None if it does not come."""
         while (frame := self._decode()) is not None:
             at = self._next

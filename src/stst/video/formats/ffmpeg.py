@@ -78,7 +78,7 @@ class Rational(Protocol):
         """Below the bar."""
 
 
-def known_fraction(value: Rational | None) -> Fraction | None:
+def as_fraction(value: Rational | None) -> Fraction | None:
     """Give PyAV's fraction as Python's.
 
     Parameters

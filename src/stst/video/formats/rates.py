@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from stst.errors import InputError
-from stst.utils.text import found_value
+from stst.utils.text import format_value
 
 #: FFmpeg holds both parts of a rate in signed 32-bit integers.
 MAX_PART = 2**31 - 1
@@ -57,7 +57,7 @@ def parse_rate(value: Rate, name: str = "fps") -> Fraction:
         rate = Fraction(value)
     except (ValueError, ZeroDivisionError, TypeError) as error:
         raise InputError(
-            f"{name} is {found_value(value)}; it must be a rate in Hz such as 25 or 60000/1001."
+            f"{name} is {format_value(value)}; it must be a rate in Hz such as 25 or 60000/1001."
         ) from error
     if rate <= 0 or max(rate.numerator, rate.denominator) > MAX_PART:
         raise InputError(

@@ -19,10 +19,10 @@ from stst.video.color.rgb import ColorReading, level_notes, reading_of
 from stst.video.formats.aspect import SQUARE, aspect_note
 from stst.video.formats.avi import empty_chunks
 from stst.video.formats.ffmpeg import (
+    as_fraction,
     chroma_siting,
     damage_error,
     ffmpeg_failures,
-    known_fraction,
     open_container,
     tags_of,
     video_stream,
@@ -134,7 +134,7 @@ def scan(path: Path, levels: Levels = AS_STORED) -> Scan:
     InputError
         If the file is unreadable, damaged or shorter than it says.
     """
-    looked = _looked_through(path, levels)
+    looked = _look_through(path, levels)
     header, packets = looked.header, looked.packets
     frame, index = _decode(path, _by_packets(packets) if looked.packed else None, packets)
     if header.format_name == "avi" and len(packets.chunks) == index.count:
@@ -166,7 +166,7 @@ class _Looked:
     siting: str | None
 
 
-def _looked_through(path: Path, levels: Levels) -> _Looked:
+def _look_through(path: Path, levels: Levels) -> _Looked:
     with open_container(path) as container:
         stream = video_stream(container, path)
         check_size(path, stream.codec_context.width, stream.codec_context.height)
@@ -177,10 +177,10 @@ def _looked_through(path: Path, levels: Levels) -> _Looked:
         return _Looked(
             header=_header(container, stream, path, packets, levels),
             packets=packets,
-            base=known_fraction(stream.time_base) or Fraction(1, 1000),
+            base=as_fraction(stream.time_base) or Fraction(1, 1000),
             codec=codec,
             packed=codec in _COUNTABLE.get(container.format.name, _ONE_TO_ONE),
-            aspect=known_fraction(stream.sample_aspect_ratio) or SQUARE,
+            aspect=as_fraction(stream.sample_aspect_ratio) or SQUARE,
             audio=bool(container.streams.audio),
             others=len(container.streams.video) - 1,
             siting=None if levels == AS_STORED else chroma_siting(container, stream.index),
@@ -194,10 +194,10 @@ def _header(
         path=path,
         format_name=container.format.name,
         metadata=tags_of(container, stream),
-        average=known_fraction(stream.average_rate),
-        guessed=known_fraction(stream.guessed_rate),
+        average=as_fraction(stream.average_rate),
+        guessed=as_fraction(stream.guessed_rate),
         frame_ticks=min(packets.durations),
-        coded=known_fraction(stream.codec_context.framerate),
+        coded=as_fraction(stream.codec_context.framerate),
         levels=levels,
     )
 
@@ -240,7 +240,7 @@ def _info(
         refusal=_refusal(reading, looked.header.metadata, timing),
         notes=(
             *timing.notes,
-            *_left_out(index.left_out),
+            *_note_left_out(index.left_out),
             *filter(None, [aspect_note(aspect, width, height)]),
             *_notes(reading, orientation, interlaced, looked.audio, looked.others),
         ),
@@ -293,7 +293,7 @@ def _check_promise(
     name = container.format.name
     lasting = _DURATION.fullmatch(stream.metadata.get("DURATION", ""))
     known = [stamp for stamp in packets.stamps if stamp is not None]
-    base = known_fraction(stream.time_base)
+    base = as_fraction(stream.time_base)
     if "matroska" not in name or lasting is None or not known or base is None:
         return
     hours, minutes, seconds = (Fraction(part) for part in lasting.groups())
@@ -399,7 +399,7 @@ def _timing(index: FrameIndex, packets: _Packets, base: Fraction, header: Header
     return timing_of(index.times, base, header)
 
 
-def _left_out(count: int) -> list[str]:
+def _note_left_out(count: int) -> list[str]:
     if not count:
         return []
     return [f"Frames left out at the start: {count} (they refer to frames that were cut away)."]

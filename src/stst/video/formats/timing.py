@@ -81,7 +81,7 @@ class Header:
     coded: Fraction | None = None
     levels: Levels = AS_STORED
 
-    def stated(self) -> list[Fraction]:
+    def list_stated_rates(self) -> list[Fraction]:
         """Give the rates in Hz that the file itself states, in order of trust."""
         rates = []
         if RATE_TAG in self.metadata:
@@ -118,7 +118,7 @@ def timing_of(times: Sequence[int | None], time_base: Fraction, header: Header) 
     Timing
         The rate, or why there is none.
     """
-    stated, guesses = header.stated(), header.guesses()
+    stated, guesses = header.list_stated_rates(), header.guesses()
     given = [*stated, *guesses]
     if place_stamps(times) is None:
         rate = given[0] if given else None

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from small_runs import FPS, clip, frames
-from stst.analysis.cka.models import cka_rows, steps, undefined
+from stst.analysis.cka.models import cka_rows, list_undefined, steps
 from stst.analysis.cka.similarity import as_examples, linear_cka
-from stst.analysis.cka.unrelated import UnrelatedClip, brought_to
+from stst.analysis.cka.unrelated import UnrelatedClip, crop_to
 from stst.analysis.cka.verdicts import is_null
 from stst.config.cka import CkaSettings, ClassifierSpec
 from stst.errors import InputError
@@ -126,7 +126,7 @@ class TestClips:
             }  # fmt: skip
 
     def test_no_room(self, image, monkeypatch):
-        monkeypatch.setattr("stst.analysis.cka.seen.free_memory", lambda device: 1000)
+        monkeypatch.setattr("stst.analysis.cka.onlooker.free_memory", lambda device: 1000)
         with pytest.raises(InputError) as caught:
             compared(video_of(0), {"x": video_of(1)}, image, CkaSettings("frames"))
         assert str(caught.value) == (
@@ -141,7 +141,7 @@ def by_hand(model, clips, layer, settings):
     size = clips[0].frames.shape[1:3]
     found = []
     for one in clips:
-        shown = np.stack([brought_to(frame, size) for frame in one.frames])
+        shown = np.stack([crop_to(frame, size) for frame in one.frames])
         rows = [as_examples(a, settings.examples) for a in activations(model, shown, layer)]
         places = np.linspace(0, len(rows) - 1, min(5, len(rows))).round().astype(int)
         found.append([rows[place] for place in places])
@@ -243,7 +243,7 @@ class TestNull:
             sets = [
                 torch.stack(
                     [
-                        image.activations(brought_to(frame, size)[None])[layer].flatten()
+                        image.activations(crop_to(frame, size)[None])[layer].flatten()
                         for frame in one.frames[:6]
                     ]
                 )
@@ -390,6 +390,6 @@ def test_what_is_undefined_is_named():
         {"model": "m [weights=none]", "layer": layer, "value": value, "measure": "cka.channels"}
         for layer, value in (("a", 1.0), ("b", np.nan), ("b", 0.5), ("b", np.nan))
     ]
-    (note,) = undefined(rows)
+    (note,) = list_undefined(rows)
     assert note.startswith("m, b: CKA is undefined in 2 of 3 values, where all examples are alike")
-    assert undefined(rows[:1]) == []
+    assert list_undefined(rows[:1]) == []

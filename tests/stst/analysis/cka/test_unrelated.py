@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from small_runs import FPS, clip, frames, stst
-from stst.analysis.cka.unrelated import SAME, UnrelatedClip, UnrelatedClips, brought_to, null_notes
+from stst.analysis.cka.unrelated import SAME, UnrelatedClip, UnrelatedClips, crop_to, null_notes
 from stst.analysis.images import fit_frame
 from stst.errors import InputError
 from stst.video import LazyVideo, Video, read_video, to_uint8, write_preview, write_video
@@ -154,11 +154,11 @@ def test_none_is_left(monkeypatch, foreign):
 
 def test_brought_to_a_size():
     (frame,) = frames(1, 30, 60)
-    assert brought_to(frame, (30, 60)) is frame
+    assert crop_to(frame, (30, 60)) is frame
     # the middle 20 of 60 columns have the shape of 3:2
-    np.testing.assert_array_equal(brought_to(frame, (30, 20)), frame[:, 20:40])
+    np.testing.assert_array_equal(crop_to(frame, (30, 20)), frame[:, 20:40])
     flat = np.full((9, 12, 3), 77, np.uint8)
-    np.testing.assert_array_equal(brought_to(flat, (40, 17)), np.full((40, 17, 3), 77))
+    np.testing.assert_array_equal(crop_to(flat, (40, 17)), np.full((40, 17, 3), 77))
 
 
 def test_notes():

@@ -13,7 +13,7 @@ from stst.engine.loop import Adam, optimize
 from stst.methods.leaps.classifiers import load_video_model
 from stst.methods.leaps.layers import watch_inputs
 from stst.methods.leaps.objective import Jittered, LeapsObjective, jitter_clips
-from stst.utils.noise import unkeyed
+from stst.utils.noise import no_clip
 
 ALL = {"priming_weight": 0.3, "coherence_weight": 0.2, "diversity_weight": 0.5, "tv_weight": 2.0}
 
@@ -119,7 +119,7 @@ class TestSizes:
             clips = torch.randn(stimulus.shape, generator=torch.Generator().manual_seed(0))
             bounds = (torch.full((3, 1, 1, 1), -2.0), torch.full((3, 1, 1, 1), 2.0))
             for _ in optimize(
-                clips, Jittered(made, unkeyed), rule=Adam((0.5, 0.9)), iterations=steps,
+                clips, Jittered(made, no_clip), rule=Adam((0.5, 0.9)), iterations=steps,
                 learning_rate=lambda _: 0.1, bounds=bounds,
             ):  # fmt: skip
                 pass

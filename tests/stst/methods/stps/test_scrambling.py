@@ -11,7 +11,7 @@ from small_runs import FPS, clip, frames
 from stst.config import InputConfig, StpsConfig
 from stst.engine.color_transfer import color_transfer
 from stst.engine.events import FrameDone, RunStarted, StepDone
-from stst.engine.phases import PhaseFields, scrambled_pictures
+from stst.engine.phases import PhaseFields, scramble_pictures
 from stst.engine.pixels import as_tensor, to_frames
 from stst.errors import InputError
 from stst.methods.stps.prepare import prepare
@@ -57,7 +57,7 @@ def test_the_spatial_step_without_colours():
     config = StpsConfig(mode="spatial", seed=1, phase_per_channel=True, color_transfer=False)
     for frame, made in enumerate(stst.scramble(video, config)[0].frames):
         target = as_tensor(video.frames[frame], CPU, torch.float64)
-        assert np.array_equal(made, to_frames(scrambled_pictures(target, field))[0])
+        assert np.array_equal(made, to_frames(scramble_pictures(target, field))[0])
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -12,8 +12,8 @@ from stst.engine.phases import (
     PhaseFields,
     factors,
     own_partners,
-    scrambled_by_noise,
-    scrambled_pictures,
+    scramble_by_noise,
+    scramble_pictures,
 )
 from stst.methods.stps.spectrum import BothSteps, SpaceTime, TimeOnly
 from stst.utils.noise import uniform_noise
@@ -38,7 +38,7 @@ def scrambled(natural, mode, seed=0, channels=1, coherence=0.0):
     frames, _, height, width = natural.shape
     shape, fields = (frames, height, width), PhaseFields(seed, (frames, height, width), channels)
     if mode == "spatial":
-        return scrambled_pictures(natural, fields.spatial()[None], coherence)
+        return scramble_pictures(natural, fields.spatial()[None], coherence)
     held = KINDS[mode](shape, natural.dtype, torch.device("cpu"))
     for frame in range(frames):
         held.put(frame, natural[frame])
@@ -192,7 +192,7 @@ class TestPictures:
         generator = torch.Generator().manual_seed(seed)
         images = torch.rand(1, 3, height, width, generator=generator, dtype=torch.float64)
         noise = torch.rand(2, height, width, generator=generator)
-        out = scrambled_by_noise(images, noise)
+        out = scramble_by_noise(images, noise)
         assert out.shape == (2, 3, height, width)
         before, after = torch.fft.fft2(images), torch.fft.fft2(out)
         torch.testing.assert_close(after.abs(), before.abs().expand_as(after))
@@ -205,7 +205,7 @@ class TestPictures:
         image = torch.zeros(1, 1, 32, 32)
         image[..., 10:20, 10:20] = 1
         noise = torch.rand(2, 32, 32, generator=generator)
-        out = scrambled_by_noise(image, noise)
+        out = scramble_by_noise(image, noise)
         for one in out[:, 0].flatten(1):
             assert abs(float(torch.corrcoef(torch.stack([one, image.flatten()]))[0, 1])) < 0.6
         assert not torch.equal(out[0], out[1])
@@ -213,4 +213,4 @@ class TestPictures:
     @pytest.mark.parametrize("value", [0.0, 0.25])
     def test_a_constant_stays_constant(self, value):
         image = torch.full((1, 3, 7, 8), value)
-        torch.testing.assert_close(scrambled_by_noise(image, torch.zeros(1, 7, 8)), image)
+        torch.testing.assert_close(scramble_by_noise(image, torch.zeros(1, 7, 8)), image)

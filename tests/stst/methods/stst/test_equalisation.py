@@ -49,7 +49,7 @@ class Terms:
         pair = torch.stack([before, now], dim=1)
         self.before = before
         self.targets = {
-            term: self.statistician.wanted(
+            term: self.statistician.compute_targets(
                 term, now if term.startswith("spatial") else pair, layers[term.split("_")[0]]
             )
             for term in self.nominal
@@ -66,11 +66,11 @@ def near(terms, start, target, share):
 
     Total variation is taken between noise and a constant: the target's own would be its floor.
     """
-    began = terms.objective().unweighted(start)[0, :-1]
+    began = terms.objective().compute_unweighted(start)[0, :-1]
     low, high = 0.0, 1.0
     for _ in range(12):
         middle = (low + high) / 2
-        here = terms.objective().unweighted(target + middle * (start - target))[0, :-1]
+        here = terms.objective().compute_unweighted(target + middle * (start - target))[0, :-1]
         low, high = (middle, high) if bool((here <= share * began).all()) else (low, middle)
     return target + low * (start - target)
 
@@ -125,7 +125,7 @@ def test_a_stream_may_answer_as_faintly_as_it_likes(factor, rules):
     statistician = Statistician(Faint(factor), None, rules, "fp32")
     target, images = torch.rand(2, 1, 3, 8, 9, generator=torch.Generator().manual_seed(0))
     terms = ("spatial_texture", "spatial_content")
-    wanted = {term: statistician.wanted(term, target, ("faint",)) for term in terms}
+    wanted = {term: statistician.compute_targets(term, target, ("faint",)) for term in terms}
     objective = StstObjective(statistician, wanted, dict.fromkeys(terms, 1.0), 0.0, EQUALIZE, None)
     torch.testing.assert_close(objective(images), torch.full((1, 2), EQUALIZE))
 
@@ -135,7 +135,9 @@ def test_what_no_number_can_hold_stays_finite(factor):
     """A target of nothing, or of less than float32 holds: weights are large, and finite."""
     statistician = Statistician(Faint(factor), None, PAPER, "fp32")
     target, images = torch.rand(2, 1, 3, 8, 9, generator=torch.Generator().manual_seed(0))
-    wanted = {"spatial_texture": statistician.wanted("spatial_texture", target, ("faint",))}
+    wanted = {
+        "spatial_texture": statistician.compute_targets("spatial_texture", target, ("faint",))
+    }
     objective = StstObjective(statistician, wanted, {"spatial_texture": 1.0}, 0.1, EQUALIZE, None)
     assert bool(torch.isfinite(objective(images)).all())
     assert bool(torch.isfinite(objective.weights).all())
@@ -144,7 +146,9 @@ def test_what_no_number_can_hold_stays_finite(factor):
 def test_a_perfect_start_gets_no_infinite_weight():
     statistician = Statistician(Faint(1.0), None, PAPER, "fp32")
     target = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(0))
-    wanted = {"spatial_content": statistician.wanted("spatial_content", target, ("faint",))}
+    wanted = {
+        "spatial_content": statistician.compute_targets("spatial_content", target, ("faint",))
+    }
     objective = StstObjective(statistician, wanted, {"spatial_content": 1.0}, 0.1, EQUALIZE, None)
     first = objective(target)
     assert float(first[0, 0]) == 0

@@ -12,7 +12,7 @@ from stst.errors import DivergedError
 from stst.methods.stst.prepare import prepare
 from stst.methods.stst.synthesis import Synthesis
 from stst.methods.stst.targets import Targets
-from stst.utils.noise import unkeyed
+from stst.utils.noise import no_clip
 from stst.video import Video
 
 
@@ -96,7 +96,7 @@ def test_a_model_that_gives_nan_is_found():
         None,
         Targets(dict.fromkeys(TERMS, natural), natural),
         torch.device("cpu"),
-        unkeyed,
+        no_clip,
     )
     with pytest.raises(DivergedError, match="iteration 0: spatial_texture"):
         made.estimate()

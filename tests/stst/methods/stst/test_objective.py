@@ -16,7 +16,9 @@ def parts(rules, **weights):
     stream = Filters(3)
     statistician = Statistician(stream, None, rules, "fp32")
     terms = ("spatial_texture", "spatial_content")
-    targets = {term: statistician.wanted(term, target, ("rectified", "plain")) for term in terms}
+    targets = {
+        term: statistician.compute_targets(term, target, ("rectified", "plain")) for term in terms
+    }
     objective = StstObjective(
         statistician, targets, {term: weights.get(term, 1.0) for term in terms},
         weights.get("tv", 0.1), weights.get("equalize", 0.0), None,
@@ -46,12 +48,12 @@ def test_terms_are_those_of_the_equations(rules):
     if rules is PAPER:
         variation = variation / 3
     expected = torch.stack([texture, content, variation], dim=1)
-    torch.testing.assert_close(objective.unweighted(images), expected, rtol=1e-4, atol=1e-8)
+    torch.testing.assert_close(objective.compute_unweighted(images), expected, rtol=1e-4, atol=1e-8)
 
 
 def test_weights_multiply_the_terms():
     objective, images, *_ = parts(PAPER, spatial_texture=3.0, tv=0.5)
-    expected = objective.unweighted(images) * torch.tensor([3.0, 1.0, 0.5])
+    expected = objective.compute_unweighted(images) * torch.tensor([3.0, 1.0, 0.5])
     torch.testing.assert_close(objective(images), expected)
 
 

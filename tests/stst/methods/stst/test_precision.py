@@ -35,7 +35,7 @@ def apart(stream, kind, layers, start):
     found = []
     for precision in ("fp32", "bf16"):
         made = Statistician(*streams, PAPER, precision)
-        wanted = {term: made.wanted(term, natural, layers)}
+        wanted = {term: made.compute_targets(term, natural, layers)}
         objective = StstObjective(made, wanted, {term: 1.0}, 0.0, 0.0, before)
         variable = images.clone().requires_grad_()
         loss = objective(variable)

@@ -241,7 +241,7 @@ class TestOctave:
         region = region_of(disc())
         statistician = Statistician(Filters(3), Filters(6), rules, "fp32")
         wanted = {
-            "spatial_texture": statistician.wanted(
+            "spatial_texture": statistician.compute_targets(
                 "spatial_texture", region.natural, ("rectified",), region
             )
         }
@@ -260,7 +260,7 @@ class TestOctave:
     def objective(self, region) -> StstObjective:
         statistician = Statistician(Filters(3), Filters(6), PAPER, "fp32")
         wanted = {
-            term: statistician.wanted(term, region.natural, (layer,), region)
+            term: statistician.compute_targets(term, region.natural, (layer,), region)
             for term, layer in (("spatial_texture", "rectified"), ("spatial_content", "plain"))
         }
         weights = dict.fromkeys(wanted, 1.0)
@@ -283,7 +283,7 @@ class TestOctave:
             (change**2 * w).sum() / (2 * 4 * w.sum()),
             float(total_variation(images, True, region.inside)),
         ]
-        found = self.objective(region).unweighted(images)[0].tolist()
+        found = self.objective(region).compute_unweighted(images)[0].tolist()
         assert found == pytest.approx(expected, rel=1e-4)
 
     def test_what_lies_outside_cannot_change_the_losses(self):
@@ -434,7 +434,7 @@ class TestRuns:
         process = process_of(moving(), padding_frames=0)
         previous = process.targets.color
         natural_before = torch.from_numpy(previous[0] / np.float32(255)).permute(2, 0, 1)[None]
-        renewed = process._renewed(1, natural_before)
+        renewed = process._renew(1, natural_before)
         entered = moving()[1] & ~moving()[0]
         same = (renewed == natural_before)[0].numpy()
         assert same[:, ~entered].all()
@@ -542,6 +542,6 @@ def test_regions_hold_frames_of_one_mask_for_all():
     assert regions.pixels == [disc().sum()]
     assert not regions.whole
     assert np.array_equal(regions.inside(2), disc())
-    assert not regions.entered(0, 2).any()
+    assert not regions.find_entered(0, 2).any()
     found = regions.at(2, CPU)
     np.testing.assert_allclose(found.natural[0].permute(1, 2, 0), clip[2] / 255, atol=1e-6)

@@ -17,7 +17,7 @@ from stst.methods.stst.objective import Statistician, StstObjective
 from stst.methods.stst.octaves import octave_size, through_octaves
 from stst.methods.stst.synthesis import Synthesis, Targets
 from stst.methods.stst.variants import PAPER, REFERENCE
-from stst.utils.noise import unkeyed
+from stst.utils.noise import no_clip
 from tiny_model import Filters
 
 LAYERS = {"spatial_texture": ("conv1_1", "conv2_1", "conv3_1"), "temporal_texture": ("concat",)}
@@ -39,10 +39,10 @@ def texture_objective(vgg, msoe, pair, previous, rules, tv_weight, equalize):
     """Build the objective of both textures for one pair of target frames (1, 2, 3, H, W)."""
     statistician = Statistician(vgg, msoe, rules, "fp32")
     targets = {
-        "spatial_texture": statistician.wanted(
+        "spatial_texture": statistician.compute_targets(
             "spatial_texture", pair[:, 1], LAYERS["spatial_texture"]
         ),
-        "temporal_texture": statistician.wanted(
+        "temporal_texture": statistician.compute_targets(
             "temporal_texture", pair, LAYERS["temporal_texture"]
         ),
     }
@@ -65,7 +65,7 @@ class TestOneStep:
     def test_unit_losses_weights_and_gradients(self, data, vgg, msoe):
         objective = self.objective(data, vgg, msoe, 1e4)
         current = images(data["cur"]).requires_grad_()
-        units = objective.unweighted(current)[0]
+        units = objective.compute_unweighted(current)[0]
         for index, name in enumerate(("ss", "ts", "tv")):
             unit = float(data[f"loss_unit_{name}"])
             assert float(units[index].detach()) == pytest.approx(unit, rel=5e-5)
@@ -113,7 +113,7 @@ def test_three_octaves(golden, vgg, msoe):
     clip = np.array(data["target_pair"])
     targets = Targets(dict.fromkeys(TEXTURE, clip), clip)
     synthesis = Synthesis(
-        settings, vgg, msoe, targets, CPU, unkeyed, lambda *_: images(data["cur"])
+        settings, vgg, msoe, targets, CPU, no_clip, lambda *_: images(data["cur"])
     )
     losses, frame = [], None
     for event in synthesis.run(after=0, state=images(data["prev"])):
@@ -152,7 +152,7 @@ def end_to_end(data, vgg, msoe, **changes):
         return images(data["noise_cur"] if purpose == "start" else data["noise_blend"][frame])
 
     targets = Targets(dict.fromkeys(TEXTURE, data["targets"]), data["targets"])
-    run = Synthesis(settings, vgg, msoe, targets, CPU, unkeyed, recorded).run()
+    run = Synthesis(settings, vgg, msoe, targets, CPU, no_clip, recorded).run()
     frames, losses = [], {}
     for event in run:
         if isinstance(event, IterationDone):
@@ -204,7 +204,7 @@ def small(targets=None, natural=None, **changes) -> Synthesis:
         term: (targets or {}).get(term, natural)
         for term in ("spatial_texture", "spatial_content", "temporal_texture", "temporal_content")
     }
-    return Synthesis(settings, Filters(3), Filters(6), Targets(by_term, natural), CPU, unkeyed)
+    return Synthesis(settings, Filters(3), Filters(6), Targets(by_term, natural), CPU, no_clip)
 
 
 def finished(synthesis: Synthesis, **options) -> list[FrameDone]:
@@ -368,7 +368,9 @@ def test_equalisation_starts_every_term_at_its_weight():
 def test_a_term_that_starts_at_zero_gets_a_finite_weight():
     statistician = Statistician(Filters(3), Filters(6), PAPER, "fp32")
     frame = torch.full((1, 3, 20, 20), 0.5)
-    targets = {"spatial_content": statistician.wanted("spatial_content", frame, ("plain",))}
+    targets = {
+        "spatial_content": statistician.compute_targets("spatial_content", frame, ("plain",))
+    }
     objective = StstObjective(statistician, targets, {"spatial_content": 1.0}, 0.1, 1e4, None)
     losses = objective(frame)
     assert losses.tolist() == [[0.0, 0.0]]
@@ -466,8 +468,8 @@ def test_a_scrambled_start_has_the_spectrum_of_the_target():
     natural = (100 + clip(4) // 8).astype(np.uint8)
     seen = []
     synthesis = small(natural=natural, start="scrambled", seed=3, samples=2)
-    made = synthesis._made
-    synthesis._made = lambda place, previous, *rest: (
+    made = synthesis._make_frame
+    synthesis._make_frame = lambda place, previous, *rest: (
         seen.append(previous.clone()) or made(place, previous, *rest)
     )
     finished(synthesis)

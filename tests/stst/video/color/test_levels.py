@@ -20,7 +20,7 @@ from stst.config.command import command_words
 from stst.errors import InputError
 from stst.report import report_command
 from stst.training.sequences import describe_clip, load_clip
-from stst.video import AS_STORED, LazyVideo, Levels, recorded_levels
+from stst.video import AS_STORED, LazyVideo, Levels, read_levels
 from stst_cli.analyze import main as analyze_main
 from stst_cli.main import main
 
@@ -86,7 +86,7 @@ class TestStimuli:
         assert np.array_equal(stst.read_video("out.mkv").frames, expected.frames)
         content = sidecar("out.json")
         (entry,) = content["inputs"]
-        assert recorded_levels(entry, "") == LEVELS[kind]
+        assert read_levels(entry, "") == LEVELS[kind]
         assert entry["chroma_siting"] == "left"
         assert entry["frames_sha256"] == natural.sha256()
         taken = content["config"]["input"]
@@ -133,20 +133,20 @@ class TestStimuli:
         )  # fmt: skip
         assert result.exit_code == 0, result.output
         records = {one["role"]: one for one in sidecar("out.json")["inputs"]}
-        assert recorded_levels(records["natural"], "") == LEVELS[kind]
+        assert read_levels(records["natural"], "") == LEVELS[kind]
         assert records["spatial_texture"]["bits"] == records["mask"]["bits"] == 8
 
     def test_the_command_of_a_config(self, kind):
         config = build({"method": "stps", "input": LEVELS[kind].as_dict()}, StpsConfig)
         words = command_words(config, "stps", f"{kind}.mkv", "c.mkv")
         done(small_runs.stst(*words[1:]))
-        assert recorded_levels(sidecar("c.json")["inputs"][0], "") == LEVELS[kind]
+        assert read_levels(sidecar("c.json")["inputs"][0], "") == LEVELS[kind]
 
     def test_converted_on_record(self, kind):
         done(small_runs.stst("scramble", f"{kind}.mkv", "-o", "s.mkv", *ASKED[kind]))
         result = small_runs.stst("convert", f"{kind}.mkv", "n.npy", *ASKED[kind], "--json")
         made = json.loads(done(result).stdout)
-        assert recorded_levels(made["source"], "") == LEVELS[kind]
+        assert read_levels(made["source"], "") == LEVELS[kind]
         read = stst.read_video(f"{kind}.mkv", **LEVELS[kind].as_dict()).frames
         assert np.array_equal(np.load("n.npy"), read)
 
@@ -190,7 +190,7 @@ class TestAnalysis:
         frames = load_clip(path, (18, 20), "stretch", 2, levels)
         assert np.array_equal(frames, stst.read_video(path, **levels.as_dict()).frames)
         record = describe_clip(path, levels)
-        assert recorded_levels(record, "") == levels
+        assert read_levels(record, "") == levels
 
     def test_the_null(self, kind):
         with pytest.raises(InputError, match=r"--bits 8|--tonemap bt2408"):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stst.analysis.cka.similarity import Kernel, as_examples, kernel, kernel_cka
-from stst.analysis.cka.unrelated import UnrelatedClip, brought_to
+from stst.analysis.cka.unrelated import UnrelatedClip, crop_to
 from stst.config.cka import CkaSettings, Estimator
 from stst.errors import InputError
 from stst.types import Frames
@@ -136,7 +136,7 @@ class Onlooker:
         """Give what is made of a clip before any of it is shown."""
         return Seen({layer: [] for layer in self.model.layers})
 
-    def seen(self, frames: Any, length: int) -> Seen:
+    def show(self, frames: Any, length: int) -> Seen:
         """Show those of the first `length` frames that stand for a clip."""
         if self.settings.examples == "frames":
             return Seen(self._clip_kernels(frames, length))
@@ -147,7 +147,7 @@ class Onlooker:
                 seen.add(kernels)
         return seen
 
-    def seen_unrelated(self, one: UnrelatedClip, natural: Clip, grey: bool) -> Seen:
+    def show_unrelated(self, one: UnrelatedClip, natural: Clip, grey: bool) -> Seen:
         """Show an unrelated clip, or recall what the model made of it."""
         height, width = natural.frames.shape[1:3]
         length = self.length(one, natural)
@@ -157,14 +157,14 @@ class Onlooker:
             for _ in range(self.count(length)):
                 self.done()
         else:
-            frames = _Changed(one.clip, lambda frame, _: _brought_to(frame, (height, width), grey))
-            known[key] = self.seen(frames, length)
+            frames = _Changed(one.clip, lambda frame, _: _fit(frame, (height, width), grey))
+            known[key] = self.show(frames, length)
         seen: Seen = known[key]
         return seen
 
-    def seen_noise(self, natural: Clip) -> Seen:
+    def show_noise(self, natural: Clip) -> Seen:
         """Show noise that has the colours, the mean and the contrast of a clip's frames."""
-        return self.seen(_Changed(natural, _shuffl), len(natural.frames))
+        return self.show(_Changed(natural, _shuffl), len(natural.frames))
 
     def _clip_kernels(self, frames: Any, length: int) -> dict[str, list[Kernel]]:
         """Compute how alike all frames of a clip are to one another, layer by layer."""
@@ -183,8 +183,8 @@ class Onlooker:
         return {layer: [kernel(held.pop(layer))] for layer in self.model.layers}
 
 
-def _brought_to(frame: Frames, size: tuple[int, int], grey: bool) -> Frames:
-    sized = brought_to(frame, size)
+def _fit(frame: Frames, size: tuple[int, int], grey: bool) -> Frames:
+    sized = crop_to(frame, size)
     return as_grey(sized) if grey else sized
 
 
