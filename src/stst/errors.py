@@ -12,7 +12,7 @@ from stst.utils.text import join_lines
 #: Characters of a message; a file may hold names and values of any length.
 LONGEST_MESSAGE = 1000
 #: How a run that was stopped goes on, for messages.
-TO_RESUME = "the command again with --resume, or that of a batch as it was"
+TO_RESUME = "the same again with `resume=True`, or a batch as it was"
 # how Python writes what has no words of its own
 _ADDRESS = re.compile(r"<([\w.]+) object at 0x[0-9a-f]+>")
 

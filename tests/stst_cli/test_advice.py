@@ -1,7 +1,9 @@
 """What a message advises can be done by the command that says it, or is another command, whole.
 
-Messages are looked for in the source. Options in them have to be those of every command that can
-say them; a table says which these are, so a new message has to be put there.
+Messages are looked for in the source. The core names settings, in backticks as Python writes them,
+and no options; every setting has to be an option, or a key of a config, of every command that can
+say it. A table says which these are, so a new message has to be put there. Options in texts of the
+command line have to be those of the command that says them.
 """
 
 from __future__ import annotations
@@ -16,11 +18,14 @@ import click
 import pytest
 
 import stst
+from stst.config import METHODS
 from stst_cli.analyze import main as analyze_main
 from stst_cli.main import main
 
 SOURCE = Path(stst.__file__).parents[1]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+#: A setting as the core writes it; whole commands in backticks have a space in them.
+SETTING = re.compile(r"`([a-z_][\w.]*)(?:=[^`]*)?`")
 #: What stands in a message for a value that is only known when it is said.
 VALUE = "1"
 
@@ -38,9 +43,16 @@ OPTIONS = {
     name: {word for one in command.params for word in (*one.opts, *one.secondary_opts)}
     for name, command in COMMANDS.items()
 }
+SETTINGS = {
+    name: {str(one.name) for one in command.params}
+    | {word.removeprefix("--").replace("-", "_") for word in OPTIONS[name]}
+    for name, command in COMMANDS.items()
+}
+KEYS = {key for spec in METHODS.values() for key in spec.config.model_fields}
 _S = ("stst synthesize", "stst scramble", "stst leaps")
 RUNS = (*_S, "stst remake")
 MADE = (*_S, "stst batch")
+FOLDERS = (*RUNS, "stst train-prednet")
 PAIRS = tuple(
     f"stst-analyze {one}"
     for one in ("compare", "cka", "prednet", "validity", "report", "figure", "batch")
@@ -52,70 +64,62 @@ PARTS = (*MADE, *PAIRS, "stst convert", "stst-analyze features")
 # `stst info` tells what the others need
 LEVELS = (*PARTS, "stst train-prednet")
 
-#: By file, or by file and the first option in a message: the commands that can say it.
+#: By file, by folder, or by file and the first setting or option in a message: the commands that
+#: can say it.
 WHO: dict[str, tuple[str, ...]] = {
     "stst/analysis/gram_models.py": ("stst-analyze validity",),
-    "stst/analysis/cka/models.py": CKA,
-    "stst/analysis/cka/onlooker.py": CKA,
+    "stst/analysis/cka/": CKA,
     "stst/analysis/pairs.py": PAIRS,
-    "stst/analysis/prediction.py": PREDNET,
-    "stst/analysis/cka/unrelated.py": CKA,
     "stst/analysis/validity.py": ("stst-analyze validity",),
-    "stst/batch/slurm.py": ("stst batch",),
-    "stst/batch/status.py": ("stst batch",),
-    "stst/config/cka.py": ("stst-analyze cka",),
-    "stst/config/cka.py --examples": CKA,
-    "stst/config/cka.py --estimator": CKA,
-    "stst/config/cka.py --input": CKA,
-    "stst/config/cka.py --std": CKA,
-    "stst/config/schema.py --tonemap": MADE,
-    "stst/config/presets.py --preset": MADE,
-    "stst/config/sources.py --set": MADE,
-    "stst/config/sources.py --model": ("stst synthesize",),
-    "stst/config/sources.py --trust-model": (*MADE, "stst remake", "stst-analyze validity"),
+    "stst/batch/": ("stst batch",),
+    "stst/config/cka.py": CKA,
+    "stst/config/cka.py window": ("stst-analyze cka",),
+    "stst/config/cka.py kind": ("stst-analyze cka",),
+    "stst/config/schema.py": MADE,
+    "stst/config/presets.py": MADE,
+    "stst/config/sources.py assignments": MADE,
+    "stst/config/sources.py model": ("stst synthesize",),
+    "stst/config/sources.py trusted": (*MADE, "stst remake", "stst-analyze validity"),
     # groups of tables write otherwise
     "stst/utils/files.py": (
         *MADE, "stst remake", "stst export", "stst convert", "stst samples", "stst train-prednet",
         "stst weights fetch", "stst weights import", "stst-analyze features",
         *(one for one in PAIRS if one != "stst-analyze batch"),
     ),
-    "stst/methods/leaps/": ("stst leaps",),
-    "stst_cli/make/other.py": _S,
-    "stst/runs/job.py": RUNS,
-    "stst/runs/fingerprint.py": RUNS,
-    "stst/errors.py": RUNS,
-    "stst/runs/failures.py": RUNS,
-    "stst/models/build.py": (*CKA, "stst leaps"),
+    "stst/utils/devices.py": (*RUNS, "stst batch"),
+    "stst/methods/leaps/": ("stst leaps", "stst batch"),
+    "stst/methods/stst/": ("stst synthesize", "stst batch"),
+    "stst/models/build.py": CKA,
     "stst/models/classifiers.py": CKA,
-    "stst/runs/remake.py": ("stst remake",),
-    "stst/report/models.py": _LOOKED_AT,
-    "stst/report/parts.py": _LOOKED_AT,
+    "stst/report/": _LOOKED_AT,
+    # what is said of a run that could not go on, in a batch in other words
+    "stst/errors.py": FOLDERS,
+    # a remake cannot have another size
+    "stst/runs/failures.py": MADE,
+    "stst/runs/failures.py length": ("stst leaps", "stst batch"),
+    "stst/runs/fingerprint.py": FOLDERS,
+    "stst/runs/folder.py": FOLDERS,
     "stst/runs/checkpoint.py": RUNS,
-    "stst/runs/folder.py": RUNS,
-    "stst/runs/runner.py": (*RUNS, "stst batch"),
-    "stst/methods/stst/prepare.py": ("stst synthesize", "stst batch"),
-    "stst/methods/stst/synthesis.py": ("stst synthesize", "stst batch"),
+    "stst/runs/job.py": RUNS,
+    "stst/runs/remake.py": ("stst remake",),
     "stst/training/": ("stst train-prednet",),
+    "stst/video/color/": LEVELS,
     "stst/video/formats/arrays.py": LEVELS,
-    "stst/video/color/rgb.py": LEVELS,
     "stst/video/formats/container.py": ("stst convert",),
-    "stst/video/color/levels.py": LEVELS,
     "stst/video/ranges.py": PARTS,
+    "stst/video/read.py": PARTS,
     "stst/video/resize.py": PARTS,
-    "stst/video/formats/scan.py": (*PARTS, "stst info", "stst remake"),
-    "stst/weights/prednet.py": ("stst-analyze prednet",),
+    "stst/weights/prednet.py": PREDNET,
     "stst_cli/analyze/figure.py": ("stst-analyze figure",),
     "stst_cli/analyze/models.py": _LOOKED_AT,
     "stst_cli/analyze/options.py": CKA,
     "stst_cli/analyze/validity.py": ("stst-analyze validity",),
     "stst_cli/make/batch/command.py": ("stst batch",),
+    "stst_cli/make/other.py": _S,
     "stst_cli/shared/job.py": RUNS,
+    "stst_cli/shared/wording.py --resume": FOLDERS,
+    "stst_cli/shared/wording.py --set": MADE,
 }  # fmt: skip
-#: They stand beside a field or a button, which they explain, or are what words of forms replace.
-OF_THE_VIEWER = (
-    "napari_stst/compare/clips.py", "napari_stst/compare/dialogs.py",
-    "napari_stst/widgets/wording.py",
-)  # fmt: skip
 
 
 def text_of(node: ast.AST) -> str | None:
@@ -151,69 +155,107 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, text
 
 
-def advice() -> Iterator[tuple[str, int, str]]:
-    """Give all texts that name an option and more than that."""
-    for path in sorted(SOURCE.rglob("*.py")):
-        name = path.relative_to(SOURCE).as_posix()
-        for line, text in texts(path):
-            if OPTION.search(text) and not OPTION.fullmatch(text):
-                yield name, line, text
+TEXTS = [
+    (path.relative_to(SOURCE).as_posix(), line, text)
+    for path in sorted(SOURCE.rglob("*.py"))
+    for line, text in texts(path)
+]
+#: Texts of the core that name a setting.
+ADVICE = [one for one in TEXTS if one[0].startswith("stst/") and SETTING.search(one[2])]
+#: Texts of the command line that name an option and more than that.
+OWN_ADVICE = [
+    one
+    for one in TEXTS
+    if one[0].startswith("stst_cli/") and OPTION.search(one[2]) and not OPTION.fullmatch(one[2])
+]
 
 
-ADVICE = list(advice())
+def ids(texts: list[tuple[str, int, str]]) -> list[str]:
+    return [f"{name}:{line}" for name, line, _ in texts]
 
 
-def who(name: str, text: str) -> tuple[str, ...]:
-    first = OPTION.search(text)
-    folder = name.rpartition("/")[0] + "/"
-    for key in (f"{name} {first[0] if first else ''}", name, folder):
-        if key in WHO:
-            return WHO[key]
-    return ()
+def who(name: str, first: str) -> tuple[str, ...]:
+    folders = [f"{one.as_posix()}/" for one in Path(name).parents]
+    return next((WHO[key] for key in (f"{name} {first}", name, *folders) if key in WHO), ())
 
 
-def named_whole(text: str) -> set[str]:
-    """Give the options of the commands that a message names."""
-    named = {name for name in OPTIONS if re.search(rf"(?<![\w-]){name}(?![\w-])", text)}
-    return {option for name in named for option in OPTIONS[name]}
+def named_whole(text: str) -> list[str]:
+    """List the commands that a message names."""
+    return [name for name in COMMANDS if re.search(rf"(?<![\w-]){name}(?![\w-])", text)]
 
 
-def test_there_are_messages_of_every_package():
+def lacking_settings(text: str, command: str) -> set[str]:
+    """Give the settings in a text that are none of a command, nor of others that it names."""
+    known = {one for name in (command, *named_whole(text)) for one in SETTINGS[name]}
+    has_keys = "assignments" in SETTINGS[command]
+    return {
+        one
+        for one in SETTING.findall(text)
+        if one not in known and not (has_keys and one.partition(".")[0] in KEYS)
+    }
+
+
+def options_outside_commands(text: str) -> list[str]:
+    """Give the options in a text, but for those of whole commands and words of one."""
+    if OPTION.fullmatch(text):
+        return []
+    return OPTION.findall(re.sub(r"`(?:stst|stst-analyze) [^`]*`", "", text))
+
+
+def test_there_are_messages():
     assert len(ADVICE) > 80
-    assert {name.partition("/")[0] for name, *_ in ADVICE} == {"stst", "stst_cli", "napari_stst"}
+    assert len(OWN_ADVICE) > 8
 
 
-@pytest.mark.parametrize(
-    ("name", "line", "text"), ADVICE, ids=[f"{name}:{line}" for name, line, _ in ADVICE]
-)
-def test_every_option_exists_where_it_is_named(name, line, text):
-    if name in OF_THE_VIEWER:
-        every = {option for options in OPTIONS.values() for option in options}
-        assert set(OPTION.findall(text)) <= every
+@pytest.mark.parametrize(("name", "line", "text"), ADVICE, ids=ids(ADVICE))
+def test_every_setting_exists_where_it_is_named(name, line, text):
+    if "where there is such a setting" in text:
+        assert any(not lacking_settings(text, command) for command in COMMANDS)
         return
-    asked = set(OPTION.findall(text)) - named_whole(text)
-    if "where a command has it" in text:
-        assert any(asked <= options for options in OPTIONS.values())
-        return
-    sayers = who(name, text)
+    sayers = who(name, SETTING.findall(text)[0])
     assert sayers, f"{name}:{line}: who says this? Put it into the table: {text}"
     for command in sayers:
-        lacking = asked - OPTIONS[command]
+        lacking = lacking_settings(text, command)
+        assert not lacking, f"{name}:{line}: {command} has no {', '.join(lacking)}: {text}"
+
+
+@pytest.mark.parametrize("package", ["stst", "napari_stst"])
+def test_options_are_for_the_command_line_alone(package):
+    found = [
+        f"{name}:{line}: {text}"
+        for name, line, text in TEXTS
+        if name.startswith(f"{package}/") and options_outside_commands(text)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_what_must_not_be_said_is_noticed():
+    assert options_outside_commands("x exists. Give --overwrite to replace it.") == ["--overwrite"]
+    assert options_outside_commands("Use `stst convert a b --fps 30`, or --fps.") == ["--fps"]
+    assert lacking_settings("Leave `max_sides` out.", "stst synthesize") == {"max_sides"}
+    assert lacking_settings("Give `temporal.content_weight=0`.", "stst remake")
+    assert lacking_settings("A smaller `window`.", "stst-analyze report") == {"window"}
+    assert not lacking_settings("A smaller `window`, of `stst-analyze cka`.", "stst-analyze report")
+
+
+@pytest.mark.parametrize(("name", "line", "text"), OWN_ADVICE, ids=ids(OWN_ADVICE))
+def test_every_option_exists_where_it_is_named(name, line, text):
+    asked = set(OPTION.findall(text))
+    sayers = who(name, OPTION.findall(text)[0])
+    assert sayers, f"{name}:{line}: who says this? Put it into the table: {text}"
+    for command in sayers:
+        lacking = asked - {one for each in (command, *named_whole(text)) for one in OPTIONS[each]}
         assert not lacking, f"{name}:{line}: {command} has no {', '.join(lacking)}: {text}"
 
 
 WHOLE = [
     (name, line, command)
-    for path in sorted(SOURCE.rglob("*.py"))
-    for name in [path.relative_to(SOURCE).as_posix()]
-    for line, text in texts(path)
+    for name, line, text in TEXTS
     for command in re.findall(r"`((?:stst|stst-analyze) [^`]*)`", text)
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "line", "command"), WHOLE, ids=[f"{name}:{line}" for name, line, _ in WHOLE]
-)
+@pytest.mark.parametrize(("name", "line", "command"), WHOLE, ids=ids(WHOLE))
 def test_commands_in_backticks_are_taken(name, line, command):
     program, *words = shlex.split(command)
     group = {"stst": main, "stst-analyze": analyze_main}[program]

@@ -34,6 +34,7 @@ from napari_stst.viewer.layers import file_of, rate_of, require_rate
 from napari_stst.viewer.system_programs import open_in_system_program
 from napari_stst.widgets.theme import colors_of
 from napari_stst.widgets.wheel import leave_wheel
+from napari_stst.widgets.wording import word_for_form
 from stst.errors import InputError, StstError
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ class CompareWidget(QWidget):
 
     def _tell(self, text: str) -> None:
         """Say what is wrong; it stays in the panel until something else is chosen or measured."""
+        text = word_for_form(text)
         show_error(text)
         self.actions.message.say(text)
 
@@ -343,7 +345,7 @@ class CompareWidget(QWidget):
         self.actions.open.setEnabled(True)
         self._note(found["notes"])
         if found["left_out"]:
-            words = f"Not all is in the report: {' '.join(found['left_out'])}"
+            words = word_for_form(f"Not all is in the report: {' '.join(found['left_out'])}")
             show_warning(words)
             self.actions.message.say(words)
         show_info(f"Report written: {self.report}")
@@ -352,7 +354,7 @@ class CompareWidget(QWidget):
         for note in notes:
             if note not in self._noted:
                 self._noted.add(note)
-                show_info(note)
+                show_info(word_for_form(note))
 
     # what is asked
 

@@ -25,6 +25,7 @@ from napari_stst.background.measurements import CKA_DEFAULTS
 from napari_stst.compare.models import AskLayers, ClipList, ModelRows
 from napari_stst.widgets.labels import MessageLabel
 from napari_stst.widgets.theme import Colors
+from napari_stst.widgets.wording import word_for_form
 from stst.config.cka import CkaSettings, Estimator, Examples
 from stst.errors import InputError
 from stst.utils.files import at_home
@@ -85,7 +86,7 @@ class _Dialog(QDialog):
         try:
             self.check()
         except InputError as error:
-            self.problem.say(str(error))
+            self.problem.say(word_for_form(str(error)))
             return
         super().accept()
 

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QStackedWidget, QTabWidget
 
 from napari_stst.compare.time_plots import CoursePlot
 from napari_stst.widgets.dialogs import ask
+from napari_stst.widgets.wording import word_for_form
 from stst.analysis.tables import table, write_table
 from stst.errors import InputError, StstError
 from stst.video import sidecar_path
@@ -158,7 +159,7 @@ class Results(QStackedWidget):
         try:
             self.save(target, clips)
         except StstError as error:
-            show_error(str(error))
+            show_error(word_for_form(str(error)))
 
     def _may_replace(self, path: Path) -> bool:
         answers = ("Replace it", "Cancel")

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from napari_stst.make.clip_form import ELSEWHERE
 from napari_stst.make.maker_widget import MakerWidget
 from napari_stst.widgets.forms import fields_of
+from napari_stst.widgets.wording import word_for_form
 from stst.config import METHODS, MethodSpec, RunConfig
 from stst.errors import InputError
 
@@ -62,7 +63,7 @@ class ForeignMethodsWidget(QWidget):
         try:
             self.maker = build_maker_class(METHODS[name])(self._viewer)
         except InputError as error:
-            self.problem.setText(str(error))
+            self.problem.setText(word_for_form(str(error)))
             self.problem.show()
             return
         # else napari would leave the room below it empty

@@ -20,6 +20,7 @@ from napari_stst.widgets.boxes import OfferBox
 from napari_stst.widgets.forms import Field
 from napari_stst.widgets.keyboard import order_tabs
 from napari_stst.widgets.theme import colors_of
+from napari_stst.widgets.wording import word_for_form
 from stst.config import LeapsConfig
 from stst.config.leaps import OPTIONAL_MODELS, VIDEO_MODELS
 from stst.errors import InputError
@@ -155,7 +156,7 @@ class LeapsWidget(MakerWidget):
                 hint = "its number: the model names no classes"
         elif isinstance(message, Failed):
             self._asked = None
-            self.run.status.setText(message.text)
+            self.run.status.setText(word_for_form(message.text, self.labels()))
         self.classes.set_hint(hint)
 
     def _drop_class_request(self) -> None:

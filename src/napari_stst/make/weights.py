@@ -19,6 +19,7 @@ from napari_stst.background.messages import Failed, Message, Result, Step, Stopp
 from napari_stst.background.task import Task
 from napari_stst.viewer.closing import OnClose, main_window
 from napari_stst.widgets.dialogs import ask
+from napari_stst.widgets.wording import word_for_form
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -190,6 +191,7 @@ class WeightsRow(QWidget):
 
     def _tell_trouble(self, verdict: str, reasons: Sequence[str]) -> None:
         """Say what failed, the verdict first; it stays in the row."""
+        reasons = [word_for_form(reason) for reason in reasons]
         self._trouble = "\n".join((f"{verdict}.", *reasons))
         show_error(f"{verdict}. {' '.join(reasons)}")
 

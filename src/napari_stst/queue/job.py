@@ -167,6 +167,7 @@ class QueuedJob(QObject):
 
     def refuse(self, text: str) -> None:
         """Say why it cannot go on."""
+        text = word_for_form(text)
         show_error(text)
         self._become("failed", text)
 
@@ -252,10 +253,10 @@ class QueuedJob(QObject):
     def _on_started(self, run: messages.Started) -> None:
         self.began = True
         stem = outputs_for(self.request.output, (0,))[0].with_ending("").name
-        self.notes, self._whole = run.notes, run.whole
+        self.notes, self._whole = tuple(map(word_for_form, run.notes)), run.whole
         if not run.whole:
             # else it is no news, but what was asked for
-            for note in run.notes:
+            for note in self.notes:
                 show_info(note)
         reused, self.layers = self.layers, []
         # what has been made before is looped no more: the slider follows this one

@@ -17,6 +17,7 @@ from napari_stst.queue.request import read_stored_request
 from napari_stst.viewer.closing import MayClose, OnClose, main_window
 from napari_stst.viewer.playback import playback_of
 from napari_stst.widgets.dialogs import ask
+from napari_stst.widgets.wording import word_for_form
 from stst.config.sources import find_code_names
 from stst.errors import StstError
 from stst.runs.folder import RunFolder
@@ -247,7 +248,7 @@ def _find_resume_state(kept: KeptRequest) -> tuple[bool, Any, str]:
             groups = RunFolder(request.folder).checkpoints()
             count = sum(one.count_finished() for one in groups)
         except StstError as error:
-            return True, "failed", str(error)
+            return True, "failed", word_for_form(str(error))
         words = "1 frame" if count == 1 else f"{count} frames"
         if len(groups) > 1:
             words += f" of {len(groups)} groups of samples"

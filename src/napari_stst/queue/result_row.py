@@ -20,6 +20,7 @@ from napari_stst.queue.job import QueuedJob
 from napari_stst.viewer.closing import main_window
 from napari_stst.viewer.docks import dock_of
 from napari_stst.viewer.system_programs import open_in_system_program
+from napari_stst.widgets.wording import word_for_form
 from stst.errors import InputError, StstError
 from stst.video import check_video_output, convert, sidecar_path
 
@@ -169,8 +170,9 @@ class ResultRow(QWidget):
 
     def _report_copy(self, path: str, errors: list[StstError]) -> None:
         for error in errors:
-            show_error(f"No copy was saved: {error}")
-            self.status_changed.emit(f"No copy was saved: {error}")
+            text = f"No copy was saved: {word_for_form(str(error))}"
+            show_error(text)
+            self.status_changed.emit(text)
         if not errors:
             self.status_changed.emit(f"Saved a copy: {path}")
 
@@ -186,8 +188,9 @@ class ResultRow(QWidget):
                 f"{value['path']}"
             )
         elif isinstance(message, Failed):
-            show_error(f"No video was written: {message.text}")
-            self.status_changed.emit(f"No video was written: {message.text}")
+            text = f"No video was written: {word_for_form(message.text)}"
+            show_error(text)
+            self.status_changed.emit(text)
 
 
 def _copy_clip(master: Path, path: str) -> list[StstError]:

@@ -8,23 +8,25 @@ from pathlib import Path
 from types import MappingProxyType
 
 from stst.errors import TO_RESUME
+from stst.utils.text import reword_settings, setting_value
 
-# what the command line offers, and what it is called here
+# sentences that ask for what is a button here, or asked for
 _REMEDIES = {
     TO_RESUME: "Resume",
-    "Give --resume to continue it, or --overwrite to start anew.": "Name the same output again: "
-    "resuming it, and starting anew, are offered.",
-    "Give everything as it was, or start anew with --overwrite.": "Name the same output again and "
-    "choose to start anew.",
-    "Start anew with --overwrite.": "Name the same output again and choose to start anew.",
-    "Give --overwrite to replace it, or choose another name.": "Choose another output.",
-    "--max-side": "the longest side",
-    "--target": "the class",
+    "Give `resume=True` to continue it, or `overwrite=True` to start anew.": "Name the same output "
+    "again: resuming it, and starting anew, are offered.",
+    "Give everything as it was, or start anew with `overwrite=True`.": "Name the same output again "
+    "and choose to start anew.",
+    "Start anew with `overwrite=True`.": "Name the same output again and choose to start anew.",
+    "Give `overwrite=True` to replace it, or choose another name.": "Choose another output.",
 }
+# what is called otherwise than in the core, in whatever form
+_LABELS = {"max_side": "longest side", "target": "class"}
+_STATES = {"True": "on", "False": "off"}
 
 
 def word_for_form(text: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Replace keys of a config and options of the command line by the labels of a form.
+    """Replace the settings that a message of the core names by the labels of a form.
 
     Parameters
     ----------
@@ -36,25 +38,34 @@ def word_for_form(text: str, labels: Mapping[str, str] = MappingProxyType({})) -
     Returns
     -------
     str
-        The message, in which ``input.max_side:`` and ``--max-side`` are ``longest side``; where
-        there is no label, ``--set a.b=c`` becomes ``a.b = c``, and ``--frames`` ``frames``.
+        The message, in which ``input.max_side:`` and ``max_side`` in backticks are ``longest
+        side``. What has no label keeps its name: ``samples``, ``a.b = c``.
 
     Examples
     --------
     >>> word_for_form("config: input.max_side: no", {"input.max_side": "longest side"})
     'longest side: no'
+    >>> word_for_form("Give `bits=8`.")
+    'Give bits 8.'
     """
     text = text.removeprefix("config: ")
-    labels = labels or {}
-    for key in sorted(labels, key=len, reverse=True):
-        label, option = labels[key], key.rpartition(".")[2].replace("_", "-")
-        text = re.sub(rf"(?<![\w.]){re.escape(key)}\.(\d+)\.(\w+)(?=: )", _row(label), text)
-        text = re.sub(rf"(?<![\w.]){re.escape(key)}(?=: )", label, text)
-        text = re.sub(rf"(?<![\w-])--{re.escape(option)}(?![\w-])", label, text)
+    keys = sorted(labels, key=len, reverse=True)
+    for key in keys:
+        text = re.sub(rf"(?<![\w.]){re.escape(key)}\.(\d+)\.(\w+)(?=: )", _row(labels[key]), text)
+        text = re.sub(rf"(?<![\w.]){re.escape(key)}(?=: )", labels[key], text)
     for words, ours in _REMEDIES.items():
-        text = re.sub(rf"{re.escape(words)}(?![\w-])", ours, text)
-    text = re.sub(r"--set '?([\w.]+)=", r"\1 = ", text)
-    return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)", lambda m: m[1].replace("-", " "), text)
+        text = text.replace(words, ours)
+
+    def reword(name: str, value: str | None) -> str:
+        label = next((labels[key] for key in keys if f".{key}".endswith(f".{name}")), None)
+        if label is None:
+            label = _LABELS.get(name, name if "." in name else name.replace("_", " "))
+        if value is None:
+            return label
+        equals = " = " if label == name and "." in name else " "
+        return f"{label}{equals}{_STATES.get(value, setting_value(value))}"
+
+    return reword_settings(text, reword)
 
 
 def parts_by_key(text: str, labels: Mapping[str, str]) -> dict[str, str]:

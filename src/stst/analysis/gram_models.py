@@ -21,7 +21,7 @@ from stst.weights import brief
 Streams = Mapping[Kind, StreamConfig]
 
 _TERMS: Mapping[Kind, Term] = {"spatial": "spatial_texture", "temporal": "temporal_texture"}
-_HINT = "Say which statistics to compare: --model paper or --model builtin."
+_HINT = 'Say which statistics to compare: `model="paper"` or `model="builtin"`.'
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +183,7 @@ def _require(stream: Stream, layers: tuple[str, ...]) -> None:
         require(layers)
     except InputError as error:
         raise InputError(
-            f"{error} To compare: --model paper --spatial-layers conv1_1,conv2_1."
+            f'{error} To compare: `model="paper"` and `spatial_layers="conv1_1,conv2_1"`.'
         ) from error
 
 

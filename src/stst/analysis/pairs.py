@@ -294,14 +294,14 @@ class NaturalClip:
             raise InputError(f"{where}: what it says of {self.path} cannot be. {error}") from error
         if self._max_side is not None and self._max_side != recorded.max_side:
             raise InputError(
-                f"--max-side {self._max_side}: {where} says that the stimulus was made with "
-                f"{recorded.max_side or 'no such limit'}. Leave --max-side out."
+                f"`max_side` {self._max_side}: {where} says that the stimulus was made with "
+                f"{recorded.max_side or 'no such limit'}. Leave `max_side` out."
             )
         peak, made = self._levels.peak_nits, recorded.levels.peak_nits
         if peak is not None and made is not None and peak != made:
             raise InputError(
-                f"--peak-nits {peak:g}: {where} says that the stimulus was made with {made:g}. "
-                "Leave --peak-nits out."
+                f"`peak_nits` {peak:g}: {where} says that the stimulus was made with {made:g}. "
+                "Leave `peak_nits` out."
             )
         return recorded
 
@@ -318,8 +318,8 @@ class NaturalClip:
             return recorded, None
         if not start <= first < end <= stop:
             raise InputError(
-                f"--frames {self._frames}: {where} says that the stimulus shows frames "
-                f"{start}:{stop} of {self.path}. Ask for a part of these, or leave --frames out."
+                f"`frames` {self._frames}: {where} says that the stimulus shows frames "
+                f"{start}:{stop} of {self.path}. Ask for a part of these, or leave `frames` out."
             )
         return replace(recorded, frames=(first, end)), Alignment((first - start, end - start))
 
@@ -355,8 +355,9 @@ class NaturalClip:
                 out.append(f"Cut the second, e.g. {cut}.")
             elif self._frames is None:
                 out.append(
-                    f"Say which {len(other)} frames of the first the second shows: --frames A:B "
-                    "(--frames cuts the first alone, unless both are of the same length)."
+                    f"Say which {len(other)} frames of the first the second shows: "
+                    '`frames="A:B"` (`frames` cuts the first alone, unless both are of the same '
+                    "length)."
                 )
             else:
                 out.append(
@@ -371,7 +372,7 @@ class NaturalClip:
 def _size_advice(whole: LazyVideo, other: LazyVideo) -> str:
     """Say how two clips come to one size, if shrinking by the longer side does it."""
     if _shrinks(whole, other):
-        return f"Shrink the first: --max-side {max(other.width, other.height)}."
+        return f"Shrink the first: `max_side={max(other.width, other.height)}`."
     if _shrinks(other, whole):
         side = str(max(whole.width, whole.height))
         command = convert_command(

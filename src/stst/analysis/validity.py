@@ -352,7 +352,7 @@ def check_clips(
                 name = clip.source.path if clip.source else "the clip"
                 raise InputError(
                     f"{name}: frames of {height}x{width} px; {judge.name} needs at least {needed} "
-                    "px on the short side. Choose a larger --max-side, or leave its layers out."
+                    "px on the short side. Choose a larger `max_side`, or leave its layers out."
                 )
 
 

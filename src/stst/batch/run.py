@@ -161,7 +161,7 @@ class Batch:
         on_cpu = any(cost.device == "cpu" for cost in self.costs.values())
         if here and not self.settings.at_once and on_cpu and could > threads:
             notes.append(
-                f"{count_noun(len(self.costs), 'job')} on {cores} cores: threads {could} "
+                f"{count_noun(len(self.costs), 'job')} on {cores} cores: `threads={could}` "
                 "would use them all. Bytes depend on it, so choose it for a whole batch."
             )
         return list(dict.fromkeys(notes))

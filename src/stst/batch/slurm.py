@@ -113,14 +113,14 @@ def check_slurm() -> None:
         import submitit  # noqa: F401
     except ImportError:
         raise InputError(
-            "--engine slurm needs submitit, which is not installed: "
+            '`engine="slurm"` needs submitit, which is not installed: '
             "pip install 'napari-stst[slurm]'."
         ) from None
     for name in ("sbatch", "squeue"):
         if shutil.which(name) is None:
             raise InputError(
-                f"--engine slurm: there is no {name} here. Run this on a machine that submits to "
-                "SLURM, or use --shard in jobs of your own."
+                f'`engine="slurm"`: there is no {name} here. Run this on a machine that submits to '
+                "SLURM, or use `shard` in jobs of your own."
             )
 
 

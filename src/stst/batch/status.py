@@ -140,4 +140,4 @@ def _inputs_differ(
 
 def refusal(found: JobStatus) -> str:
     """Say what to do about something that was made otherwise."""
-    return f"{found.why}. Give --overwrite to make it anew, or another folder."
+    return f"{found.why}. Give `overwrite=True` to make it anew, or another folder."

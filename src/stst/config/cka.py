@@ -51,7 +51,7 @@ class ClassifierSpec:
     Raises
     ------
     InputError
-        If a field cannot be what it is; the message names the option of the command.
+        If a field cannot be what it is; the message names it.
     """
 
     model: str
@@ -67,15 +67,15 @@ class ClassifierSpec:
         if not self.model or not self.weights or not all(self.layers):
             raise InputError("a model, its weights or a layer has an empty name.")
         if self.window < 1:
-            raise InputError(f"--window {self.window}: a window has at least one frame.")
+            raise InputError(f"`window` {self.window}: a window has at least one frame.")
         if self.input not in ("default", "native") and self.input_size is None:
             raise InputError(
-                f"--input {self.input}: expected native, default, or HxW in pixels, e.g. 128x224."
+                f"`input` {self.input}: expected native, default, or HxW in pixels, e.g. 128x224."
             )
         if self.std is not None and not all(value > 0 for value in self.std):
-            raise InputError(f"--std {channel_words(self.std)}: every value must be above 0.")
+            raise InputError(f"`std` {channel_words(self.std)}: every value must be above 0.")
         if self.kind not in get_args(ModelKind):
-            raise InputError(f"--kind {self.kind}: expected {', '.join(get_args(ModelKind))}.")
+            raise InputError(f"`kind` {self.kind}: expected {', '.join(get_args(ModelKind))}.")
 
     @property
     def input_size(self) -> tuple[int, int] | None:
@@ -102,7 +102,7 @@ class CkaSettings:
     Raises
     ------
     InputError
-        If a field cannot be what it is; the message names the option of the command.
+        If a field cannot be what it is; the message names it.
     """
 
     examples: Examples = "channels"
@@ -111,7 +111,7 @@ class CkaSettings:
     def __post_init__(self) -> None:
         if self.examples not in get_args(Examples):
             raise InputError(
-                f"--examples {self.examples}: expected {', '.join(get_args(Examples))}."
+                f"`examples` {self.examples}: expected {', '.join(get_args(Examples))}."
             )
         check_estimator(self.estimator)
 
@@ -127,10 +127,10 @@ def check_estimator(estimator: object) -> None:
     Raises
     ------
     InputError
-        Naming the option of the command.
+        Naming the setting.
     """
     if estimator not in get_args(Estimator):
-        raise InputError(f"--estimator {estimator}: expected {', '.join(get_args(Estimator))}.")
+        raise InputError(f"`estimator` {estimator}: expected {', '.join(get_args(Estimator))}.")
 
 
 def parse_choice(text: str, base: ClassifierSpec | None = None) -> ClassifierSpec:
@@ -184,20 +184,20 @@ def split_layers(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def parse_channels(text: str, option: str) -> tuple[float, float, float]:
+def parse_channels(text: str, setting: str) -> tuple[float, float, float]:
     """Read ``R,G,B``, or one number for all three.
 
     Raises
     ------
     InputError
-        If it is neither; names `option`.
+        If it is neither; names `setting`.
     """
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
         values = []
     if len(values) not in (1, 3) or not all(abs(value) < float("inf") for value in values):
-        raise InputError(f"{option} {text}: expected R,G,B, e.g. 0.485,0.456,0.406.")
+        raise InputError(f"`{setting}` {text}: expected R,G,B, e.g. 0.485,0.456,0.406.")
     red, green, blue = values * 3 if len(values) == 1 else values
     return red, green, blue
 

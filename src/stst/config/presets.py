@@ -81,7 +81,7 @@ def preset_method(name: str) -> str:
     return method
 
 
-def preset_for(name: str, method: str, origin: str = "--preset ") -> Tree:
+def preset_for(name: str, method: str, origin: str = "`preset` ") -> Tree:
     """Read a preset of a method; see `preset_tree`.
 
     Parameters

@@ -77,7 +77,7 @@ class InputConfig(Frozen):
     def _peak_of_a_curve(self) -> Self:
         if self.peak_nits is not None and self.tonemap is None:
             raise ValueError(
-                'peak_nits applies with tonemap alone: set tonemap = "bt2408" (--tonemap bt2408)'
+                'peak_nits applies with tonemap alone: give `tonemap="bt2408"` as well'
             )
         return self
 

@@ -103,13 +103,13 @@ def check_trust(tree: Mapping[str, Any], trusted: Collection[str], origin: str) 
     Raises
     ------
     InputError
-        With the hint at ``--trust-model``.
+        With the hint at ``trusted``.
     """
     for key, name in find_code_names(tree).items():
         if name not in trusted:
             raise InputError(
                 f"{origin}: {key} names {name!r}; importing it would run its code. "
-                f"If you trust it, give --trust-model {name}."
+                f"If you trust it, give `trusted={[name]}`."
             )
 
 
@@ -157,9 +157,9 @@ def model_override(name: str) -> Tree:
     """
     if name not in MODEL_PAIRS:
         raise InputError(
-            f"--model: unknown model {name!r}{suggestion(name, MODEL_PAIRS)}. There are: "
+            f"`model`: unknown model {name!r}{suggestion(name, MODEL_PAIRS)}. There are: "
             f"{', '.join(MODEL_PAIRS)}. A model of your own goes in by "
-            "--set spatial.model=package.module:factory (or temporal.model)."
+            '`spatial.model="package.module:factory"` (or `temporal.model`).'
         )
     spatial, temporal = MODEL_PAIRS[name]
     # layers and weights belong to a model, so a change of model brings its own
@@ -195,8 +195,8 @@ def set_override(tree: Tree, assignment: str) -> Tree:
     """
     key, equals, text = assignment.partition("=")
     if not equals or not key.strip():
-        raise InputError(f"--set: expected KEY=VALUE, found {assignment!r}.")
-    return set_value(tree, key.strip(), toml_value(text), "--set ")
+        raise InputError(f"`assignments`: expected KEY=VALUE, found {assignment!r}.")
+    return set_value(tree, key.strip(), toml_value(text), "`assignments` ")
 
 
 def set_value(tree: Tree, key: str, value: Any, origin: str = "") -> Tree:

@@ -175,7 +175,7 @@ def _no_weights(config: StreamConfig) -> None:
     if config.weights != "default":
         raise InputError(
             f"the model {config.model} loads no weights by name; found {config.weights!r}. "
-            "Leave `weights` out."
+            "Leave its weights out."
         )
 
 

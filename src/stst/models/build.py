@@ -161,6 +161,7 @@ def _takes_windows(module: nn.Module, choice: ClassifierSpec) -> bool:
             return video
     raise InputError(
         f"model {choice.model}: takes neither (1, 3, {height}, {width}) nor (1, 3, "
-        f"{choice.window}, {height}, {width}) ({told}). Say --input HxW if it takes one size "
-        "only, or, with stst-analyze cka, --kind image or video."
+        f"{choice.window}, {height}, {width}) ({told}). Say "
+        '`input="HxW"` if it takes one size only, or `kind="image"` or `kind="video"`, which '
+        "`stst-analyze cka` takes."
     )

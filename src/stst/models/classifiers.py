@@ -100,10 +100,10 @@ class LoadedClassifier:
         height, width = frames.shape[1:3]
         shape = "x".join(map(str, values.shape[-2:]))
         what = f"a window of {len(frames)} frames" if self.video else "a frame"
-        hint = "--input HxW" + (", or stst-analyze cka with --window N" if self.video else "")
+        window = ", or another `window`, which `stst-analyze cka` takes" if self.video else ""
         return InputError(
             f"{self.name}: cannot take {what} of {height}x{width} px, as {shape} px "
-            f"({first_line(error)}). Give a size that it takes with {hint}."
+            f'({first_line(error)}). Give a size that it takes with `input="HxW"`{window}.'
         )
 
     def _channels_first(self, layer: str, values: object) -> Tensor:
@@ -216,8 +216,8 @@ def _checked_layers(choice: ClassifierSpec, module: nn.Module) -> tuple[str, ...
     how = _how_to_list(choice.model)
     if not layers:
         raise InputError(
-            f"model {choice.model}: name its layers, with --layers A,B of stst-analyze cka, or as "
-            f"--cka {choice.model}@A,B of stst-analyze report. {how}"
+            f"model {choice.model}: name its layers, as {choice.model}@A,B or, with "
+            f'`stst-analyze cka`, by `layers="A,B"`. {how}'
         )
     known = _nodes(choice.model, module)
     for layer in layers:

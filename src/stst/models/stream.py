@@ -133,7 +133,7 @@ def validate_stream(stream: object, kind: Kind, name: str) -> Stream:
             raise InputError(f"{what} has no attribute {member!r} (see stst.models.Stream).")
     assert isinstance(stream, Stream)
     if not stream.layers or not all(isinstance(layer, str) for layer in stream.layers):
-        raise InputError(f"{what}: `layers` must be a non-empty tuple of names.")
+        raise InputError(f"{what}: its attribute layers must be a non-empty tuple of names.")
     for field in ("texture_layers", "content_layers"):
         check_layers(stream, getattr(stream, field), f"{what}: {field}")
     stream.eval()

@@ -154,8 +154,8 @@ class CkaPart:
         """
         if len(clips) == 1:
             raise InputError(
-                f"--cka: compares other clips with {clips[0].path}, and there is none. Name one, "
-                "or leave --cka out."
+                f"`cka`: compares other clips with {clips[0].path}, and there is none. Name one, "
+                "or leave `cka` out."
             )
         natural, *others = clips
         videos = {clip.name: clip.video for clip in others}

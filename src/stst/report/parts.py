@@ -55,7 +55,7 @@ def leaving_out(what: str, left_out: list[LeftOut]) -> Iterator[None]:
 
         if not is_out_of_memory(error):
             raise
-        words = "out of memory. Take fewer frames, or smaller ones (--max-side)."
+        words = "out of memory. Take fewer frames, or smaller ones (`max_side`)."
         left_out.append(LeftOut(what, StstError(words)))
 
 

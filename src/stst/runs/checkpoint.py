@@ -197,7 +197,7 @@ def _numbers(
 
 
 def _damage_error(path: Path, found: str) -> InputError:
-    return InputError(f"{path} is missing or damaged ({found}). Start anew with --overwrite.")
+    return InputError(f"{path} is missing or damaged ({found}). Start anew with `overwrite=True`.")
 
 
 def _read(path: Path, names: Sequence[str], also: str = "") -> dict[str, np.ndarray[Any, Any]]:

@@ -114,15 +114,15 @@ def what_fits(prepared: Prepared, estimate: Callable[[Prepared], int]) -> str:
             raise
         takes = 0
     if free is None or takes <= 0:
-        return start + "does not fit. Take smaller frames (max_side), or the device cpu."
+        return start + 'does not fit. Take smaller frames (`max_side`), or `device="cpu"`.'
     start += f"takes about {_gib(takes)}, and {_gib(free)} are free. "
     share = _USABLE * free / takes
     if share >= 1:
         return start + f"Free what other programs hold there, and go on: {TO_RESUME}."
     side = int(max(height, width) * math.sqrt(share))
     if isinstance(process, ClipProcess):
-        return start + "Take fewer frames (length), smaller ones (size), or the device cpu."
-    return start + f"A max_side of {side} would fit; or take the device cpu."
+        return start + 'Take fewer frames (`length`), smaller ones (`size`), or `device="cpu"`.'
+    return start + f'A `max_side` of {side} would fit; or take `device="cpu"`.'
 
 
 class Inputs:

@@ -40,8 +40,8 @@ def check_continuable(folder: Path, begun: RunRecord) -> None:
     """
     if another := other_version(begun):
         raise InputError(
-            f"{folder} cannot be continued: {another}. Or start anew with --overwrite in place of "
-            "--resume."
+            f"{folder} cannot be continued: {another}. Or start anew with `overwrite=True` in "
+            "place of `resume=True`."
         )
 
 

@@ -160,8 +160,8 @@ class RunFolder:
         # without its job nothing can be continued: such a run was cut off as it began
         if "job.json" in names and not overwrite:
             raise InputError(
-                f"{self.path} exists: an earlier run was not finished. Give --resume to "
-                "continue it, or --overwrite to start anew."
+                f"{self.path} exists: an earlier run was not finished. Give `resume=True` to "
+                "continue it, or `overwrite=True` to start anew."
             )
 
     def record(self) -> RunRecord:
@@ -183,23 +183,24 @@ class RunFolder:
             raise InputError(f"{path} cannot be read ({error.strerror}).") from error
         except (ValueError, RecursionError) as error:
             raise InputError(
-                f"{path} cannot be read as JSON ({json_fault(error)}). Start anew with --overwrite."
+                f"{path} cannot be read as JSON ({json_fault(error)}). Start anew with "
+                "`overwrite=True`."
             ) from error
         if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
             raise InputError(
                 f"{self.path} was written by another version of this program and cannot be "
-                "continued here. Start anew with --overwrite."
+                "continued here. Start anew with `overwrite=True`."
             )
         try:
             record = RunRecord.model_validate(content)
         except ValidationError as error:
             raise InputError(
-                f"{path} is damaged ({_fault(error)}). Start anew with --overwrite."
+                f"{path} is damaged ({_fault(error)}). Start anew with `overwrite=True`."
             ) from error
         if not all(one.path.is_dir() for one in self.checkpoints(record.seeds)):
             raise InputError(
                 f"{self.path} was begun by another version of this program, which made groups of "
-                "samples in turn. Start anew with --overwrite."
+                "samples in turn. Start anew with `overwrite=True`."
             )
         return record
 

@@ -348,7 +348,7 @@ class Job:
                 return False
             raise InputError(
                 f"{found[0]} exists, and there is no unfinished run to continue: {error} "
-                "Give --overwrite to replace it, or choose another name."
+                "Give `overwrite=True` to replace it, or choose another name."
             ) from error
         return True
 
@@ -389,7 +389,7 @@ class Job:
         if change:
             raise InputError(
                 f"{self.folder.path} cannot be continued: {change}. "
-                "Give everything as it was, or start anew with --overwrite."
+                "Give everything as it was, or start anew with `overwrite=True`."
             )
 
     def notes(self, prepared: Prepared) -> list[str]:

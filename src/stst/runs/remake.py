@@ -169,7 +169,7 @@ def _locate(
     for role in given:
         if role not in recorded:
             raise InputError(
-                f"--input {role}: this stimulus has no such input. It has: {', '.join(recorded)}."
+                f"`inputs` {role}: this stimulus has no such input. It has: {', '.join(recorded)}."
             )
     paths = {}
     for role, record in recorded.items():
@@ -178,7 +178,7 @@ def _locate(
         if not os.path.exists(path):
             raise InputError(
                 f"{sidecar}: the {_name_of(role)} is not at {path}. Say where it is: "
-                f"--input {role}=PATH."
+                f"{_given(role)}."
             )
         paths[role] = path
     return paths
@@ -189,8 +189,13 @@ def _check_same(role: str, path: Path, found: Mapping[str, Any], recorded: str) 
         raise InputError(
             f"{path}: its frames are not those of the recorded {_name_of(role)} (recorded sha256 "
             f"{recorded[:12]}…, found {found['frames_sha256'][:12]}…). "
-            f"Give the one that was used: --input {role}=PATH."
+            f"Give the one that was used: {_given(role)}."
         )
+
+
+def _given(role: str) -> str:
+    """Write the setting that says where an input lies."""
+    return f"`inputs={ {role: 'PATH'} }`"
 
 
 def _name_of(role: str) -> str:

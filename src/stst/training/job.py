@@ -241,8 +241,8 @@ class TrainingJob:
                 return (yield from self._train(trainer, record, loss, held_out, began, stop))
         except ExhaustedError as error:
             raise StstError(
-                f"{error} Train with a smaller --batch, --sequence or --size, or free what other "
-                "programs hold there and continue with --resume."
+                f"{error} Train with a smaller `batch`, `sequence` or `size`, or free what "
+                "other programs hold there and continue with `resume=True`."
             ) from error
 
     def _train(
@@ -297,7 +297,7 @@ class TrainingJob:
             raise InputError(
                 f"{self.output} exists, and there is no unfinished run to continue: "
                 f"{change.replace('when it was started', 'when it was made')}. "
-                "Give --overwrite to replace it, or choose another name."
+                "Give `overwrite=True` to replace it, or choose another name."
             )
         return not change
 
@@ -329,7 +329,7 @@ class TrainingJob:
         if change:
             raise InputError(
                 f"{self.folder.path} cannot be continued: {change}. Give everything as it was, or "
-                "start anew with --overwrite."
+                "start anew with `overwrite=True`."
             )
         path = self.folder.path / "state.npz"
         if not path.exists():
@@ -341,7 +341,7 @@ class TrainingJob:
             return float(arrays["loss"])
         except Exception as error:  # zipfile and NumPy raise almost anything on damaged bytes
             raise InputError(
-                f"{path} is not a whole state of this training. Start anew with --overwrite."
+                f"{path} is not a whole state of this training. Start anew with `overwrite=True`."
             ) from error
 
     def _save(self, trainer: Trainer, loss: float) -> None:

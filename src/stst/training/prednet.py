@@ -148,7 +148,8 @@ class Trainer:
         value = float(loss.detach())
         if not np.isfinite(value):
             raise DivergedError(
-                f"The loss of step {self.done + 1} is {value}. Train with a smaller --lr."
+                f"The loss of step {self.done + 1} is {value}. Train with a smaller "
+                "`learning_rate`."
             )
         parameters = dict(self.model.named_parameters())
         gradients = torch.autograd.grad(loss, list(parameters.values()))

@@ -51,14 +51,14 @@ def load_clip(
     if len(video) < shortest:
         raise InputError(
             f"{path}: {len(video)} frames; a sequence takes {shortest}. Give longer clips, or a "
-            "shorter --sequence or --skip."
+            "shorter `sequence` or `skip`."
         )
     free, needed = available_memory(), len(video) * size[0] * size[1] * 3
     if free is not None and needed > free:
         raise InputError(
             f"{path}: {len(video)} frames of {size[0]}x{size[1]} px take "
             f"{needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free. Cut it, or give a "
-            "smaller --size."
+            "smaller `size`."
         )
     held = np.empty((len(video), *size, 3), np.uint8)
     for number, frame in enumerate(video.frames):

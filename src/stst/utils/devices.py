@@ -296,7 +296,7 @@ def _check_precision(device: torch.device, precision: str) -> None:
             "Use fp32 or bf16."
         )
     if precision in ("bf16", "fp64") and device.type == "mps":
-        hint = " or device cpu" if precision == "fp64" else ""
+        hint = ' or `device="cpu"`' if precision == "fp64" else ""
         raise InputError(f"precision: {precision} is not supported on mps. Use fp32{hint}.")
 
 

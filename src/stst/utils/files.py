@@ -114,7 +114,9 @@ def check_output(path: Path, overwrite: bool) -> None:
             f"{path}: cannot be written there ({error.strerror}). Choose another name."
         ) from error
     if path.exists() and not overwrite:
-        raise InputError(f"{path} exists. Give --overwrite to replace it, or choose another name.")
+        raise InputError(
+            f"{path} exists. Give `overwrite=True` to replace it, or choose another name."
+        )
 
 
 @contextmanager

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import codecs
 import datetime
 import re
+from collections.abc import Callable
 
 #: Control characters, halves of characters, and what turns the direction of writing; line breaks
 #: and tabs among them.
 UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
+_SETTING = re.compile(r"`([a-z_]\w*(?:\.\w+)*)(?:=([^`]+))?`")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -53,6 +56,44 @@ def format_value(value: object, longest: int = 200) -> str:
     """
     shown = _format(value)
     return shown if len(shown) <= longest else f"{shown[:longest]}…"
+
+
+def reword_settings(text: str, reword: Callable[[str, str | None], str | None]) -> str:
+    """Put other words for the settings that a message names in backticks, as Python writes them.
+
+    Parameters
+    ----------
+    text
+        A message, with ``name``, ``key.name`` or ``name=value`` in backticks.
+    reword
+        Takes the name and the value as it is written, None where there is none. Gives what stands
+        in place of both and their backticks, or None to leave them.
+
+    Returns
+    -------
+    str
+        The message; whole commands in backticks stay as they are.
+
+    Examples
+    --------
+    >>> from stst.utils.text import reword_settings
+    >>> reword_settings("Give `overwrite=True`.", lambda name, value: f"--{name}")
+    'Give --overwrite.'
+    """
+
+    def put(found: re.Match[str]) -> str:
+        words = reword(found[1], found[2])
+        return found[0] if words is None else words
+
+    return _SETTING.sub(put, text)
+
+
+def setting_value(text: str) -> object:
+    """Read the value that a message gives a setting; what Python would not read is text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
 
 
 def _format(value: object) -> str:

@@ -46,16 +46,16 @@ def parse_range(frames: FrameRange, length: int, name: str) -> tuple[int, int]:
     asked = f"{start}:{'' if stop is None else stop}"
     if start < 0 or end < 0:
         raise InputError(
-            f"--frames {asked}: negative numbers are not allowed. Count from 0; {name} has frames "
+            f"`frames` {asked}: negative numbers are not allowed. Count from 0; {name} has frames "
             f"0 to {length - 1}."
         )
     if start >= length or end > length:
         raise InputError(
-            f"--frames {asked} is not inside {name}, which has {length} frames (0:{length})."
+            f"`frames` {asked} is not inside {name}, which has {length} frames (0:{length})."
         )
     if start >= end:
         raise InputError(
-            f"--frames {asked} is empty. The end is not included: 0:1 is the first frame."
+            f"`frames` {asked} is empty. The end is not included: 0:1 is the first frame."
         )
     return start, end
 
@@ -67,18 +67,18 @@ def _ends(frames: FrameRange) -> tuple[int | None, int | None]:
         match = re.fullmatch(r"\s*(-?\d*)\s*:\s*(-?\d*)\s*", frames)
         if match is None or "-" in match.groups():
             raise InputError(
-                f"--frames {frames!r} is not a range. Write A:B, A: or :B with whole numbers; B "
+                f"`frames` {frames!r} is not a range. Write A:B, A: or :B with whole numbers; B "
                 "is not included."
             )
         first, last = match.groups()
         return int(first) if first else None, int(last) if last else None
     if isinstance(frames, slice):
         if frames.step not in (None, 1):
-            raise InputError(f"--frames with step {frames.step}: only consecutive frames are read.")
+            raise InputError(f"`frames` with step {frames.step}: only consecutive frames are read.")
         return _whole(frames.start), _whole(frames.stop)
     if len(frames) != 2:
         raise InputError(
-            f"--frames {format_value(frames)}: a range is a pair of first frame and end."
+            f"`frames` {format_value(frames)}: a range is a pair of first frame and end."
         )
     return _whole(frames[0]), _whole(frames[1])
 
@@ -86,7 +86,7 @@ def _ends(frames: FrameRange) -> tuple[int | None, int | None]:
 def _whole(end: object) -> int | None:
     if end is None or (isinstance(end, int) and not isinstance(end, bool)):
         return end
-    raise InputError(f"--frames {format_value(end)}: the ends of a range must be whole numbers.")
+    raise InputError(f"`frames` {format_value(end)}: the ends of a range must be whole numbers.")
 
 
 def spread(length: int, count: int) -> list[int]:

@@ -242,7 +242,7 @@ def _check_memory(path: Path | str, count: int, width: int, height: int) -> None
         raise InputError(
             f"{path}: {count} frames of {width}x{height} need {needed / 2**30:.1f} GiB, "
             f"{available / 2**30:.1f} GiB of memory are available. Take a part of "
-            "it (frames) or smaller frames (max_side)."
+            "it (`frames`) or smaller frames (`max_side`)."
         )
 
 

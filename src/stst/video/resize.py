@@ -32,7 +32,7 @@ def fit_size(width: int, height: int, max_side: int | None) -> tuple[int, int]:
     if max_side is None:
         return width, height
     if not isinstance(max_side, int) or isinstance(max_side, bool) or max_side < 1:
-        raise InputError(f"--max-side {max_side}: it must be a whole number of pixels, at least 1.")
+        raise InputError(f"`max_side` {max_side}: it must be a whole number of pixels, at least 1.")
     longest = max(width, height)
     if longest <= max_side:
         return width, height
@@ -40,7 +40,7 @@ def fit_size(width: int, height: int, max_side: int | None) -> tuple[int, int]:
     fitted = width * max_side // longest, height * max_side // longest
     if 0 in fitted:
         raise InputError(
-            f"--max-side {max_side}: frames of {width}x{height} would become "
+            f"`max_side` {max_side}: frames of {width}x{height} would become "
             f"{fitted[0]}x{fitted[1]}. Choose a larger limit."
         )
     return fitted

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -271,8 +270,8 @@ def _is_theanos(path: Path, older: Arrays) -> bool:
     elif older:
         raise InputError(
             f"{path}: weights of Keras 1, and it does not say whether Theano wrote them, whose "
-            "kernels are rotated. Say it: stst-analyze prednet NATURAL OTHER --weights "
-            f"{shlex.quote(str(path))} --kernels rotated (Theano; as-is: TensorFlow), or give the "
-            "HDF5 file as Keras wrote it."
+            'kernels are rotated. Say it: `kernels="rotated"` (Theano) or `kernels="as-is"` '
+            "(TensorFlow), which `stst-analyze prednet` takes; or give the HDF5 file as Keras "
+            "wrote it."
         )
     return "theano" in backends

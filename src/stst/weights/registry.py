@@ -244,8 +244,8 @@ def how_to_get(entry: Entry) -> str:
         For a message.
     """
     alone = (
-        " Or do without pretrained weights: --preset quick, or --model builtin, where a command "
-        "has it."
+        ' Or do without pretrained weights: `preset="quick"`, or `model="builtin"`, where there is '
+        "such a setting."
         if entry.layout != "as-is"
         else ""
     )

@@ -199,8 +199,8 @@ def _settings(
     )
     choice = ClassifierSpec(
         layers=split_layers(layers),
-        mean=None if mean is None else parse_channels(mean, "--mean"),
-        std=None if std is None else parse_channels(std, "--std"),
+        mean=None if mean is None else parse_channels(mean, "mean"),
+        std=None if std is None else parse_channels(std, "std"),
         **words,
     )
     return choice, settings

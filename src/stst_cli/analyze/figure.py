@@ -12,7 +12,7 @@ import click
 from stst_cli.analyze.models import choose_models, model_options
 from stst_cli.shared.options import PATH, ClipPart, clip_options, overwrite_option
 from stst_cli.shared.progress import count_frames
-from stst_cli.shared.terminal import say_notes
+from stst_cli.shared.terminal import say, say_notes
 
 if TYPE_CHECKING:
     from stst.report.clips import Clip
@@ -100,7 +100,7 @@ def _draw(number: str, clips: tuple[Clip, ...], words: dict[str, Any], levels: L
         with count_frames(paper.steps_3(clips, models, unrelated, settings)) as begin:
             drawn = paper.draw_cka(clips, models, unrelated, settings, begin)
         for line in describe_verdicts(drawn.rows):
-            click.echo(line, err=True)
+            say(line, err=True)
         return drawn
     from stst.analysis.prediction import load_predictor
 

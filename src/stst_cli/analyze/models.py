@@ -71,8 +71,7 @@ def choose_models(
     from stst.errors import InputError
 
     mean, std = (
-        None if words[one] is None else parse_channels(words[one], f"--{one}")
-        for one in ("mean", "std")
+        None if words[one] is None else parse_channels(words[one], one) for one in ("mean", "std")
     )
     base = ClassifierSpec("any", input=words["input"], mean=mean, std=std)
     choices = tuple(dict.fromkeys(parse_choice(text, base) for text in words["cka"]))

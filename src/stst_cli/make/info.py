@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stst_cli.make.convert import convert
 from stst_cli.shared.options import PATH
 from stst_cli.shared.terminal import say
+from stst_cli.shared.wording import in_options
 
 if TYPE_CHECKING:
     from stst.video import VideoInfo
@@ -36,7 +38,8 @@ def info(file: Path, as_json: bool) -> None:
     if sidecar is not None:
         lines += [("sidecar", str(sidecar_path(file))), *_sidecar_lines(sidecar)]
     for name, value in lines:
-        say(f"{name + ':':<14}{value}")
+        # what the commands that read it are to be told
+        say(f"{name + ':':<14}{in_options(value, convert)}")
 
 
 def _clip_lines(found: VideoInfo) -> Iterator[tuple[str, str]]:

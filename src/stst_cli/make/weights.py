@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stst.utils.text import join_lines
+from stst_cli.shared.commands import Commands
 from stst_cli.shared.options import PATH
 from stst_cli.shared.terminal import say
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 # stst.weights is imported inside the commands, so that --help stays quick
 
 
-@click.group("weights")
+@click.group("weights", cls=Commands)
 def weights() -> None:
     """See, fetch, check and import pretrained weights.
 

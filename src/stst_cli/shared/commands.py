@@ -16,6 +16,7 @@ from stst.errors import StstError
 from stst_cli.shared.crash_watcher import run_watched
 from stst_cli.shared.streams import forgiving_streams, stop_signals
 from stst_cli.shared.terminal import say
+from stst_cli.shared.wording import in_options
 
 INTERRUPTED = 130
 
@@ -59,7 +60,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except StstError as error:
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {in_options(str(error), self._invoked(ctx))}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
@@ -78,6 +79,18 @@ class Commands(click.Group):
             where = f"{error.filename}: " if error.filename else ""
             say(f"Error: {where}{error.strerror or error}.", err=True)
             ctx.exit(1)
+
+    def _invoked(self, ctx: click.Context) -> click.Command:
+        """Find the command that ran, whose context is gone; the group where that fails, too."""
+        name = ctx.invoked_subcommand
+        command = None if name is None else self.get_command(ctx, name)
+        if name is None or command is None:
+            return self
+        try:
+            # a command of another package becomes itself only here
+            return command.make_context(name, [], ctx, resilient_parsing=True).command
+        except StstError:
+            return self
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -13,6 +13,7 @@ import click
 
 from stst_cli.shared.settings import run_config
 from stst_cli.shared.terminal import say
+from stst_cli.shared.wording import in_options
 
 if TYPE_CHECKING:
     from stst.config import RunConfig
@@ -147,7 +148,7 @@ def print_plan(job: Job, as_json: bool) -> None:
     for one in job.outputs:
         say(f"output      {one.master}")
     for note in job.notes(prepared):
-        say(f"note        {note}")
+        say(f"note        {in_options(note)}")
 
 
 def command_to_resume() -> str:

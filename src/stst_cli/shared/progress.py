@@ -22,6 +22,7 @@ from rich.progress import (
 
 from stst.utils.clock import duration
 from stst.utils.text import join_lines
+from stst_cli.shared.wording import in_options
 
 #: Starts a piece of work, given its name and number of frames; what it gives is called for each.
 Begin = Callable[[str, int], Callable[[object], None]]
@@ -43,11 +44,12 @@ class Bar:
         self._progress.update(self._task, **changes)
 
     def say(self, text: str) -> None:
-        """Print one line, above the bar; control characters in it are written out."""
+        """Print one line, above the bar, as `stst_cli.shared.terminal.say` does on stderr."""
+        line = join_lines(in_options(text))
         if self.drawn:
-            self._progress.console.print(join_lines(text), markup=False, highlight=False)
+            self._progress.console.print(line, markup=False, highlight=False)
         else:
-            print(join_lines(text), file=sys.stderr, flush=True)
+            print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

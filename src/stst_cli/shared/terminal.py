@@ -8,11 +8,20 @@ from collections.abc import Iterable
 import click
 
 from stst.utils.text import join_lines
+from stst_cli.shared.wording import in_options
 
 
 def say(text: str, err: bool = False) -> None:
-    """Print one line, on stderr if asked; control characters in it are written out."""
-    click.echo(join_lines(text), err=err)
+    """Print one line; control characters in it are written out.
+
+    Parameters
+    ----------
+    text
+        What is said.
+    err
+        Whether it goes to stderr, where settings are named as options.
+    """
+    click.echo(join_lines(in_options(text) if err else text), err=err)
 
 
 def say_notes(notes: Iterable[str]) -> None:

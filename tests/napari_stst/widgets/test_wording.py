@@ -6,7 +6,7 @@ import pytest
 
 from napari_stst.widgets.wording import parts_by_key, shorten_paths, word_for_form
 from stst.config import StstConfig, build
-from stst.errors import InputError
+from stst.errors import TO_RESUME, InputError
 
 LABELS = {
     "input.frames": "frames", "frames": "by frame", "input.max_side": "longest side",
@@ -17,15 +17,19 @@ LABELS = {
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("--frames 0:9 is not inside a", "frames 0:9 is not inside a"),
-        ("--max-side 0: too small", "longest side 0: too small"),
+        ("`frames` 0:9 is not inside a", "frames 0:9 is not inside a"),
+        ("`max_side` 0: too small", "longest side 0: too small"),
         ("config: input.max_side: no", "longest side: no"),
         ("octaves.0.iterations: at least 1", "octaves, row 1, iterations: at least 1"),
-        ("a --max-sided thing of my_blend: here", "a max sided thing of my_blend: here"),
-        ("config: blend: Give --set blend=hard.", "blend: Give blend = hard."),
+        ("a `max_sided` thing of my_blend: here", "a max sided thing of my_blend: here"),
+        ('config: blend: Give `blend="hard"`.', "blend: Give blend hard."),
+        (
+            "`spatial.texture_weight=1` and `equalize=False`",
+            "texture weight (spatial) 1 and equalize off",
+        ),
     ],
 )
-def test_keys_and_options_become_labels(text, words):
+def test_keys_and_settings_become_labels(text, words):
     assert word_for_form(text, LABELS) == words
 
 
@@ -50,19 +54,22 @@ def test_what_is_of_no_key_is_kept():
     ("text", "expected"),
     [
         (
-            "made.run exists: an earlier run was not finished. Give --resume to continue it, or "
-            "--overwrite to start anew.",
+            "made.run exists: an earlier run was not finished. Give `resume=True` to continue it, "
+            "or `overwrite=True` to start anew.",
             "made.run exists: an earlier run was not finished. Name the same output again: "
             "resuming it, and starting anew, are offered.",
         ),
-        ("Shrink it: --max-side 640.", "Shrink it: the longest side 640."),
-        ("Give it: --set spatial.model=vgg19.", "Give it: spatial.model = vgg19."),
-        ("Take fewer: --frames 0:9, or --precision fp32.",
-         "Take fewer: frames 0:9, or precision fp32."),
-        ("a dash - and -- two, e-mail", "a dash - and -- two, e-mail"),
+        ("Shrink it: `max_side=640`.", "Shrink it: longest side 640."),
+        ('Give it: `spatial.model="vgg19"`.', "Give it: spatial.model = vgg19."),
+        ('Take fewer: `frames="0:9"`, or `peak_nits=500`.',
+         "Take fewer: frames 0:9, or peak nits 500."),
+        ("Start anew with `overwrite=True`.",
+         "Name the same output again and choose to start anew."),
+        (f"Go on: {TO_RESUME}.", "Go on: Resume."),
+        ("a`b.mkv and `stst convert a b --fps 30`", "a`b.mkv and `stst convert a b --fps 30`"),
     ],
 )  # fmt: skip
-def test_options_become_words_of_the_form(text, expected):
+def test_settings_become_words_of_the_form(text, expected):
     assert word_for_form(text) == expected
 
 

@@ -16,7 +16,7 @@ from stst.config import StreamConfig
 
 WHERE = Path("x.json")
 TRUSTED = ("tiny_model:spatial", "tiny_model:temporal")
-HINT = "Say which statistics to compare: --model paper or --model builtin."
+HINT = 'Say which statistics to compare: `model="paper"` or `model="builtin"`.'
 
 
 def sidecar(inputs=(("natural", "abc"),), **changes):
@@ -83,7 +83,7 @@ class TestSidecar:
         said = refused(streams, sidecar(), "abc", TRUSTED[:1])
         assert said == (
             "x.json: temporal.model names 'tiny_model:temporal'; importing it would run its code. "
-            "If you trust it, give --trust-model tiny_model:temporal."
+            "If you trust it, give `trusted=['tiny_model:temporal']`."
         )
 
     def test_damage(self):
@@ -119,7 +119,7 @@ class TestPairs:
             pytest.skip("golden: the weights of VGG-19 are complete here")
         said = refused(load_judges, streams_of_pair("paper", temporal_layers=()))
         assert "has no weights for the layer conv4_1, which conv5_1 needs" in said
-        assert said.endswith(" To compare: --model paper --spatial-layers conv1_1,conv2_1.")
+        assert said.endswith(' To compare: `model="paper"` and `spatial_layers="conv1_1,conv2_1"`.')
 
 
 @pytest.mark.golden

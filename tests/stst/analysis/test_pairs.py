@@ -84,19 +84,19 @@ class TestSidecar:
 
     def test_options_that_contradict(self, here):
         assert refused(frames="2:6") == (
-            "--frames 2:6: part.json says that the stimulus shows frames 2:5 of natural.npz. "
-            "Ask for a part of these, or leave --frames out."
+            "`frames` 2:6: part.json says that the stimulus shows frames 2:5 of natural.npz. "
+            "Ask for a part of these, or leave `frames` out."
         )
         assert refused(max_side=32) == (
-            "--max-side 32: part.json says that the stimulus was made with 33. "
-            "Leave --max-side out."
+            "`max_side` 32: part.json says that the stimulus was made with 33. "
+            "Leave `max_side` out."
         )
         for outside in ("0:3", ":", "4:9"):
-            assert refused(frames=outside).endswith("or leave --frames out.")
+            assert refused(frames=outside).endswith("or leave `frames` out.")
         synthesize("natural.npz", "-o", "all.npy")
         assert refused("all.npy", None, 33) == (
-            "--max-side 33: all.json says that the stimulus was made with no such limit. "
-            "Leave --max-side out."
+            "`max_side` 33: all.json says that the stimulus was made with no such limit. "
+            "Leave `max_side` out."
         )
         assert pair("all.npy", "0:9").alignment == Alignment()
 
@@ -190,9 +190,9 @@ class TestDamagedSidecars:
     @pytest.mark.parametrize(
         ("entries", "said"),
         [
-            ({"frames": [2, 99]}, "--frames 2:99 is not inside natural.npz, which has 9 frames"),
-            ({"frames": [5, 5]}, "--frames 5:5 is empty."),
-            ({"max_side": 0}, "--max-side 0: it must be a whole number of pixels, at least 1."),
+            ({"frames": [2, 99]}, "`frames` 2:99 is not inside natural.npz, which has 9 frames"),
+            ({"frames": [5, 5]}, "`frames` 5:5 is empty."),
+            ({"max_side": 0}, "`max_side` 0: it must be a whole number of pixels, at least 1."),
         ],
     )
     def test_values_that_cannot_be(self, here, entries, said):
@@ -250,8 +250,8 @@ class TestWithoutSidecar:
         assert refused() == (
             "natural.npz (9 frames of 40x44 px at 30000/1001 Hz) and part.mkv (3 frames of 30x33 "
             "px at 30000/1001 Hz) cannot be compared. Say which 3 frames of the first the second "
-            "shows: --frames A:B (--frames cuts the first alone, unless both are of the same "
-            "length). Shrink the first: --max-side 33."
+            'shows: `frames="A:B"` (`frames` cuts the first alone, unless both are of the same '
+            "length). Shrink the first: `max_side=33`."
         )
         assert pair(frames="2:5", max_side=33).notes != ()
         # what was given is not advised again
@@ -260,7 +260,7 @@ class TestWithoutSidecar:
             "second, too, e.g. `stst convert part.mkv part_part.mkv --frames 0:5`."
         )
         assert refused(frames="2:5").endswith(
-            "cannot be compared. Shrink the first: --max-side 33."
+            "cannot be compared. Shrink the first: `max_side=33`."
         )
         clip(here / "slow.npz", 9, 40, 44, fps=Fraction(25))
         assert "slow.npz (9 frames of 40x44 px at 25 Hz) cannot be" in refused("slow.npz")
@@ -285,7 +285,7 @@ class TestWithoutSidecar:
                 found = pair(other, natural=natural)
                 break
             except InputError as error:
-                command, *_ = re.findall("`(.*?)`", str(error))
+                command, *_ = re.findall("`(stst .*?)`", str(error))
                 _, _, source, new, *_ = words = shlex.split(command)
                 assert stst(*words[1:], "--overwrite").exit_code == 0
                 natural, other = (new, other) if source == natural else (natural, new)
@@ -301,7 +301,7 @@ class TestWithoutSidecar:
         deep("other.mkv", **options)
         with pytest.raises(InputError, match="cannot be compared") as error:
             NaturalClip(Path("natural.mkv"), levels=Levels(bits=8)).pair(Path("other.mkv"))
-        (command,) = re.findall("`(.*?)`", str(error.value))
+        (command,) = re.findall("`(stst .*?)`", str(error.value))
         assert stst(*shlex.split(command)[1:]).exit_code == 0
         new = Path(shlex.split(command)[3])
         found = NaturalClip(Path("natural.mkv"), levels=Levels(bits=8)).pair(new)
@@ -357,9 +357,9 @@ class TestFiles:
     def test_options_that_cannot_be(self, here):
         clip(here / "other.npz", 9, 40, 44)
         for other in ("other.npz", "part.mkv"):
-            assert refused(other, "5:99").startswith("--frames 5:99 is not inside natural.npz")
-            assert refused(other, "x").startswith("--frames 'x' is not a range.")
-        assert refused("other.npz", None, 0).startswith("--max-side 0: it must be a whole number")
+            assert refused(other, "5:99").startswith("`frames` 5:99 is not inside natural.npz")
+            assert refused(other, "x").startswith("`frames` 'x' is not a range.")
+        assert refused("other.npz", None, 0).startswith("`max_side` 0: it must be a whole number")
 
     def test_one_opened_clip_per_alignment(self, here, monkeypatch):
         opened = []

@@ -155,7 +155,7 @@ class TestOutput:
         path = tmp_path / "t.csv"
         path.write_text("before")
         for refuse in (check_table_output, lambda path: write_table(table([row()]), path)):
-            with pytest.raises(InputError, match=r"t\.csv exists\. Give --overwrite"):
+            with pytest.raises(InputError, match=r"t\.csv exists\. Give `overwrite=True`"):
                 refuse(path)
         assert path.read_text() == "before"
         write_table(table([row()]), path, overwrite=True)

@@ -298,7 +298,7 @@ class TestRefusals:
             validity(video(3), [video(3)], tiny, [video(3, height=7)])
         assert str(error.value) == (
             "the clip: frames of 7x20 px; tiny_model:spatial needs at least 8 px on the short "
-            "side. Choose a larger --max-side, or leave its layers out."
+            "side. Choose a larger `max_side`, or leave its layers out."
         )
 
 

@@ -115,7 +115,7 @@ class TestOne:
         (refused,) = do(changed)
         assert refused.state == "failed"
         assert refused.error.startswith(f"out/cat_paper_seed3.mkv was made otherwise: {key}")
-        assert refused.error.endswith("Give --overwrite to make it anew, or another folder.")
+        assert refused.error.endswith("Give `overwrite=True` to make it anew, or another folder.")
         assert contents() == before
         assert do(changed, overwrite=True)[0].state == "done"
         assert contents() != before
@@ -240,7 +240,7 @@ class TestOfVersion01:
         (end,) = do(job)
         assert end.state == "failed"
         assert REMEDY in end.error
-        assert end.error.endswith("Give --overwrite to make it anew, or another folder.")
+        assert end.error.endswith("Give `overwrite=True` to make it anew, or another folder.")
         assert before == {path: path.read_bytes() for path in tmp_path.glob(f"{name}*.npy")}
         (end,) = do(job, overwrite=True)
         assert end.state == "done"

@@ -375,9 +375,9 @@ class TestRefusals:
         assert not Path("out").exists()
 
     def test_settings(self, here):
-        assert refused(frames="x").startswith("--frames")
-        assert refused(frames="3:3").startswith("--frames 3:3 is empty")
-        assert refused(max_side=0).startswith("--max-side 0: it must be a whole number")
+        assert refused(frames="x").startswith("`frames`")
+        assert refused(frames="3:3").startswith("`frames` 3:3 is empty")
+        assert refused(max_side=0).startswith("`max_side` 0: it must be a whole number")
         assert not Path("out").exists()
 
 

@@ -96,7 +96,7 @@ class TestConfig:
     def test_models_that_rows_name_are_trusted_by_name(self, settings):
         (line,) = problems_of(row(settings=settings))
         assert "jobs.csv, line 2: spatial.model names 'evil:model'" in line
-        assert "--trust-model evil:model" in line
+        assert "`trusted=['evil:model']`" in line
         if "spatial.model" in settings:
             (job,) = plan(row(settings=settings), common=BatchDefaults(trusted=("evil:model",)))
             assert job.config.spatial.model == "evil:model"

@@ -91,7 +91,7 @@ def test_what_failed_can_be_left_out(here):
 def test_threads_that_lie_idle_are_told_of(here, monkeypatch):
     monkeypatch.setattr("stst.batch.run.available_cores", lambda: 8)
     (note,) = batch(1, 2).check()
-    assert note.startswith("2 jobs on 8 cores: threads 4 would use them all.")
+    assert note.startswith("2 jobs on 8 cores: `threads=4` would use them all.")
     assert batch(1, 2, threads=4).check() == []
     assert batch(1, 2, at_once=2).check() == []
 

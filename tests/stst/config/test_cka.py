@@ -27,16 +27,16 @@ class TestChoice:
         refused(
             "a model, its weights or a layer has an empty name.", ClassifierSpec, "m", layers=("",)
         )
-        refused("--window 0: a window has at least one frame.", ClassifierSpec, "m", window=0)
-        refused("--std 1,0,1: every value must be above 0.", ClassifierSpec, "m", std=(1, 0, 1))
-        refused("--kind x: expected auto, image, video.", ClassifierSpec, "m", kind="x")
-        refused("--examples x: expected channels, positions, frames.", CkaSettings, "x")
-        refused("--estimator x: expected unbiased, biased.", CkaSettings, "channels", "x")
+        refused("`window` 0: a window has at least one frame.", ClassifierSpec, "m", window=0)
+        refused("`std` 1,0,1: every value must be above 0.", ClassifierSpec, "m", std=(1, 0, 1))
+        refused("`kind` x: expected auto, image, video.", ClassifierSpec, "m", kind="x")
+        refused("`examples` x: expected channels, positions, frames.", CkaSettings, "x")
+        refused("`estimator` x: expected unbiased, biased.", CkaSettings, "channels", "x")
 
     @pytest.mark.parametrize("text", ["", "128", "0x3", "3x0", "-3x4", "3X4", "3x4\n", "3x4x5"])
     def test_sizes(self, text):
         shown = text.replace("\n", "\\n")
-        said = f"--input {shown}: expected native, default, or HxW in pixels, e.g. 128x224."
+        said = f"`input` {shown}: expected native, default, or HxW in pixels, e.g. 128x224."
         refused(said, ClassifierSpec, "m", input=text)
 
     def test_size(self):
@@ -79,17 +79,17 @@ def test_layers():
 
 class TestChannels:
     def test_read(self):
-        assert parse_channels("0.5", "--std") == (0.5, 0.5, 0.5)
-        assert parse_channels("1, 2,-3e-1", "--mean") == (1, 2, -0.3)
+        assert parse_channels("0.5", "std") == (0.5, 0.5, 0.5)
+        assert parse_channels("1, 2,-3e-1", "mean") == (1, 2, -0.3)
 
     @pytest.mark.parametrize("text", ["", "1,2", "1,2,3,4", "a", "nan", "1,inf,2"])
     def test_what_is_none(self, text):
-        said = f"--mean {text}: expected R,G,B, e.g. 0.485,0.456,0.406."
-        refused(said, parse_channels, text, "--mean")
+        said = f"`mean` {text}: expected R,G,B, e.g. 0.485,0.456,0.406."
+        refused(said, parse_channels, text, "mean")
 
     @pytest.mark.parametrize("text", ["0.5", "0.485,0.456,0.406", "0.43216,0.394666,0.37645", "1"])
     def test_written_as_read(self, text):
-        assert channel_words(parse_channels(text, "--mean")) == text
+        assert channel_words(parse_channels(text, "mean")) == text
 
 
 @pytest.mark.parametrize(

@@ -119,15 +119,15 @@ class TestSet:
     @pytest.mark.parametrize(
         ("assignment", "message"),
         [
-            ("seed", r"--set: expected KEY=VALUE, found 'seed'\."),
-            ("=3", "--set: expected KEY=VALUE, found '=3'"),
-            ("", "--set: expected KEY=VALUE, found ''"),
-            ("list.2=3", r"--set list\.2: the list has no entry '2'; allowed are 0 to 1"),
+            ("seed", r"`assignments`: expected KEY=VALUE, found 'seed'\."),
+            ("=3", "`assignments`: expected KEY=VALUE, found '=3'"),
+            ("", "`assignments`: expected KEY=VALUE, found ''"),
+            ("list.2=3", r"`assignments` list\.2: the list has no entry '2'; allowed are 0 to 1"),
             ("list.-1=3", "the list has no entry '-1'"),
             ("list.²=3", "the list has no entry '²'"),
             ("list.x.y=3", "the list has no entry 'x'"),
             ("none.0=3", "allowed are none, it is empty"),
-            ("one.two=3", r"--set one\.two: 'two' lies below a single value"),
+            ("one.two=3", r"`assignments` one\.two: 'two' lies below a single value"),
             (".".join("a" * 9999) + "=1", "no key has 9999 parts"),
         ],
     )
@@ -202,7 +202,7 @@ class TestTrust:
             with pytest.raises(InputError) as caught:
                 made(config_file=file, trusted=trusted)
             assert str(caught.value).startswith(f"{file}: {stream}.model names 'trap_model:make'")
-            assert "--trust-model trap_model:make" in str(caught.value)
+            assert "`trusted=['trap_model:make']`" in str(caught.value)
         assert not trap.exists()
         assert "trap_model" not in sys.modules
 

@@ -57,7 +57,9 @@ class TestOwnModels:
         assert not loaded("tiny_classifier:image", "late", kind="image").video
         said = refused(loaded("tiny_classifier:image", "late", kind="video").activations, frames(5))
         assert "cannot take a window of 5 frames of 18x20 px, as 18x20 px (" in said
-        assert said.endswith("takes with --input HxW, or stst-analyze cka with --window N.")
+        assert said.endswith(
+            'takes with `input="HxW"`, or another `window`, which `stst-analyze cka` takes.'
+        )
 
     def test_weights_of_a_file(self, tmp_path):
         module = tiny_classifier.image()
@@ -76,11 +78,11 @@ class TestOwnModels:
         assert said.startswith(
             "model tiny_classifier:fixed: takes neither (1, 3, 224, 224) nor (1, 3, 5, 224, 224)"
         )
-        assert said.endswith("or, with stst-analyze cka, --kind image or video.")
+        assert said.endswith('or `kind="video"`, which `stst-analyze cka` takes.')
         model = loaded("tiny_classifier:fixed", "head", kind="image")
         said = refused(model.activations, frames(1, 18, 20))
         assert "cannot take a frame of 18x20 px, as 18x20 px (" in said
-        assert said.endswith("Give a size that it takes with --input HxW.")
+        assert said.endswith('Give a size that it takes with `input="HxW"`.')
         model = loaded("tiny_classifier:fixed", "head", input="32x32")
         assert model.activations(frames(1, 18, 20))["head"].shape == (2,)
 
@@ -121,8 +123,8 @@ class TestLayers:
 
     def test_not_named(self):
         assert refused(loaded, "tiny_classifier:image") == (
-            "model tiny_classifier:image: name its layers, with --layers A,B of stst-analyze cka, "
-            "or as --cka tiny_classifier:image@A,B of stst-analyze report. List all: "
+            "model tiny_classifier:image: name its layers, as tiny_classifier:image@A,B or, with "
+            '`stst-analyze cka`, by `layers="A,B"`. List all: '
             "`stst-analyze cka --model tiny_classifier:image --list-layers`"
         )
 

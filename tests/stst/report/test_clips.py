@@ -86,7 +86,7 @@ class TestRefused:
 
     def test_another_size(self, here):
         clip(here / "small.npz", 5, 9, 10)
-        with pytest.raises(InputError, match=r"18x20 px .* 9x10 px .*--max-side"):
+        with pytest.raises(InputError, match=r"18x20 px .* 9x10 px .*`max_side="):
             open_clips("cat.npz", ["small.npz"])
 
 

@@ -66,7 +66,7 @@ def counting():
 class TestCka:
     def test_one_clip_has_nothing_to_be_compared_with(self, clips):
         part = CkaPart(models("tiny_classifier:image@late"), CkaSettings(), UnrelatedClips())
-        with pytest.raises(InputError, match=r"--cka: compares .*cat\.npz, and there is none"):
+        with pytest.raises(InputError, match=r"`cka`: compares .*cat\.npz, and there is none"):
             part.steps(clips[:1])
 
     def test_table_figures_and_section(self, clips):

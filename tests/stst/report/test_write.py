@@ -326,7 +326,9 @@ class TestOutput:
 
     def test_what_is_there(self, folder):
         report = folder / "report"
-        with pytest.raises(InputError, match=r"report exists\. Give --overwrite to replace it"):
+        with pytest.raises(
+            InputError, match=r"report exists\. Give `overwrite=True` to replace it"
+        ):
             check_report_output(report, overwrite=False)
         assert check_report_output(report, overwrite=True)
 

@@ -147,7 +147,7 @@ class TestGroups:
 
     def test_what_is_finished_is_not_thrown_away(self, memory, monkeypatch):
         memory(1, after=4)
-        with pytest.raises(StstError, match=r"enough before.*kept in out\.run.*with --resume"):
+        with pytest.raises(StstError, match=r"enough before.*kept in out\.run.*with `resume=True`"):
             list(job(samples=2).run())
         assert [one.count_finished() for one in job(samples=2).folder.checkpoints()] == [1]
         monkeypatch.undo()
@@ -167,7 +167,7 @@ class TestGroups:
             seen.append(event)
         assert [one.count_finished() for one in job().folder.checkpoints()] == [3, 0]
         memory(0)
-        with pytest.raises(StstError, match=r"enough before.*kept in out\.run.*with --resume"):
+        with pytest.raises(StstError, match=r"enough before.*kept in out\.run.*with `resume=True`"):
             list(job(samples=3, resume=True).run())
         monkeypatch.undo()
         steps = [e for e in job(samples=3, resume=True).run() if isinstance(e, IterationDone)]
@@ -268,7 +268,7 @@ class TestNotEvenOne:
         line = refused(synthesize("natural.npz", "-o", "out.mkv", "--samples", "2"), code=1)
         assert line == (
             "Error: out of memory on cpu: one sample of 18x20 px takes about 60 GiB, and 30 GiB "
-            "are free. A max_side of 13 would fit; or take the device cpu."
+            "are free. A --max-side of 13 would fit; or take --device cpu."
         )
         assert not Path("out_seed0.mkv").exists()
         monkeypatch.setattr("stst.runs.failures.free_memory", lambda device: 90 * 2**30)

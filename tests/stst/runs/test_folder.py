@@ -38,7 +38,7 @@ def test_what_it_was_begun_with(run):
 
 def test_it_is_not_begun_twice(run):
     keep(run)
-    with pytest.raises(InputError, match=r"X\.run exists: .*--resume.*--overwrite"):
+    with pytest.raises(InputError, match=r"X\.run exists: .*`resume=True`.*`overwrite=True`"):
         run.begin(run_record(), overwrite=False)
     assert finished(run) == [1]
     run.begin(run_record(), overwrite=True)
@@ -129,11 +129,11 @@ def test_what_a_killed_process_was_writing_is_removed(run):
         ("[" * 100_000, "cannot be read"),
         ("[]", "written by another version"),
         ("{}", "written by another version"),
-        (json.dumps({**RECORD, "format": 2}), "another version .*Start anew with --overwrite"),
+        (json.dumps({**RECORD, "format": 2}), "another version .*Start anew with `overwrite=True`"),
         (json.dumps({"format": 1}), r"job.json is damaged \(the entry 'method' is missing or of"),
         (
             json.dumps({**RECORD, "format": 1, "inputs": []}),
-            r"is damaged \(its rate or its groups cannot be\)\. Start anew with --overwrite",
+            r"is damaged \(its rate or its groups cannot be\)\. Start anew with `overwrite=True`",
         ),
         (
             json.dumps({**RECORD, "format": 1, "environment": {"threads": 1, "batch": [None]}}),

@@ -122,7 +122,7 @@ class TestOutputs:
     def test_existing_ones_are_kept_unless_told(self, natural, tmp_path):
         for name in ("out.npy", "out.json", "out.preview.mp4"):
             (tmp_path / name).write_text("mine")
-            with pytest.raises(InputError, match=f"{name} exists. Give --overwrite"):
+            with pytest.raises(InputError, match=f"{name} exists. Give `overwrite=True`"):
                 next(small_job(natural).run())
             assert (tmp_path / name).read_text() == "mine"
             assert not (tmp_path / "out.run").exists()

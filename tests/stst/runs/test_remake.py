@@ -96,7 +96,7 @@ def test_a_folder_that_is_gone(folder):
 
 def test_inputs_that_have_moved(folder, tmp_path):
     (folder / "natural.npz").rename(tmp_path / "moved.npz")
-    with pytest.raises(InputError, match=r"natural clip is not at .*natural\.npz\. .*--input natu"):
+    with pytest.raises(InputError, match=r"natural clip is not at .*natural\.npz\. .*`inputs={'n"):
         remade(folder / "a.json", overwrite=True)
     before = (folder / "a.mkv").read_bytes()
     inputs = {"natural": tmp_path / "moved.npz"}
@@ -114,7 +114,7 @@ def test_inputs_that_have_changed(folder, role):
     with pytest.raises(InputError, match=rf"its frames are not .* recorded {role} clip") as caught:
         remade(folder / "a.json", overwrite=True)
     assert str(path) in str(caught.value)
-    assert f"--input {role}=PATH" in str(caught.value)
+    assert f"`inputs={ {role: 'PATH'} }`" in str(caught.value)
 
 
 def test_another_file_with_the_same_frames_will_do(folder):
@@ -138,7 +138,7 @@ def test_an_input_whose_name_no_file_has(folder, tmp_path, name):
 
 
 def test_an_input_that_there_is_not(stimuli):
-    with pytest.raises(InputError, match=r"--input tiger: .* It has: natural, color"):
+    with pytest.raises(InputError, match=r"`inputs` tiger: .* It has: natural, color"):
         job_of_sidecar(
             stimuli / "a.json", trusted=TRUSTED, inputs={"tiger": stimuli / "natural.npz"}
         )
@@ -146,7 +146,7 @@ def test_an_input_that_there_is_not(stimuli):
 
 def test_models_named_in_a_sidecar_are_not_trusted(stimuli, tmp_path):
     for trusted in ((), TRUSTED[:1], TRUSTED[1:]):
-        with pytest.raises(InputError, match="--trust-model tiny_model:"):
+        with pytest.raises(InputError, match=r"give `trusted=\['tiny_model:"):
             job_of_sidecar(stimuli / "a.json", trusted=trusted, output=f"{tmp_path}/x.mkv")
 
 

@@ -205,7 +205,7 @@ class TestResume:
 
     def test_a_second_run_is_refused(self, natural):
         stop_at(small_job(natural), 5)
-        with pytest.raises(InputError, match="--resume to continue it, or --overwrite"):
+        with pytest.raises(InputError, match="`resume=True` to continue it, or `overwrite=True`"):
             next(small_job(natural).run())
         assert finish(small_job(natural, overwrite=True))
 
@@ -227,7 +227,7 @@ class TestResume:
             changes = {"targets": {"color": str(natural)}}
         with pytest.raises(InputError, match=f"cannot be continued: .*{message}") as caught:
             next(small_job(natural, resume=True, **changes).run())
-        assert "Give everything as it was, or start anew with --overwrite" in str(caught.value)
+        assert "Give everything as it was, or start anew with `overwrite=True`" in str(caught.value)
         assert finish(small_job(natural, resume=True)), "the refusal harmed nothing"
 
     def test_another_clip_is_refused(self, natural):
@@ -299,7 +299,7 @@ class TestOfVersion01:
             list(Job(old, str(tmp_path / name), settings, resume=True, threads=1).run())
         assert str(caught.value).startswith(f"{tmp_path / name} exists, and there is no unfinished")
         assert REMEDY in str(caught.value)
-        assert "Give --overwrite to replace it" in str(caught.value)
+        assert "Give `overwrite=True` to replace it" in str(caught.value)
         assert (tmp_path / name).read_bytes() == before
         again = Job(old, str(tmp_path / name), settings, overwrite=True, resume=True, threads=1)
         assert finish(again).made
@@ -316,7 +316,7 @@ class TestOfVersion01:
                 act()
             assert str(found.value).startswith(str(tmp_path / "begun.run"))
             assert REMEDY in str(found.value)
-            assert "start anew with --overwrite" in str(found.value)
+            assert "start anew with `overwrite=True`" in str(found.value)
         assert kept == {path: path.read_bytes() for path in (tmp_path / "begun.run").rglob("*.npz")}
         assert finish(small_job(old, "begun.npy", seed=3, device="cpu", overwrite=True)).made
 

@@ -108,7 +108,7 @@ def test_a_loss_that_is_not_finite():
         ours.model.ahat[0].bias.fill_(torch.nan)
     with pytest.raises(DivergedError) as caught:
         ours.step()
-    assert str(caught.value) == "The loss of step 2 is nan. Train with a smaller --lr."
+    assert str(caught.value) == "The loss of step 2 is nan. Train with a smaller `learning_rate`."
     assert ours.done == 1
 
 

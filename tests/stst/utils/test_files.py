@@ -72,7 +72,7 @@ def test_overwriting(tmp_path, old, new):
         where.write_text(text)
 
     make(path, old, "old")
-    with pytest.raises(InputError, match="a exists. Give --overwrite"), write_whole(path):
+    with pytest.raises(InputError, match="a exists. Give `overwrite=True`"), write_whole(path):
         raise AssertionError("nothing is begun")
     with write_whole(path, overwrite=True) as part:
         make(part, new, "new")

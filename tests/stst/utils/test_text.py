@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from stst.errors import InputError, StstError, first_line
-from stst.utils.text import format_value, join_lines
+from stst.utils.text import format_value, join_lines, reword_settings, setting_value
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,23 @@ def test_what_python_writes_for_things_without_words():
 )
 def test_found_values_are_not_in_words_of_python(value, shown):
     assert format_value(value) == shown
+
+
+def test_settings_get_other_words():
+    seen = []
+
+    def reword(name: str, value: str | None) -> str | None:
+        seen.append((name, value))
+        return None if name == "left" else f"<{name}>"
+
+    text = "`max_side` 7, `a.b=c d`, `left=1`, `stst convert a --fps 30`, x`y.mkv, `` and `Big=1`"
+    assert reword_settings(text, reword) == (
+        "<max_side> 7, <a.b>, `left=1`, `stst convert a --fps 30`, x`y.mkv, `` and `Big=1`"
+    )
+    assert seen == [("max_side", None), ("a.b", "c d"), ("left", "1")]
+
+
+def test_values_of_settings():
+    texts = ("True", "0.5", "'a b'", "['x']", "CLIP", "A:B", "(" * 9999)
+    values = (True, 0.5, "a b", ["x"], "CLIP", "A:B", "(" * 9999)
+    assert tuple(map(setting_value, texts)) == values

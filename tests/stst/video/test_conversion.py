@@ -151,7 +151,7 @@ def test_refused(tmp_path, master):
     with pytest.raises(InputError, match="not inside"):
         convert(master, tmp_path / "b.mkv", frames="0:6")
     (tmp_path / "c.json").write_text("{}")
-    with pytest.raises(InputError, match=r"c\.json exists. Give --overwrite"):
+    with pytest.raises(InputError, match=r"c\.json exists. Give `overwrite=True`"):
         convert(master, tmp_path / "c.mkv")
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == ["a.json", "a.mkv", "c.json"]

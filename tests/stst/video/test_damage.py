@@ -132,7 +132,7 @@ def test_changed_bytes_in_h264(tmp_path, clip):
 
 def test_range_outside(tmp_path, clip):
     path = encode(tmp_path / "a.mp4", clip)
-    refused(path, r"--frames 0:60 is not inside .*a\.mp4, which has 12 frames", frames="0:60")
+    refused(path, r"`frames` 0:60 is not inside .*a\.mp4, which has 12 frames", frames="0:60")
 
 
 def test_no_pictures_moving(tmp_path):

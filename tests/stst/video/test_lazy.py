@@ -106,9 +106,9 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("words", "said"),
         [
-            (("5:99",), "--frames 5:99 is not inside {}, which has 7 frames (0:7)."),
-            (("3:3",), "--frames 3:3 is empty. The end is not included: 0:1 is the first frame."),
-            ((None, 0), "--max-side 0: it must be a whole number of pixels, at least 1."),
+            (("5:99",), "`frames` 5:99 is not inside {}, which has 7 frames (0:7)."),
+            (("3:3",), "`frames` 3:3 is empty. The end is not included: 0:1 is the first frame."),
+            ((None, 0), "`max_side` 0: it must be a whole number of pixels, at least 1."),
         ],
     )
     def test_parts_that_cannot_be(self, here, words, said):

@@ -28,7 +28,7 @@ def here(tmp_path, monkeypatch):
 
 def remedies(text: str) -> list[list[str]]:
     """Give the words of the commands in backticks."""
-    found = [shlex.split(command) for command in re.findall("`(.*?)`", text)]
+    found = [shlex.split(command) for command in re.findall("`((?:stst|python) .*?)`", text)]
     assert all(words[0] == "stst" for words in found)
     return [words[1:] for words in found]
 

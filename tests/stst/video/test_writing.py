@@ -138,11 +138,11 @@ def test_preview_repeats_the_edge(tmp_path):
         ("a.mov", "'.mov' cannot be written. Allowed are .mkv"),
         ("a.gif", "cannot be written"),
         ("none/a.mkv", "none does not exist"),
-        ("there.mkv", "exists. Give --overwrite"),
+        ("there.mkv", "exists. Give `overwrite=True`"),
         ("folder.mkv", "is a folder"),
         ("there.mkv/", "is a file"),
         ("full/", "holds 'thesis.tex'.*would be deleted"),
-        ("clip/", "exists. Give --overwrite"),
+        ("clip/", "exists. Give `overwrite=True`"),
     ],
 )
 def test_names_refused(tmp_path, name, words):

@@ -279,7 +279,7 @@ def test_keras_1_in_an_archive_does_not_say_who_wrote_it(tmp_path):
     np.savez(tmp_path / "w.npz", **arrays)
     said = refused(tmp_path / "w.npz")
     assert "does not say whether Theano wrote them" in said
-    assert f"stst-analyze prednet NATURAL OTHER --weights {tmp_path}/w.npz --kernels" in said
+    assert 'Say it: `kernels="rotated"` (Theano) or `kernels="as-is"` (TensorFlow)' in said
     want = read_prednet(keras(tmp_path / "w.h5", published())).tensors
     found = read_prednet(tmp_path / "w.npz", "rotated").tensors
     assert all(torch.equal(found[name], tensor) for name, tensor in want.items())

@@ -302,7 +302,7 @@ class TestLoadVgg:
             "STST_WEIGHTS_DIR",
             "stst weights fetch vgg19-keras",
             "stst weights import FILE vgg19-keras",
-            "--model builtin",
+            '`model="builtin"`',
         ):
             assert part in str(raised.value)
 
@@ -548,7 +548,7 @@ class TestImport:
     def test_same_bytes_each_time_and_no_silent_replacing(self, tmp_path):
         path = write_npz(tmp_path / "mine.npz", vgg_arrays())
         first = weights.import_file(path, "vgg19-keras").path.read_bytes()
-        with pytest.raises(InputError, match="--overwrite"):
+        with pytest.raises(InputError, match="`overwrite=True`"):
             weights.import_file(path, "vgg19-keras")
         assert weights.import_file(path, "vgg19-keras", overwrite=True).path.read_bytes() == first
 

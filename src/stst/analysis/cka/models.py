@@ -144,7 +144,7 @@ def _usable(
                 f"CKA of {name} has no null: no unrelated clip is long enough"
                 + (f": {short} have fewer than {least} frames" if short else "")
                 + ". Without it, a value says nothing. Give longer natural clips of other content: "
-                "--null CLIP."
+                "`null=CLIP`."
             )
     return usable
 
@@ -179,7 +179,7 @@ def _check_lengths(natural: Clip, others: Mapping[str, Clip], reference: str, wi
     if length < window:
         raise InputError(
             f"{reference}: {length} frames are fewer than the model sees at once, {window}. Give "
-            "more frames, or, with stst-analyze cka, a smaller --window N."
+            "more frames, or a smaller `window`, which `stst-analyze cka` takes."
         )
 
 

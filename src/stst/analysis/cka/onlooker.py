@@ -213,5 +213,5 @@ def _check_memory(count: int, found: Mapping[str, Tensor], model: LoadedClassifi
         raise InputError(
             f"{model.name}: with frames as examples all {units} units of {count} frames are held, "
             f"{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free. Choose fewer layers or "
-            "deeper ones, fewer frames, or a smaller --max-side."
+            "deeper ones, fewer frames, or a smaller `max_side`."
         )

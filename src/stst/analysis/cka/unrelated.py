@@ -102,7 +102,7 @@ class UnrelatedClips:
             same = [each.name for each, known in self._known.items() if content.shares(known)]
             if same:
                 self.notes.append(
-                    f"--null {one.name}: shows the same as {same[0]}, so counts once."
+                    f"`null` {one.name}: shows the same as {same[0]}, so counts once."
                 )
                 continue
             self.clips.append(one)
@@ -147,7 +147,7 @@ class UnrelatedClips:
         raise InputError(
             f"CKA of {names} has no null: no clip is left that has nothing to do with them"
             + (f" ({', '.join(one.name for one in self.clips)} do)" if self.clips else "")
-            + ". A value without it says nothing. Give other natural clips: --null CLIP."
+            + ". A value without it says nothing. Give other natural clips: `null=CLIP`."
         )
 
     def apart_from_each(
@@ -341,7 +341,7 @@ def null_notes(unrelated: Mapping[str, Sequence[UnrelatedClip]]) -> list[str]:
     notes = []
     for clips, names in groups.items():
         few = "" if len(clips) >= FEW else (
-            f" A band of {len(clips)} is a rough one: give more natural clips with --null CLIP."
+            f" A band of {len(clips)} is a rough one: give more natural clips with `null=CLIP`."
         )  # fmt: skip
         notes.append(
             f"The null of {', '.join(names)} comes from {count_clips(len(clips))}: "

@@ -28,6 +28,10 @@ from stst.models.torchvision_weights import file_weights, fit
 from stst.weights.checkpoints import without_prefix
 
 Library = Literal["pytorchvideo", "transformers"]
+#: Which of a config's settings names a model.
+Setting = Literal["model", "verifier"]
+
+_WEIGHTS_OF: Mapping[Setting, str] = {"model": "weights", "verifier": "verifier_weights"}
 
 _PYTORCHVIDEO = "https://dl.fbaipublicfiles.com/pytorchvideo/model_zoo/kinetics/"
 _HUGGINGFACE = "https://huggingface.co/"
@@ -229,7 +233,7 @@ def zoo_names(library: Library) -> list[str]:
     return [name for name, one in ZOO.items() if one.library == library]
 
 
-def built_of_zoo(name: str, weights: str) -> Built:
+def built_of_zoo(name: str, weights: str, setting: Setting = "model") -> Built:
     """Build a model of an optional library and load its weights.
 
     Parameters
@@ -238,27 +242,29 @@ def built_of_zoo(name: str, weights: str) -> Built:
         One of `ZOO`.
     weights
         ``"none"`` (random, from a fixed seed) or the path of the checkpoint as published.
+    setting
+        What named the model, for messages.
 
     Raises
     ------
     InputError
         If the library is not installed, or the weights are not given or do not fit.
     """
-    one = ZOO[name]
+    one, given = ZOO[name], _WEIGHTS_OF[setting]
     try:
         with use_fixed_seed():
             module = one.build()
     except ImportError as error:
         raise InputError(
-            f"--model {name}: needs {one.library}, which cannot be imported ({error}). Install it: "
-            f"pip install 'napari-stst[{one.library}]'."
+            f"`{setting}` {name}: needs {one.library}, which cannot be imported ({error}). Install "
+            f"it: pip install 'napari-stst[{one.library}]'."
         ) from error
     code = _version(one.library)
     if weights == "none":
         return Built(module.eval(), True, None, None, f"none (random, seed {SEED}); {code}")
     path = Path(weights).expanduser()
     if weights == "default" or (not path.suffix and not path.is_file()):
-        raise InputError(f"--weights {weights}: {_how_to_get(name, one)}")
+        raise InputError(f"`{given}` {weights}: {_how_to_get(name, one, given)}")
     loaded = file_weights(path)
     inside = module.model if isinstance(module, FramesFirst) else module
     tensors = without_prefix(loaded.tensors, inside.state_dict().__contains__)
@@ -274,17 +280,17 @@ def _version(library: Library) -> str:
         return f"{library} (not installed as a distribution)"
 
 
-def _how_to_get(name: str, one: ZooModel) -> str:
-    without = "or do without: --weights none (random)."
+def _how_to_get(name: str, one: ZooModel, given: str) -> str:
+    without = f'or do without: `{given}="none"` (random).'
     if not one.checkpoint:
         return (
             f"no weights of {name} are published for {one.library}. Give a file of your own as "
-            f"--weights FILE, {without}"
+            f"`{given}=FILE`, {without}"
         )
     return (
         f"those of {name} are published without a hash to check them by, so they are never "
-        f"fetched here. Download them from {one.checkpoint} and give the file as --weights FILE, "
-        f"{without}"
+        f"fetched here. Download them from {one.checkpoint} and give the file as "
+        f"`{given}=FILE`, {without}"
     )
 
 

@@ -36,10 +36,10 @@ def class_index(text: str, categories: Sequence[str], count: int, model: str) ->
     if wanted.isdecimal() and len(wanted) < 10:
         if int(wanted) < count:
             return int(wanted)
-        raise InputError(f"--target {text}: {model} has {count} classes, 0 to {count - 1}.")
+        raise InputError(f"`target` {text}: {model} has {count} classes, 0 to {count - 1}.")
     if not names:
         raise InputError(
-            f"--target {text}: {model} does not name its classes (it has no attribute "
+            f"`target` {text}: {model} does not name its classes (it has no attribute "
             f"'categories'). Give a number from 0 to {count - 1}."
         )
     begun = [index for index, name in enumerate(names) if name.startswith(wanted)]
@@ -47,13 +47,13 @@ def class_index(text: str, categories: Sequence[str], count: int, model: str) ->
         return begun[0]
     if begun:
         raise InputError(
-            f"--target {text}: {len(begun)} classes of {model} begin so: "
+            f"`target` {text}: {len(begun)} classes of {model} begin so: "
             f"{_list_items([categories[index] for index in begun])}. Write more of it."
         )
     near = _near(wanted, names)
     hint = f" Did you mean {_list_items([categories[index] for index in near])}?" if near else ""
     raise InputError(
-        f"--target {text}: {model} has no class of that name.{hint} "
+        f"`target` {text}: {model} has no class of that name.{hint} "
         f"A number from 0 to {count - 1} does as well."
     )
 

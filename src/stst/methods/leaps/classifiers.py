@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from stst.config.cka import ClassifierSpec
 from stst.config.leaps import VIDEO_MODELS
 from stst.errors import InputError, first_line
-from stst.methods.leaps.catalog import ZOO, built_of_zoo, zoo_names
+from stst.methods.leaps.catalog import ZOO, Setting, built_of_zoo, zoo_names
 from stst.methods.leaps.layers import is_normalization, watch_inputs, with_statistics
 from stst.models.build import Built, built
 from stst.models.preprocessing import Channels, Preprocessing, preprocessing
@@ -74,7 +73,7 @@ class VideoModel:
         self.module.to(device)
         return self
 
-    def classes(self, length: int, size: tuple[int, int], option: str = "--model") -> int:
+    def classes(self, length: int, size: tuple[int, int], setting: Setting = "model") -> int:
         """Show the model an empty clip and count its classes.
 
         Raises
@@ -91,19 +90,20 @@ class VideoModel:
                 if "out of memory" in str(error) or "DefaultCPUAllocator" in str(error):
                     raise
                 raise InputError(
-                    f"{option} {self.name}: cannot take {length} frames of "
+                    f"`{setting}` {self.name}: cannot take {length} frames of "
                     f"{size[0]}x{size[1]} px ({first_line(error)}). {self._describe_input()}Give "
-                    "--length and --size that it takes."
+                    "`length` and `size` that it takes."
                 ) from error
         if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != 1:
             found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
             raise InputError(
-                f"{option} {self.name}: gives {found} for one clip; expected scores (1, classes)."
+                f"`{setting}` {self.name}: gives {found} for one clip; expected scores "
+                "(1, classes)."
             )
         count = int(scores.shape[1])
         if self.categories and len(self.categories) != count:
             raise InputError(
-                f"{option} {self.name}: names {len(self.categories)} classes and scores {count}."
+                f"`{setting}` {self.name}: names {len(self.categories)} classes and scores {count}."
             )
         return count
 
@@ -115,7 +115,7 @@ class VideoModel:
 
 @guarded()
 def load_video_model(
-    model: str, weights: str, size: str | None = None, option: str = "--model"
+    model: str, weights: str, size: str | None = None, setting: Setting = "model"
 ) -> VideoModel:
     """Build a video model and load its weights.
 
@@ -130,7 +130,7 @@ def load_video_model(
         See `stst.config.LeapsConfig`.
     size
         ``"HxW"``, which frames are then resized to; None for the model's own.
-    option
+    setting
         What named the model, for messages.
 
     Raises
@@ -138,20 +138,13 @@ def load_video_model(
     InputError
         If there is no such model, it is none of videos, or its weights are not here or do not fit.
     """
-    try:
-        if ":" not in model:
-            _check_name(model)
-        choice = ClassifierSpec(model, weights, input=size or "default", kind="video")
-        found = built_of_zoo(model, weights) if model in ZOO else built(choice)
-    except InputError as error:
-        # what builds models speaks of the options of another program, and of one model only
-        renamed = re.sub("^weights\\b|--weights\\b", f"{option}-weights", str(error))
-        raise InputError(
-            str(error) if option == "--model" else renamed.replace("--model", option)
-        ) from error
+    if ":" not in model:
+        _check_name(model, setting)
+    choice = ClassifierSpec(model, weights, input=size or "default", kind="video")
+    found = built_of_zoo(model, weights, setting) if model in ZOO else _build(choice, setting)
     found.module.requires_grad_(False)
     if ":" in model:
-        return _own(model, found, size)
+        return _own(model, found, size, setting)
     if model in ZOO:
         length, rate = ZOO[model].length, ZOO[model].rate
         prepare = ZOO[model].preparation(choice)
@@ -184,11 +177,11 @@ def check_verifier(verifier: VideoModel, length: int, size: tuple[int, int]) -> 
         kinds = {type(one).__name__ for one in modules if is_normalization(one)}
         has = f"only {', '.join(sorted(kinds))}" if kinds else "no normalisation at all"
         raise InputError(
-            f"--verifier {verifier.name}: has {has}, and the verifier's part is that of the "
+            f"`verifier` {verifier.name}: has {has}, and the verifier's part is that of the "
             "running statistics of batch normalisation. Take one that has them, e.g. mc3_18 or "
-            "r3d_18, or --verifier none."
+            'r3d_18, or `verifier="none"`.'
         )
-    verifier.classes(length, size, "--verifier")
+    verifier.classes(length, size, "verifier")
 
 
 def check_normalization(model: VideoModel, length: int, size: tuple[int, int]) -> bool:
@@ -216,8 +209,8 @@ def check_normalization(model: VideoModel, length: int, size: tuple[int, int]) -
         model.module(torch.zeros(1, 3, length, *size, device=device))
     if not seen:
         raise InputError(
-            f"--model {model.name}: has no normalisation layers, which priming and coherence "
-            "compare. Turn both off: --set priming_weight=0 --set coherence_weight=0."
+            f"`model` {model.name}: has no normalisation layers, which priming and coherence "
+            "compare. Turn both off: `priming_weight=0` and `coherence_weight=0`."
         )
     return any(layer.by_frame() is not None for layer in seen)
 
@@ -255,15 +248,15 @@ def class_names(model: str, weights: str = "default") -> tuple[str, ...]:
     return _categories(model, weights)
 
 
-def _check_name(model: str) -> None:
+def _check_name(model: str, setting: Setting = "model") -> None:
     names = video_model_names()
     if model in names or model in ZOO:
         return
     near = difflib.get_close_matches(model, [*names, *ZOO], n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise InputError(
-        f"--model {model}: no video model of that name.{hint} There are: {', '.join(names)}; with "
-        f"pytorchvideo: {', '.join(zoo_names('pytorchvideo'))}; with transformers: "
+        f"`{setting}` {model}: no video model of that name.{hint} There are: {', '.join(names)}; "
+        f"with pytorchvideo: {', '.join(zoo_names('pytorchvideo'))}; with transformers: "
         f"{', '.join(zoo_names('transformers'))}. Your own is given as package.module:factory."
     )
 
@@ -276,15 +269,25 @@ def _categories(model: str, weights: str) -> tuple[str, ...]:
     return tuple(member.meta["categories"])
 
 
-def _own(model: str, found: Built, size: str | None) -> VideoModel:
-    module = found.module
-    mean = _numbers(model, module, "mean", 3) or (0.0, 0.0, 0.0)
-    std = _numbers(model, module, "std", 3) or (1.0, 1.0, 1.0)
+def _build(choice: ClassifierSpec, setting: Setting) -> Built:
+    try:
+        return built(choice)
+    except InputError as error:
+        if setting == "model":
+            raise
+        # else nobody would know which of the two models is meant
+        raise InputError(f"`{setting}`: {error}") from error
+
+
+def _own(model: str, found: Built, size: str | None, setting: Setting) -> VideoModel:
+    module, named = found.module, f"`{setting}` {model}"
+    mean = _numbers(named, module, "mean", 3) or (0.0, 0.0, 0.0)
+    std = _numbers(named, module, "std", 3) or (1.0, 1.0, 1.0)
     if min(std) <= 0:
-        raise InputError(f"--model {model}: std is {std}; every value must be above 0.")
-    own_size = _numbers(model, module, "frame_size", 2)
-    length = _numbers(model, module, "clip_length", 1)
-    rate = _numbers(model, module, "frame_rate", 1)
+        raise InputError(f"{named}: std is {std}; every value must be above 0.")
+    own_size = _numbers(named, module, "frame_size", 2)
+    length = _numbers(named, module, "clip_length", 1)
+    rate = _numbers(named, module, "frame_rate", 1)
     wanted = f"{int(own_size[0])}x{int(own_size[1])}" if own_size else "native"
     choice = ClassifierSpec(model, input=size or wanted, mean=_three(mean), std=_three(std))
     categories = getattr(module, "categories", ())
@@ -301,7 +304,7 @@ def _own(model: str, found: Built, size: str | None) -> VideoModel:
     )
 
 
-def _numbers(model: str, module: nn.Module, name: str, count: int) -> tuple[float, ...] | None:
+def _numbers(named: str, module: nn.Module, name: str, count: int) -> tuple[float, ...] | None:
     """Read an attribute of numbers, which may be a tensor."""
     value = getattr(module, name, None)
     if value is None:
@@ -312,7 +315,7 @@ def _numbers(model: str, module: nn.Module, name: str, count: int) -> tuple[floa
         numbers = []
     if len(numbers) != count or not all(abs(number) < float("inf") for number in numbers):
         what = "a number" if count == 1 else f"{count} numbers"
-        raise InputError(f"--model {model}: its attribute {name} is {value!r}; expected {what}.")
+        raise InputError(f"{named}: its attribute {name} is {value!r}; expected {what}.")
     return tuple(numbers)
 
 

@@ -49,8 +49,8 @@ def prepare(clips: Mapping[str, Clip], config: LeapsConfig) -> Prepared:
     """
     if config.target is None:
         raise InputError(
-            "target: which class is the clip made for? Give --target, e.g. "
-            '--target "juggling balls", or its number.'
+            "target: which class is the clip made for? Give `target`, e.g. "
+            '`target="juggling balls"`, or its number.'
         )
     stimulus = clips.get("stimulus")
     device = pick_device(config.device)
@@ -145,7 +145,8 @@ def _shape(
     if size is None:
         raise InputError(
             f"size: {config.model} does not say how large its frames are (it has no attribute "
-            "'frame_size'), and there is no stimulus. Give --size HxW."
+            "'frame_size'), and there is no stimulus. "
+            'Give `size="HxW"`.'
         )
     return length or _LENGTH, size
 
@@ -184,11 +185,11 @@ def _verifier(config: LeapsConfig, model: VideoModel) -> VideoModel | None:
     weights = config.verifier_weights
     if (name, weights) == (config.model, config.weights):
         raise InputError(
-            f"--verifier {name}: is the very model that is inverted, and cannot verify itself. "
-            "Take another one, or --verifier none."
+            f"`verifier` {name}: is the very model that is inverted, and cannot verify itself. "
+            'Take another one, or `verifier="none"`.'
         )
     # it sees the same pixels as the model, in its own normalisation
-    return load_video_model(name, weights, None, "--verifier")
+    return load_video_model(name, weights, None, "verifier")
 
 
 def _verify(
@@ -198,7 +199,7 @@ def _verify(
     if model.categories:
         name = model.categories[target]
         return verifier.categories.index(name) if name in verifier.categories else None
-    count = verifier.classes(length, size, "--verifier")
+    count = verifier.classes(length, size, "verifier")
     same = not verifier.categories and count == model.classes(length, size)
     return target if same else None
 
@@ -219,7 +220,7 @@ def _notes(
     if config.flip:
         notes.append(
             "clips are mirrored at random while they are made; for a class with a direction "
-            "give --no-flip"
+            "give `flip=False`"
         )
     return notes
 
@@ -243,7 +244,7 @@ def _show(
         raise InputError(
             f"the stimulus has {have} frames at {_hertz(stimulus.fps)}, and {length} frames at "
             f"{_hertz(rate)} need {places[-1] + 1} of them. Give a longer clip, fewer frames "
-            f"(--length), or a higher rate (--rate {float(stimulus.fps):g} takes every frame)."
+            f"(`length`), or a higher rate (`rate={float(stimulus.fps):g}` takes every frame)."
         )
     frames = np.stack([np.asarray(stimulus.frames[place]) for place in places])
     values = model.prepare(frames)
@@ -251,7 +252,7 @@ def _show(
         height, width = values.shape[-2:]
         raise InputError(
             f"the stimulus has {height}x{width} px and the clip {size[0]}x{size[1]} px. Give "
-            "--size HxW, to which the stimulus is then resized."
+            '`size="HxW"`, to which the stimulus is then resized.'
         )
     shape = stimulus.frames.shape
     note = (

@@ -80,7 +80,7 @@ def _targets(clips: Mapping[str, Clip], config: StstConfig) -> tuple[Targets, Fr
                 raise InputError(
                     f"the targets disagree in {what}: {used[0]} ({_name(first)}) has {there}, "
                     f"{role} ({_name(clips[role])}) has {here}. Bring them to the same first: "
-                    "stst convert has --frames, --max-side and --resample-fps for that."
+                    "`stst convert` (in Python stst.convert) cuts, shrinks and resamples."
                 )
     targets = Targets(
         {term: clips[role].frames for term, role in by_term.items()},
@@ -101,12 +101,12 @@ def _check_roles(clips: Mapping[str, Clip], config: StstConfig) -> None:
         if role in TERMS and not config.uses_term(role):
             raise InputError(
                 f"target {role}: that term has weight 0, so its clip would not be used. "
-                f"Give it a weight: --set {role.replace('_', '.')}_weight=1."
+                f"Give it a weight: `{role.replace('_', '.')}_weight=1`."
             )
         if role == "color" and not config.color_used:
             raise InputError(
                 "target color: color_transfer is false, so its clip would not be used. "
-                "Leave it out, or give --set color_transfer=true."
+                "Leave it out, or give `color_transfer=True`."
             )
 
 

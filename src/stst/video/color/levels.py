@@ -57,8 +57,8 @@ class Levels:
             )
         if self.tonemap is None:
             raise InputError(
-                f"peak_nits is {peak:g}, but nothing is tone-mapped. Give tonemap (--tonemap "
-                f"{CURVES[0]}) as well, or leave the peak out."
+                f"peak_nits is {peak:g}, but nothing is tone-mapped. Give "
+                f'`tonemap="{CURVES[0]}"` as well, or leave the peak out.'
             )
 
     def as_dict(self) -> dict[str, Any]:

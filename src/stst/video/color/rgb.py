@@ -246,7 +246,7 @@ def _unread_levels(frame: VideoFrame, levels: Levels, depth: int) -> str | None:
         if levels.tonemap is None:
             return (
                 f"high dynamic range, transfer {HDR[transfer]}; stimuli are of standard range. "
-                'Give --tonemap bt2408 (in Python tonemap="bt2408") to map it to 8-bit BT.709.'
+                'Give `tonemap="bt2408"` to map it to 8-bit BT.709.'
             )
         return None
     if any(name.startswith("DOVI") for name in side_data_of(frame)):
@@ -281,7 +281,7 @@ def too_deep(depth: int, name: str) -> str:
     """Say that a clip has more than 8 bits, and what to ask for."""
     return (
         f"{depth} bits per channel ({name}); stimuli have 8, and rounding to them silently would "
-        "change the stimulus. Give --bits 8 (in Python bits=8) to have it rounded, exactly."
+        "change the stimulus. Give `bits=8` to have it rounded, exactly."
     )
 
 

@@ -282,7 +282,7 @@ def _check_layout(
         )
     if dtype not in (np.dtype(np.uint8), np.dtype(np.bool_), np.dtype("<u2"), np.dtype(">u2")):
         raise InputError(
-            f"{path} holds {dtype} values; uint8, and with --bits 8 uint16, are read. Scale it to "
+            f"{path} holds {dtype} values; uint8, and with `bits=8` uint16, are read. Scale it to "
             "0..255 first."
         )
     # as MATLAB has them, whose arrays are the usual ones in Fortran order

@@ -78,7 +78,7 @@ class ContainerReader(VideoReader):
         if len(known) < len(stamps):
             raise InputError(
                 f"{self._path}: {len(stamps) - len(known)} of {len(stamps)} frames have no time "
-                "stamp, so that it cannot be resampled. Give the rate of the frames too: --fps."
+                "stamp, so that it cannot be resampled. Give the rate of the frames too: `fps`."
             )
         return [(stamp - known[0]) * base for stamp in known], self._index.duration * base
 

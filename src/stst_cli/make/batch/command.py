@@ -73,7 +73,7 @@ def _make_batch(sources: Sequence[str], folder: Path, words: dict[str, Any]) -> 
     batch = plan_batch(requests, folder, defaults, _settings(words), problems)
     for line in batch.warnings():
         say(f"Warning: {line}", err=True)
-    click.echo(batch.outlook(), err=True)
+    say(batch.outlook(), err=True)
     if batch.left:
         click.echo("Checking clips and settings …", err=True)
     for note in batch.check():
@@ -166,7 +166,7 @@ def _shard(text: str | None) -> tuple[int, int]:
 def _follow(batch: Batch) -> list[JobEnd]:
     """Do the jobs and show how far they are."""
     cluster = batch.settings.cluster is not None
-    outcomes = batch.run(lambda line: click.echo(line, err=True))
+    outcomes = batch.run(lambda line: say(line, err=True))
     seconds = {label: cost.seconds for label, cost in batch.costs.items()}
     try:
         at_end = None if cluster else "Stopping after the steps that are being made …"

@@ -132,7 +132,7 @@ class TestClips:
         assert str(caught.value) == (
             f"{image.name}: with frames as examples all 3312 units of 6 frames are held, 0.0 GB, "
             "and 0.0 GB are free. Choose fewer layers or deeper ones, fewer frames, or a smaller "
-            "--max-side."
+            "`max_side`."
         )
 
 
@@ -296,7 +296,7 @@ class TestNull:
         assert str(caught.value) == (
             "CKA of x has no null: no unrelated clip is long enough: u50, u51 have fewer than 3 "
             "frames. Without it, a value says nothing. Give longer natural clips of other content: "
-            "--null CLIP."
+            "`null=CLIP`."
         )
 
     def test_a_clip_of_one_frame_has_no_timing(self, image):
@@ -339,7 +339,7 @@ class TestWork:
             compared(video_of(0, 2), {"x": video_of(1, 2)}, video)
         assert str(caught.value) == (
             "n: 2 frames are fewer than the model sees at once, 3. Give more frames, "
-            "or, with stst-analyze cka, a smaller --window N."
+            "or a smaller `window`, which `stst-analyze cka` takes."
         )
 
 

@@ -236,7 +236,7 @@ class TestRefusals:
     def test_estimators(self, estimator):
         with pytest.raises(InputError) as caught:
             linear_cka(np.ones((4, 5)), np.ones((4, 5)), estimator)
-        assert str(caught.value) == f"--estimator {estimator}: expected unbiased, biased."
+        assert str(caught.value) == f"`estimator` {estimator}: expected unbiased, biased."
 
 
 def test_examples():

@@ -119,7 +119,7 @@ class TestGiven:
         assert [Path(one.name).stem for one in found.clips] == [*NAMES, "foreign"]
         (note,) = found.notes
         assert note == (
-            f"--null {tmp_path / 'again.npy'}: shows the same as {sample_path('cat')}, so counts "
+            f"`null` {tmp_path / 'again.npy'}: shows the same as {sample_path('cat')}, so counts "
             "once."
         )
 
@@ -148,7 +148,7 @@ def test_none_is_left(monkeypatch, foreign):
         left(sample_path("cat"), sample_path("coffee"))
     text = str(caught.value)
     assert "has no null: no clip is left that has nothing to do with them" in text
-    assert text.endswith("Give other natural clips: --null CLIP.")
+    assert text.endswith("Give other natural clips: `null=CLIP`.")
     assert str(sample_path("coffee")) in text
 
 
@@ -166,7 +166,7 @@ def test_notes():
     (together, alone) = null_notes({"x": [one, two], "y": [one, two], "z": [one]})
     assert together == (
         "The null of x, y comes from 2 unrelated clips: a, b. A band of 2 is a rough one: give "
-        "more natural clips with --null CLIP."
+        "more natural clips with `null=CLIP`."
     )
     assert alone.startswith("The null of z comes from 1 unrelated clip: a. A band of 1 ")
     assert null_notes({"x": [one] * 5})[0].endswith("5 unrelated clips: a, a, a, a, a.")

@@ -69,13 +69,13 @@ class TestNames:
         library = ZOO[name].library
         for module in (library, f"{library}.models.hub", f"{library}.models.csn"):
             monkeypatch.setitem(sys.modules, module, None)
-        said = refused(load_video_model, name, "none", option="--verifier")
-        assert said.startswith(f"--verifier {name}: needs {library}, which cannot be imported (")
+        said = refused(load_video_model, name, "none", setting="verifier")
+        assert said.startswith(f"`verifier` {name}: needs {library}, which cannot be imported (")
         assert said.endswith(f"Install it: pip install 'napari-stst[{library}]'.")
 
     def test_a_near_miss_names_the_models_of_libraries(self):
         said = refused(load_video_model, "x3d_n", "none")
-        assert said.startswith("--model x3d_n: no video model of that name. Did you mean x3d_")
+        assert said.startswith("`model` x3d_n: no video model of that name. Did you mean x3d_")
         assert "swin3d_t; with pytorchvideo: x3d_xs, x3d_s, " in said
         assert "with transformers: timesformer_b, " in said
 
@@ -92,19 +92,19 @@ class TestNames:
 class TestWeights:
     @pytest.mark.parametrize("weights", ["default", "KINETICS400_V1"])
     def test_none_is_fetched(self, weights):
-        said = refused(load_video_model, "scored_b", weights, option="--verifier")
+        said = refused(load_video_model, "scored_b", weights, setting="verifier")
         assert said == (
-            f"--verifier-weights {weights}: those of scored_b are published without a hash to "
+            f"`verifier_weights` {weights}: those of scored_b are published without a hash to "
             "check them by, so they are never fetched here. Download them from "
-            "https://example.org/w and give the file as --verifier-weights FILE, or do without: "
-            "--verifier-weights none (random)."
+            "https://example.org/w and give the file as `verifier_weights=FILE`, or do without: "
+            '`verifier_weights="none"` (random).'
         )
 
     def test_none_is_published(self):
         said = refused(load_video_model, "unpublished", "default")
         assert said == (
-            "--weights default: no weights of unpublished are published for pytorchvideo. Give a "
-            "file of your own as --weights FILE, or do without: --weights none (random)."
+            "`weights` default: no weights of unpublished are published for pytorchvideo. Give a "
+            'file of your own as `weights=FILE`, or do without: `weights="none"` (random).'
         )
 
     def test_random_ones_are_the_same_every_time(self):
@@ -161,7 +161,7 @@ class TestWhatItSays:
 
     def test_it_cannot_verify(self):
         said = refused(check_verifier, load_video_model("scored_b", "none"), 4, (6, 8))
-        assert said.startswith("--verifier scored_b: has only LayerNorm")
+        assert said.startswith("`verifier` scored_b: has only LayerNorm")
 
     def test_a_clip_of_another_shape(self):
         model = load_video_model("scored_b", "none", "6x8")

@@ -22,12 +22,12 @@ def test_names_beginnings_and_numbers(text, index):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("juggl", "--target juggl: 2 classes of m begin so: 'Juggling balls', 'juggling fire'. "
+        ("juggl", "`target` juggl: 2 classes of m begin so: 'Juggling balls', 'juggling fire'. "
          "Write more of it."),
-        ("6", "--target 6: m has 6 classes, 0 to 5."),
+        ("6", "`target` 6: m has 6 classes, 0 to 5."),
         ("bike", "m has no class of that name. Did you mean 'riding a bike'? A number from 0 to 5"),
         ("archry", "Did you mean 'archery'?"),
-        ("zzz", "--target zzz: m has no class of that name. A number"),
+        ("zzz", "`target` zzz: m has no class of that name. A number"),
     ],
 )  # fmt: skip
 def test_what_is_refused(text, said):

@@ -62,23 +62,23 @@ class TestOfTorchvision:
 
     def test_unknown(self):
         said = refused(load_video_model, "r3d_19", "none")
-        assert said.startswith("--model r3d_19: no video model of that name. Did you mean r3d_18? ")
+        assert said.startswith("`model` r3d_19: no video model of that name. Did you mean r3d_18? ")
         assert "swin3d_t" in said
-        said = refused(load_video_model, "resnet50", "none", option="--verifier")
-        assert said.startswith("--verifier resnet50: no video model of that name.")
+        said = refused(load_video_model, "resnet50", "none", setting="verifier")
+        assert said.startswith("`verifier` resnet50: no video model of that name.")
 
     def test_weights_that_are_not_here(self, tmp_path, monkeypatch):
         monkeypatch.setenv("STST_WEIGHTS_DIR", str(tmp_path))
         monkeypatch.setenv("STST_CACHE_DIR", str(tmp_path))
-        said = refused(load_video_model, "r3d_18", "V7", option="--verifier")
-        assert said.startswith("--verifier-weights V7: r3d_18 has no weights of that name")
+        said = refused(load_video_model, "r3d_18", "V7", setting="verifier")
+        assert said.startswith("`verifier`: weights V7: r3d_18 has no weights of that name")
 
     def test_too_short_or_small(self):
         model = load_video_model("s3d", "none")
         said = refused(model.classes, 4, (64, 64))
-        assert said.startswith("--model s3d: cannot take 4 frames of 64x64 px (")
+        assert said.startswith("`model` s3d: cannot take 4 frames of 64x64 px (")
         assert said.endswith(
-            "It was made for 128 frames of 224x224 px. Give --length and --size that it takes."
+            "It was made for 128 frames of 224x224 px. Give `length` and `size` that it takes."
         )
 
 
@@ -98,7 +98,7 @@ class TestOwn:
         assert model.classes(5, (8, 8)) == 4
         said = refused(check_normalization, model, 5, (8, 8))
         assert "has no normalisation layers" in said
-        assert "--set coherence_weight=0" in said
+        assert "`coherence_weight=0`" in said
 
     def test_weights_of_a_file(self, tmp_path):
         module = tiny_video.clips()
@@ -120,10 +120,10 @@ class TestOwn:
 
     def test_what_it_gives_is_checked(self):
         said = refused(load_video_model("tiny_video:many", "none").classes, 6, (12, 14))
-        assert said == "--model tiny_video:many: names 1 classes and scores 3."
+        assert said == "`model` tiny_video:many: names 1 classes and scores 3."
         said = refused(load_video_model("tiny_video:untidy", "none").classes, 6, (12, 14))
         assert said == (
-            "--model tiny_video:untidy: gives (1, 4, 4, 10, 12) for one clip; expected scores "
+            "`model` tiny_video:untidy: gives (1, 4, 4, 10, 12) for one clip; expected scores "
             "(1, classes)."
         )
 
@@ -141,10 +141,10 @@ class TestVerifier:
     )
     def test_others_are_refused_by_name(self, name, has):
         said = refused(check_verifier, load_video_model(name, "none"), 6, (12, 14))
-        assert said.startswith(f"--verifier {name}: has {has}, and the verifier's part is")
-        assert said.endswith("e.g. mc3_18 or r3d_18, or --verifier none.")
+        assert said.startswith(f"`verifier` {name}: has {has}, and the verifier's part is")
+        assert said.endswith('e.g. mc3_18 or r3d_18, or `verifier="none"`.')
 
     def test_it_has_to_take_the_clip(self):
         verifier = load_video_model("tiny_video:verifier", "none")
         said = refused(check_verifier, verifier, 2, (12, 14))
-        assert said.startswith("--verifier tiny_video:verifier: cannot take 2 frames of 12x14 px (")
+        assert said.startswith("`verifier` tiny_video:verifier: cannot take 2 frames of 12x14 px (")

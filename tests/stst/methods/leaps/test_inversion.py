@@ -367,7 +367,7 @@ class TestStimulus:
             prepared(stimulus(10, 20))
         assert str(caught.value) == (
             "the stimulus has 10 frames at 20 Hz, and 6 frames at 10 Hz need 11 of them. Give a "
-            "longer clip, fewer frames (--length), or a higher rate (--rate 20 takes every frame)."
+            "longer clip, fewer frames (`length`), or a higher rate (`rate=20` takes every frame)."
         )
         assert prepared(stimulus(10, 20), rate=20).fps == 20
 
@@ -385,7 +385,9 @@ class TestStimulus:
         }  # fmt: skip
         made = prepared(Video(frames(9, 11, 13), Fraction(24)), **changes)
         assert (made.process.shape, made.fps) == ((9, 11, 13), 24)
-        with pytest.raises(InputError, match=r"size: tiny_video:nameless does not say.*--size HxW"):
+        with pytest.raises(
+            InputError, match=r"size: tiny_video:nameless does not say.*`size=\"HxW\"`"
+        ):
             prepared(**changes)
         assert prepared(**changes, size="10x12").process.shape == (16, 10, 12)
 
@@ -417,8 +419,8 @@ class TestPrepared:
         assert not any("compares nothing" in note for note in prepared().process.notes)
 
     def test_mirroring_is_told(self):
-        assert any("--no-flip" in note for note in prepared().process.notes)
-        assert not any("--no-flip" in note for note in prepared(flip=False).process.notes)
+        assert any("`flip=False`" in note for note in prepared().process.notes)
+        assert not any("`flip=False`" in note for note in prepared(flip=False).process.notes)
 
     def test_the_estimate_leaves_the_run_as_it_is(self):
         made = prepared(stimulus(), iterations=5)
@@ -434,9 +436,9 @@ class TestPrepared:
             ({"target": None}, "target: which class is the clip made for"),
             ({"target": "rigth"}, "Did you mean 'right'"),
             ({"target": "l"}, "2 classes of tiny_video:clips begin so: 'left', 'left and up'"),
-            ({"verifier": "tiny_video:tokens"}, "--verifier tiny_video:tokens: has only LayerNorm"),
+            ({"verifier": "tiny_video:tokens"}, "`verifier` tiny_video:tokens: has only LayerNorm"),
             ({"verifier": "tiny_video:clips", "verifier_weights": "default"},
-             "--verifier tiny_video:clips: is the very model that is inverted"),
+             "`verifier` tiny_video:clips: is the very model that is inverted"),
             ({"length": 2}, "cannot take 2 frames of 12x14 px"),
             ({"device": "cuda:99"}, "cuda:99"),
         ],

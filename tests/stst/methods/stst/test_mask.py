@@ -245,7 +245,7 @@ def labels(values=(40, 80, 120, 160, 200)) -> np.ndarray:
 
 def told(path: Path, want: InputError) -> np.ndarray:
     """Do what a refusal says; give what the command in it makes."""
-    (command,) = re.findall("`(.*?)`", str(want))
+    (command,) = re.findall("`(python .*?)`", str(want))
     program, *words = shlex.split(command)
     assert program == "python"
     env = {**os.environ, "PYTHONPATH": PYTHONPATH}
@@ -431,12 +431,12 @@ class TestJobs:
         assert again["master"].read_bytes() == made["master"].read_bytes()
         assert recorded(again["sidecar"])["config"]["mask"] == f"../masks/{mask.name}"
         moved = mask.rename(tmp_path / f"moved{mask.suffix}")
-        with pytest.raises(InputError, match=r"the mask is not at .*: --input mask=PATH"):
+        with pytest.raises(InputError, match=r"the mask is not at .*: `inputs={'mask': 'PATH'}`"):
             remade("y.mkv")
         again = remade("y.mkv", mask=moved)
         assert again["master"].read_bytes() == made["master"].read_bytes()
         other = picture(tmp_path / "other.png", disc(column=12))
-        with pytest.raises(InputError, match=r"are not those of the recorded mask .*mask=PATH"):
+        with pytest.raises(InputError, match=r"not those of the recorded mask .*'mask': 'PATH'"):
             remade("z.mkv", mask=other)
 
 

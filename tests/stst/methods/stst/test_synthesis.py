@@ -413,7 +413,7 @@ def test_without_padding_the_first_frame_has_no_motion_term():
 
 
 def test_a_clip_of_one_frame():
-    with pytest.raises(InputError, match="the clip has 1 frame.*--set temporal.texture_weight=0"):
+    with pytest.raises(InputError, match="the clip has 1 frame.*`temporal.texture_weight=0`"):
         small(natural=clip(0, frames=1))
     still = small(
         natural=clip(0, frames=1), temporal=FILTERED["temporal"] | {"texture_weight": 0.0}

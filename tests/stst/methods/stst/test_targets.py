@@ -37,7 +37,7 @@ class TestTargets:
         message = rf"disagree in {what}: natural \(an array\) has {there}, temporal_.* has {here}"
         with pytest.raises(InputError, match=message):
             self.run(natural, targets)
-        with pytest.raises(InputError, match="stst convert has --frames, --max-side"):
+        with pytest.raises(InputError, match="`stst convert` .* cuts, shrinks and resamples"):
             self.run(natural, {"color": targets["temporal_texture"]})
 
     def test_rates_must_agree(self, clips):
@@ -78,8 +78,8 @@ class TestTargets:
     @pytest.mark.parametrize(
         ("role", "changes", "message"),
         [
-            ("spatial_content", {}, r"weight 0.*--set spatial\.content_weight=1"),
-            ("temporal_content", {}, r"weight 0.*--set temporal\.content_weight=1"),
+            ("spatial_content", {}, r"weight 0.*`spatial\.content_weight=1`"),
+            ("temporal_content", {}, r"weight 0.*`temporal\.content_weight=1`"),
             ("color", {"color_transfer": False}, "color_transfer is false"),
             ("spatial_txture", {}, "no such term. There are: spatial_texture, .*, color"),
         ],

@@ -250,7 +250,7 @@ def test_arrays_of_16_bits(tmp_path, suffix, order):
         np.save(path, values)
     else:
         np.savez_compressed(path, frames=values)
-    with pytest.raises(InputError, match=r"16 bits per channel.*--bits 8"):
+    with pytest.raises(InputError, match=r"16 bits per channel.*`bits=8`"):
         read_video(path, fps=25)
     assert probe(path).bit_depth == 16
     video = read_video(path, fps=25, bits=8)
@@ -276,7 +276,7 @@ def test_grey_and_opaque_arrays_of_16_bits(tmp_path):
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_pictures_of_16_bits(tmp_path, suffix):
     folder = save_pictures(tmp_path / "a", of_16_bits(), "{}." + suffix)
-    with pytest.raises(InputError, match=r"16 bits per channel.*--bits 8"):
+    with pytest.raises(InputError, match=r"16 bits per channel.*`bits=8`"):
         read_video(folder, fps=25)
     video = read_video(folder, fps=25, bits=8)
     assert (video.frames == EXPECTED_16).all()

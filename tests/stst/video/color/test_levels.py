@@ -193,7 +193,7 @@ class TestAnalysis:
         assert read_levels(record, "") == levels
 
     def test_the_null(self, kind):
-        with pytest.raises(InputError, match=r"--bits 8|--tonemap bt2408"):
+        with pytest.raises(InputError, match=r"`bits=8`|`tonemap=\"bt2408\"`"):
             UnrelatedClips([Path(f"{kind}.mkv")])
         nulls = UnrelatedClips([Path(f"{kind}.mkv")], LEVELS[kind])
         # it is what the stimulus was made of, though not in the same file
@@ -211,8 +211,8 @@ class TestContradictions:
             stst_analyze(
                 "compare", "hdr.mkv", "s.mkv", "--tonemap", "bt2408", "--peak-nits", "500"
             ),
-            "--peak-nits 500: s.json says that the stimulus was made with 600. "
-            "Leave --peak-nits out.",
+            "`peak_nits` 500: s.json says that the stimulus was made with 600. "
+            "Leave `peak_nits` out.",
         )
 
     @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ class TestContradictions:
         )
         refused(
             small_runs.stst("convert", "hdr.mkv", "s.mkv", "--peak-nits", "500"),
-            "nothing is tone-mapped. Give tonemap (--tonemap bt2408) as well",
+            'nothing is tone-mapped. Give `tonemap="bt2408"` as well',
         )
 
     def test_a_report_of_two_readings(self):

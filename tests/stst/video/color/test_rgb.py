@@ -86,7 +86,7 @@ def test_other_colours_are_refused(tmp_path, tags, words):
 def test_ten_bits_are_refused(tmp_path):
     path = encode(tmp_path / "a.mp4", moving(2), layout="yuv420p10le")
     with pytest.raises(
-        InputError, match=r"a\.mp4 has 10 bits per channel \(yuv420p10le\).*--bits 8"
+        InputError, match=r"a\.mp4 has 10 bits per channel \(yuv420p10le\).*`bits=8`"
     ):
         read_video(path)
     assert probe(path).bit_depth == 10

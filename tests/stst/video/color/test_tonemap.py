@@ -210,8 +210,8 @@ def test_rgb_grey_and_8_bits(tmp_path):
 
 def test_bits_alone_do_not_map(tmp_path):
     path, _ = patches(tmp_path / "a.mkv", PQ)
-    with pytest.raises(InputError, match=r"high dynamic range.*--tonemap bt2408"):
+    with pytest.raises(InputError, match=r"high dynamic range.*`tonemap=\"bt2408\"`"):
         read_video(path, bits=8)
     deep = encode_planes(tmp_path / "b.mkv", [[np.full((8, 8), 500, np.uint16)]], "gray10le")
-    with pytest.raises(InputError, match=r"10 bits per channel.*--bits 8"):
+    with pytest.raises(InputError, match=r"10 bits per channel.*`bits=8`"):
         read_video(deep, tonemap="bt2408")

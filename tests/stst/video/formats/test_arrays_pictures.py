@@ -67,7 +67,7 @@ def test_alpha_in_arrays(tmp_path):
     ("array", "words"),
     [
         (CLIP / 255, "float64 values; only uint8.*np.rint"),
-        (CLIP.astype(np.uint16), r"16 bits per channel \(uint16\).*--bits 8.*bits=8"),
+        (CLIP.astype(np.uint16), r"16 bits per channel \(uint16\).*`bits=8`.*bits=8"),
         (CLIP.astype(np.int16), "int16 values"),
         (np.array([{}, None]), "pickled objects, which are never loaded"),
         (CLIP[0], r"\(5, 7, 3\) looks like one colour picture.*\(1, 5, 7, 3\)"),
@@ -202,7 +202,7 @@ def test_alpha_in_pictures(tmp_path):
 def test_deep_pictures_are_refused(tmp_path):
     for name in ("a.png", "a.tif"):
         folder = save_pictures(tmp_path / name[2:], [CLIP[0].astype(np.uint16) * 257], "{}" + name)
-        with pytest.raises(InputError, match=r"a\.(png|tif) has 16 bits per channel.*--bits 8"):
+        with pytest.raises(InputError, match=r"a\.(png|tif) has 16 bits per channel.*`bits=8`"):
             read_video(folder, fps=25)
         assert "16 bits" in probe(folder).refusal
 
