@@ -94,7 +94,7 @@ class Synthesis:
         if targets.frames == 1 and config.temporal_needed:
             raise InputError(
                 "the clip has 1 frame, and the temporal terms compare neighbouring frames. Use a "
-                "longer clip, or turn them off: `temporal.texture_weight=0` and "
+                "longer clip, or turn them off: `temporal.texture_weight=0` "
                 "`temporal.content_weight=0`."
             )
         self._settings = {frame: config.for_frame(frame) for frame in range(targets.frames)}
