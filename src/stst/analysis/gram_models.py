@@ -183,7 +183,7 @@ def _require(stream: Stream, layers: tuple[str, ...]) -> None:
         require(layers)
     except InputError as error:
         raise InputError(
-            f'{error} To compare: `model="paper"` and `spatial_layers="conv1_1,conv2_1"`.'
+            f'{error} To compare: `model="paper"` `spatial_layers="conv1_1,conv2_1"`.'
         ) from error
 
 

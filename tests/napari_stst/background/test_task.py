@@ -191,11 +191,11 @@ class TestInverting:
         ("changes", "words"),
         [
             ({"target": "write"}, "Did you mean 'right'"),
-            ({"verifier": "tiny_video:tokens"}, "--verifier none"),
+            ({"verifier": "tiny_video:tokens"}, '`verifier="none"`'),
             ({"length": 8}, "the stimulus has 14 frames"),
         ],
     )
-    def test_what_is_wrong_is_said_in_the_command_s_words(self, tmp_path, changes, words):
+    def test_what_is_wrong_is_said_in_the_core_s_words(self, tmp_path, changes, words):
         natural = clip(tmp_path / "waves.mkv", count=14, fps=20)
         wanted = small_inversions.config(**changes)
         end = make(MakeRequest(natural, str(tmp_path / "made.mkv"), wanted), print)

@@ -119,7 +119,7 @@ class TestPairs:
             pytest.skip("golden: the weights of VGG-19 are complete here")
         said = refused(load_judges, streams_of_pair("paper", temporal_layers=()))
         assert "has no weights for the layer conv4_1, which conv5_1 needs" in said
-        assert said.endswith(' To compare: `model="paper"` and `spatial_layers="conv1_1,conv2_1"`.')
+        assert said.endswith(' To compare: `model="paper"` `spatial_layers="conv1_1,conv2_1"`.')
 
 
 @pytest.mark.golden

@@ -183,7 +183,7 @@ def test_huge_array_header(tmp_path):
 def test_more_than_memory(tmp_path, clip, monkeypatch):
     path = encode(tmp_path / "a.mp4", clip)
     monkeypatch.setattr(read, "available_memory", lambda: 64 * 48 * 3 * 12 - 1)
-    refused(path, r"12 frames of 64x48 need 0\.0 GiB.*part of it .frames. or smaller")
+    refused(path, r"12 frames of 64x48 need 0\.0 GiB.*part of it .`frames`. or smaller")
     assert len(read_video(path, "0:11")) == 11
     with open_video(path) as reader:
         assert len(reader) == 12

@@ -210,7 +210,7 @@ def check_normalization(model: VideoModel, length: int, size: tuple[int, int]) -
     if not seen:
         raise InputError(
             f"`model` {model.name}: has no normalisation layers, which priming and coherence "
-            "compare. Turn both off: `priming_weight=0` and `coherence_weight=0`."
+            "compare. Turn both off: `priming_weight=0` `coherence_weight=0`."
         )
     return any(layer.by_frame() is not None for layer in seen)
 

@@ -222,7 +222,7 @@ def test_resampled_and_shrunk(tmp_path):
         ({"tonemap": "bt2408", "peak_nits": 0}, "peak_nits is 0"),
         ({"tonemap": "bt2408", "peak_nits": 10_001}, "peak_nits is 10001"),
         ({"tonemap": "bt2408", "peak_nits": math.nan}, "peak_nits is nan"),
-        ({"peak_nits": 400}, "nothing is tone-mapped.*--tonemap bt2408"),
+        ({"peak_nits": 400}, "nothing is tone-mapped.*`tonemap=.bt2408.`"),
     ],
 )
 def test_what_can_be_asked_for(tmp_path, asked, words):

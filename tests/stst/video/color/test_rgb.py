@@ -72,8 +72,8 @@ def test_untagged_is_bt601_limited_and_says_so(tmp_path):
     [
         ({"colorspace": 8}, "YCgCo"),
         ({"colorspace": 10}, "constant luminance"),
-        ({"color_trc": 16}, "PQ.*--tonemap bt2408"),
-        ({"color_trc": 18}, "HLG.*--tonemap bt2408"),
+        ({"color_trc": 16}, "PQ.*`tonemap=.bt2408.`"),
+        ({"color_trc": 18}, "HLG.*`tonemap=.bt2408.`"),
     ],
 )
 def test_other_colours_are_refused(tmp_path, tags, words):

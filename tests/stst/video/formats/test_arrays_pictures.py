@@ -67,7 +67,7 @@ def test_alpha_in_arrays(tmp_path):
     ("array", "words"),
     [
         (CLIP / 255, "float64 values; only uint8.*np.rint"),
-        (CLIP.astype(np.uint16), r"16 bits per channel \(uint16\).*`bits=8`.*bits=8"),
+        (CLIP.astype(np.uint16), r"16 bits per channel \(uint16\).*`bits=8`"),
         (CLIP.astype(np.int16), "int16 values"),
         (np.array([{}, None]), "pickled objects, which are never loaded"),
         (CLIP[0], r"\(5, 7, 3\) looks like one colour picture.*\(1, 5, 7, 3\)"),
