@@ -24,7 +24,13 @@ from stst.analysis.measures.motion import (
     speed_distance,
 )
 from stst.analysis.measures.rows import clip_row, frame_rows, labels, mean_over_frames
-from stst.analysis.measures.spectra import ORIENTATIONS, ClipSpectrum, FrameSpectrum, Window
+from stst.analysis.measures.spectra import (
+    NO_POWER,
+    ORIENTATIONS,
+    ClipSpectrum,
+    FrameSpectrum,
+    Window,
+)
 from stst.errors import InputError
 from stst.types import Frames
 from stst.video import Clip, first_frame, grey_values
@@ -67,7 +73,8 @@ class Energy:
         windows.
     directions
         (16,) share of the optical flow's magnitude that goes to the right, then on in steps of
-        22.5° downwards; NaN where nothing moves.
+        22.5° downwards, in frames that have an angle, see `stst.analysis.features.features`; NaN
+        where none has.
     speeds
         (10,) share of pixels that are still, then of those that move, in octaves of pixels per
         frame from `stst.analysis.features.MIN_MOTION` on, the last one open; NaN for one frame.
@@ -114,7 +121,7 @@ class Energy:
     def fast(self) -> float:
         """Share of the power that is not static above ¼ cycle per frame; NaN where all is."""
         moving = self.temporal[1:]
-        return _ratio(float(moving[-1]), float(moving.sum()))
+        return _ratio(float(moving[-1]), float(moving.sum()), NO_POWER)
 
     def rows(self, clip: str, reference: str | None = None) -> Iterator[dict[str, Any]]:
         """Give the rows of a tidy table, see `stst.analysis.tables`.
@@ -331,7 +338,11 @@ def compare_energy(natural: Energy, other: Energy) -> EnergyComparison:
             "Choose sizes so that both agree."
         )
     values = dict(other.statistics())
-    ratios = {name: _ratio(values[name], value) for name, value in natural.statistics()}
+    ratios = {}
+    for name, value in natural.statistics():
+        # power is a square of what the others are
+        least = NO_POWER if "_power." in name else np.sqrt(NO_POWER)
+        ratios[name] = _ratio(values[name], value, least)
     return EnergyComparison(
         ratios,
         direction_distance(natural.directions, other.directions),
@@ -354,10 +365,9 @@ def _root_mean_square(changes: Values) -> float:
     return float(np.sqrt(np.mean(changes**2))) if len(changes) else float("nan")
 
 
-def _ratio(value: float, natural: float) -> float:
-    """Divide; NaN where there is nothing, or so little that the ratio has no number."""
-    ratio = value / natural if natural > 0 else np.nan
-    return ratio if np.isfinite(ratio) else float("nan")
+def _ratio(value: float, natural: float, least: float) -> float:
+    """Divide; NaN where there is nothing but rounding."""
+    return value / natural if natural > least else float("nan")
 
 
 def _names(edges: Values) -> list[str]:

@@ -24,7 +24,9 @@ class MotionHistogram:
     Attributes
     ----------
     directions
-        (DIRECTIONS,) sums of magnitudes in pixels per frame, of what moves.
+        (DIRECTIONS,) sums of magnitudes in pixels per frame, of what moves; not of frames whose
+        mean magnitude is below `stst.analysis.features.MIN_MOTION`: flow points somewhere there,
+        too.
     speeds
         (1 + len(SPEEDS),) numbers of pixels: still, then rising speeds.
     """
@@ -41,11 +43,12 @@ class MotionHistogram:
         field
             (H, W, 2), see `stst.analysis.measures.flow.dense_flow`.
         """
-        right, down = field[..., 0].astype(np.float64).ravel(), field[..., 1].ravel()
+        right, down = field.reshape(-1, 2).astype(np.float64).T
         speed = np.hypot(right, down)
-        numbers = np.rint(np.arctan2(down, right) / _BIN).astype(int) % DIRECTIONS
-        moving = np.where(speed >= MIN_MOTION, speed, 0.0)
-        self.directions += np.bincount(numbers, moving, minlength=DIRECTIONS)
+        if speed.mean() >= MIN_MOTION:
+            numbers = np.rint(np.arctan2(down, right) / _BIN).astype(int) % DIRECTIONS
+            moving = np.where(speed >= MIN_MOTION, speed, 0.0)
+            self.directions += np.bincount(numbers, moving, minlength=DIRECTIONS)
         bins = np.searchsorted(SPEEDS, speed, "right")
         self.speeds += np.bincount(bins, minlength=1 + len(SPEEDS))
 

@@ -24,6 +24,9 @@ ORIENTED = (1 / 32, 1 / 2)
 #: Number of orientations, 22.5° apart.
 ORIENTATIONS = 8
 
+#: Less power than this is rounding: one pixel of eight million that differs by 1/255 has 2e-12.
+NO_POWER = 1e-24
+
 # highest frequency of a square grid, along its diagonal
 _CORNER = float(np.sqrt(0.5))
 # rows of a spectrum that are transformed over time at once
@@ -208,7 +211,9 @@ class FrameSpectrum:
             In [0, 1]; NaN of a uniform frame.
         """
         total = float(power.sum())
-        return float(power[self._radius < COARSE].sum()) / total if total > 0 else float("nan")
+        if total <= NO_POWER:
+            return float("nan")
+        return float(power[self._radius < COARSE].sum()) / total
 
 
 class ClipSpectrum:

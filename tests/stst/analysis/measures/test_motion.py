@@ -66,6 +66,13 @@ class TestHistogram:
         found = counted((3, 0), (0, 1), (0, 1), (-0.9 * MIN_MOTION, 0)).directions
         assert found[[0, 4, 8]].tolist() == [3, 2, 0]
 
+    @pytest.mark.parametrize(("speed", "moves"), [(9.9, False), (10.1, True)])
+    def test_a_frame_that_is_nearly_still_has_no_direction(self, speed, moves):
+        """One pixel in ten moves, so that the mean is about the least motion."""
+        found = counted((MIN_MOTION * speed, 0), *[(0, 0)] * 9)
+        assert (found.directions.sum() > 0) == moves
+        assert found.speeds[0] == 9
+
     @pytest.mark.parametrize(
         ("speed", "number"),
         [(0, 0), (0.099, 0), (0.101, 1), (0.199, 1), (0.201, 2), (1, 4), (2, 5), (25, 8), (26, 9),
