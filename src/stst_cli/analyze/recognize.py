@@ -95,7 +95,7 @@ def recognize(
 
     table.check((natural, *others))
     if trials is not None:
-        check_trials_output(trials, table.overwrite)
+        check_trials_output(trials, seed, table.overwrite)
     choices = _choices(judges or ("mobilenet_v2",), **words)
     clip = NaturalClip(natural, *part)
     # a bad clip is found before any model is loaded

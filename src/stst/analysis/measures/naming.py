@@ -64,8 +64,7 @@ def naming_trials(stimuli: Sequence[NamedStimulus], seed: int = 0) -> list[dict[
     InputError
         If the seed is negative, or one path comes twice with different natural clips.
     """
-    if seed < 0:
-        raise InputError(f"--seed {seed}: must be 0 or more.")
+    _check_seed(seed)
     by_path: dict[str, NamedStimulus] = {}
     for one in stimuli:
         if by_path.setdefault(one.path, one).natural != one.natural:
@@ -114,20 +113,27 @@ def priming_notes(stimuli: Iterable[NamedStimulus]) -> list[str]:
     ]
 
 
-def check_trials_output(path: Path, overwrite: bool = False) -> None:
-    """Refuse a name that no list can be written to, before any work.
+def check_trials_output(path: Path, seed: int = 0, overwrite: bool = False) -> None:
+    """Refuse a name that no list can be written to, and a seed, before any work.
 
     Raises
     ------
     InputError
-        If the suffix is not `SUFFIX`, or see `stst.utils.files.check_output`.
+        If the suffix is not `SUFFIX`, the seed is negative, or see
+        `stst.utils.files.check_output`.
     """
+    _check_seed(seed)
     if path.suffix.lower() != SUFFIX:
         raise InputError(
             f"{path}: a list of trials is written as {SUFFIX}; found "
             f"{path.suffix or 'no suffix'!r}."
         )
     check_output(path, overwrite)
+
+
+def _check_seed(seed: int) -> None:
+    if seed < 0:
+        raise InputError(f"--seed {seed}: must be 0 or more.")
 
 
 def write_trials(
@@ -149,7 +155,7 @@ def write_trials(
     InputError
         See `check_trials_output`.
     """
-    check_trials_output(path, overwrite)
+    check_trials_output(path, overwrite=overwrite)
     with write_whole(path, overwrite) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, TRIAL_COLUMNS, lineterminator="\n")
         writer.writeheader()
