@@ -70,7 +70,18 @@ class Judge:
         return _softmax(self._checked(scores).double().cpu().numpy())
 
     def windows(self, length: int) -> int:
-        """Count what it sees of a clip of so many frames, one after the other."""
+        """Count what it sees of a clip, one after the other.
+
+        Parameters
+        ----------
+        length
+            Of the clip in frames.
+
+        Returns
+        -------
+        int
+            Frames, or windows of a video model; 0 for a clip that is shorter than one.
+        """
         return max(0, length - self.model.window + 1)
 
     def watch(self, clip: Clip, on_frame: Callable[[int], None]) -> Iterator[Values]:

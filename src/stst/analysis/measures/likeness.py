@@ -63,7 +63,18 @@ class Likeness:
     notes: tuple[str, ...] = ()
 
     def value(self, clip: str, other: str) -> float:
-        """Look up a pair by names."""
+        """Look up a pair.
+
+        Parameters
+        ----------
+        clip, other
+            Two of `names`.
+
+        Returns
+        -------
+        float
+            NaN where they cannot be compared.
+        """
         return float(self.matrix[self.names.index(clip), self.names.index(other)])
 
     def rows(self) -> Iterator[dict[str, Any]]:

@@ -89,7 +89,18 @@ class Judgement:
         return tuple(int(one) for one in np.argsort(-self.mean, kind="stable")[:count])
 
     def label(self, number: int) -> str:
-        """Name a class by its number."""
+        """Name a class.
+
+        Parameters
+        ----------
+        number
+            Of the class, 0-based.
+
+        Returns
+        -------
+        str
+            Its name, or ``class N`` where the judge does not tell it.
+        """
         return self.categories[number] if self.categories else f"class {number}"
 
     @property
