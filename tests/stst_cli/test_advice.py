@@ -43,7 +43,7 @@ RUNS = (*_S, "stst remake")
 MADE = (*_S, "stst batch")
 PAIRS = tuple(
     f"stst-analyze {one}"
-    for one in ("compare", "cka", "prednet", "validity", "report", "figure", "batch")
+    for one in ("compare", "cka", "prednet", "validity", "recognize", "report", "figure", "batch")
 )
 _LOOKED_AT = ("stst-analyze report", "stst-analyze figure", "stst-analyze batch")
 CKA = ("stst-analyze cka", *_LOOKED_AT)
@@ -57,6 +57,7 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst/analysis/gram_models.py": ("stst-analyze validity",),
     "stst/analysis/cka/models.py": CKA,
     "stst/analysis/cka/onlooker.py": CKA,
+    "stst/analysis/measures/": ("stst-analyze recognize",),
     "stst/analysis/pairs.py": PAIRS,
     "stst/analysis/prediction.py": PREDNET,
     "stst/analysis/cka/unrelated.py": CKA,
@@ -66,8 +67,10 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst/config/cka.py": ("stst-analyze cka",),
     "stst/config/cka.py --examples": CKA,
     "stst/config/cka.py --estimator": CKA,
-    "stst/config/cka.py --input": CKA,
-    "stst/config/cka.py --std": CKA,
+    "stst/config/cka.py --input": (*CKA, "stst-analyze recognize"),
+    "stst/config/cka.py --judge": ("stst-analyze recognize",),
+    "stst/config/cka.py --std": (*CKA, "stst-analyze recognize"),
+    "stst/config/cka.py --window": ("stst-analyze cka", "stst-analyze recognize"),
     "stst/config/schema.py --tonemap": MADE,
     "stst/config/presets.py --preset": MADE,
     "stst/config/sources.py --set": MADE,
@@ -85,8 +88,8 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst/runs/fingerprint.py": RUNS,
     "stst/errors.py": RUNS,
     "stst/runs/failures.py": RUNS,
-    "stst/models/build.py": (*CKA, "stst leaps"),
-    "stst/models/classifiers.py": CKA,
+    "stst/models/build.py": (*CKA, "stst-analyze recognize", "stst leaps"),
+    "stst/models/classifiers.py": (*CKA, "stst-analyze recognize"),
     "stst/runs/remake.py": ("stst remake",),
     "stst/report/models.py": _LOOKED_AT,
     "stst/report/parts.py": _LOOKED_AT,
@@ -107,6 +110,7 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst_cli/analyze/figure.py": ("stst-analyze figure",),
     "stst_cli/analyze/models.py": _LOOKED_AT,
     "stst_cli/analyze/options.py": CKA,
+    "stst_cli/analyze/recognize.py": ("stst-analyze recognize",),
     "stst_cli/analyze/validity.py": ("stst-analyze validity",),
     "stst_cli/make/batch/command.py": ("stst batch",),
     "stst_cli/shared/job.py": RUNS,

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import click
 
-from stst_cli.analyze import batch, cka, compare, features, figure, prednet, report, validity
+from stst_cli.analyze import (
+    batch,
+    cka,
+    compare,
+    features,
+    figure,
+    prednet,
+    recognize,
+    report,
+    validity,
+)
 from stst_cli.shared.commands import Commands, version_option
 
 
@@ -23,6 +33,6 @@ def main() -> None:
 
 for command in (
     features.features, compare.compare, cka.cka, prednet.prednet, validity.validity,
-    report.report, figure.figure, batch.batch,
+    recognize.recognize, report.report, figure.figure, batch.batch,
 ):  # fmt: skip
     main.add_command(command)

@@ -57,7 +57,9 @@ class TestOwnModels:
         assert not loaded("tiny_classifier:image", "late", kind="image").video
         said = refused(loaded("tiny_classifier:image", "late", kind="video").activations, frames(5))
         assert "cannot take a window of 5 frames of 18x20 px, as 18x20 px (" in said
-        assert said.endswith("takes with --input HxW, or stst-analyze cka with --window N.")
+        assert said.endswith(
+            "takes with --input HxW, or stst-analyze cka or recognize with --window N."
+        )
 
     def test_weights_of_a_file(self, tmp_path):
         module = tiny_classifier.image()
@@ -76,7 +78,7 @@ class TestOwnModels:
         assert said.startswith(
             "model tiny_classifier:fixed: takes neither (1, 3, 224, 224) nor (1, 3, 5, 224, 224)"
         )
-        assert said.endswith("or, with stst-analyze cka, --kind image or video.")
+        assert said.endswith("or, with stst-analyze cka or recognize, --kind image or video.")
         model = loaded("tiny_classifier:fixed", "head", kind="image")
         said = refused(model.activations, frames(1, 18, 20))
         assert "cannot take a frame of 18x20 px, as 18x20 px (" in said

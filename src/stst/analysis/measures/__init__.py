@@ -1,4 +1,1 @@
-"""Measures beyond the low-level features: energy, coherence of motion, light.
-
-A module for each; what they share, optical flow and spectra, has modules of its own.
-"""
+"""What a clip holds: a module for each measure; what they share has modules of its own."""

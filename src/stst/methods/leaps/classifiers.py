@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from stst.errors import InputError, first_line
 from stst.methods.leaps.catalog import ZOO, built_of_zoo, zoo_names
 from stst.methods.leaps.layers import is_normalization, watch_inputs, with_statistics
 from stst.models.build import Built, built
+from stst.models.factory import read_numbers
 from stst.models.preprocessing import Channels, Preprocessing, preprocessing
 from stst.models.torchvision_weights import get_member
 from stst.utils.devices import guarded
@@ -278,13 +280,14 @@ def _categories(model: str, weights: str) -> tuple[str, ...]:
 
 def _own(model: str, found: Built, size: str | None) -> VideoModel:
     module = found.module
-    mean = _numbers(model, module, "mean", 3) or (0.0, 0.0, 0.0)
-    std = _numbers(model, module, "std", 3) or (1.0, 1.0, 1.0)
+    numbers = partial(read_numbers, module, origin=f"--model {model}")
+    mean = numbers("mean", 3) or (0.0, 0.0, 0.0)
+    std = numbers("std", 3) or (1.0, 1.0, 1.0)
     if min(std) <= 0:
         raise InputError(f"--model {model}: std is {std}; every value must be above 0.")
-    own_size = _numbers(model, module, "frame_size", 2)
-    length = _numbers(model, module, "clip_length", 1)
-    rate = _numbers(model, module, "frame_rate", 1)
+    own_size = numbers("frame_size", 2)
+    length = numbers("clip_length", 1)
+    rate = numbers("frame_rate", 1)
     wanted = f"{int(own_size[0])}x{int(own_size[1])}" if own_size else "native"
     choice = ClassifierSpec(model, input=size or wanted, mean=_three(mean), std=_three(std))
     categories = getattr(module, "categories", ())
@@ -299,21 +302,6 @@ def _own(model: str, found: Built, size: str | None) -> VideoModel:
         weights=_provenance(found),
         label=found.label,
     )
-
-
-def _numbers(model: str, module: nn.Module, name: str, count: int) -> tuple[float, ...] | None:
-    """Read an attribute of numbers, which may be a tensor."""
-    value = getattr(module, name, None)
-    if value is None:
-        return None
-    try:
-        numbers = torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
-    except (TypeError, ValueError, RuntimeError):
-        numbers = []
-    if len(numbers) != count or not all(abs(number) < float("inf") for number in numbers):
-        what = "a number" if count == 1 else f"{count} numbers"
-        raise InputError(f"--model {model}: its attribute {name} is {value!r}; expected {what}.")
-    return tuple(numbers)
 
 
 def _three(values: tuple[float, ...]) -> Channels:
