@@ -1,4 +1,4 @@
-"""Which natural statistics `quick`, `fast` and `paper` keep, and what they lose, over a set of clips.
+"""What `quick`, `fast` and `paper` keep of natural clips, and what they lose, over a set.
 
     python benchmarks/evidence.py DIR --videos FOLDER --photographs FOLDER [--part small|paper]
 
@@ -54,7 +54,8 @@ def sample_clips(height: int, width: int) -> ModuleType:
     spec = importlib.util.spec_from_file_location(
         "make_clips", ROOT / "sample_data" / "make_clips.py"
     )
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["make_clips"] = module
     spec.loader.exec_module(module)
@@ -68,8 +69,8 @@ def pan(path: Path) -> Video:
     image = np.asarray(Image.open(path).convert("RGB")) / 255.0
     height, width = image.shape[:2]
     scale = min(height / 170, width / 232)
-    layer = module.Layer(path.stem, start=((width - 1) / 2 - 14 * scale, (height - 1) / 2 - 4 * scale),
-                         pan=(-1.2, -0.3), scale=scale)  # fmt: skip
+    start = (width - 1) / 2 - 14 * scale, (height - 1) / 2 - 4 * scale
+    layer = module.Layer(path.stem, start=start, pan=(-1.2, -0.3), scale=scale)
     return Video(module._bytes(module._sampled(image, layer)), Fraction(24))
 
 

@@ -108,6 +108,10 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
         from stst.batch.pair_models import model_rows
 
         rows |= model_rows(settings, opened, reference, name)
+    if settings.beside_nulls:
+        from stst.batch.pair_measures import measure_beside_nulls
+
+        rows |= measure_beside_nulls(settings, opened, reference, name)
     return Measured(
         {table: rows_as_csv(content) for table, content in rows.items()},
         {
@@ -205,13 +209,22 @@ class PairBatch:
                 end = JobEnd(pair.label, "failed", error=error)
                 self.states.put(pair.label, "failed", error=error)
             else:
-                todo.append((pair,))
+                todo.append(pair)
                 continue
             yield end
         do = partial(_measure_and_keep, self.folder, self.settings, measure)
         yield from run_local(
-            do, todo, processes, self.states, self._write_pairs, compute_alone
-        )  # fmt: skip
+            do, self._groups(todo), processes, self.states, self._write_pairs, compute_alone
+        )
+
+    def _groups(self, pairs: Sequence[NamedPair]) -> list[tuple[NamedPair, ...]]:
+        """Leave pairs of a natural clip to one process, where its nulls are measured, too."""
+        if not self.settings.beside_nulls:
+            return [(pair,) for pair in pairs]
+        groups: dict[Path, list[NamedPair]] = {}
+        for pair in pairs:
+            groups.setdefault(pair.natural_path, []).append(pair)
+        return [tuple(group) for group in groups.values()]
 
     def _write_pairs(self) -> None:
         """Write which label is which clip, and how each pair stands."""
@@ -275,10 +288,18 @@ def _describe(settings: Settings, hashed: Callable[[Path], str]) -> dict[str, An
     """Write settings as JSON has them, with the hashes of files of weights."""
     described: dict[str, Any] = {"frames": settings.frames, "max_side": settings.max_side}
     described |= settings.levels.as_dict()
-    named = [one.weights for one in settings.models]
+    named = [one.weights for one in (*settings.models, *settings.judges)]
     if settings.models:
         described["models"] = [asdict(one) for one in settings.models]
         described["cka"] = asdict(settings.cka)
+    if settings.beside_nulls:
+        described["measures"] = list(settings.measures)
+        described["judges"] = [asdict(one) for one in settings.judges]
+        described["streams"] = [
+            [kind, one.model_dump(mode="json")] for kind, one in settings.streams
+        ]
+        named += [one.weights for _, one in settings.streams if one.weights]
+    if settings.models or settings.beside_nulls:
         nulls = (*sample_clips(), *settings.null)
         described["null"] = [hashed(path) for path in nulls if path.exists()]
     if settings.prediction is not None:
