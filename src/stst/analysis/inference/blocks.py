@@ -27,6 +27,8 @@ DRAWN_COURSES = 1999
 # Residuals are those of a running mean over so many windows. From one over a single window they
 # would be too small, for it follows slow noise as well (Härdle & Bowman 1988).
 _PILOT = 3
+# values that are drawn at a time
+_TOGETHER = 10**6
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,23 +121,26 @@ def _draw(residuals: Values, known: Values, block: int, width: int) -> tuple[Val
     """Draw means, and running means of residuals; (drawn,) and (drawn, T)."""
     n = len(known)
     rng = np.random.default_rng(SEED)
+    starts = rng.integers(0, n, (DRAWN_COURSES, math.ceil(n / block), 1))
     means, courses = np.empty(DRAWN_COURSES), np.empty((DRAWN_COURSES, n))
     centred = residuals - residuals.mean()
-    for number in range(DRAWN_COURSES):
-        starts = rng.integers(0, n, math.ceil(n / block))
-        frames = ((starts[:, None] + np.arange(block)) % n).ravel()[:n]
-        means[number] = known[frames].mean()
-        courses[number] = _running_mean(centred[frames], width)
+    together = max(1, _TOGETHER // n)
+    for first in range(0, DRAWN_COURSES, together):
+        some = slice(first, first + together)
+        frames = ((starts[some] + np.arange(block)) % n).reshape(-1, starts.shape[1] * block)[:, :n]
+        means[some] = known[frames].mean(1)
+        courses[some] = _running_mean(centred[frames], width)
     return means, courses
 
 
 def _running_mean(course: Values, width: int) -> Values:
-    """Average over a window around each frame, less of it at both ends."""
-    n = len(course)
-    sums = np.concatenate([[0.0], course.cumsum()])
+    """Average over a window around each of the last axis's frames, less of it at both ends."""
+    n = course.shape[-1]
+    sums = np.zeros((*course.shape[:-1], n + 1))
+    course.cumsum(-1, out=sums[..., 1:])
     first = np.arange(n) - width // 2
     begin, end = first.clip(0), (first + width).clip(max=n)
-    means: Values = (sums[end] - sums[begin]) / (end - begin)
+    means: Values = (sums[..., end] - sums[..., begin]) / (end - begin)
     return means
 
 
