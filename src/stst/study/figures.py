@@ -1,0 +1,114 @@
+"""Figures of a study: conditions beside their nulls, and how alike all clips are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stst.analysis.measures.likeness import Likeness
+from stst.figures.style import (
+    MARKERS,
+    NATURAL,
+    SHADED,
+    add_title,
+    clip_color,
+    name_rows,
+    new_figure,
+    new_panels,
+    shorten_label,
+    use_style,
+)
+from stst.study.findings import Finding
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLUMNS, _WIDTH = 3, 3.1
+_NAMED = 24  # clips, up to which a matrix names them
+
+
+def draw_findings(findings: Sequence[Finding], conditions: Sequence[str]) -> Figure:
+    """Draw measures, a panel each, a row for each condition.
+
+    Parameters
+    ----------
+    findings
+        Of any measures.
+    conditions
+        In the order of the rows.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A point is the mean over natural clips, small ones are the clips, the line is the interval.
+        Shaded is where unrelated clips lie, a dotted line is the scrambled clip, a dashed one
+        the natural clip.
+    """
+    panels = list(dict.fromkeys((one.key, one.title) for one in findings))
+    with use_style():
+        height = 0.75 + 0.24 * len(conditions)
+        figure, axes = new_panels(len(panels), _COLUMNS, _WIDTH, height)
+        for axis, (key, title) in zip(axes, panels, strict=True):
+            own = {one.condition: one for one in findings if one.key == key}
+            _draw_panel(axis, own, conditions)
+            add_title(axis, shorten_label(title))
+            if key.layer or key.model:
+                axis.set_xlabel(shorten_label(f"{key.layer} {key.model}".strip()), fontsize=7)
+        return figure
+
+
+def _draw_panel(axis: Axes, own: dict[str, Finding], conditions: Sequence[str]) -> None:
+    first = next(iter(own.values()))
+    unrelated, scrambled = first.nulls.get("unrelated"), first.nulls.get("scrambled")
+    if unrelated is not None and np.isfinite([unrelated.low, unrelated.high]).all():
+        axis.axvspan(unrelated.low, unrelated.high, color=SHADED, zorder=0, linewidth=0)
+    if scrambled is not None and np.isfinite(scrambled.mean):
+        axis.axvline(scrambled.mean, color="#666666", linestyle=":", linewidth=1.0, zorder=1)
+    same = 1.0 if first.quantity.scale == "ratio" else first.natural
+    if np.isfinite(same):
+        axis.axvline(same, color=NATURAL, linestyle="--", linewidth=0.8, zorder=1)
+    for row, condition in enumerate(conditions):
+        finding = own.get(condition)
+        if finding is None:
+            continue
+        color, interval = clip_color(row + 1), finding.interval
+        clips = [value for value in finding.by_clip.values() if np.isfinite(value)]
+        axis.plot(clips, [row] * len(clips), "|", color=color, markersize=5, alpha=0.6)
+        if np.isfinite([interval.low, interval.high]).all():
+            axis.plot([interval.low, interval.high], [row, row], color=color, linewidth=1.6)
+        axis.plot([interval.mean], [row], MARKERS[row % len(MARKERS)], color=color, markersize=5)
+    name_rows(axis, conditions, 0.6)
+    axis.spines["left"].set_visible(False)
+
+
+def draw_likeness(likeness: Likeness) -> Figure:
+    """Draw how alike all clips of a set are.
+
+    Parameters
+    ----------
+    likeness
+        Of stimuli and natural clips.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A square for each two clips: blue where values are below 0, red above; grey where a pair
+        cannot be compared.
+    """
+    count = len(likeness.names)
+    with use_style():
+        side = min(9.0, 1.8 + 0.22 * count)
+        figure = new_figure(side + 0.8, side, layout="constrained")
+        axis = figure.add_subplot()
+        axis.set_facecolor("#BBBBBB")
+        shown = axis.imshow(likeness.matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="none")
+        names = [shorten_label(name) for name in likeness.names]
+        places = range(count) if count <= _NAMED * 2 else range(0, count, -(-count // _NAMED))
+        axis.set_xticks(list(places), [names[n] for n in places], rotation=90, fontsize=6)
+        axis.set_yticks(list(places), [names[n] for n in places], fontsize=6)
+        axis.spines[:].set_visible(False)
+        figure.colorbar(shown, ax=axis, shrink=0.6, label="Correlation of pixels")
+        return figure

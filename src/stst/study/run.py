@@ -1,0 +1,194 @@
+"""A study from its set to its page: measured side by side, kept, tested, written."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+from stst.analysis.settings import MEASURES, Settings
+from stst.batch.pairs import PairBatch
+from stst.batch.states import JobEnd, JobProgress
+from stst.config import StreamConfig
+from stst.config.cka import ClassifierSpec
+from stst.errors import InputError
+from stst.models import Kind
+from stst.study.entries import StudySet
+from stst.study.findings import check_margins
+from stst.study.values import Key, Value, read_values
+from stst.utils.files import check_output, sha256_of
+from stst.utils.text import join_lines
+from stst.video import provenance_of, sidecar_path
+
+#: In the folder of a study: what was measured, pair by pair.
+MEASURED = "measured"
+
+_Streams = tuple[tuple[Kind, StreamConfig], ...]
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """What a study asks.
+
+    Attributes
+    ----------
+    measuring
+        Models of CKA, PredNet, judges, nulls beside the natural clips of the set, device and how
+        values become 8 bits; what else is measured is the study's own choice.
+    margins
+        By the name of a measure: what does not matter, see `stst.study.findings.find_all`.
+    trusted
+        Own models that sidecars may name.
+    """
+
+    measuring: Settings = field(default_factory=Settings)
+    margins: Mapping[str, float] = field(default_factory=dict)
+    trusted: tuple[str, ...] = ()
+
+
+class Study:
+    """A set of stimuli that is measured.
+
+    Parameters
+    ----------
+    stimuli
+        Of `stst.study.entries.read_set`.
+    folder
+        Where the page and all tables go; made if it does not exist.
+    settings
+        What is asked.
+
+    Attributes
+    ----------
+    batch
+        All measures of all stimuli; what an earlier run has measured is kept.
+    notes
+        What a user should know, one sentence each.
+
+    Raises
+    ------
+    InputError
+        If a margin is of no measure, a model cannot be had, or the folder holds something else.
+    """
+
+    def __init__(self, stimuli: StudySet, folder: Path, settings: StudySettings) -> None:
+        check_margins(settings.margins)
+        if not folder.exists():
+            check_output(folder, overwrite=True)
+        elif not folder.is_dir():
+            raise InputError(f"{folder} is a file; a study goes to a folder. Choose another name.")
+        self.stimuli, self.folder, self.settings = stimuli, folder, settings
+        streams, notes = _usable_streams(stimuli, settings)
+        self.notes: tuple[str, ...] = tuple(notes)
+        measuring = settings.measuring
+        self.measuring = replace(
+            measuring,
+            null=(*stimuli.naturals, *measuring.null),
+            measures=tuple(MEASURES),
+            streams=streams,
+        )
+        self.batch = PairBatch(
+            [one.pair for one in stimuli.entries], folder / MEASURED, self.measuring
+        )
+
+    def run(self, processes: int = 1) -> Generator[JobProgress | JobEnd, None, None]:
+        """Measure what is left.
+
+        Parameters
+        ----------
+        processes
+            How many; each takes all stimuli of a natural clip.
+
+        Yields
+        ------
+        JobProgress or JobEnd
+            See `stst.batch.pairs.PairBatch.run`.
+        """
+        self.folder.mkdir(exist_ok=True)
+        yield from self.batch.run(processes)
+
+    def values(self) -> tuple[dict[str, dict[Key, Value]], dict[str, str]]:
+        """Read what was measured.
+
+        Returns
+        -------
+        values : dict
+            By label.
+        problems : dict
+            By label, why a stimulus has no values.
+        """
+        values, problems = {}, dict(self.stimuli.problems)
+        for one in self.stimuli.entries:
+            label = one.pair.label
+            state = self.batch.states.get(label)
+            if state.get("state") != "done":
+                problems[label] = str(state.get("error") or "not measured")
+                continue
+            values[label] = read_values(self.batch.folder / label, one.pair.other)
+        return values, problems
+
+
+def _usable_streams(stimuli: StudySet, settings: StudySettings) -> tuple[_Streams, list[str]]:
+    """Load the streams that stimuli were matched in; leave out what cannot be had, and say so."""
+    from stst.analysis.gram_models import load_judges
+
+    usable, notes = [], []
+    for kind, stream in _streams_of(stimuli, settings.trusted):
+        try:
+            load_judges({kind: stream}, settings.measuring.device)
+            usable.append((kind, stream))
+        except InputError as error:
+            notes.append(f"Gram matrices of {stream.model} are left out: {join_lines(str(error))}")
+    return tuple(usable), notes
+
+
+def _streams_of(stimuli: StudySet, trusted: tuple[str, ...]) -> list[tuple[Kind, StreamConfig]]:
+    """Find the streams that any stimulus was matched in, each once."""
+    from stst.analysis.gram_models import streams_of_sidecar
+
+    hashed = cache(sha256_of)
+    streams: dict[tuple[Kind, StreamConfig], None] = {}
+    for one in stimuli.entries:
+        sidecar = provenance_of(one.pair.other_path)
+        if sidecar is None or sidecar.get("method") != "stst":
+            continue
+        where = sidecar_path(one.pair.other_path)
+        found, _ = streams_of_sidecar(sidecar, where, hashed(one.pair.natural_path), trusted)
+        for kind, stream in found.items():
+            streams[kind, _layers_alone(stream)] = None
+    return list(streams)
+
+
+def _layers_alone(stream: StreamConfig) -> StreamConfig:
+    """Leave out weights of terms, which make no difference to what is compared."""
+    return StreamConfig(
+        model=stream.model, weights=stream.weights, texture_layers=stream.texture_layers
+    )
+
+
+def load_models(settings: Settings) -> list[str]:
+    """Load the models that were asked for, so that what is wrong is said before any work.
+
+    Parameters
+    ----------
+    settings
+        With judges.
+
+    Returns
+    -------
+    list of str
+        What a user should know of them.
+
+    Raises
+    ------
+    InputError
+        If one cannot be had.
+    """
+    from stst.analysis.measures.judges import load_judge
+    from stst.utils.devices import pick_device
+
+    def load(choice: ClassifierSpec) -> list[str]:
+        return list(load_judge(choice, pick_device(settings.device)).notes)
+
+    return [note for choice in settings.judges for note in load(choice)]

@@ -1,0 +1,166 @@
+"""What was measured of every stimulus, read from the tables of a set."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from stst.analysis.nulls import NULL
+from stst.analysis.settings import COMPARISON, TABLES
+from stst.errors import InputError
+from stst.study.quantities import quantity_of
+from stst.utils.files import as_text
+from stst.utils.text import decode_text
+
+#: Features whose mean over frames a study compares as a ratio.
+_RATIOS = ("pixel_intensity", "contrast", "pixel_change", "flow_magnitude")
+
+_Row = Mapping[str, str]
+
+
+class Key(NamedTuple):
+    """Which measure, in which layer of which model; these are empty where there is none."""
+
+    table: str
+    measure: str
+    model: str = ""
+    layer: str = ""
+
+
+class Null(NamedTuple):
+    """Where a null of one kind lies."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass
+class Value:
+    """A measure of one stimulus.
+
+    Attributes
+    ----------
+    value
+        NaN where it is undefined.
+    natural
+        That of the natural clip; NaN where a measure is one of two clips.
+    nulls
+        By kind.
+    frames
+        By number of the frame, where frames have values.
+    unit
+        As in tables.
+    """
+
+    value: float = float("nan")
+    natural: float = float("nan")
+    nulls: dict[str, Null] = field(default_factory=dict)
+    frames: dict[int, float] = field(default_factory=dict)
+    unit: str = "1"
+
+
+def read_values(folder: Path, other: str) -> dict[Key, Value]:
+    """Read the tables of a pair.
+
+    Parameters
+    ----------
+    folder
+        Of the pair.
+    other
+        The stimulus, as it was named.
+
+    Returns
+    -------
+    dict
+        Of all measures that a study asks for, see `stst.study.quantities`.
+
+    Raises
+    ------
+    InputError
+        If a table is damaged.
+    """
+    values: dict[Key, Value] = {}
+    for table in TABLES:
+        path = folder / table
+        if path.is_file():
+            for key, value in _read_table(path, table, as_text(other)).items():
+                if quantity_of(table, key.measure) is not None:
+                    values[key] = value
+    return values
+
+
+def _read_table(path: Path, table: str, other: str) -> dict[Key, Value]:
+    try:
+        rows = list(csv.DictReader(decode_text(path.read_bytes()).splitlines()))
+        if table == COMPARISON:
+            return dict(_ratios(rows))
+        return _collect(rows, table, other)
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise InputError(
+            f"{path} is damaged ({error}). Delete {path.parent}: the same command measures the "
+            "stimulus anew."
+        ) from error
+
+
+def _ratios(rows: Iterable[_Row]) -> Iterator[tuple[Key, Value]]:
+    """Divide means of features, over frames that both clips have."""
+    known = {row["measure"]: _number(row["value"]) for row in rows}
+    for name in _RATIOS:
+        natural, value = known[f"{name}.natural_mean"], known[f"{name}.other_mean"]
+        ratio = value / natural if natural else float("nan")
+        yield Key(COMPARISON, f"{name}.ratio"), Value(ratio)
+
+
+def _collect(rows: Iterable[_Row], table: str, other: str) -> dict[Key, Value]:
+    values: dict[Key, Value] = {}
+    natural_frames: dict[Key, list[float]] = {}
+    for row in rows:
+        measure, of_frame = row["measure"], bool(row.get("frame"))
+        base = measure.removesuffix(NULL)
+        # measures of frames alone have no row for the clip
+        name = f"{base}.mean" if _in_frames(table) else base
+        where = row.get("model") or "", row.get("layer") or ""
+        value = values.setdefault(Key(table, name, *where), Value())
+        value.unit = row["unit"]
+        number = _number(row["value"])
+        if measure != base:
+            ends = (_number(row.get(column, "")) for column in ("null_low", "null_high"))
+            value.nulls[row["null_kind"]] = Null(number, *ends)
+        elif of_frame and row["clip"] == other:
+            mean_of = values.setdefault(Key(table, _mean_name(base, table), *where), Value())
+            mean_of.frames[int(row["frame"])] = number
+        elif of_frame:
+            natural_frames.setdefault(Key(table, name, *where), []).append(number)
+        elif row["clip"] == other:
+            value.value = number
+        else:
+            value.natural = number
+    if _in_frames(table):
+        for key, one in values.items():
+            one.value = _mean(one.frames.values())
+            one.natural = _mean(natural_frames.get(key, ()))
+    return values
+
+
+def _in_frames(table: str) -> bool:
+    return table in ("cka.csv", "prediction.csv")
+
+
+def _mean_name(measure: str, table: str) -> str:
+    """Name the row of the clip that belongs to a measure of frames."""
+    return f"{measure}.clip" if table == "recognition.csv" else f"{measure}.mean"
+
+
+def _number(text: str) -> float:
+    return float(text) if text else float("nan")
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = [one for one in values if not np.isnan(one)]
+    return float(np.mean(known)) if known else float("nan")
