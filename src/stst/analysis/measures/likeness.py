@@ -162,10 +162,11 @@ def pixel_likeness(
     Returns
     -------
     Likeness
-        ``likeness.pixels``: Pearson's correlation over the pixels and channels of a frame with
-        those of the same frame of the other clip, mean over as many first frames as the shorter
-        clip has; in [−1, 1]. NaN between clips of different size, which a note names; frames
-        without contrast are left out.
+        ``likeness.pixels``: Pearson's correlation of the pixels of a frame with those of the same
+        frame of the other clip, over all channels, from each of which its mean over the frame is
+        taken: two reddish clips have no more in common for that. Mean over as many first frames as
+        the shorter clip has; in [−1, 1]. NaN between clips of different size, which a note names;
+        frames without contrast are left out.
 
     Raises
     ------
@@ -390,10 +391,10 @@ def _mirror(sums: Values, counts: Values) -> Values:
 
 
 def _standardize(clip: Clip) -> Iterator[Values]:
-    """Give frames of mean 0 and norm 1; of NaN without contrast."""
+    """Give frames whose channels have mean 0, of norm 1; of NaN without contrast."""
     for frame in clip.frames:
         values = frame.astype(np.float64)
-        values -= values.mean()
+        values -= values.mean((0, 1))
         norm = float(np.linalg.norm(values))
         yield values / norm if norm > 0 else np.full(values.shape, np.nan)
 
