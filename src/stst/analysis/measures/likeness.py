@@ -303,14 +303,16 @@ def describe_confounds(
                 f"{stimulus}: not among the clips that were compared: {', '.join(pixels.names)}."
             )
     hashes = hashes or {}
-    null = _null(pixels, naturals.values())
+    # two files may hold one natural clip
+    clips = {stimulus: hashes.get(natural, natural) for stimulus, natural in naturals.items()}
+    null = _null(pixels, {clips[one]: natural for one, natural in naturals.items()}.values())
     sizes = [abs(value) for value in null]
     highest = max([LEAST, *sizes])
     pairs = []
     for one, other in combinations(naturals, 2):
         value = pixels.value(one, other)
         same = one in hashes and hashes[one] == hashes.get(other)
-        if naturals[one] != naturals[other] and value > highest and not same:
+        if clips[one] != clips[other] and value > highest and not same:
             pairs.append((value, one, other))
     return [
         *_same_clips(naturals, hashes),

@@ -221,10 +221,19 @@ class TestConfounds:
         clips["s2.mkv"] = replace(clips["s0.mkv"])
         clips["n2.mkv"] = replace(clips["n1.mkv"])
         hashes = {name: frames_sha256(clip.frames) for name, clip in clips.items()}
-        # natural clips alone are no stimuli; and the pair is not told of twice
+        # natural clips alone are no stimuli, and are no null; and the pair is not told of twice
         assert describe_confounds(pixel_likeness(clips), naturals, hashes) == [
             "s0.mkv, s2.mkv are the same clip, frame by frame."
         ]
+
+    def test_a_natural_clip_of_two_names_hides_nothing(self):
+        clips, naturals = self.set_of(shared=True)
+        clips["copy.mkv"] = clips["n1.mkv"]
+        naturals["s1.mkv"], naturals["s2.mkv"] = "copy.mkv", "n1.mkv"
+        hashes = {name: frames_sha256(clip.frames) for name, clip in clips.items()}
+        said = describe_confounds(pixel_likeness(clips), naturals, hashes)
+        pairs = [tuple(line.split(" were made")[0].split(" and ")) for line in said]
+        assert sorted(pairs) == [("s0.mkv", "s1.mkv"), ("s0.mkv", "s2.mkv")]
 
     def test_a_stimulus_that_was_not_compared(self, clips):
         with pytest.raises(InputError, match="s: not among the clips that were compared: a, b, lo"):
