@@ -173,7 +173,7 @@ class TestRefusals:
             (("--trials", "t.tsv"), "t.tsv: a list of trials is written as .csv; found '.tsv'."),
             (("--trials", "t.csv", "--seed", "-1"), "--seed -1: must be 0 or more."),
             (("-o", "part.json", "--overwrite"), "part.json: the sidecar of part.mkv has this "),
-            (("--judge", "tiny_classifier:video_judge", "--kind", "video"),
+            ((*JUDGES[:2], "--judge", "tiny_classifier:video_judge"),
              f"{REFERENCE}: 3 frames are fewer than tiny_classifier:video_judge sees at once, 5. "),
         ],
     )  # fmt: skip

@@ -162,10 +162,11 @@ def pixel_likeness(
     Returns
     -------
     Likeness
-        ``likeness.pixels``: Pearson's correlation over the pixels and channels of a frame with
-        those of the same frame of the other clip, mean over as many first frames as the shorter
-        clip has; in [−1, 1]. NaN between clips of different size, which a note names; frames
-        without contrast are left out.
+        ``likeness.pixels``: Pearson's correlation of the pixels of a frame with those of the same
+        frame of the other clip, over all channels, from each of which its mean over the frame is
+        taken: two reddish clips have no more in common for that. Mean over as many first frames as
+        the shorter clip has; in [−1, 1]. NaN between clips of different size, which a note names;
+        frames without contrast are left out.
 
     Raises
     ------
@@ -302,14 +303,16 @@ def describe_confounds(
                 f"{stimulus}: not among the clips that were compared: {', '.join(pixels.names)}."
             )
     hashes = hashes or {}
-    null = _null(pixels, naturals.values())
+    # two files may hold one natural clip
+    clips = {stimulus: hashes.get(natural, natural) for stimulus, natural in naturals.items()}
+    null = _null(pixels, {clips[one]: natural for one, natural in naturals.items()}.values())
     sizes = [abs(value) for value in null]
     highest = max([LEAST, *sizes])
     pairs = []
     for one, other in combinations(naturals, 2):
         value = pixels.value(one, other)
         same = one in hashes and hashes[one] == hashes.get(other)
-        if naturals[one] != naturals[other] and value > highest and not same:
+        if clips[one] != clips[other] and value > highest and not same:
             pairs.append((value, one, other))
     return [
         *_same_clips(naturals, hashes),
@@ -390,10 +393,10 @@ def _mirror(sums: Values, counts: Values) -> Values:
 
 
 def _standardize(clip: Clip) -> Iterator[Values]:
-    """Give frames of mean 0 and norm 1; of NaN without contrast."""
+    """Give frames whose channels have mean 0, of norm 1; of NaN without contrast."""
     for frame in clip.frames:
         values = frame.astype(np.float64)
-        values -= values.mean()
+        values -= values.mean((0, 1))
         norm = float(np.linalg.norm(values))
         yield values / norm if norm > 0 else np.full(values.shape, np.nan)
 
