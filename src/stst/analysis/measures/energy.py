@@ -278,7 +278,7 @@ def energy(
     >>> from stst.analysis.measures.energy import energy
     >>> found = energy(stst.read_video("sample_data/cat.mkv", frames="0:3"))
     >>> found.coarse.round(2)
-    array([0.72, 0.72, 0.72])
+    array([0.48, 0.48, 0.49])
     """
     frames, height, width, _ = clip.frames.shape
     space, motion = FrameSpectrum(height, width, window), MotionHistogram()
