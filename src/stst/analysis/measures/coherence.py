@@ -170,7 +170,7 @@ def coherence(
     >>> from stst.analysis.measures.coherence import coherence
     >>> clip = stst.read_video("sample_data/cat.mkv", frames="0:3")
     >>> coherence(clip, lags=[1]).lags[0].residual.round(2)
-    array([ nan, 0.16, 0.16])
+    array([ nan, 0.17, 0.17])
     """
     _check_lags(lags)
     length = len(clip.frames)

@@ -278,7 +278,7 @@ def energy(
     >>> from stst.analysis.measures.energy import energy
     >>> found = energy(stst.read_video("sample_data/cat.mkv", frames="0:3"))
     >>> found.coarse.round(2)
-    array([0.72, 0.72, 0.72])
+    array([0.48, 0.48, 0.49])
     """
     frames, height, width, _ = clip.frames.shape
     space, motion = FrameSpectrum(height, width, window), MotionHistogram()
@@ -322,6 +322,21 @@ def compare_energy(natural: Energy, other: Energy) -> EnergyComparison:
         If the clips differ in length, or so much in size that their bands do, or the windows
         differ.
     """
+    _check_alike(natural, other)
+    values = dict(other.statistics())
+    ratios = {}
+    for name, value in natural.statistics():
+        # power is a square of what the others are
+        least = NO_POWER if "_power." in name else np.sqrt(NO_POWER)
+        ratios[name] = _ratio(values[name], value, least)
+    return EnergyComparison(
+        ratios,
+        direction_distance(natural.directions, other.directions),
+        speed_distance(natural.speeds, other.speeds),
+    )
+
+
+def _check_alike(natural: Energy, other: Energy) -> None:
     if natural.window != other.window:
         raise InputError(
             f"energy of the clips was measured with the windows {natural.window} and "
@@ -337,17 +352,6 @@ def compare_energy(natural: Energy, other: Energy) -> EnergyComparison:
             "the clips differ in size, so that one has lower spatial frequencies than the other. "
             "Choose sizes so that both agree."
         )
-    values = dict(other.statistics())
-    ratios = {}
-    for name, value in natural.statistics():
-        # power is a square of what the others are
-        least = NO_POWER if "_power." in name else np.sqrt(NO_POWER)
-        ratios[name] = _ratio(values[name], value, least)
-    return EnergyComparison(
-        ratios,
-        direction_distance(natural.directions, other.directions),
-        speed_distance(natural.speeds, other.speeds),
-    )
 
 
 def _powers(space: FrameSpectrum, power: Values) -> tuple[Values, Values, float]:

@@ -199,7 +199,7 @@ def photometry(
     >>> from stst.analysis.measures.photometry import Display, photometry
     >>> clip = stst.read_video("sample_data/cat.mkv", frames="0:3")
     >>> photometry(clip, Display("srgb", maximum=100.0, minimum=0.2)).mean.round(1)
-    array([19.6, 19.6, 19.5])
+    array([19.4, 19.4, 19.3])
     """
     columns = []
     for number, frame in enumerate(clip.frames):

@@ -22,7 +22,7 @@ def labels(clip: str, reference: str | None) -> dict[str, str]:
 
     Returns
     -------
-    dict of str to str
+    dict of str
         The columns.
     """
     return {"clip": clip} if reference is None else {"clip": clip, "reference": reference}
