@@ -13,6 +13,7 @@ from stst_cli.analyze import (
     prednet,
     recognize,
     report,
+    study,
     validity,
 )
 from stst_cli.shared.commands import Commands, version_option
@@ -33,6 +34,6 @@ def main() -> None:
 
 for command in (
     features.features, compare.compare, cka.cka, prednet.prednet, validity.validity,
-    recognize.recognize, report.report, figure.figure, batch.batch,
+    recognize.recognize, report.report, figure.figure, batch.batch, study.study,
 ):  # fmt: skip
     main.add_command(command)

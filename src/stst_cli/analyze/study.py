@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.models import choose_models, model_options
+from stst_cli.analyze.models import choose_models, command_words, model_options
 from stst_cli.shared.commands import INTERRUPTED, terminable
 from stst_cli.shared.jobs import show_jobs
 from stst_cli.shared.options import PATH, ClipPart, clip_options
@@ -90,12 +91,13 @@ def study(
     from stst.utils.machine import available_cores
 
     settings = _settings(judges, margins, trusted, part, words)
+    command = _command(source, judges, margins, part, words)
     measured = Study(read_set(source), folder, settings)
     say_notes(measured.notes)
     ended = _follow(measured, jobs or available_cores())
     with terminable():
         results = evaluate(measured)
-        files = write_study(results, _command())
+        files = write_study(results, command)
     for sentence in results.confounds:
         say(f"Warning: {sentence}", err=True)
     if _print_summary(results.problems, ended, files, as_json):
@@ -110,7 +112,7 @@ def _settings(
     words: dict[str, Any],
 ) -> StudySettings:
     from stst.analysis.settings import Settings
-    from stst.config.cka import ClassifierSpec, parse_choice
+    from stst.config.cka import ClassifierSpec, parse_judge
     from stst.study.run import StudySettings, load_models
     from stst_cli.analyze.models import load_parts
 
@@ -118,11 +120,30 @@ def _settings(
     load_parts(for_cka, part.levels)
     measuring = Settings(
         part.frames, part.max_side, *choose_models(for_cka), words["device"], words["null"],
-        part.levels, judges=tuple(parse_choice(one, ClassifierSpec("any")) for one in judges),
+        part.levels, judges=tuple(parse_judge(one, ClassifierSpec("any")) for one in judges),
     )  # fmt: skip
     # each process loads its own: what is wrong is better said once
     say_notes(load_models(measuring))
     return StudySettings(measuring, margins, trusted)
+
+
+def _command(
+    source: Path,
+    judges: tuple[str, ...],
+    margins: Mapping[str, float],
+    part: ClipPart,
+    words: dict[str, Any],
+) -> str:
+    """Write the command that makes the page, without what does not change it."""
+    out = ["stst-analyze", "study", str(source), "-o", "DIR"]
+    for option, values in (
+        ("--judge", judges),
+        ("--margin", [f"{name}={margin:g}" for name, margin in margins.items()]),
+        ("--frames", [] if part.frames is None else [part.frames]),
+        ("--max-side", [] if part.max_side is None else [str(part.max_side)]),
+    ):
+        out += [word for value in values for word in (option, value)]
+    return shlex.join([*out, *part.levels.options(), *command_words(words)])
 
 
 def _follow(measured: Study, processes: int) -> list[JobEnd]:
