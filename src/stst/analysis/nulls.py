@@ -18,6 +18,8 @@ from stst.video import Clip, Video
 NullKind = Literal["unrelated", "scrambled", "noise"]
 #: A null is made for so many frames of a natural clip at most, its first ones.
 NULL_LENGTH = 24
+#: Of the scrambled clip: one that no stimulus is likely to have, for it would be its own null.
+NULL_SEED = 2_024_746
 #: Ends the names of measures whose rows say where a null lies.
 NULL = ".null"
 
@@ -71,7 +73,7 @@ def first_part(clip: Clip) -> Video:
 
 
 def scramble_clip(clip: Video) -> Video:
-    """Scramble the phases of a clip by the method that the table has for it, seed 0.
+    """Scramble the phases of a clip by the method that the table has for it.
 
     Parameters
     ----------
@@ -86,7 +88,7 @@ def scramble_clip(clip: Video) -> Video:
     from stst.engine.process import run_in_memory
 
     (spec,) = (one for one in BUILT_IN.values() if one.scrambles)
-    config = spec.config(method=spec.name, device="cpu")
+    config = spec.config(method=spec.name, device="cpu", seed=NULL_SEED)
     (scrambled,) = run_in_memory(spec.door()({spec.main_role: clip}, config), lambda event: None)
     return scrambled
 

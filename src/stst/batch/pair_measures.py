@@ -28,6 +28,7 @@ from stst.video import Clip, LazyVideo, Levels, Video
 #: Of coherence, in frames: in octaves, for each costs as much as the first.
 LAGS = (1, 2, 4, 8)
 
+_DISTANCE = "gram_distance.mean"
 _Nulls = list[tuple[NullKind, list[Row]]]
 _Rows = list[dict[str, Any]]
 
@@ -108,6 +109,11 @@ def _open_natural(
     return _Natural(clip, part, tuple(make_nulls(part, [(u.name, u.clip) for u in unrelated])), {})
 
 
+def _energy(clip: Clip) -> Energy:
+    # a window would compare the middle of the frame alone; a stimulus has its statistics anywhere
+    return energy(clip, window="none")
+
+
 def _coherence(clip: Clip) -> Any:
     return coherence(clip, LAGS)
 
@@ -124,12 +130,12 @@ def _single_rows(
 
 
 def _energy_rows(natural: _Natural, other: Clip, name: str, reference: str) -> _Rows:
-    own: Energy = natural.keep("energy", lambda: energy(natural.clip))
-    part: Energy = natural.keep("part", lambda: energy(natural.part))
+    own: Energy = natural.keep("energy", lambda: _energy(natural.clip))
+    part: Energy = natural.keep("part", lambda: _energy(natural.part))
     nulls = natural.null_rows(
-        "energy", lambda null: compare_energy(part, energy(null.clip)).rows(null.name)
+        "energy", lambda null: compare_energy(part, _energy(null.clip)).rows(null.name)
     )
-    measured = energy(other)
+    measured = _energy(other)
     compared = compare_energy(own, measured).rows(name, reference)
     return [
         *map(dict, own.rows(reference)),
@@ -146,7 +152,8 @@ def _distance_rows(
     def measure() -> _Nulls:
         found = validity(natural.part, clips, models)
         return [
-            (null.kind, list(one.rows(null.name, reference)))
+            # how far natural frames are from each other has no null
+            (null.kind, [row for row in one.rows("", "") if row["measure"] == _DISTANCE])
             for null, one in zip(natural.nulls, found, strict=True)
         ]
 

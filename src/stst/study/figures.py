@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def draw_findings(findings: Sequence[Finding], conditions: Sequence[str]) -> Fig
         for axis, (key, title) in zip(axes, panels, strict=True):
             own = {one.condition: one for one in findings if one.key == key}
             _draw_panel(axis, own, conditions)
-            add_title(axis, shorten_label(title))
+            add_title(axis, _wrap(title))
             if key.layer or key.model:
                 axis.set_xlabel(shorten_label(f"{key.layer} {key.model}".strip()), fontsize=7)
         return figure
@@ -80,8 +81,24 @@ def _draw_panel(axis: Axes, own: dict[str, Finding], conditions: Sequence[str]) 
         if np.isfinite([interval.low, interval.high]).all():
             axis.plot([interval.low, interval.high], [row, row], color=color, linewidth=1.6)
         axis.plot([interval.mean], [row], MARKERS[row % len(MARKERS)], color=color, markersize=5)
+    if first.quantity.scale == "ratio":
+        _set_log_scale(axis)
     name_rows(axis, conditions, 0.6)
     axis.spines["left"].set_visible(False)
+
+
+def _set_log_scale(axis: Axes) -> None:
+    """Show ratios as they are averaged, with few plain numbers along the axis."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(MaxNLocator(5, prune=None))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axis.xaxis.set_minor_locator(NullLocator())
+
+
+def _wrap(title: str) -> str:
+    return "\n".join(textwrap.wrap(title, 38))
 
 
 def draw_likeness(likeness: Likeness) -> Figure:

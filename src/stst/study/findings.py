@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Finding:
     by_clip
         By natural clip: the mean over its stimuli.
     interval
-        Of the mean over natural clips.
+        Of the mean over natural clips; of ratios, of the geometric mean.
     natural
         Mean of the natural clips' own values; NaN where they have none.
     nulls
@@ -180,10 +180,22 @@ def _find(
     first = [own[0] for own in of_clip.values()]
     reference, against = _reference(quantity, natural, first)
     return Finding(
-        key, quantity, title, condition, by_clip, mean_interval(means), _mean(natural),
+        key, quantity, title, condition, by_clip, _interval(quantity, means), _mean(natural),
         dict(_nulls(first)), None if reference is None else permutation_test(means, reference),
         against, _verdict(quantity, means, natural, reference, margin), first[0].unit,
     )  # fmt: skip
+
+
+def _interval(quantity: Quantity, means: Means) -> Interval:
+    """Average over clips; of ratios the geometric mean, for 2 and ½ are as far from 1."""
+    if quantity.scale != "ratio":
+        return mean_interval(means)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(means)
+    logs[~np.isfinite(logs)] = np.nan
+    found = mean_interval(logs)
+    ends = {name: float(np.exp(getattr(found, name))) for name in ("mean", "low", "high")}
+    return replace(found, **ends)
 
 
 def _reference(

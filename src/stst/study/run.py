@@ -76,6 +76,7 @@ class Study:
         check_margins(settings.margins)
         if not folder.exists():
             check_output(folder, overwrite=True)
+            folder.mkdir()
         elif not folder.is_dir():
             raise InputError(f"{folder} is a file; a study goes to a folder. Choose another name.")
         self.stimuli, self.folder, self.settings = stimuli, folder, settings
@@ -105,7 +106,6 @@ class Study:
         JobProgress or JobEnd
             See `stst.batch.pairs.PairBatch.run`.
         """
-        self.folder.mkdir(exist_ok=True)
         yield from self.batch.run(processes)
 
     def values(self) -> tuple[dict[str, dict[Key, Value]], dict[str, str]]:
