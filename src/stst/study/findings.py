@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from stst.analysis.inference import (
     mean_interval,
     permutation_test,
 )
+from stst.analysis.settings import RECOGNITION
 from stst.config.hints import suggestion
 from stst.errors import InputError
 from stst.study.entries import StudyEntry
@@ -122,6 +123,7 @@ def find_all(
     entries: Sequence[StudyEntry],
     values: Mapping[str, Mapping[Key, Value]],
     margins: Mapping[str, float],
+    nameable: Collection[Path] = (),
 ) -> list[Finding]:
     """Average and test every measure in every condition.
 
@@ -134,6 +136,8 @@ def find_all(
     margins
         By the name of the measure: what does not matter. Of ratios, a factor; of others, how far
         above the null, or the natural clip.
+    nameable
+        Natural clips that judges name: recognition is averaged over their stimuli alone.
 
     Returns
     -------
@@ -146,6 +150,8 @@ def find_all(
     for key in sorted(keys, key=_place):
         for condition in conditions:
             own = [one for one in entries if one.condition == condition]
+            if key.table == RECOGNITION:
+                own = [one for one in own if one.pair.natural_path in nameable]
             finding = _find(key, condition, own, values, margins.get(key.measure))
             if finding is not None:
                 found.append(finding)
@@ -194,8 +200,8 @@ def _interval(quantity: Quantity, means: Means) -> Interval:
         logs = np.log(means)
     logs[~np.isfinite(logs)] = np.nan
     found = mean_interval(logs)
-    ends = {name: float(np.exp(getattr(found, name))) for name in ("mean", "low", "high")}
-    return replace(found, **ends)
+    mean, low, high = (float(np.exp(one)) for one in (found.mean, found.low, found.high))
+    return replace(found, mean=mean, low=low, high=high)
 
 
 def _reference(

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from stst.analysis.settings import MEASURES, Settings
+from stst.analysis.measures.recognition import Nameability, agree
+from stst.analysis.settings import MEASURES, RECOGNITION, Settings
 from stst.batch.pairs import PairBatch
 from stst.batch.states import JobEnd, JobProgress
 from stst.config import StreamConfig
-from stst.config.cka import ClassifierSpec
 from stst.errors import InputError
 from stst.models import Kind
 from stst.study.entries import StudySet
 from stst.study.findings import check_margins
-from stst.study.values import Key, Value, read_values
-from stst.utils.files import check_output, sha256_of
+from stst.study.values import NAMES, Key, Value, read_values
+from stst.utils.files import as_text, check_output, sha256_of
 from stst.utils.text import join_lines
 from stst.video import provenance_of, sidecar_path
 
@@ -63,6 +63,8 @@ class Study:
     ----------
     batch
         All measures of all stimuli; what an earlier run has measured is kept.
+    judges
+        Titles and names of classes, by the judge's name in tables.
     notes
         What a user should know, one sentence each.
 
@@ -81,7 +83,8 @@ class Study:
             raise InputError(f"{folder} is a file; a study goes to a folder. Choose another name.")
         self.stimuli, self.folder, self.settings = stimuli, folder, settings
         streams, notes = _usable_streams(stimuli, settings)
-        self.notes: tuple[str, ...] = tuple(notes)
+        self.judges, said = _load_judges(settings.measuring)
+        self.notes: tuple[str, ...] = (*notes, *said)
         measuring = settings.measuring
         self.measuring = replace(
             measuring,
@@ -128,6 +131,45 @@ class Study:
             values[label] = read_values(self.batch.folder / label, one.pair.other)
         return values, problems
 
+    def naturals(self, values: Mapping[str, Mapping[Key, Value]]) -> dict[Path, Nameability]:
+        """Say which natural clips judges name.
+
+        Parameters
+        ----------
+        values
+            As `values` gives them.
+
+        Returns
+        -------
+        dict
+            By natural clip; empty without judges.
+        """
+        found: dict[Path, Nameability] = {}
+        for one in self.stimuli.entries:
+            path, own = one.pair.natural_path, values.get(one.pair.label, {})
+            names = {}
+            for model, (title, categories) in self.judges.items():
+                number, p = (own.get(Key(RECOGNITION, name, model), Value()).natural
+                             for name in NAMES)  # fmt: skip
+                if number == number:
+                    label = categories[int(number)] if categories else f"class {number:.0f}"
+                    names[title] = label, p
+            if names and path not in found:
+                found[path] = agree(as_text(path.name), names)
+        return found
+
+
+def _load_judges(settings: Settings) -> tuple[dict[str, tuple[str, tuple[str, ...]]], list[str]]:
+    """Load judges, so that what is wrong is said before any work; give what they are called."""
+    if not settings.judges:
+        return {}, []
+    from stst.analysis.measures.judges import load_judge
+    from stst.utils.devices import pick_device
+
+    judges = [load_judge(choice, pick_device(settings.device)) for choice in settings.judges]
+    known = {one.model.name: (one.title, one.categories) for one in judges}
+    return known, [note for one in judges for note in one.notes]
+
 
 def _usable_streams(stimuli: StudySet, settings: StudySettings) -> tuple[_Streams, list[str]]:
     """Load the streams that stimuli were matched in; leave out what cannot be had, and say so."""
@@ -165,30 +207,3 @@ def _layers_alone(stream: StreamConfig) -> StreamConfig:
     return StreamConfig(
         model=stream.model, weights=stream.weights, texture_layers=stream.texture_layers
     )
-
-
-def load_models(settings: Settings) -> list[str]:
-    """Load the models that were asked for, so that what is wrong is said before any work.
-
-    Parameters
-    ----------
-    settings
-        With judges.
-
-    Returns
-    -------
-    list of str
-        What a user should know of them.
-
-    Raises
-    ------
-    InputError
-        If one cannot be had.
-    """
-    from stst.analysis.measures.judges import load_judge
-    from stst.utils.devices import pick_device
-
-    def load(choice: ClassifierSpec) -> list[str]:
-        return list(load_judge(choice, pick_device(settings.device)).notes)
-
-    return [note for choice in settings.judges for note in load(choice)]

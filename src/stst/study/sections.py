@@ -91,7 +91,7 @@ def all_sections(results: Results) -> list[Section]:
         *(
             _findings_section(
                 results, title, group, [f for f in results.findings if f.quantity.group == group],
-                words,
+                words, _judged(results) if group == "lost" else (),
             )
             for group, (title, words) in GROUPS.items()
         ),
@@ -104,19 +104,32 @@ def all_sections(results: Results) -> list[Section]:
 
 
 def _findings_section(
-    results: Results, title: str, anchor: str, findings: Sequence[Finding], words: str
+    results: Results,
+    title: str,
+    anchor: str,
+    findings: Sequence[Finding],
+    words: str,
+    notes: Sequence[str] = (),
 ) -> Section | None:
-    if not findings:
+    if not findings and not notes:
         return None
     conditions = results.study.stimuli.conditions
     body = part(
         "study_findings.html",
         words=words,
-        figure=svg_of(draw_findings(findings, conditions)),
+        notes=notes,
+        figure=svg_of(draw_findings(findings, conditions)) if findings else None,
         title=title,
         rows=_rows(findings, conditions),
     )
     return Section(title, anchor, body)
+
+
+def _judged(results: Results) -> list[str]:
+    """Say what judges call every natural clip; those that are not nameable are left out by name."""
+    if not results.naturals:
+        return ["No judge was asked what the stimuli show; give two or more."]
+    return [one.sentence() for one in results.naturals.values()]
 
 
 def _rows(findings: Sequence[Finding], conditions: Sequence[str]) -> list[dict[str, Any]]:

@@ -20,6 +20,9 @@ from stst.utils.text import decode_text
 #: Features whose mean over frames a study compares as a ratio.
 _RATIOS = ("pixel_intensity", "contrast", "pixel_change", "flow_magnitude")
 
+#: What a judge calls a clip: number of the class, and its probability.
+NAMES = ("prediction.class.clip", "prediction.probability.clip")
+
 _Row = Mapping[str, str]
 
 
@@ -78,7 +81,7 @@ def read_values(folder: Path, other: str) -> dict[Key, Value]:
     Returns
     -------
     dict
-        Of all measures that a study asks for, see `stst.study.quantities`.
+        Of all measures that a study asks for, see `stst.study.quantities`, and `NAMES`.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def read_values(folder: Path, other: str) -> dict[Key, Value]:
         path = folder / table
         if path.is_file():
             for key, value in _read_table(path, table, as_text(other)).items():
-                if quantity_of(table, key.measure) is not None:
+                if key.measure in NAMES or quantity_of(table, key.measure) is not None:
                     values[key] = value
     return values
 

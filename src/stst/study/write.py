@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stst.analysis.manifest import NamedPair
 from stst.analysis.measures.likeness import Likeness, describe_confounds, pixel_likeness
 from stst.analysis.measures.naming import NamedStimulus, naming_trials, write_trials
+from stst.analysis.measures.recognition import Nameability
 from stst.analysis.pairs import NaturalClip
 from stst.analysis.tables import table, write_table
 from stst.figures.style import picture
@@ -39,6 +41,8 @@ class Results:
         By label, of those that were measured.
     problems
         By label, of the others.
+    naturals
+        What judges call the natural clips.
     findings, outliers
         What the values say.
     likeness
@@ -50,6 +54,7 @@ class Results:
     study: Study
     values: Mapping[str, Mapping[Key, Value]]
     problems: Mapping[str, str]
+    naturals: Mapping[Path, Nameability]
     findings: Sequence[Finding]
     outliers: Sequence[Outlier]
     likeness: Likeness | None
@@ -71,12 +76,21 @@ def evaluate(study: Study) -> Results:
     """
     values, problems = study.values()
     entries = [one for one in study.stimuli.entries if one.pair.label in values]
-    findings = find_all(entries, values, study.settings.margins)
-    clips, naturals = _open_all(study, entries)
+    naturals = study.naturals(values)
+    nameable = [path for path, one in naturals.items() if one.nameable]
+    findings = find_all(entries, values, study.settings.margins, nameable)
+    clips, made_of = _open_all(study, entries)
     likeness = pixel_likeness(clips) if len(clips) > 1 else None
-    confounds = describe_confounds(likeness, naturals) if likeness is not None else []
+    confounds = describe_confounds(likeness, made_of) if likeness is not None else []
     return Results(
-        study, values, problems, findings, find_outliers(entries, values), likeness, confounds
+        study,
+        values,
+        problems,
+        naturals,
+        findings,
+        find_outliers(entries, values),
+        likeness,
+        confounds,
     )
 
 
@@ -159,10 +173,18 @@ def _write_figures(results: Results, folder: Path) -> list[str]:
     return names
 
 
+def _named(results: Results, pair: NamedPair) -> NamedStimulus:
+    judged = results.naturals.get(pair.natural_path)
+    labels = dict.fromkeys(label for label, _ in judged.names.values()) if judged else {}
+    return NamedStimulus(
+        as_text(str(pair.other_path)), as_text(str(pair.natural_path)), tuple(labels)
+    )
+
+
 def _write_trials(results: Results, folder: Path) -> str:
     """Write the list of a naming experiment, for networks are no observers."""
     stimuli = [
-        NamedStimulus(as_text(str(one.pair.other_path)), as_text(str(one.pair.natural_path)))
+        _named(results, one.pair)
         for one in results.study.stimuli.entries
         if one.pair.label in results.values
     ]

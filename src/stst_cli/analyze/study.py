@@ -113,7 +113,7 @@ def _settings(
 ) -> StudySettings:
     from stst.analysis.settings import Settings
     from stst.config.cka import ClassifierSpec, parse_judge
-    from stst.study.run import StudySettings, load_models
+    from stst.study.run import StudySettings
     from stst_cli.analyze.models import load_parts
 
     for_cka = words if words["cka"] else words | {"null": ()}
@@ -122,8 +122,6 @@ def _settings(
         part.frames, part.max_side, *choose_models(for_cka), words["device"], words["null"],
         part.levels, judges=tuple(parse_judge(one, ClassifierSpec("any")) for one in judges),
     )  # fmt: skip
-    # each process loads its own: what is wrong is better said once
-    say_notes(load_models(measuring))
     return StudySettings(measuring, margins, trusted)
 
 

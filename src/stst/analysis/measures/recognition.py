@@ -387,12 +387,30 @@ def nameable(judgements: Sequence[Judgement]) -> Nameability:
             f"nameable: judgements of {', '.join(clips) or 'no clip'}; expected those of one clip."
         )
     names = {one.judge: (one.name, one.probability) for one in judgements}
+    return agree(next(iter(clips)), names)
+
+
+def agree(clip: str, names: Mapping[str, tuple[str, float]]) -> Nameability:
+    """Find out whether judges call a clip the same; see `nameable`.
+
+    Parameters
+    ----------
+    clip
+        Its name.
+    names
+        By judge: what it calls the clip, and with which probability.
+
+    Returns
+    -------
+    Nameability
+        With the name that two or more agree on.
+    """
     votes: dict[str, list[str]] = {}
     for name, probability in names.values():
         if probability > NAMED:
             votes.setdefault(name.casefold(), []).append(name)
     agreed = max(votes.values(), key=len, default=[])
-    return Nameability(next(iter(clips)), names, agreed[0] if len(agreed) > 1 else None)
+    return Nameability(clip, names, agreed[0] if len(agreed) > 1 else None)
 
 
 def average_recognition(recognitions: Sequence[Recognition]) -> list[MeanRecognition]:
