@@ -56,8 +56,8 @@ def draw_findings(findings: Sequence[Finding], conditions: Sequence[str]) -> Fig
             own = {one.condition: one for one in findings if one.key == key}
             _draw_panel(axis, own, conditions)
             add_title(axis, _wrap(title))
-            if key.layer or key.model:
-                axis.set_xlabel(shorten_label(f"{key.layer} {key.model}".strip()), fontsize=7)
+            if key.where:
+                axis.set_xlabel(shorten_label(key.where), fontsize=7)
         return figure
 
 

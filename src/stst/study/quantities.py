@@ -61,8 +61,13 @@ class Quantity:
         return self.title.format(*(_readable(part) for part in found.groups()))
 
 
+_NAMES = {"farneback": "Farnebäck", "dis": "DIS"}
+
+
 def _readable(part: str) -> str:
-    """Write a band's edges as people do."""
+    """Write a band's edges, and names, as people do."""
+    if part in _NAMES:
+        return _NAMES[part]
     return re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.3g}", part).replace("-", " to ")
 
 

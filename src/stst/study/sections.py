@@ -135,8 +135,7 @@ def _judged(results: Results) -> list[str]:
 def _rows(findings: Sequence[Finding], conditions: Sequence[str]) -> list[dict[str, Any]]:
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for one in findings:
-        where = " ".join(filter(None, (one.key.layer, one.key.model)))
-        row = rows.setdefault(one.key, {"title": one.title, "unit": where, "clips": []})
+        row = rows.setdefault(one.key, {"title": one.title, "unit": one.key.where, "clips": []})
         row["clips"].append(
             {
                 "label": one.condition,
@@ -159,7 +158,7 @@ def _cells(finding: Finding) -> list[str]:
         "–" if unrelated is None else f"{number(unrelated.low)} to {number(unrelated.high)}",
         "–" if scrambled is None else number(scrambled.mean),
         "–" if test is None else f"{test.p:.3g} ({finding.against})",
-        finding.verdict or "no margin asked",
+        finding.verdict or "–",
     ]
 
 
@@ -179,7 +178,7 @@ def _outliers_section(results: Results) -> Section:
         {
             "label": one.entry.pair.label,
             "cells": [
-                one.entry.condition, f"{one.title} {one.key.layer}".strip(), number(one.value),
+                one.entry.condition, f"{one.title} {one.key.where}".strip(), number(one.value),
                 number(one.median), number(one.distance),
                 "–" if one.frame is None else str(one.frame),
             ],

@@ -34,6 +34,11 @@ class Key(NamedTuple):
     model: str = ""
     layer: str = ""
 
+    @property
+    def where(self) -> str:
+        """Name layer and model, without how the latter was set up."""
+        return f"{self.layer} {self.model.partition(' [')[0]}".strip()
+
 
 class Null(NamedTuple):
     """Where a null of one kind lies."""
