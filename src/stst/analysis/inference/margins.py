@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from stst.analysis.inference.intervals import t_interval
 from stst.analysis.inference.values import (
+    STEADY,
     Values,
     average,
     check_numbers,
@@ -204,7 +205,8 @@ def _p_above(known: Values, margin: float) -> float:
     mean = average(known)
     unit, scale = standardize(known, mean)
     if not scale:
-        return 0.5 * (1 - float(np.sign(mean - margin)))
+        on_it = abs(mean - margin) <= STEADY * abs(margin)
+        return 0.5 if on_it else float(mean < margin)
     t = (mean - margin) / (scale * standard_error(unit))
     return float(stats.t.sf(t, len(known) - 1))
 

@@ -56,6 +56,7 @@ class TestEquivalence:
         assert (found.verdict == "equivalent") == inside == (found.p < alpha)
 
     @given(SETS, st.sampled_from([0.1, 1e-200, 1e6]))
+    @example(np.array([-1.0, -1.0, -1.0]), 0.1)
     def test_a_unit_makes_no_difference(self, values, unit):
         plain = equivalence_test(values, -1, 2)
         other = equivalence_test(values * unit, -unit, 2 * unit)
