@@ -23,10 +23,12 @@ from stst.config import StreamConfig
 from stst.config.cka import ClassifierSpec
 from stst.models import Kind
 from stst.utils.devices import pick_device
-from stst.video import Clip, LazyVideo, Levels, Video
+from stst.video import Clip, LazyVideo, Levels, Video, spread
 
 #: Of coherence, in frames: in octaves, for each costs as much as the first.
 LAGS = (1, 2, 4, 8)
+#: So many unrelated clips are measured beside each natural clip at most, evenly out of all.
+UNRELATED = 8
 
 _DISTANCE = "gram_distance.mean"
 _Nulls = list[tuple[NullKind, list[Row]]]
@@ -105,8 +107,10 @@ def _open_natural(
     """Open a natural clip and make its nulls; stimuli that were made of it follow each other."""
     clip = alignment.open(path)
     part = first_part(clip)
-    unrelated = _unrelated(null, levels).apart_from(clip, clip)
-    return _Natural(clip, part, tuple(make_nulls(part, [(u.name, u.clip) for u in unrelated])), {})
+    apart = _unrelated(null, levels).apart_from(clip, clip)
+    unrelated = [(u.name, u.clip) for u in apart if len(u.clip.frames) >= len(part.frames)]
+    chosen = [unrelated[place] for place in spread(len(unrelated), UNRELATED)]
+    return _Natural(clip, part, tuple(make_nulls(part, chosen)), {})
 
 
 def _energy(clip: Clip) -> Energy:

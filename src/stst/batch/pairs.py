@@ -19,7 +19,7 @@ from stst.analysis.settings import COMPARISON, FEATURES, TABLES, Settings
 from stst.analysis.tables import rows_as_csv
 from stst.batch.local import run_local
 from stst.batch.states import JobEnd, JobProgress, States, write_shared_table
-from stst.errors import InputError
+from stst.errors import InputError, in_words
 from stst.runs.fingerprint import Fingerprint
 from stst.utils.files import (
     as_text,
@@ -222,7 +222,8 @@ class PairBatch:
         if not self.settings.beside_nulls:
             return [(pair,) for pair in pairs]
         groups: dict[Path, list[NamedPair]] = {}
-        for pair in pairs:
+        # a crash takes the rest of its group with it, so what has failed before comes last
+        for pair in sorted(pairs, key=lambda pair: "error" in self.states.get(pair.label)):
             groups.setdefault(pair.natural_path, []).append(pair)
         return [tuple(group) for group in groups.values()]
 
@@ -246,7 +247,14 @@ def _measure_and_keep(
         with hold_signals():
             states.put(pair.label, "running")
         yield JobProgress((pair.label,), 0.0)
-        result = measure(pair, settings)
+        try:
+            result = measure(pair, settings)
+        except Exception as error:
+            # the others of the group are not to be lost with it
+            message = in_words(error)
+            states.put(pair.label, "failed", error=message)
+            yield JobEnd(pair.label, "failed", error=message)
+            continue
         seconds = time.monotonic() - began
         with hold_signals():
             _write(folder / pair.label, result)

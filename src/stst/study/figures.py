@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS, _WIDTH = 3, 3.1
+_WIDE_RANGE = 4  # of ratios, from which powers of ten and halves of them are marked
 _NAMED = 24  # clips, up to which a matrix names them
 
 
@@ -46,7 +47,7 @@ def draw_findings(findings: Sequence[Finding], conditions: Sequence[str]) -> Fig
     matplotlib.figure.Figure
         A point is the mean over natural clips, small ones are the clips, the line is the interval.
         Shaded is where unrelated clips lie, a dotted line is the scrambled clip, a dashed one
-        the natural clip.
+        the natural clip: of each row's natural clips.
     """
     panels = list(dict.fromkeys((one.key, one.title) for one in findings))
     with use_style():
@@ -61,38 +62,51 @@ def draw_findings(findings: Sequence[Finding], conditions: Sequence[str]) -> Fig
         return figure
 
 
-def _draw_panel(axis: Axes, own: dict[str, Finding], conditions: Sequence[str]) -> None:
-    first = next(iter(own.values()))
-    unrelated, scrambled = first.nulls.get("unrelated"), first.nulls.get("scrambled")
-    if unrelated is not None and np.isfinite([unrelated.low, unrelated.high]).all():
-        axis.axvspan(unrelated.low, unrelated.high, color=SHADED, zorder=0, linewidth=0)
-    if scrambled is not None and np.isfinite(scrambled.mean):
-        axis.axvline(scrambled.mean, color="#666666", linestyle=":", linewidth=1.0, zorder=1)
-    same = 1.0 if first.quantity.scale == "ratio" else first.natural
-    if np.isfinite(same):
-        axis.axvline(same, color=NATURAL, linestyle="--", linewidth=0.8, zorder=1)
+def _draw_panel(axis: Axes, own: Mapping[str, Finding], conditions: Sequence[str]) -> None:
     for row, condition in enumerate(conditions):
-        finding = own.get(condition)
-        if finding is None:
-            continue
-        color, interval = clip_color(row + 1), finding.interval
-        clips = [value for value in finding.by_clip.values() if np.isfinite(value)]
-        axis.plot(clips, [row] * len(clips), "|", color=color, markersize=5, alpha=0.6)
-        if np.isfinite([interval.low, interval.high]).all():
-            axis.plot([interval.low, interval.high], [row, row], color=color, linewidth=1.6)
-        axis.plot([interval.mean], [row], MARKERS[row % len(MARKERS)], color=color, markersize=5)
-    if first.quantity.scale == "ratio":
+        if condition in own:
+            _draw_nulls(axis, own[condition], row)
+            _draw_row(axis, own[condition], row)
+    if next(iter(own.values())).quantity.scale == "ratio":
         _set_log_scale(axis)
     name_rows(axis, conditions, 0.6)
     axis.spines["left"].set_visible(False)
 
 
+def _draw_nulls(axis: Axes, finding: Finding, row: int) -> None:
+    """Draw what a row is compared with, for conditions may have different natural clips."""
+    unrelated, scrambled = (finding.nulls.get(kind) for kind in ("unrelated", "scrambled"))
+    ends = [row - 0.5, row + 0.5]
+    if unrelated is not None and np.isfinite([unrelated.low, unrelated.high]).all():
+        axis.fill_betweenx(ends, unrelated.low, unrelated.high, color=SHADED, zorder=0, linewidth=0)
+    if scrambled is not None and np.isfinite(scrambled.mean):
+        axis.plot([scrambled.mean] * 2, ends, color="#666666", linestyle=":", zorder=1)
+    same = finding.quantity.same
+    natural = finding.natural if np.isnan(same) else same
+    if np.isfinite(natural):
+        axis.plot([natural] * 2, ends, color=NATURAL, linestyle="--", linewidth=0.8, zorder=1)
+
+
+def _draw_row(axis: Axes, finding: Finding, row: int) -> None:
+    color, interval = clip_color(row + 1), finding.interval
+    clips = [value for value in finding.by_clip.values() if np.isfinite(value)]
+    axis.plot(clips, [row] * len(clips), "|", color=color, markersize=5, alpha=0.6)
+    if np.isfinite([interval.low, interval.high]).all():
+        axis.plot([interval.low, interval.high], [row, row], color=color, linewidth=1.6)
+    axis.plot([interval.mean], [row], MARKERS[row % len(MARKERS)], color=color, markersize=5)
+
+
 def _set_log_scale(axis: Axes) -> None:
     """Show ratios as they are averaged, with few plain numbers along the axis."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     axis.set_xscale("log")
-    axis.xaxis.set_major_locator(MaxNLocator(5, prune=None))
+    low, high = axis.get_xlim()
+    if high / low < _WIDE_RANGE:
+        axis.xaxis.set_major_locator(MaxNLocator(4))
+    else:
+        steps = (1.0, 2.0, 5.0) if high / low < _WIDE_RANGE**3 else (1.0,)
+        axis.xaxis.set_major_locator(LogLocator(subs=steps, numticks=9))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axis.xaxis.set_minor_locator(NullLocator())
 

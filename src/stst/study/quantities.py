@@ -18,9 +18,9 @@ from stst.analysis.settings import (
 )
 
 Group = Literal["kept", "lost", "coherence", "light"]
-#: How a value is read: ``"ratio"``: to natural, 1 is the same; ``"distance"``: from natural, 0 is
-#: the same; ``"beside"``: the natural clip has a value of its own.
-Scale = Literal["ratio", "distance", "beside"]
+#: How a value is read. ``"ratio"`` and ``"likeness"``: to natural, 1 is the same; ``"distance"``:
+#: from natural, 0 is the same; ``"beside"``: the natural clip has a value of its own.
+Scale = Literal["ratio", "distance", "likeness", "beside"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,11 @@ class Quantity:
     title: str
     against: Literal["unrelated", "scrambled"] | None
     headline: bool = False
+
+    @property
+    def same(self) -> float:
+        """What the natural clip itself would have; NaN where that is a value of its own."""
+        return {"ratio": 1.0, "distance": 0.0, "likeness": 1.0}.get(self.scale, float("nan"))
 
     def match(self, measure: str) -> str | None:
         """Give the title of a measure that this is; None of another."""
@@ -101,7 +106,7 @@ QUANTITIES = (
              "Probability of natural’s ten classes", "unrelated", True),
     Quantity(RECOGNITION, r"recognition\.class\.clip", "lost", "beside",
              "Probability of natural’s class", "unrelated"),
-    Quantity(CKA, r"cka(?:_unbiased)?\.\w+\.mean", "lost", "distance", "CKA", "unrelated"),
+    Quantity(CKA, r"cka(?:_unbiased)?\.\w+\.mean", "lost", "likeness", "CKA", "unrelated"),
     Quantity(PHOTOMETRY, r"luminance\.mean", "light", "beside", "Mean luminance", None),
     Quantity(PHOTOMETRY, r"rms_contrast\.mean", "light", "beside", "RMS contrast, linear light",
              None),

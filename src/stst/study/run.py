@@ -12,14 +12,13 @@ from stst.analysis.settings import MEASURES, RECOGNITION, Settings
 from stst.batch.pairs import PairBatch
 from stst.batch.states import JobEnd, JobProgress
 from stst.config import StreamConfig
-from stst.errors import InputError
+from stst.errors import InputError, StstError, in_words
 from stst.models import Kind
 from stst.study.entries import StudySet
 from stst.study.findings import check_margins
 from stst.study.values import NAMES, Key, Value, read_values
 from stst.utils.files import as_text, check_output, sha256_of
-from stst.utils.text import join_lines
-from stst.video import provenance_of, sidecar_path
+from stst.video import LazyVideo, Levels, provenance_of, sidecar_path
 
 #: In the folder of a study: what was measured, pair by pair.
 MEASURED = "measured"
@@ -75,23 +74,18 @@ class Study:
     """
 
     def __init__(self, stimuli: StudySet, folder: Path, settings: StudySettings) -> None:
-        check_margins(settings.margins)
-        if not folder.exists():
-            check_output(folder, overwrite=True)
-            folder.mkdir()
-        elif not folder.is_dir():
-            raise InputError(f"{folder} is a file; a study goes to a folder. Choose another name.")
+        _check_folder(folder)
         self.stimuli, self.folder, self.settings = stimuli, folder, settings
-        streams, notes = _usable_streams(stimuli, settings)
-        self.judges, said = _load_judges(settings.measuring)
-        self.notes: tuple[str, ...] = (*notes, *said)
         measuring = settings.measuring
+        streams, notes = _usable_streams(stimuli, settings)
+        usual = tuple(path for path in stimuli.naturals if _is_readable(path, measuring.levels))
         self.measuring = replace(
-            measuring,
-            null=(*stimuli.naturals, *measuring.null),
-            measures=tuple(MEASURES),
-            streams=streams,
+            measuring, null=(*usual, *measuring.null), measures=tuple(MEASURES), streams=streams
         )
+        check_margins(settings.margins, self.measuring.tables)
+        self.judges, said = _load_judges(measuring)
+        self.notes: tuple[str, ...] = (*notes, *said)
+        folder.mkdir(exist_ok=True)
         self.batch = PairBatch(
             [one.pair for one in stimuli.entries], folder / MEASURED, self.measuring
         )
@@ -146,7 +140,7 @@ class Study:
         """
         found: dict[Path, Nameability] = {}
         for one in self.stimuli.entries:
-            path, own = one.pair.natural_path, values.get(one.pair.label, {})
+            path, own = one.natural, values.get(one.pair.label, {})
             names = {}
             for model, (title, categories) in self.judges.items():
                 number, p = (own.get(Key(RECOGNITION, name, model), Value()).natural
@@ -157,6 +151,30 @@ class Study:
             if names and path not in found:
                 found[path] = agree(as_text(path.name), names)
         return found
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that would not be a study's own, before any work."""
+    if not folder.exists():
+        check_output(folder, overwrite=True)
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; a study goes to a folder. Choose another name.")
+    names = sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
+    if names and MEASURED not in names:
+        raise InputError(
+            f"{folder} holds {names[0]!r}, which is no result of an earlier study. Choose another "
+            "folder, or move it away."
+        )
+
+
+def _is_readable(natural: Path, levels: Levels) -> bool:
+    """Say whether a natural clip can be a null of others; its stimuli say by themselves why not."""
+    try:
+        video = LazyVideo(natural, levels=levels)
+        return all(video.frames[place].size for place in (0, len(video) - 1))
+    except StstError:
+        return False
 
 
 def _load_judges(settings: Settings) -> tuple[dict[str, tuple[str, tuple[str, ...]]], list[str]]:
@@ -175,31 +193,40 @@ def _usable_streams(stimuli: StudySet, settings: StudySettings) -> tuple[_Stream
     """Load the streams that stimuli were matched in; leave out what cannot be had, and say so."""
     from stst.analysis.gram_models import load_judges
 
-    usable, notes = [], []
-    for kind, stream in _streams_of(stimuli, settings.trusted):
+    streams, notes = _streams_of(stimuli, settings.trusted)
+    usable = []
+    for kind, stream in streams:
         try:
             load_judges({kind: stream}, settings.measuring.device)
             usable.append((kind, stream))
         except InputError as error:
-            notes.append(f"Gram matrices of {stream.model} are left out: {join_lines(str(error))}")
+            notes.append(f"Gram matrices of {stream.model} are left out: {in_words(error)}")
     return tuple(usable), notes
 
 
-def _streams_of(stimuli: StudySet, trusted: tuple[str, ...]) -> list[tuple[Kind, StreamConfig]]:
-    """Find the streams that any stimulus was matched in, each once."""
+def _streams_of(
+    stimuli: StudySet, trusted: tuple[str, ...]
+) -> tuple[list[tuple[Kind, StreamConfig]], list[str]]:
+    """Find the streams that any stimulus was matched in, each once; say where that fails."""
     from stst.analysis.gram_models import streams_of_sidecar
 
     hashed = cache(sha256_of)
     streams: dict[tuple[Kind, StreamConfig], None] = {}
+    notes: dict[str, None] = {}
     for one in stimuli.entries:
         sidecar = provenance_of(one.pair.other_path)
         if sidecar is None or sidecar.get("method") != "stst":
             continue
         where = sidecar_path(one.pair.other_path)
-        found, _ = streams_of_sidecar(sidecar, where, hashed(one.pair.natural_path), trusted)
+        try:
+            found, said = streams_of_sidecar(sidecar, where, hashed(one.pair.natural_path), trusted)
+        except InputError as error:
+            notes[f"Gram matrices of {one.pair.label} are left out: {in_words(error)}"] = None
+            continue
+        notes.update(dict.fromkeys(said))
         for kind, stream in found.items():
             streams[kind, _layers_alone(stream)] = None
-    return list(streams)
+    return list(streams), list(notes)
 
 
 def _layers_alone(stream: StreamConfig) -> StreamConfig:

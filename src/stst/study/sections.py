@@ -12,7 +12,7 @@ from stst.analysis.inference import BOOTSTRAP_FROM, RESAMPLES, smallest_p
 from stst.analysis.measures.flow import PAPER_FLOW
 from stst.analysis.measures.recognition import NAMED, NO_OBSERVERS
 from stst.analysis.nulls import NULL_LENGTH
-from stst.batch.pair_measures import LAGS
+from stst.batch.pair_measures import LAGS, UNRELATED
 from stst.figures.style import clip_color
 from stst.report.formatting import number
 from stst.report.page import Section, data_uri, part
@@ -26,7 +26,7 @@ from stst.video import LazyVideo, first_frame
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from stst.study.write import Results
+    from stst.study.results import Results
 
 #: Parts of the page by group: heading, and what its values say.
 GROUPS = {
@@ -39,12 +39,13 @@ GROUPS = {
         "Lost",
         "What a metamer is meant to lose. Recognition: the probability that a classifier gives "
         "the ten classes that it finds most probable in the natural clip. CKA: how alike a "
-        "model’s layers respond. A value at its null says that nothing of the clip is left there.",
+        "model’s layers respond. At its null, a model finds no more of the natural clip in the "
+        "stimulus than in unrelated clips.",
     ),
     "coherence": (
         "Coherence of motion",
         "The share of the change over a lag that is left once optical flow is undone: 0 where "
-        "things move, 1 where they boil. The natural clip is the dashed line.",
+        "things move, 1 where they boil.",
     ),
     "light": (
         "Light",
@@ -63,16 +64,9 @@ def headline(results: Results) -> list[Finding]:
 
 def lead(results: Results, files: Sequence[str]) -> Markup:
     """Say what the set is, and what has to be known before anything is read."""
-    clips = len(results.study.stimuli.naturals)
-    notes = [*results.study.notes, *results.confounds]
-    if clips == 1:
-        notes.insert(0, "One natural clip: everything here describes it, and nothing is tested.")
-    else:
-        notes.insert(
-            0,
-            f"The clip is the unit: with {clips} natural clips no permutation test can give a p "
-            f"below {smallest_p(clips):.3g}.",
-        )
+    notes = [
+        _unit_note(results.clips), *results.study.notes, *_untested(results), *results.confounds
+    ]  # fmt: skip
     missing = [f"{label}: {problem}" for label, problem in results.problems.items()]
     conditions = [
         {"label": name, "color": clip_color(place)}
@@ -82,6 +76,26 @@ def lead(results: Results, files: Sequence[str]) -> Markup:
         "study_lead.html", key=conditions, notes=notes, missing=missing, files=files,
         observers=NO_OBSERVERS,
     )  # fmt: skip
+
+
+def _unit_note(clips: int) -> str:
+    if clips < 1:
+        return "No stimulus could be measured."
+    if clips == 1:
+        return "One natural clip: everything here describes it, and nothing is tested."
+    return (
+        f"The clip is the unit: with {clips} natural clips no permutation test can give a p "
+        f"below {smallest_p(clips):.3g}."
+    )
+
+
+def _untested(results: Results) -> list[str]:
+    known = {one.key.measure for one in results.findings}
+    return [
+        f"The margin of {name} was not tested, for no stimulus that counts has this measure."
+        for name in results.study.settings.margins
+        if name not in known
+    ]
 
 
 def all_sections(results: Results) -> list[Section]:
@@ -152,7 +166,7 @@ def _cells(finding: Finding) -> list[str]:
     ends = (interval.low, interval.high)
     return [
         number(interval.mean),
-        f"{number(ends[0])} to {number(ends[1])}" if np.isfinite(ends).all() else "one clip",
+        f"{number(ends[0])} to {number(ends[1])}" if np.isfinite(ends).all() else "–",
         str(interval.n),
         number(finding.natural),
         "–" if unrelated is None else f"{number(unrelated.low)} to {number(unrelated.high)}",
@@ -173,7 +187,11 @@ def _likeness_section(results: Results) -> Section | None:
 
 
 def _outliers_section(results: Results) -> Section:
-    shown = [_show_outlier(one) for one in results.outliers[:_PICTURES] if one.frame is not None]
+    # the furthest of each stimulus
+    furthest = {
+        one.entry.pair.label: one for one in reversed(results.outliers) if one.frame is not None
+    }
+    shown = [_show_outlier(one, results) for one in list(furthest.values())[::-1][:_PICTURES]]
     rows = [
         {
             "label": one.entry.pair.label,
@@ -192,8 +210,8 @@ def _outliers_section(results: Results) -> Section:
     return Section("Outliers", "outliers", body)
 
 
-def _show_outlier(one: Outlier) -> dict[str, Any]:
-    video = LazyVideo(one.entry.pair.other_path)
+def _show_outlier(one: Outlier, results: Results) -> dict[str, Any]:
+    video = LazyVideo(one.entry.pair.other_path, levels=results.study.measuring.levels)
     place = (one.frame or 0) - first_frame(video)
     frame = video.frames[place if 0 <= place < len(video) else 0]
     return {
@@ -229,12 +247,14 @@ def _methods_section(results: Results) -> Section:
         "study_methods.html",
         version=__version__,
         stimuli=len(results.values),
-        clips=len(results.study.stimuli.naturals),
+        clips=results.clips,
         conditions=results.study.stimuli.conditions,
         flow=PAPER_FLOW,
         lags=LAGS,
         min_motion=MIN_MOTION,
         null_length=NULL_LENGTH,
+        unrelated=UNRELATED,
+        given=bool(results.study.settings.measuring.null),
         judges=[one.model for one in measuring.judges],
         named=NAMED,
         streams=[
@@ -247,6 +267,6 @@ def _methods_section(results: Results) -> Section:
         bootstrap=BOOTSTRAP_FROM,
         resamples=RESAMPLES,
         alpha=ALPHA,
-        margins=dict(results.study.settings.margins),
+        margins=[f"{name} {margin:g}" for name, margin in results.study.settings.margins.items()],
     )
     return Section("Methods, in words", "methods", body)

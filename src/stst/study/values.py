@@ -109,7 +109,7 @@ def _read_table(path: Path, table: str, other: str) -> dict[Key, Value]:
         if table == COMPARISON:
             return dict(_ratios(rows))
         return _collect(rows, table, other)
-    except (OSError, ValueError, KeyError, csv.Error) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
         raise InputError(
             f"{path} is damaged ({error}). Delete {path.parent}: the same command measures the "
             "stimulus anew."
@@ -129,31 +129,44 @@ def _collect(rows: Iterable[_Row], table: str, other: str) -> dict[Key, Value]:
     values: dict[Key, Value] = {}
     natural_frames: dict[Key, list[float]] = {}
     for row in rows:
-        measure, of_frame = row["measure"], bool(row.get("frame"))
-        base = measure.removesuffix(NULL)
+        base = row["measure"].removesuffix(NULL)
         # measures of frames alone have no row for the clip
         name = f"{base}.mean" if _in_frames(table) else base
-        where = row.get("model") or "", row.get("layer") or ""
-        value = values.setdefault(Key(table, name, *where), Value())
+        key = Key(table, name, row.get("model") or "", row.get("layer") or "")
+        value = values.setdefault(key, Value())
         value.unit = row["unit"]
         number = _number(row["value"])
-        if measure != base:
-            ends = (_number(row.get(column, "")) for column in ("null_low", "null_high"))
+        if row["measure"] != base:
+            ends = (_number(row.get(column)) for column in ("null_low", "null_high"))
             value.nulls[row["null_kind"]] = Null(number, *ends)
-        elif of_frame and row["clip"] == other:
-            mean_of = values.setdefault(Key(table, _mean_name(base, table), *where), Value())
+            continue
+        of_natural, of_other = _whose(row, other)
+        if not row.get("frame"):
+            value.value = number if of_other else value.value
+            value.natural = number if of_natural else value.natural
+            continue
+        if of_other:
+            mean_of = values.setdefault(key._replace(measure=_mean_name(base, table)), Value())
             mean_of.frames[int(row["frame"])] = number
-        elif of_frame:
-            natural_frames.setdefault(Key(table, name, *where), []).append(number)
-        elif row["clip"] == other:
-            value.value = number
-        else:
-            value.natural = number
+        if of_natural:
+            natural_frames.setdefault(key, []).append(number)
     if _in_frames(table):
-        for key, one in values.items():
+        _average_frames(values, natural_frames)
+    return values
+
+
+def _whose(row: _Row, other: str) -> tuple[bool, bool]:
+    """Say whether a row is the natural clip's, and the stimulus's; both, where they are one."""
+    clip, reference = row["clip"], row.get("reference")
+    return not reference or clip == reference, clip == other and bool(reference)
+
+
+def _average_frames(values: Mapping[Key, Value], natural_frames: Mapping[Key, list[float]]) -> None:
+    """Fill in means over frames, where the table has no row for the clip."""
+    for key, one in values.items():
+        if one.frames:
             one.value = _mean(one.frames.values())
             one.natural = _mean(natural_frames.get(key, ()))
-    return values
 
 
 def _in_frames(table: str) -> bool:
@@ -165,7 +178,7 @@ def _mean_name(measure: str, table: str) -> str:
     return f"{measure}.clip" if table == "recognition.csv" else f"{measure}.mean"
 
 
-def _number(text: str) -> float:
+def _number(text: str | None) -> float:
     return float(text) if text else float("nan")
 
 

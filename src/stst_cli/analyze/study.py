@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.models import choose_models, command_words, model_options
+from stst_cli.analyze.models import (
+    choose_judges,
+    choose_models,
+    command_words,
+    load_parts,
+    model_options,
+)
 from stst_cli.shared.commands import INTERRUPTED, terminable
 from stst_cli.shared.jobs import show_jobs
 from stst_cli.shared.options import PATH, ClipPart, clip_options
@@ -23,15 +29,17 @@ if TYPE_CHECKING:
 
 
 def _margins(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, float]:
-    margins = {}
+    margins: dict[str, float] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         try:
-            margins[name.strip()] = float(value) if equals else float("nan")
+            margin = float(value) if equals else float("nan")
         except ValueError:
-            margins[name.strip()] = float("nan")
-        if margins[name.strip()] != margins[name.strip()]:
+            margin = float("nan")
+        if not name.strip() or margin != margin:
             raise click.BadParameter(f"expected MEASURE=NUMBER, found {text!r}.")
+        if margins.setdefault(name.strip(), margin) != margin:
+            raise click.BadParameter(f"{name.strip()} has two margins. Give one.")
     return margins
 
 
@@ -86,13 +94,14 @@ def study(
     once more does only what is not done yet.
     """
     from stst.study.entries import read_set
+    from stst.study.results import evaluate
     from stst.study.run import Study
-    from stst.study.write import evaluate, write_study
+    from stst.study.write import write_study
     from stst.utils.machine import available_cores
 
     settings = _settings(judges, margins, trusted, part, words)
-    command = _command(source, judges, margins, part, words)
-    measured = Study(read_set(source), folder, settings)
+    command = _command(source, judges, margins, trusted, part, words)
+    measured = Study(read_set(source, folder), folder, settings)
     say_notes(measured.notes)
     ended = _follow(measured, jobs or available_cores())
     with terminable():
@@ -112,15 +121,13 @@ def _settings(
     words: dict[str, Any],
 ) -> StudySettings:
     from stst.analysis.settings import Settings
-    from stst.config.cka import ClassifierSpec, parse_judge
     from stst.study.run import StudySettings
-    from stst_cli.analyze.models import load_parts
 
-    for_cka = words if words["cka"] else words | {"null": ()}
-    load_parts(for_cka, part.levels)
+    words = {**words, "beside_nulls": True}
+    load_parts(words, part.levels)
     measuring = Settings(
-        part.frames, part.max_side, *choose_models(for_cka), words["device"], words["null"],
-        part.levels, judges=tuple(parse_judge(one, ClassifierSpec("any")) for one in judges),
+        part.frames, part.max_side, *choose_models(words), words["device"], words["null"],
+        part.levels, judges=choose_judges(judges),
     )  # fmt: skip
     return StudySettings(measuring, margins, trusted)
 
@@ -129,6 +136,7 @@ def _command(
     source: Path,
     judges: tuple[str, ...],
     margins: Mapping[str, float],
+    trusted: tuple[str, ...],
     part: ClipPart,
     words: dict[str, Any],
 ) -> str:
@@ -137,6 +145,7 @@ def _command(
     for option, values in (
         ("--judge", judges),
         ("--margin", [f"{name}={margin:g}" for name, margin in margins.items()]),
+        ("--trust-model", trusted),
         ("--frames", [] if part.frames is None else [part.frames]),
         ("--max-side", [] if part.max_side is None else [str(part.max_side)]),
     ):
