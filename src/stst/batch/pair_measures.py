@@ -1,4 +1,7 @@
-"""Measures of a pair beside nulls, each of which is measured once for all pairs of a clip."""
+"""What is measured of a pair of a batch beside its features; each process loads a model once.
+
+Nulls are measured once for all pairs of a natural clip.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from stst.analysis.cka.models import cka_rows
 from stst.analysis.cka.unrelated import UnrelatedClips
 from stst.analysis.gram_models import GramModel, load_judges
 from stst.analysis.measures.coherence import coherence
@@ -17,11 +21,27 @@ from stst.analysis.measures.photometry import photometry
 from stst.analysis.measures.recognition import Judgement, Recognition, judge_clip
 from stst.analysis.nulls import NullClip, NullKind, Row, add_nulls, first_part, make_nulls
 from stst.analysis.pairs import Alignment, Pair
-from stst.analysis.settings import COHERENCE, ENERGY, PHOTOMETRY, RECOGNITION, VALIDITY, Settings
+from stst.analysis.prediction import (
+    LoadedPredictor,
+    PredictionSettings,
+    load_predictor,
+    predictions,
+)
+from stst.analysis.settings import (
+    CKA,
+    COHERENCE,
+    ENERGY,
+    PHOTOMETRY,
+    PREDICTION,
+    RECOGNITION,
+    VALIDITY,
+    Settings,
+)
 from stst.analysis.validity import validity
 from stst.config import StreamConfig
 from stst.config.cka import ClassifierSpec
 from stst.models import Kind
+from stst.models.classifiers import LoadedClassifier, load_classifier
 from stst.utils.devices import pick_device
 from stst.video import Clip, LazyVideo, Levels, Video, spread
 
@@ -58,10 +78,10 @@ class _Natural:
         return found
 
 
-def measure_beside_nulls(
+def measure_further(
     settings: Settings, pair: Pair, reference: str, name: str
 ) -> dict[str, Iterable[Row]]:
-    """Take the measures of `Settings.measures`, streams and judges.
+    """Take what `Settings` asks for beside features: measures, streams, judges and models.
 
     Parameters
     ----------
@@ -78,6 +98,15 @@ def measure_beside_nulls(
         Rows by the name of the table: of the other clip beside its nulls, and of the natural clip
         where a measure is one of a single clip.
     """
+    tables = _model_tables(settings, pair, reference, name)
+    if settings.beside_nulls:
+        tables |= _tables_beside_nulls(settings, pair, reference, name)
+    return tables
+
+
+def _tables_beside_nulls(
+    settings: Settings, pair: Pair, reference: str, name: str
+) -> dict[str, Iterable[Row]]:
     natural = _open_natural(pair.natural.path, pair.alignment, settings.null, settings.levels)
     tables: dict[str, Iterable[Row]] = {}
     if "energy" in settings.measures:
@@ -98,6 +127,32 @@ def measure_beside_nulls(
             )
         ]
     return tables
+
+
+def _model_tables(
+    settings: Settings, pair: Pair, reference: str, name: str
+) -> dict[str, Iterable[Row]]:
+    """Show both clips to the models."""
+    rows: dict[str, Iterable[Row]] = {}
+    if settings.models:
+        unrelated = {
+            name: _unrelated(settings.null, settings.levels).apart_from(pair.natural, pair.other)
+        }
+        rows[CKA] = [
+            row
+            for choice in settings.models
+            for row in cka_rows(
+                pair.natural, {name: pair.other}, reference, _classifier(choice, settings.device),
+                unrelated, settings.cka,
+            )
+        ]  # fmt: skip
+    if settings.prediction is not None:
+        network = _predictor(settings.prediction)
+        rows[PREDICTION] = [
+            *predictions(pair.natural, network).rows(reference),
+            *predictions(pair.other, network).rows(name, reference),
+        ]
+    return rows
 
 
 @lru_cache(maxsize=1)
@@ -181,6 +236,7 @@ def _recognition_rows(
 
 @lru_cache(maxsize=1)
 def _unrelated(paths: tuple[Path, ...], levels: Levels) -> UnrelatedClips:
+    """Open them once, so that what models make of them is known for the next pair."""
     return UnrelatedClips(paths, levels)
 
 
@@ -194,3 +250,13 @@ def _gram_models(
 @lru_cache(maxsize=4)
 def _judge(choice: ClassifierSpec, device: str) -> Judge:
     return load_judge(choice, pick_device(device))
+
+
+@lru_cache(maxsize=4)
+def _classifier(choice: ClassifierSpec, device: str) -> LoadedClassifier:
+    return load_classifier(choice, pick_device(device))
+
+
+@lru_cache(maxsize=1)
+def _predictor(settings: PredictionSettings) -> LoadedPredictor:
+    return load_predictor(settings)

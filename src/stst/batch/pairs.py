@@ -103,15 +103,11 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
         FEATURES: [*natural.rows(reference), *other.rows(name)],
         COMPARISON: comparison_rows(compare(natural, other), name, reference),
     }
-    if settings.models or settings.prediction is not None:
+    if settings.models or settings.prediction is not None or settings.beside_nulls:
         # needs torch, which takes its time to load
-        from stst.batch.pair_models import model_rows
+        from stst.batch.pair_measures import measure_further
 
-        rows |= model_rows(settings, opened, reference, name)
-    if settings.beside_nulls:
-        from stst.batch.pair_measures import measure_beside_nulls
-
-        rows |= measure_beside_nulls(settings, opened, reference, name)
+        rows |= measure_further(settings, opened, reference, name)
     return Measured(
         {table: rows_as_csv(content) for table, content in rows.items()},
         {

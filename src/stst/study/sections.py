@@ -26,6 +26,7 @@ from stst.video import LazyVideo, first_frame
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from stst.analysis.settings import Settings
     from stst.study.results import Results
 
 #: Parts of the page by group: heading, and what its values say.
@@ -242,31 +243,37 @@ def _stimuli_section(results: Results) -> Section:
 
 
 def _methods_section(results: Results) -> Section:
-    measuring = results.study.measuring
     body = part(
         "study_methods.html",
         version=__version__,
         stimuli=len(results.values),
         clips=results.clips,
         conditions=results.study.stimuli.conditions,
-        flow=PAPER_FLOW,
-        lags=LAGS,
-        min_motion=MIN_MOTION,
-        null_length=NULL_LENGTH,
-        unrelated=UNRELATED,
-        given=bool(results.study.settings.measuring.null),
-        judges=[one.model for one in measuring.judges],
-        named=NAMED,
-        streams=[
-            f"{one.model} ({', '.join(one.texture_layers or ()) or 'its layers'})"
-            for _, one in measuring.streams
-        ],
-        models=[one.model for one in measuring.models],
-        cka=measuring.cka,
-        prediction=measuring.prediction is not None,
         bootstrap=BOOTSTRAP_FROM,
         resamples=RESAMPLES,
         alpha=ALPHA,
         margins=[f"{name} {margin:g}" for name, margin in results.study.settings.margins.items()],
+        given=bool(results.study.settings.measuring.null),
+        **_measured_words(results.study.measuring),
     )
     return Section("Methods, in words", "methods", body)
+
+
+def _measured_words(measuring: Settings) -> dict[str, Any]:
+    """Say how everything was measured."""
+    return {
+        "flow": PAPER_FLOW,
+        "lags": LAGS,
+        "min_motion": MIN_MOTION,
+        "null_length": NULL_LENGTH,
+        "unrelated": UNRELATED,
+        "judges": [one.model for one in measuring.judges],
+        "named": NAMED,
+        "streams": [
+            f"{one.model} ({', '.join(one.texture_layers or ()) or 'its layers'})"
+            for _, one in measuring.streams
+        ],
+        "models": [one.model for one in measuring.models],
+        "cka": measuring.cka,
+        "prediction": measuring.prediction is not None,
+    }

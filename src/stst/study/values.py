@@ -141,15 +141,16 @@ def _collect(rows: Iterable[_Row], table: str, other: str) -> dict[Key, Value]:
             value.nulls[row["null_kind"]] = Null(number, *ends)
             continue
         of_natural, of_other = _whose(row, other)
-        if not row.get("frame"):
-            value.value = number if of_other else value.value
-            value.natural = number if of_natural else value.natural
-            continue
-        if of_other:
-            mean_of = values.setdefault(key._replace(measure=_mean_name(base, table)), Value())
-            mean_of.frames[int(row["frame"])] = number
-        if of_natural:
+        frame = row.get("frame")
+        if frame and of_natural:
             natural_frames.setdefault(key, []).append(number)
+        elif of_natural:
+            value.natural = number
+        if frame and of_other:
+            mean_of = values.setdefault(key._replace(measure=_mean_name(base, table)), Value())
+            mean_of.frames[int(frame)] = number
+        elif of_other:
+            value.value = number
     if _in_frames(table):
         _average_frames(values, natural_frames)
     return values

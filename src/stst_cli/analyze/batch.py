@@ -85,21 +85,25 @@ def batch(
     load_parts(words, part.levels)
     say_notes(_judge_notes(settings))
     measuring = PairBatch(pairs, folder, settings)
+    ended = _follow(measuring, jobs or available_cores())
+    if _print_summary(ended, measuring, as_json):
+        raise click.exceptions.Exit(1)
+
+
+def _follow(measuring: PairBatch, processes: int) -> list[JobEnd]:
     left = set(measuring.left)
-    weights = {pair.label: float(pair.label in left) for pair in pairs}
-    outcomes = measuring.run(jobs or available_cores())
+    weights = {pair.label: float(pair.label in left) for pair in measuring.pairs}
+    outcomes = measuring.run(processes)
     try:
         with terminable(), closing(outcomes):
-            ended = list(show_jobs(outcomes, weights))
+            return list(show_jobs(outcomes, weights))
     except KeyboardInterrupt:
         click.echo(
-            f"Interrupted. Finished pairs are kept in {click.format_filename(folder)}; the same "
-            "command continues.",
+            f"Interrupted. Finished pairs are kept in {click.format_filename(measuring.folder)}; "
+            "the same command continues.",
             err=True,
         )
         raise click.exceptions.Exit(INTERRUPTED) from None
-    if _print_summary(ended, measuring, as_json):
-        raise click.exceptions.Exit(1)
 
 
 def _judge_notes(settings: Settings) -> list[str]:
