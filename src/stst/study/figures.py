@@ -107,7 +107,7 @@ def _set_log_scale(axis: Axes) -> None:
     else:
         steps = (1.0, 2.0, 5.0) if high / low < _WIDE_RANGE**3 else (1.0,)
         axis.xaxis.set_major_locator(LogLocator(subs=steps, numticks=9))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
     axis.xaxis.set_minor_locator(NullLocator())
 
 
