@@ -84,6 +84,8 @@ class Finding:
     def row(self) -> dict[str, Any]:
         """Give the row of a tidy table."""
         null = self.nulls.get(self.quantity.against or "unrelated")
+        named = {"model": self.key.model, "layer": self.key.layer}
+        where = {name: value for name, value in named.items() if value}
         band = {} if null is None else {
             "null_value": null.mean, "null_low": null.low, "null_high": null.high,
             "null_kind": self.quantity.against or "unrelated",
@@ -92,10 +94,11 @@ class Finding:
             "against": self.against, "p": self.test.p, "smallest_p": self.test.smallest_p,
         }  # fmt: skip
         return {
-            "condition": self.condition, "model": self.key.model, "layer": self.key.layer,
-            "measure": self.key.measure, "value": self.interval.mean, "unit": self.unit,
+            "condition": self.condition, **where, "measure": self.key.measure,
+            "value": self.interval.mean, "unit": self.unit,
             "low": self.interval.low, "high": self.interval.high, "clips": self.interval.n,
-            "natural": self.natural, **band, **tested, "verdict": self.verdict,
+            "natural": self.natural, **band, **tested,
+            **({"verdict": self.verdict} if self.verdict else {}),
         }  # fmt: skip
 
 

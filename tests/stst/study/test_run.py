@@ -118,7 +118,7 @@ class TestStreams:
         assert streams == ()
         assert note.startswith("Gram matrices of s are left out: ")
         assert "--trust-model" in note
-        trusting = StudySettings(trusted=("tiny_model:spatial",))
+        trusting = StudySettings(trusted=("tiny_model:spatial", "tiny_model:temporal"))
         streams, _ = _usable_streams(read_set(source), trusting)
         assert "tiny_model:spatial" in [one.model for _, one in streams]
 

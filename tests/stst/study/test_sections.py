@@ -16,6 +16,15 @@ def results(study):
     return evaluate(study)
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures take their time and are tested by themselves."""
+    nothing = {"source": "", "width": 1, "height": 1}
+    monkeypatch.setattr("stst.study.sections.svg_of", lambda figure: nothing)
+    monkeypatch.setattr("stst.study.sections.draw_findings", lambda *words: None)
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_sections_come_in_order_and_empty_ones_not(results):
     usual = ["glance", *GROUPS, "likeness", "outliers", "stimuli", "methods"]
     assert [one.anchor for one in all_sections(results)] == usual
@@ -40,6 +49,7 @@ def test_cells_of_a_single_clip():
     assert _cells(found) == ["0.500", "–", "1", "–", "–", "–", "–", "–"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_picture_for_each_stimulus_its_furthest(results):
     entry = results.study.stimuli.entries[0]
     odd = [
