@@ -51,7 +51,7 @@ FUZZ ?=
 fuzz: .venv/dev
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)
 
-# what docs/cost.md says, measured here: about half an hour on 2 cores, with STST_WEIGHTS_DIR set or weights fetched
+# what docs/cost.md and docs/concepts/inference.md say, measured here: about half an hour on 2 cores, with STST_WEIGHTS_DIR set or weights fetched
 bench: .venv/dev
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/ceiling.py
@@ -59,6 +59,7 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python benchmarks/quality.py sample_data/cat.mkv --frames 0:2 --max-side 192 --name quality_cat
 
 .venv/docs: .venv/core

@@ -29,6 +29,7 @@ LEVELS = (
     ("analysis",),
     ("figures", "training", "batch"),
     ("report",),
+    ("study",),
     ("",),  # what `stst` itself exports
     ("stst_cli", "napari_stst"),
 )

@@ -84,3 +84,67 @@ def exhausted() -> nn.Module:
 @torch.fx.wrap
 def _raise(x):
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+
+class _Brightness(nn.Module):
+    """Scores that say how near the mean of all is to each of `count` levels."""
+
+    def __init__(self, count: int, axes: tuple[int, ...] = (1, 2, 3)) -> None:
+        super().__init__()
+        self.axes, self.count = axes, count
+        self.level = nn.Parameter(torch.linspace(0, 1, count))
+
+    def forward(self, x):
+        return -200 * (x.mean(self.axes)[:, None] - self.level) ** 2
+
+
+def judge() -> nn.Module:
+    """Twelve classes, which it names ``level 0`` to ``level 11``."""
+    model = _Brightness(12)
+    model.categories = [f"level {number}" for number in range(12)]
+    return model
+
+
+def second_judge() -> nn.Module:
+    """The same classes in the other order and other letters, of frames at another size."""
+    model = _Brightness(12)
+    model.level.data = model.level.data.flip(0)
+    model.classes = tuple(f"Level {11 - number}" for number in range(12))
+    model.frame_size, model.mean, model.std = (16, 18), (0.0,) * 3, (1.0,) * 3
+    return model
+
+
+def video_judge() -> nn.Module:
+    """Twelve classes without names, of windows."""
+    return _Brightness(12, (1, 2, 3, 4))
+
+
+def small_judge() -> nn.Module:
+    """Only four classes."""
+    return _Brightness(4)
+
+
+def probabilities() -> nn.Module:
+    return nn.Sequential(_Brightness(12), nn.Softmax(1))
+
+
+def infinite() -> nn.Module:
+    class Infinite(_Brightness):
+        def forward(self, x):
+            return super().forward(x) / 0
+
+    return Infinite(12)
+
+
+def miscounted() -> nn.Module:
+    """Names fewer classes than it scores."""
+    model = _Brightness(12)
+    model.categories = ["only this"]
+    return model
+
+
+def misstated() -> nn.Module:
+    """Says of itself what cannot be."""
+    model = _Brightness(12)
+    model.std = (0.5, 0.0, 0.5)
+    return model

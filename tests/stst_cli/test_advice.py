@@ -55,7 +55,7 @@ MADE = (*_S, "stst batch")
 FOLDERS = (*RUNS, "stst train-prednet")
 PAIRS = tuple(
     f"stst-analyze {one}"
-    for one in ("compare", "cka", "prednet", "validity", "report", "figure", "batch")
+    for one in ("compare", "cka", "prednet", "validity", "recognize", "report", "figure", "batch")
 )
 _LOOKED_AT = ("stst-analyze report", "stst-analyze figure", "stst-analyze batch")
 CKA = ("stst-analyze cka", *_LOOKED_AT)
@@ -69,11 +69,15 @@ LEVELS = (*PARTS, "stst train-prednet")
 WHO: dict[str, tuple[str, ...]] = {
     "stst/analysis/gram_models.py": ("stst-analyze validity",),
     "stst/analysis/cka/": CKA,
+    "stst/analysis/measures/": ("stst-analyze recognize",),
     "stst/analysis/pairs.py": PAIRS,
     "stst/analysis/validity.py": ("stst-analyze validity",),
     "stst/batch/": ("stst batch",),
     "stst/config/cka.py": CKA,
-    "stst/config/cka.py window": ("stst-analyze cka",),
+    "stst/config/cka.py input": (*CKA, "stst-analyze recognize"),
+    "stst/config/cka.py std": (*CKA, "stst-analyze recognize"),
+    "stst/config/cka.py judge": ("stst-analyze recognize",),
+    "stst/config/cka.py window": ("stst-analyze cka", "stst-analyze recognize"),
     "stst/config/cka.py kind": ("stst-analyze cka",),
     "stst/config/schema.py": MADE,
     "stst/config/presets.py": MADE,
@@ -89,8 +93,8 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst/utils/devices.py": (*RUNS, "stst batch"),
     "stst/methods/leaps/": ("stst leaps", "stst batch"),
     "stst/methods/stst/": ("stst synthesize", "stst batch"),
-    "stst/models/build.py": CKA,
-    "stst/models/classifiers.py": CKA,
+    "stst/models/build.py": (*CKA, "stst-analyze recognize", "stst leaps"),
+    "stst/models/classifiers.py": (*CKA, "stst-analyze recognize"),
     "stst/report/": _LOOKED_AT,
     # what is said of a run that could not go on, in a batch in other words
     "stst/errors.py": FOLDERS,
@@ -113,6 +117,7 @@ WHO: dict[str, tuple[str, ...]] = {
     "stst_cli/analyze/figure.py": ("stst-analyze figure",),
     "stst_cli/analyze/models.py": _LOOKED_AT,
     "stst_cli/analyze/options.py": CKA,
+    "stst_cli/analyze/recognize.py": ("stst-analyze recognize",),
     "stst_cli/analyze/validity.py": ("stst-analyze validity",),
     "stst_cli/make/batch/command.py": ("stst batch",),
     "stst_cli/make/other.py": _S,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stst.analysis.measures.flow import PAPER_FLOW, Farneback, dense_flow
 from stst.types import Frames
 from stst.video import Clip, first_frame, grey_values
 
@@ -62,33 +63,6 @@ MEASURES = (
 
 # the last of the measures, which a frame without motion does not have
 _ANGLES = 5
-
-
-@dataclass(frozen=True)
-class Farneback:
-    """Parameters of Farnebäck's (2003) dense optical flow, as the paper has them.
-
-    Attributes
-    ----------
-    pyr_scale, levels
-        Scale between the levels of the pyramid, and their number.
-    winsize
-        Averaging window in pixels.
-    iterations
-        Per level.
-    poly_n, poly_sigma
-        Neighbourhood of the polynomial expansion in pixels, and the width of its Gaussian.
-    """
-
-    pyr_scale: float = 0.5
-    levels: int = 5
-    winsize: int = 13
-    iterations: int = 10
-    poly_n: int = 5
-    poly_sigma: float = 1.1
-
-
-PAPER_FLOW = Farneback()
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,13 +209,7 @@ def measure_frames(
 
 
 def _flow_measures(before: Frames, now: Frames, flow: Farneback) -> tuple[float, ...]:
-    import cv2
-
-    # on values in [0, 1] the method finds no motion: it is made for 0 to 255
-    field = cv2.calcOpticalFlowFarneback(
-        before, now, None, flow.pyr_scale, flow.levels, flow.winsize, flow.iterations,  # type: ignore[call-overload]
-        flow.poly_n, flow.poly_sigma, 0,
-    )  # fmt: skip
+    field = dense_flow(before, now, flow)
     right, down = field[..., 0].astype(np.float64), field[..., 1].astype(np.float64)
     magnitude = float(np.hypot(right, down).mean())
     if magnitude < MIN_MOTION:

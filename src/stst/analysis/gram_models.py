@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from stst.config import MODEL_PAIRS, StreamConfig, StstConfig, Term, build
 from stst.config.sources import check_trust
+from stst.engine.losses import gram
 from stst.errors import InputError
 from stst.models import Kind, Stream, load_stream
-from stst.utils.devices import guarded, pick_device
+from stst.utils.devices import guarded, numerics, pick_device
 from stst.utils.text import format_value
+from stst.video import Clip
 from stst.weights import brief
 
 #: The streams whose textures are compared.
 Streams = Mapping[Kind, StreamConfig]
+#: Number of the model among those that are asked, and name of the layer.
+GramKey = tuple[int, str]
+Grams = dict[GramKey, Tensor]
 
 _TERMS: Mapping[Kind, Term] = {"spatial": "spatial_texture", "temporal": "temporal_texture"}
 _HINT = 'Say which statistics to compare: `model="paper"` or `model="builtin"`.'
@@ -185,6 +192,37 @@ def _require(stream: Stream, layers: tuple[str, ...]) -> None:
         raise InputError(
             f'{error} To compare: `model="paper"` `spatial_layers="conv1_1,conv2_1"`.'
         ) from error
+
+
+def gram_matrices(clip: Clip, number: int, models: Sequence[GramModel]) -> Grams:
+    """Compute the Gram matrices of a frame, and of it and the one before it.
+
+    Parameters
+    ----------
+    clip
+        With frames large enough for the models.
+    number
+        Of the frame, 0-based in the clip.
+    models
+        Models and layers; one that sees pairs is left out of the first frame.
+
+    Returns
+    -------
+    dict
+        By the number of the model and the layer: (N, N), on the CPU.
+    """
+    out: Grams = {}
+    for place, model in enumerate(models):
+        if model.kind == "temporal" and number == 0:
+            continue
+        numbers = [number] if model.kind == "spatial" else [number - 1, number]
+        pictures = np.stack([clip.frames[one] for one in numbers])
+        with numerics(model.device, "fp32"), torch.no_grad():
+            images = torch.from_numpy(pictures).to(model.device).permute(0, 3, 1, 2).float() / 255
+            frames = images if model.kind == "spatial" else images[None]
+            for layer, activation in model.stream(frames, model.layers).items():
+                out[place, layer] = gram(activation)[0].cpu()
+    return out
 
 
 def other_weights(

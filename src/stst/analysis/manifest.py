@@ -63,7 +63,19 @@ class NamedPair:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class WantedPair:
+    """A pair that may still have no label.
+
+    Attributes
+    ----------
+    where
+        It is named, for messages.
+    natural, other, folder
+        See `NamedPair`.
+    label
+        None for one that is made of the other clip's name.
+    """
+
     where: str
     natural: str
     other: str
@@ -72,14 +84,17 @@ class _Wanted:
 
     @property
     def path(self) -> Path:
+        """Where the other clip is."""
         return resolve_path(self.other, self.folder)
 
     @property
     def stem(self) -> str:
+        """Name of the other clip without its suffix, as a label has it."""
         return usable(self.path.name if os.path.isdir(self.path) else self.path.stem)
 
     @property
     def long_stem(self) -> str:
+        """The same after the name of its folder."""
         parent = os.path.basename(os.path.dirname(os.path.abspath(self.path)))
         return usable(f"{parent}_{self.stem}")
 
@@ -107,9 +122,9 @@ def read_pairs(manifest: Path) -> list[NamedPair]:
         label cannot name a folder or comes twice.
     """
     rows = read_rows(manifest, "pairs", ("natural", "other"), ("label",))
-    return _label(
+    return label_pairs(
         [
-            _Wanted(row.where, row["natural"], row["other"], row.get("label"), manifest.parent)
+            WantedPair(row.where, row["natural"], row["other"], row.get("label"), manifest.parent)
             for row in rows
         ],
         f"{manifest}: give them a label",
@@ -158,10 +173,10 @@ def match_folders(naturals: Path, others: Path) -> tuple[list[NamedPair], list[s
     used = {natural for natural, _, _ in matches}
     notes += [f"{here[n]} has no clip in {others}." for n in here if n not in used]
     wanted = [
-        _Wanted(str(other), str(here[natural]), str(other), None, Path())
+        WantedPair(str(other), str(here[natural]), str(other), None, Path())
         for natural, _, other in sorted(matches)
     ]
-    return _label(wanted, "write a manifest that gives them a label"), notes
+    return label_pairs(wanted, "write a manifest that gives them a label"), notes
 
 
 def clips_in(folder: Path) -> dict[str, Path]:
@@ -193,10 +208,30 @@ def clips_in(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _label(wanted: Sequence[_Wanted], hint: str) -> list[NamedPair]:
+def label_pairs(wanted: Sequence[WantedPair], hint: str) -> list[NamedPair]:
+    """Give each pair a label of its own.
+
+    Parameters
+    ----------
+    wanted
+        Without a label a pair is called as the other clip's stem, or, where several are called
+        so, ``<parent folder>_<stem>``.
+    hint
+        What to do where that does not help, at the end of a sentence.
+
+    Returns
+    -------
+    list of NamedPair
+        In the same order.
+
+    Raises
+    ------
+    InputError
+        If a label cannot name a folder or comes twice.
+    """
     shorts = [one.stem if one.label is None else one.label for one in wanted]
     counts = Counter(map(label_key, shorts))
-    pairs: dict[str, tuple[_Wanted, NamedPair]] = {}
+    pairs: dict[str, tuple[WantedPair, NamedPair]] = {}
     for one, short in zip(wanted, shorts, strict=True):
         alone = one.label is not None or counts[label_key(short)] == 1
         label = unicodedata.normalize("NFC", short if alone else one.long_stem)

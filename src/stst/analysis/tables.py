@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 #: In this order; those that do not apply to a table are left out.
 COLUMNS = (
-    "clip", "reference", "frame", "iteration", "time_s", "model", "layer", "measure", "value",
-    "unit", "null_low", "null_high", "null_kind", "null_clips", "null_pairs",
+    "condition", "clip", "reference", "frame", "iteration", "time_s", "model", "layer", "measure",
+    "value", "unit", "low", "high", "clips", "natural", "null_value", "null_low", "null_high",
+    "null_kind", "null_clips", "null_pairs", "against", "p", "smallest_p", "verdict",
 )  # fmt: skip
 # whole numbers, also where some rows have none
-_COUNTS = ("frame", "iteration", "null_clips", "null_pairs")
+_COUNTS = ("frame", "iteration", "clips", "null_clips", "null_pairs")
 SUFFIXES = (".csv", ".parquet", ".json")
 
 

@@ -13,14 +13,12 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stst.analysis.gram_models import GramModel
-from stst.engine.losses import gram
+from stst.analysis.gram_models import GramKey, GramModel, Grams, gram_matrices
 from stst.errors import InputError
-from stst.utils.devices import guarded, numerics
+from stst.utils.devices import guarded
 from stst.video import Clip, first_frame, spread
 
 #: Natural frames that are compared with each other are at least so many frames apart.
@@ -32,11 +30,8 @@ NULL_FRAMES = 120
 _SILENT = 1e-12
 
 Values = NDArray[np.float64]
-#: Number of the judge, and name of the layer.
-_Key = tuple[int, str]
-_Grams = dict[_Key, Tensor]
-_Distances = Mapping[_Key, float]
-_Null = Mapping[_Key, Values]
+_Distances = Mapping[GramKey, float]
+_Null = Mapping[GramKey, Values]
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,15 +201,15 @@ def validity(
     """
     check_clips(natural, others, judges, natural_clips)
     kept = set(spread(len(natural.frames), NULL_FRAMES))
-    known: list[tuple[int, _Grams]] = []
+    known: list[tuple[int, Grams]] = []
     found: list[list[_Distances]] = [[] for _ in others]
     for number in range(len(natural.frames)):
-        want = _grams(natural, number, judges)
+        want = gram_matrices(natural, number, judges)
         on_frame(number)
         if number in kept:
             known.append((number, want))
         for other, courses in zip(others, found, strict=True):
-            have = _grams(other, number, judges)
+            have = gram_matrices(other, number, judges)
             courses.append({key: _distance(want[key], have[key]) for key in want})
             on_frame(number)
     own = _own_null(known)
@@ -266,22 +261,6 @@ def _layers(
             yield LayerValidity(judge.name, layer, distances, own.get(key, none), others)
 
 
-def _grams(clip: Clip, number: int, judges: Sequence[GramModel]) -> _Grams:
-    """Compute the Gram matrices of a frame; those of pairs only where there is a frame before."""
-    found: _Grams = {}
-    for place, judge in enumerate(judges):
-        if judge.kind == "temporal" and number == 0:
-            continue
-        numbers = [number] if judge.kind == "spatial" else [number - 1, number]
-        pictures = np.stack([clip.frames[one] for one in numbers])
-        with numerics(judge.device, "fp32"), torch.no_grad():
-            images = torch.from_numpy(pictures).to(judge.device).permute(0, 3, 1, 2).float() / 255
-            frames = images if judge.kind == "spatial" else images[None]
-            for layer, activation in judge.stream(frames, judge.layers).items():
-                found[place, layer] = gram(activation)[0].cpu()
-    return found
-
-
 @guarded()
 def _distance(natural: Tensor, other: Tensor) -> float:
     return _ratio(float((natural - other).norm()), float(natural.norm()))
@@ -293,9 +272,9 @@ def _ratio(difference: float, size: float) -> float:
 
 
 @guarded()
-def _own_null(known: Sequence[tuple[int, _Grams]]) -> _Null:
+def _own_null(known: Sequence[tuple[int, Grams]]) -> _Null:
     """Compare all natural frames that are far enough apart, either one in the role of natural."""
-    null: dict[_Key, list[float]] = {}
+    null: dict[GramKey, list[float]] = {}
     for place, (number, here) in enumerate(known):
         for later, there in known[place + 1 :]:
             if later - number < APART:
@@ -308,16 +287,16 @@ def _own_null(known: Sequence[tuple[int, _Grams]]) -> _Null:
 
 
 def _foreign_null(
-    known: Sequence[tuple[int, _Grams]],
+    known: Sequence[tuple[int, Grams]],
     clips: Sequence[Clip],
     judges: Sequence[GramModel],
     on_frame: Callable[[int], object],
 ) -> _Null:
     """Compare frames of the natural clip with frames of others."""
-    null: dict[_Key, list[float]] = {}
+    null: dict[GramKey, list[float]] = {}
     for clip in clips:
         for number in spread(len(clip.frames), NULL_FRAMES):
-            there = _grams(clip, number, judges)
+            there = gram_matrices(clip, number, judges)
             on_frame(number)
             for _, here in known:
                 for key in here.keys() & there.keys():

@@ -19,7 +19,7 @@ from stst.analysis.settings import COMPARISON, FEATURES, TABLES, Settings
 from stst.analysis.tables import rows_as_csv
 from stst.batch.local import run_local
 from stst.batch.states import JobEnd, JobProgress, States, write_shared_table
-from stst.errors import InputError
+from stst.errors import InputError, in_words
 from stst.runs.fingerprint import Fingerprint
 from stst.utils.files import (
     as_text,
@@ -103,11 +103,11 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
         FEATURES: [*natural.rows(reference), *other.rows(name)],
         COMPARISON: comparison_rows(compare(natural, other), name, reference),
     }
-    if settings.models or settings.prediction is not None:
+    if settings.models or settings.prediction is not None or settings.beside_nulls:
         # needs torch, which takes its time to load
-        from stst.batch.pair_models import model_rows
+        from stst.batch.pair_measures import measure_further
 
-        rows |= model_rows(settings, opened, reference, name)
+        rows |= measure_further(settings, opened, reference, name)
     return Measured(
         {table: rows_as_csv(content) for table, content in rows.items()},
         {
@@ -205,13 +205,23 @@ class PairBatch:
                 end = JobEnd(pair.label, "failed", error=error)
                 self.states.put(pair.label, "failed", error=error)
             else:
-                todo.append((pair,))
+                todo.append(pair)
                 continue
             yield end
         do = partial(_measure_and_keep, self.folder, self.settings, measure)
         yield from run_local(
-            do, todo, processes, self.states, self._write_pairs, compute_alone
-        )  # fmt: skip
+            do, self._groups(todo), processes, self.states, self._write_pairs, compute_alone
+        )
+
+    def _groups(self, pairs: Sequence[NamedPair]) -> list[tuple[NamedPair, ...]]:
+        """Leave pairs of a natural clip to one process, where its nulls are measured, too."""
+        if not self.settings.beside_nulls:
+            return [(pair,) for pair in pairs]
+        groups: dict[Path, list[NamedPair]] = {}
+        # a crash takes the rest of its group with it, so what has failed before comes last
+        for pair in sorted(pairs, key=lambda pair: "error" in self.states.get(pair.label)):
+            groups.setdefault(pair.natural_path, []).append(pair)
+        return [tuple(group) for group in groups.values()]
 
     def _write_pairs(self) -> None:
         """Write which label is which clip, and how each pair stands."""
@@ -233,7 +243,14 @@ def _measure_and_keep(
         with hold_signals():
             states.put(pair.label, "running")
         yield JobProgress((pair.label,), 0.0)
-        result = measure(pair, settings)
+        try:
+            result = measure(pair, settings)
+        except Exception as error:
+            # the others of the group are not to be lost with it
+            message = in_words(error)
+            states.put(pair.label, "failed", error=message)
+            yield JobEnd(pair.label, "failed", error=message)
+            continue
         seconds = time.monotonic() - began
         with hold_signals():
             _write(folder / pair.label, result)
@@ -275,10 +292,18 @@ def _describe(settings: Settings, hashed: Callable[[Path], str]) -> dict[str, An
     """Write settings as JSON has them, with the hashes of files of weights."""
     described: dict[str, Any] = {"frames": settings.frames, "max_side": settings.max_side}
     described |= settings.levels.as_dict()
-    named = [one.weights for one in settings.models]
+    named = [one.weights for one in (*settings.models, *settings.judges)]
     if settings.models:
         described["models"] = [asdict(one) for one in settings.models]
         described["cka"] = asdict(settings.cka)
+    if settings.beside_nulls:
+        described["measures"] = list(settings.measures)
+        described["judges"] = [asdict(one) for one in settings.judges]
+        described["streams"] = [
+            [kind, one.model_dump(mode="json")] for kind, one in settings.streams
+        ]
+        named += [one.weights for _, one in settings.streams if one.weights]
+    if settings.models or settings.beside_nulls:
         nulls = (*sample_clips(), *settings.null)
         described["null"] = [hashed(path) for path in nulls if path.exists()]
     if settings.prediction is not None:

@@ -158,6 +158,34 @@ def parse_choice(text: str, base: ClassifierSpec | None = None) -> ClassifierSpe
     return replace(base or ClassifierSpec("any"), **changes)  # type: ignore[arg-type]
 
 
+def parse_judge(text: str, base: ClassifierSpec | None = None) -> ClassifierSpec:
+    """Read ``MODEL[=WEIGHTS]``, a model that is run as a whole.
+
+    Parameters
+    ----------
+    text
+        E.g. ``resnet50``, or ``mobilenet_v2=w.safetensors``.
+    base
+        Where all other fields come from; None: their defaults.
+
+    Returns
+    -------
+    ClassifierSpec
+        Without layers.
+
+    Raises
+    ------
+    InputError
+        If a part of it is empty.
+    """
+    model, equals, weights = (part.strip() for part in text.partition("="))
+    if not model or (equals and not weights):
+        raise InputError(f"`judge` {text!r}: expected MODEL[=WEIGHTS].")
+    return replace(
+        base or ClassifierSpec("any"), model=model, weights=weights or "default", layers=()
+    )
+
+
 def choice_text(model: str, weights: str, layers: tuple[str, ...]) -> str:
     """Write what `parse_choice` reads.
 

@@ -75,6 +75,9 @@ class MethodSpec:
     remarks
         ``"module:function"`` that takes the config and the statistics of the frames, gives what a
         user should know of a finished stimulus, a sentence each; None for nothing.
+    scrambles
+        Whether it keeps no more of a clip than its spectrum, so that measures take what it makes
+        by default for their null.
     whole_clip
         Whether all frames are made together, not one after the other.
     has_losses
@@ -100,6 +103,7 @@ class MethodSpec:
     main_role: Literal["natural", "stimulus"] = "natural"
     needs_clip: bool = True
     remarks: str | None = "stst.engine.remarks:clipping"
+    scrambles: bool = False
     whole_clip: bool = False
     has_losses: bool = False
     has_probabilities: bool = False
@@ -180,6 +184,7 @@ BUILT_IN = {
             stimulus="Phase-scrambled clip",
             prepare="stst.methods.stps.prepare:prepare",
             default_preset="stps",
+            scrambles=True,
             remarks="stst.methods.stps.remarks:remarks",
         ),
         MethodSpec(

@@ -12,7 +12,7 @@ from torch import nn
 
 from stst.config.cka import ClassifierSpec
 from stst.errors import InputError, first_line
-from stst.models.factory import SEED, call_factory, use_fixed_seed
+from stst.models.factory import SEED, call_factory, read_numbers, use_fixed_seed
 from stst.models.torchvision_weights import file_weights, fit, get_member, weights_of
 from stst.weights import LoadedWeights, brief
 
@@ -149,7 +149,8 @@ def _takes_windows(module: nn.Module, choice: ClassifierSpec) -> bool:
     """Say whether an own model takes windows, by trying where nothing is said."""
     if choice.kind != "auto":
         return choice.kind == "video"
-    height, width = choice.input_size or (224, 224)
+    own = read_numbers(module, "frame_size", 2, f"model {choice.model}") or (224, 224)
+    height, width = choice.input_size or (int(own[0]), int(own[1]))
     told = ""
     for window, video in (((), False), ((choice.window,), True)):
         try:
@@ -163,5 +164,5 @@ def _takes_windows(module: nn.Module, choice: ClassifierSpec) -> bool:
         f"model {choice.model}: takes neither (1, 3, {height}, {width}) nor (1, 3, "
         f"{choice.window}, {height}, {width}) ({told}). Say "
         '`input="HxW"` if it takes one size only, or `kind="image"` or `kind="video"`, which '
-        "`stst-analyze cka` takes."
+        "`stst-analyze cka` and `stst-analyze recognize` take."
     )

@@ -38,7 +38,7 @@ class LoadedClassifier:
         As in the column ``model`` of tables: the model, its weights, and how frames are brought
         to it.
     layers
-        As they were asked for.
+        As they were asked for; empty for a model that is run as a whole.
     window
         How many frames it takes at once; 1 for a model of images.
     weights
@@ -46,7 +46,7 @@ class LoadedClassifier:
     video
         Whether it is a model of videos.
     extractor
-        Gives the layers' outputs by name.
+        Gives the layers' outputs by name; the model itself where there are none.
     prepare
         How frames are brought to it.
     device
@@ -85,22 +85,47 @@ class LoadedClassifier:
             If the frames do not fit the model, or a layer gives no numbers that can be compared.
         """
         with numerics(self.device, "fp32"), torch.inference_mode():
+            found = self.output(frames)
+            return {layer: self._channels_first(layer, found[layer]) for layer in self.layers}
+
+    def output(self, frames: Frames) -> Any:
+        """Show frames to the extractor.
+
+        Parameters
+        ----------
+        frames
+            (window, H, W, 3) uint8 RGB.
+
+        Returns
+        -------
+        Any
+            Whatever it gives for a batch of one, on the device.
+
+        Raises
+        ------
+        InputError
+            If the frames do not fit the model.
+        """
+        with numerics(self.device, "fp32"), torch.inference_mode():
             values = self.prepare(np.ascontiguousarray(frames))
             # (T, C, H, W) is (1, C, T, H, W) for a video model; an image is a batch of one already
             values = values.transpose(0, 1)[None] if self.video else values
             try:
-                found = self.extractor(values.to(self.device))
+                return self.extractor(values.to(self.device))
             except (RuntimeError, AssertionError, ValueError, IndexError, TypeError) as error:
                 if "out of memory" in str(error) or "DefaultCPUAllocator" in str(error):
                     raise
                 raise self._misfit(frames, values, error) from error
-            return {layer: self._channels_first(layer, found[layer]) for layer in self.layers}
 
     def _misfit(self, frames: Frames, values: Tensor, error: Exception) -> InputError:
         height, width = frames.shape[1:3]
         shape = "x".join(map(str, values.shape[-2:]))
         what = f"a window of {len(frames)} frames" if self.video else "a frame"
-        window = ", or another `window`, which `stst-analyze cka` takes" if self.video else ""
+        window = (
+            ", or another `window`, which `stst-analyze cka` and `stst-analyze recognize` take"
+            if self.video
+            else ""
+        )
         return InputError(
             f"{self.name}: cannot take {what} of {height}x{width} px, as {shape} px "
             f'({first_line(error)}). Give a size that it takes with `input="HxW"`{window}.'
@@ -143,7 +168,30 @@ def load_classifier(choice: ClassifierSpec, device: torch.device) -> LoadedClass
         If there is no such model or layer, or its weights are not here or do not fit.
     """
     model = built(choice)
-    layers = _checked_layers(choice, model.module)
+    return load_built(choice, model, _checked_layers(choice, model.module), device)
+
+
+def load_built(
+    choice: ClassifierSpec, model: Built, layers: tuple[str, ...], device: torch.device
+) -> LoadedClassifier:
+    """Bring a model that was built to a device.
+
+    Parameters
+    ----------
+    choice
+        What it was built by; says how frames are brought to it.
+    model
+        See `stst.models.build.built`.
+    layers
+        Of the model; empty to run it as a whole.
+    device
+        See `stst.utils.devices.pick_device`.
+
+    Returns
+    -------
+    LoadedClassifier
+        On the device.
+    """
     prepare = preprocessing(choice, model.preset)
     window = choice.window if model.video else 1
     seen = f"; window={window} frames, named by the last" if model.video else ""
@@ -153,7 +201,7 @@ def load_classifier(choice: ClassifierSpec, device: torch.device) -> LoadedClass
         window=window,
         weights=None if model.weights is None else model.weights.provenance(),
         video=model.video,
-        extractor=_extractor(model.module, layers).to(device),
+        extractor=(_extractor(model.module, layers) if layers else model.module).to(device),
         prepare=prepare,
         device=device,
         notes=_assume(choice, model, prepare),

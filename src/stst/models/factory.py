@@ -69,3 +69,40 @@ def _make(name: str, origin: str) -> Any:
         raise InputError(
             f"{origin}: the factory {name!r} failed: {type(error).__name__}: {error}"
         ) from error
+
+
+def read_numbers(module: object, name: str, count: int, origin: str) -> tuple[float, ...] | None:
+    """Read an attribute by which a user's model says something of itself.
+
+    Parameters
+    ----------
+    module
+        The model.
+    name
+        Of the attribute, whose value may be a tensor.
+    count
+        How many finite numbers it has to hold.
+    origin
+        What named the model, for messages.
+
+    Returns
+    -------
+    tuple of float or None
+        None where there is no such attribute.
+
+    Raises
+    ------
+    InputError
+        If it holds anything else.
+    """
+    value = getattr(module, name, None)
+    if value is None:
+        return None
+    try:
+        numbers = torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
+    except (TypeError, ValueError, RuntimeError):
+        numbers = []
+    if len(numbers) != count or not all(abs(number) < float("inf") for number in numbers):
+        what = "a number" if count == 1 else f"{count} numbers"
+        raise InputError(f"{origin}: its attribute {name} is {value!r}; expected {what}.")
+    return tuple(numbers)

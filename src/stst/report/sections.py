@@ -13,10 +13,10 @@ from stst.analysis.features import (
     MEASURES,
     MIN_MOTION,
     MIN_RESULTANT,
-    PAPER_FLOW,
     Features,
     Measure,
 )
+from stst.analysis.measures.flow import PAPER_FLOW
 from stst.figures import SHOWN, clip_color, feature_courses, feature_means, picture
 from stst.report.content import Content
 from stst.report.formatting import number, rate_text

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import click
 
-from stst_cli.analyze import batch, cka, compare, features, figure, prednet, report, validity
+from stst_cli.analyze import (
+    batch,
+    cka,
+    compare,
+    features,
+    figure,
+    prednet,
+    recognize,
+    report,
+    study,
+    validity,
+)
 from stst_cli.shared.commands import Commands, version_option
 
 
@@ -23,6 +34,6 @@ def main() -> None:
 
 for command in (
     features.features, compare.compare, cka.cka, prednet.prednet, validity.validity,
-    report.report, figure.figure, batch.batch,
+    recognize.recognize, report.report, figure.figure, batch.batch, study.study,
 ):  # fmt: skip
     main.add_command(command)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.models import choose_models, load_parts, model_options
+from stst_cli.analyze.models import choose_judges, choose_models, load_parts, model_options
 from stst_cli.shared.commands import INTERRUPTED, terminable
 from stst_cli.shared.jobs import show_jobs
 from stst_cli.shared.options import PATH, ClipPart, clip_options
@@ -17,6 +17,7 @@ from stst_cli.shared.terminal import say, say_notes
 
 if TYPE_CHECKING:
     from stst.analysis.manifest import NamedPair
+    from stst.analysis.settings import Settings
     from stst.batch.pairs import PairBatch
     from stst.batch.states import JobEnd
 
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
     "-o", "--output", "folder", type=PATH, required=True, metavar="DIR",
     help="Folder of results; made if it does not exist.",
 )  # fmt: skip
+@click.option(
+    "--measure", "measures", multiple=True,
+    type=click.Choice(["energy", "coherence", "photometry"]),
+    help="Measure this, too, beside nulls: energy over frequencies, coherence of motion, or light. "
+    "Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--judge", "judges", multiple=True, metavar="MODEL[=WEIGHTS]",
+    help="A classifier that says what it still recognises, as `stst-analyze recognize` has it, "
+    "beside nulls. Repeatable.",
+)  # fmt: skip
 @clip_options
 @model_options
 @click.option(
@@ -39,6 +51,8 @@ if TYPE_CHECKING:
 def batch(
     sources: tuple[Path, ...],
     folder: Path,
+    measures: tuple[str, ...],
+    judges: tuple[str, ...],
     part: ClipPart,
     jobs: int | None,
     as_json: bool,
@@ -50,8 +64,9 @@ def batch(
     .toml file with tables [[pairs]] of these keys. Paths in it are relative to its folder. From
     two folders, clips are matched by name: cat.mkv and cat_seed7.mkv belong to cat.mp4.
 
-    Each pair gets a folder DIR/<label>; DIR/features.csv and DIR/comparison.csv (and, with --cka
-    and --prednet, cka.csv and prediction.csv) hold all of them, DIR/pairs.csv says which label is
+    Each pair gets a folder DIR/<label>; DIR/features.csv and DIR/comparison.csv hold all of them,
+    and so do cka.csv, prediction.csv, recognition.csv, energy.csv, coherence.csv and photometry.csv
+    where --cka, --prednet, --judge or --measure asks for it. DIR/pairs.csv says which label is
     which clip, DIR/errors.csv what failed. The same command once more does only what is not done
     yet, or not any more with these clips and options.
     """
@@ -61,28 +76,44 @@ def batch(
 
     pairs, notes = _pairs(sources)
     say_notes(notes)
+    words["beside_nulls"] = bool(measures or judges)
     settings = Settings(
         part.frames, part.max_side, *choose_models(words), words["device"], words["null"],
-        part.levels,
+        part.levels, tuple(dict.fromkeys(measures)), choose_judges(judges),
     )  # fmt: skip
     # each process loads its own: what is wrong is better said once
     load_parts(words, part.levels)
+    say_notes(_judge_notes(settings))
     measuring = PairBatch(pairs, folder, settings)
+    ended = _follow(measuring, jobs or available_cores())
+    if _print_summary(ended, measuring, as_json):
+        raise click.exceptions.Exit(1)
+
+
+def _follow(measuring: PairBatch, processes: int) -> list[JobEnd]:
     left = set(measuring.left)
-    weights = {pair.label: float(pair.label in left) for pair in pairs}
-    outcomes = measuring.run(jobs or available_cores())
+    weights = {pair.label: float(pair.label in left) for pair in measuring.pairs}
+    outcomes = measuring.run(processes)
     try:
         with terminable(), closing(outcomes):
-            ended = list(show_jobs(outcomes, weights))
+            return list(show_jobs(outcomes, weights))
     except KeyboardInterrupt:
         click.echo(
-            f"Interrupted. Finished pairs are kept in {click.format_filename(folder)}; the same "
-            "command continues.",
+            f"Interrupted. Finished pairs are kept in {click.format_filename(measuring.folder)}; "
+            "the same command continues.",
             err=True,
         )
         raise click.exceptions.Exit(INTERRUPTED) from None
-    if _print_summary(ended, measuring, as_json):
-        raise click.exceptions.Exit(1)
+
+
+def _judge_notes(settings: Settings) -> list[str]:
+    if not settings.judges:
+        return []
+    from stst.analysis.measures.judges import load_judge
+    from stst.utils.devices import pick_device
+
+    device = pick_device(settings.device)
+    return [note for one in settings.judges for note in load_judge(one, device).notes]
 
 
 def _pairs(sources: tuple[Path, ...]) -> tuple[list[NamedPair], list[str]]:

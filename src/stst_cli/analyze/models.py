@@ -51,7 +51,7 @@ def choose_models(
     Parameters
     ----------
     words
-        Option by name.
+        Option by name; ``beside_nulls`` where something but CKA has nulls, too.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def choose_models(
     settings = CkaSettings(
         words["examples"], choose_estimator(words["estimator"], words["unbiased"])
     )
-    if words["null"] and not choices:
+    if words["null"] and not (choices or words.get("beside_nulls")):
         raise InputError("--null: gives clips for the null of CKA. Name a model with --cka, too.")
     if words["prednet"] is None:
         return choices, settings, None
@@ -86,6 +86,19 @@ def choose_models(
 
     prediction = PredictionSettings(words["prednet"], words["fit"], words["size"], words["device"])
     return choices, settings, prediction
+
+
+def choose_judges(texts: tuple[str, ...]) -> tuple[ClassifierSpec, ...]:
+    """Turn what ``--judge`` says into what the core takes, each judge once.
+
+    Raises
+    ------
+    InputError
+        If one of them is wrong.
+    """
+    from stst.config.cka import ClassifierSpec, parse_judge
+
+    return tuple(dict.fromkeys(parse_judge(one, ClassifierSpec("any")) for one in texts))
 
 
 def load_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
@@ -104,6 +117,10 @@ def load_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
         If an option is wrong, or a model or its weights cannot be had.
     """
     choices, settings, prediction = choose_models(words)
+    if words["null"] and not choices:
+        from stst.analysis.cka.unrelated import UnrelatedClips
+
+        say_notes(UnrelatedClips(words["null"], levels).notes)
     if not choices and prediction is None:
         return []
     from stst.report import models

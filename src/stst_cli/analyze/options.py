@@ -24,8 +24,8 @@ cka_options = together(
     # what the default was asked for with, before it was the default
     click.option("--unbiased", is_flag=True, hidden=True),
     click.option("--null", type=PATH, multiple=True, metavar="CLIP",
-                 help="A natural clip of other content, for the band of unrelated pairs that "
-                 "CKA is shown with; the sample clips are among them anyway. Repeatable."),
+                 help="A natural clip of other content, for the nulls that CKA, and what else "
+                 "has them, is shown with; the sample clips are among them anyway. Repeatable."),
 )  # fmt: skip
 
 

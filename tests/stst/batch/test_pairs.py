@@ -7,13 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import pytest
 
 import stst
-from batch_workers import counted
+from batch_workers import counted, nothing_but_the_record
 from small_runs import clip
 from stst.analysis import tables
 from stst.analysis.comparison import compare, comparison_rows
@@ -22,6 +23,8 @@ from stst.analysis.manifest import NamedPair
 from stst.analysis.settings import Settings
 from stst.batch.pairs import PairBatch, measure_pair
 from stst.batch.states import JobEnd
+from stst.config import StreamConfig
+from stst.config.cka import ClassifierSpec
 from stst.errors import InputError, StstError
 from stst.utils.files import sha256_of
 from stst.video import read_video
@@ -411,3 +414,70 @@ def test_a_natural_clip_is_measured_once_for_all_its_samples(here, monkeypatch):
     replaced(here / "a.npz", seed=99)
     measure_pair(NamedPair("x", "a.npz", "b2.npz"), Settings())
     assert found == ["a.npz", "b2.npz", "c2.npz", "a.npz", "b2.npz"]
+
+
+class TestBesideNulls:
+    MEASURED = Settings(measures=("photometry",))
+
+    @pytest.fixture(autouse=True)
+    def larger(self, here):
+        for seed, name in enumerate(("a", "b", "a2", "b2", "c2")):
+            replaced(here / f"{name}.npz", 3, 20, 24, seed=seed)
+
+    def test_tables_are_there(self, here):
+        assert run(PAIRS[:1], measures=("photometry",)) == {"a": "done"}
+        for folder in ("out", "out/a"):
+            found = rows(f"{folder}/photometry.csv")
+            assert {row["clip"] for row in found} == {"a.npz", "a2.npz"}
+            assert {row["null_kind"] for row in found} > {"unrelated", "scrambled", "noise"}
+        assert run(PAIRS[:1]) == {"a": "done"}
+        assert not Path("out/photometry.csv").exists()
+
+    def test_pairs_of_a_natural_clip_are_one_group(self, here):
+        shared = NamedPair("x", "a.npz", "c2.npz")
+        pairs = [*PAIRS[:2], shared]
+        batch = PairBatch(pairs, Path("out"), self.MEASURED)
+        assert batch._groups(pairs) == [(pairs[0], shared), (pairs[1],)]
+        plain = PairBatch(pairs, Path("plain"))
+        assert plain._groups(pairs) == [(one,) for one in pairs]
+
+    def test_what_failed_before_comes_last_in_its_group(self, here):
+        pairs = [NamedPair(name, "a.npz", f"{name}2.npz") for name in "abc"]
+        batch = PairBatch(pairs, Path("out"), self.MEASURED)
+        Path("out").mkdir()
+        batch.states.begin()
+        batch.states.put("a", "failed", error="it crashed")
+        assert [one.label for one in batch._groups(pairs)[0]] == ["b", "c", "a"]
+
+    def test_one_that_fails_does_not_keep_the_others_of_its_group(self, here):
+        pairs = [NamedPair("gone", "a.npz", "no.npz"), pair("a"), NamedPair("x", "a.npz", "b2.npz")]
+        assert run(pairs, measures=("photometry",)) == {
+            "gone": "no.npz does not exist. Check the name and the folder.",
+            "a": "done", "x": "done",
+        }  # fmt: skip
+        assert [row["label"] for row in rows("out/errors.csv")] == ["gone"]
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"measures": ("photometry", "energy")},
+            {"judges": (ClassifierSpec("tiny_classifier:judge"),)},
+            {"judges": (ClassifierSpec("tiny_classifier:judge", input="native"),)},
+            {"streams": (("spatial", StreamConfig(model="filterbank")),)},
+            {"null": (Path("b.npz"),)},
+        ],
+    )
+    def test_a_change_of_what_is_asked_is_seen(self, here, changed):
+        settings = replace(self.MEASURED, judges=(ClassifierSpec("tiny_classifier:video_judge"),))
+
+        def left(asked: Settings) -> list[str]:
+            return PairBatch(PAIRS[:1], Path("out"), asked).left
+
+        list(PairBatch(PAIRS[:1], Path("out"), settings).run(1, nothing_but_the_record))
+        assert left(settings) == []
+        assert left(replace(settings, **changed)) == ["a"]
+
+    def test_tables_of_which_one_is_gone(self, here):
+        run(PAIRS[:1], measures=("photometry",))
+        Path("out/a/photometry.csv").unlink()
+        assert PairBatch(PAIRS[:1], Path("out"), self.MEASURED).left == ["a"]

@@ -58,7 +58,8 @@ class TestOwnModels:
         said = refused(loaded("tiny_classifier:image", "late", kind="video").activations, frames(5))
         assert "cannot take a window of 5 frames of 18x20 px, as 18x20 px (" in said
         assert said.endswith(
-            'takes with `input="HxW"`, or another `window`, which `stst-analyze cka` takes.'
+            'takes with `input="HxW"`, or another `window`, which `stst-analyze cka` and '
+            "`stst-analyze recognize` take."
         )
 
     def test_weights_of_a_file(self, tmp_path):
@@ -78,7 +79,9 @@ class TestOwnModels:
         assert said.startswith(
             "model tiny_classifier:fixed: takes neither (1, 3, 224, 224) nor (1, 3, 5, 224, 224)"
         )
-        assert said.endswith('or `kind="video"`, which `stst-analyze cka` takes.')
+        assert said.endswith(
+            'or `kind="video"`, which `stst-analyze cka` and `stst-analyze recognize` take.'
+        )
         model = loaded("tiny_classifier:fixed", "head", kind="image")
         said = refused(model.activations, frames(1, 18, 20))
         assert "cannot take a frame of 18x20 px, as 18x20 px (" in said

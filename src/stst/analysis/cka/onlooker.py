@@ -16,6 +16,7 @@ from torch import Tensor
 
 from stst.analysis.cka.similarity import Kernel, as_examples, kernel, kernel_cka
 from stst.analysis.cka.unrelated import UnrelatedClip, crop_to
+from stst.analysis.nulls import shuffle_pixels
 from stst.config.cka import CkaSettings, Estimator
 from stst.errors import InputError
 from stst.types import Frames
@@ -164,7 +165,7 @@ class Onlooker:
 
     def show_noise(self, natural: Clip) -> Seen:
         """Show noise that has the colours, the mean and the contrast of a clip's frames."""
-        return self.show(_Changed(natural, _shuffl), len(natural.frames))
+        return self.show(_Changed(natural, shuffle_pixels), len(natural.frames))
 
     def _clip_kernels(self, frames: Any, length: int) -> dict[str, list[Kernel]]:
         """Compute how alike all frames of a clip are to one another, layer by layer."""
@@ -197,13 +198,6 @@ class _Changed:
 
     def __getitem__(self, place: int) -> Frames:
         return self.change(self.clip.frames[place], place)
-
-
-def _shuffl(frame: Frames, place: int) -> Frames:
-    """Give a frame its own pixels in random order."""
-    pixels = frame.reshape(-1, 3)
-    order = np.random.default_rng([0, place]).permutation(len(pixels))
-    return pixels[order].reshape(frame.shape)
 
 
 def _check_memory(count: int, found: Mapping[str, Tensor], model: LoadedClassifier) -> None:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from stst.errors import InputError, first_line
 from stst.methods.leaps.catalog import ZOO, Setting, built_of_zoo, zoo_names
 from stst.methods.leaps.layers import is_normalization, watch_inputs, with_statistics
 from stst.models.build import Built, built
+from stst.models.factory import read_numbers
 from stst.models.preprocessing import Channels, Preprocessing, preprocessing
 from stst.models.torchvision_weights import get_member
 from stst.utils.devices import guarded
@@ -281,13 +283,14 @@ def _build(choice: ClassifierSpec, setting: Setting) -> Built:
 
 def _own(model: str, found: Built, size: str | None, setting: Setting) -> VideoModel:
     module, named = found.module, f"`{setting}` {model}"
-    mean = _numbers(named, module, "mean", 3) or (0.0, 0.0, 0.0)
-    std = _numbers(named, module, "std", 3) or (1.0, 1.0, 1.0)
+    numbers = partial(read_numbers, module, origin=named)
+    mean = numbers("mean", 3) or (0.0, 0.0, 0.0)
+    std = numbers("std", 3) or (1.0, 1.0, 1.0)
     if min(std) <= 0:
         raise InputError(f"{named}: std is {std}; every value must be above 0.")
-    own_size = _numbers(named, module, "frame_size", 2)
-    length = _numbers(named, module, "clip_length", 1)
-    rate = _numbers(named, module, "frame_rate", 1)
+    own_size = numbers("frame_size", 2)
+    length = numbers("clip_length", 1)
+    rate = numbers("frame_rate", 1)
     wanted = f"{int(own_size[0])}x{int(own_size[1])}" if own_size else "native"
     choice = ClassifierSpec(model, input=size or wanted, mean=_three(mean), std=_three(std))
     categories = getattr(module, "categories", ())
@@ -302,21 +305,6 @@ def _own(model: str, found: Built, size: str | None, setting: Setting) -> VideoM
         weights=_provenance(found),
         label=found.label,
     )
-
-
-def _numbers(named: str, module: nn.Module, name: str, count: int) -> tuple[float, ...] | None:
-    """Read an attribute of numbers, which may be a tensor."""
-    value = getattr(module, name, None)
-    if value is None:
-        return None
-    try:
-        numbers = torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
-    except (TypeError, ValueError, RuntimeError):
-        numbers = []
-    if len(numbers) != count or not all(abs(number) < float("inf") for number in numbers):
-        what = "a number" if count == 1 else f"{count} numbers"
-        raise InputError(f"{named}: its attribute {name} is {value!r}; expected {what}.")
-    return tuple(numbers)
 
 
 def _three(values: tuple[float, ...]) -> Channels:

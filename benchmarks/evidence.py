@@ -1,0 +1,131 @@
+"""What `quick`, `fast` and `paper` keep of natural clips, and what they lose, over a set.
+
+    python benchmarks/evidence.py DIR --videos FOLDER --photographs FOLDER [--part small|paper]
+
+Makes the natural clips and a manifest in DIR, then every stimulus by `stst batch`, one thread each:
+what is done stays, so the same command goes on after a stop. Two parts:
+
+* ``small``: eight clips of 24 frames, longer side 192 px; `quick`, `fast` and phase scrambling, two
+  seeds each;
+* ``paper``: four clips of 3 frames, shorter side at least 147 px, where the paper's three octaves
+  fit; `paper`, `fast` and `quick`, seed 0.
+
+The folder of videos holds `animal.mp4`, `flipping_a_pancake.mkv` and `carphone_pristine.mp4`; that
+of photographs the pictures of ImageNet that the package foolbox ships (`foolbox/data`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from PIL import Image
+
+from stst.video import Video, read_video, write_video
+
+ROOT = Path(__file__).parents[1]
+VIDEOS = {
+    "animal": ("animal.mp4", "0:24"),
+    "pancake": ("flipping_a_pancake.mkv", "0:24"),
+    "carphone": ("carphone_pristine.mp4", "72:96"),
+}
+#: An animal and a thing that MobileNetV2 names rightly at this size.
+PHOTOGRAPHS = {"goose": "imagenet_15_99.jpg", "cannon": "imagenet_13_471.jpg"}
+SAMPLES = ("cat", "astronaut", "coffee")
+#: Of VGG-19; the presets' own ones want its full weights, of 550 MB.
+LAYERS = '["conv1_1", "conv2_1", "conv3_1"]'
+#: Presets and seeds by part.
+STIMULI = {
+    "small": [(preset, seed) for seed in (0, 1) for preset in ("quick", "stps", "fast")],
+    "paper": [("quick", 0), ("fast", 0), ("paper", 0)],
+}
+
+
+def sample_clips(height: int, width: int) -> ModuleType:
+    """Load the program that renders the sample clips, for another size of the same view."""
+    spec = importlib.util.spec_from_file_location(
+        "make_clips", ROOT / "sample_data" / "make_clips.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["make_clips"] = module
+    spec.loader.exec_module(module)
+    module.HEIGHT, module.WIDTH = height, width
+    return module
+
+
+def pan(path: Path) -> Video:
+    """Pan over a photograph, 1.2 px a frame to the right and 0.3 down."""
+    module = sample_clips(144, 192)
+    image = np.asarray(Image.open(path).convert("RGB")) / 255.0
+    height, width = image.shape[:2]
+    scale = min(height / 170, width / 232)
+    start = (width - 1) / 2 - 14 * scale, (height - 1) / 2 - 4 * scale
+    layer = module.Layer(path.stem, start=start, pan=(-1.2, -0.3), scale=scale)
+    return Video(module._bytes(module._sampled(image, layer)), Fraction(24))
+
+
+def naturals(part: str, videos: Path, photographs: Path) -> Iterator[tuple[str, Video]]:
+    """Give the natural clips of a part, by name."""
+    if part == "small":
+        for name in SAMPLES:
+            yield name, read_video(ROOT / "sample_data" / f"{name}.mkv")
+        for name, (file, frames) in VIDEOS.items():
+            yield name, read_video(videos / file, frames=frames, max_side=192)
+        for name, file in PHOTOGRAPHS.items():
+            yield name, pan(photographs / file)
+        return
+    module = sample_clips(147, 196)
+    for name in SAMPLES:
+        module.FRAMES = 3
+        yield name, Video(module.CLIPS[name].render()[0], Fraction(24))
+    yield "pancake", read_video(videos / VIDEOS["pancake"][0], frames="0:3", max_side=264)
+
+
+def write_set(folder: Path, part: str, videos: Path, photographs: Path) -> Path:
+    """Write the natural clips that are not there yet, and the manifest; give the latter."""
+    clips = folder / "natural"
+    clips.mkdir(parents=True, exist_ok=True)
+    names = []
+    for name, video in naturals(part, videos, photographs):
+        names.append(name)
+        if not (clips / f"{name}.mkv").exists():
+            write_video(clips / f"{name}.mkv", Video(video.frames, video.fps))
+    manifest = folder / "manifest.csv"
+    with manifest.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["natural", "preset", "seed", "output", "spatial.texture_layers"])
+        for preset, seed in STIMULI[part]:
+            layers = LAYERS if preset in ("fast", "paper") else ""
+            for name in names:
+                output = f"{name}_{preset}_{seed}.mkv"
+                writer.writerow([f"natural/{name}.mkv", preset, seed, output, layers])
+    return manifest
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--videos", type=Path, required=True)
+    parser.add_argument("--photographs", type=Path, required=True)
+    parser.add_argument("--part", choices=sorted(STIMULI), default="small")
+    parser.add_argument("--jobs", type=int, default=2)
+    asked = parser.parse_args()
+    folder = asked.folder / asked.part
+    manifest = write_set(folder, asked.part, asked.videos, asked.photographs)
+    command = ["-m", "stst_cli", "batch", str(manifest), "-o", str(folder / "stimuli")]
+    command += ["--jobs", str(asked.jobs), "--threads", "1", "--device", "cpu"]
+    subprocess.run([sys.executable, *command], check=True)
+
+
+if __name__ == "__main__":
+    main()

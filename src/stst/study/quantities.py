@@ -1,0 +1,136 @@
+"""What a study asks of each measure: does it stay, is it gone, against what?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from stst.analysis.settings import (
+    CKA,
+    COHERENCE,
+    COMPARISON,
+    ENERGY,
+    PHOTOMETRY,
+    PREDICTION,
+    RECOGNITION,
+    VALIDITY,
+)
+
+Group = Literal["kept", "lost", "coherence", "light"]
+#: How a value is read. ``"ratio"`` and ``"likeness"``: to natural, 1 is the same; ``"distance"``:
+#: from natural, 0 is the same; ``"beside"``: the natural clip has a value of its own.
+Scale = Literal["ratio", "distance", "likeness", "beside"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A measure of whole clips that a study tests.
+
+    Attributes
+    ----------
+    table
+        Where it stands.
+    pattern
+        Matches the whole of its name there.
+    group
+        Part of the page.
+    scale
+        See `Scale`.
+    title
+        In words; ``{}`` is what the pattern's first group holds.
+    against
+        The null that it is tested against; None to test against the natural clip.
+    headline
+        Whether it is among the first things that a reader sees.
+    """
+
+    table: str
+    pattern: str
+    group: Group
+    scale: Scale
+    title: str
+    against: Literal["unrelated", "scrambled"] | None
+    headline: bool = False
+
+    @property
+    def same(self) -> float:
+        """What the natural clip itself would have; NaN where that is a value of its own."""
+        return {"ratio": 1.0, "distance": 0.0, "likeness": 1.0}.get(self.scale, float("nan"))
+
+    def match(self, measure: str) -> str | None:
+        """Give the title of a measure that this is; None of another."""
+        found = re.fullmatch(self.pattern, measure)
+        if found is None:
+            return None
+        return self.title.format(*(_readable(part) for part in found.groups()))
+
+
+_NAMES = {"farneback": "Farnebäck", "dis": "DIS"}
+
+
+def _readable(part: str) -> str:
+    """Write a band's edges, and names, as people do."""
+    if part in _NAMES:
+        return _NAMES[part]
+    return re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.3g}", part).replace("-", " to ")
+
+
+_STATIC = "static|[0-9.]+-[0-9.]+"
+QUANTITIES = (
+    Quantity(COMPARISON, r"pixel_intensity\.ratio", "kept", "ratio", "Pixel intensity", None, True),
+    Quantity(COMPARISON, r"contrast\.ratio", "kept", "ratio", "Contrast", None, True),
+    Quantity(COMPARISON, r"pixel_change\.ratio", "kept", "ratio", "Pixel change", None, True),
+    Quantity(COMPARISON, r"flow_magnitude\.ratio", "kept", "ratio", "Optical flow magnitude", None,
+             True),
+    Quantity(ENERGY, r"total_variation\.ratio", "kept", "ratio", "Total variation", None),
+    Quantity(ENERGY, r"coarse_power\.ratio", "kept", "ratio",
+             "Share of power below 0.03 cycles/px", None, True),
+    Quantity(ENERGY, r"spatial_power\.([0-9.]+-[0-9.]+)\.ratio", "kept", "ratio",
+             "Power, {} cycles/px", None),
+    Quantity(ENERGY, rf"temporal_power\.({_STATIC})\.ratio", "kept", "ratio",
+             "Power over time, {} cycles/frame", None),
+    Quantity(ENERGY, r"flicker\.ratio", "kept", "ratio", "Flicker", None),
+    Quantity(ENERGY, r"direction_distance", "kept", "distance", "Directions of motion (rad)",
+             "scrambled", True),
+    Quantity(ENERGY, r"speed_distance", "kept", "distance", "Speeds of motion (octaves)",
+             "scrambled", True),
+    Quantity(VALIDITY, r"gram_distance\.mean", "kept", "distance", "Gram matrices", "scrambled"),
+    Quantity(COHERENCE, r"warp_residual\.(\w+)\.lag1\.mean", "coherence", "beside",
+             "Warp residual, lag 1, {}", "scrambled", True),
+    Quantity(COHERENCE, r"warp_residual\.(\w+)\.lag(\d+)\.mean", "coherence", "beside",
+             "Warp residual, {}, lag {}", "scrambled"),
+    Quantity(COHERENCE, r"warp_residual_visible\.(\w+)\.lag(\d+)\.mean", "coherence", "beside",
+             "Warp residual of what is seen in both frames, {}, lag {}", "scrambled"),
+    Quantity(RECOGNITION, r"recognition\.top10\.clip", "lost", "beside",
+             "Probability of natural’s ten classes", "unrelated", True),
+    Quantity(RECOGNITION, r"recognition\.class\.clip", "lost", "beside",
+             "Probability of natural’s class", "unrelated"),
+    Quantity(CKA, r"cka(?:_unbiased)?\.\w+\.mean", "lost", "likeness", "CKA", "unrelated"),
+    Quantity(PHOTOMETRY, r"luminance\.mean", "light", "beside", "Mean luminance", None),
+    Quantity(PHOTOMETRY, r"rms_contrast\.mean", "light", "beside", "RMS contrast, linear light",
+             None),
+    Quantity(PHOTOMETRY, r"michelson_contrast\.mean", "light", "beside", "Michelson contrast",
+             None),
+    Quantity(PREDICTION, r"ssim\.mean", "kept", "beside", "SSIM of PredNet’s predictions", None),
+)  # fmt: skip
+
+
+def quantity_of(table: str, measure: str) -> tuple[Quantity, str] | None:
+    """Find what a study asks of a measure.
+
+    Parameters
+    ----------
+    table, measure
+        Where it stands and its name there.
+
+    Returns
+    -------
+    tuple of Quantity and str
+        And its title; None for a measure that is in the tables alone.
+    """
+    for one in QUANTITIES:
+        title = one.match(measure) if one.table == table else None
+        if title is not None:
+            return one, title
+    return None
