@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _ROWS = 4  # that the list has room for
 
+#: What is called otherwise here than in messages of the core.
+LABELS = {"max_side": "max. px"}
+
 
 class ClipChoice(QWidget):
     """A box for the natural clip and a list of the others; both follow the viewer's layers.
@@ -70,7 +73,7 @@ class ClipChoice(QWidget):
             "Frames A to B-1 of the natural clip, and the same part of clips that show more of it "
             "or are as long"
         )
-        self.side_edit.setPlaceholderText("max. px")
+        self.side_edit.setPlaceholderText(LABELS["max_side"])
         self.side_edit.setToolTip(
             "Longer side in pixels that the natural clip is shrunk to, for clips whose sidecar "
             "does not say it"

@@ -16,7 +16,7 @@ from napari_stst.background.measurements import Match, Measurement
 from napari_stst.background.task import Task
 from napari_stst.compare.actions import Actions
 from napari_stst.compare.clip_jobs import ClipFiles, ClipJob, ClipJobRunner
-from napari_stst.compare.clips import ClipChoice
+from napari_stst.compare.clips import LABELS, ClipChoice
 from napari_stst.compare.controls import ViewControls
 from napari_stst.compare.dialogs import (
     CkaDialog,
@@ -184,7 +184,7 @@ class CompareWidget(QWidget):
 
     def _tell(self, text: str) -> None:
         """Say what is wrong; it stays in the panel until something else is chosen or measured."""
-        text = word_for_form(text)
+        text = word_for_form(text, LABELS)
         show_error(text)
         self.actions.message.say(text)
 
@@ -345,7 +345,8 @@ class CompareWidget(QWidget):
         self.actions.open.setEnabled(True)
         self._note(found["notes"])
         if found["left_out"]:
-            words = word_for_form(f"Not all is in the report: {' '.join(found['left_out'])}")
+            words = f"Not all is in the report: {' '.join(found['left_out'])}"
+            words = word_for_form(words, LABELS)
             show_warning(words)
             self.actions.message.say(words)
         show_info(f"Report written: {self.report}")
@@ -354,7 +355,7 @@ class CompareWidget(QWidget):
         for note in notes:
             if note not in self._noted:
                 self._noted.add(note)
-                show_info(word_for_form(note))
+                show_info(word_for_form(note, LABELS))
 
     # what is asked
 

@@ -262,14 +262,14 @@ def test_the_arrow_shows_all_words_and_the_keyboard_filters_them(widget, qtbot):
     assert box.text() == "12"
 
 
-def test_a_wrong_class_is_said_in_the_command_s_words(widget, until, errors):
+def test_a_wrong_class_is_said_in_the_form_s_words(widget, until, errors):
     set_keys(widget, target=None)
     widget.make()
     assert errors.pop().startswith("Which class is the clip made for?")
     set_keys(widget, target="write")
     job = make(widget, until, "failed")
     assert errors.pop() == job.text
-    verdict = "write_learned.mkv was not made: the class write: tiny_video:clips has no class of "
+    verdict = "write_learned.mkv was not made: class write: tiny_video:clips has no class of "
     assert job.text.startswith(verdict)
     assert "Did you mean 'right'" in job.text
 
