@@ -28,12 +28,20 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """Light alone is measured, and nothing is drawn."""
-    monkeypatch.setattr("stst.study.run.MEASURES", ["photometry"])
+def undrawn(monkeypatch):
+    """Figures take their time and are tested by themselves."""
     monkeypatch.setattr("stst.study.write._FIGURES", ())
     nothing = {"source": "", "width": 1, "height": 1}
     monkeypatch.setattr("stst.study.sections.svg_of", lambda figure: nothing)
+    for module in ("sections", "write"):
+        for name in ("draw_findings", "draw_likeness"):
+            monkeypatch.setattr(f"stst.study.{module}.{name}", lambda *words: None)
+
+
+@pytest.fixture
+def quick(undrawn, monkeypatch):
+    """Light alone is measured."""
+    monkeypatch.setattr("stst.study.run.MEASURES", ["photometry"])
 
 
 def study(*words: object) -> Result:
@@ -180,9 +188,10 @@ class TestRefusals:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are not sent like this on Windows")
+@pytest.mark.usefixtures("undrawn")
 def test_interrupted_and_continued(here):
     for seed, name in enumerate("nst"):
-        clip(here / f"{name}.npz", 12, 60, 60, seed)
+        clip(here / f"{name}.npz", 6, 60, 60, seed)
     names = [f"{one}.npz,s{number}" for number, one in enumerate("stst")]
     (here / "set.csv").write_text(
         "natural,other,label\n" + "".join(f"n.npz,{one}\n" for one in names)
