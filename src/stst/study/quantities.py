@@ -126,8 +126,8 @@ def quantity_of(table: str, measure: str) -> tuple[Quantity, str] | None:
 
     Returns
     -------
-    tuple of Quantity and str
-        And its title; None for a measure that is in the tables alone.
+    tuple or None
+        The quantity and its title; None for a measure that is in the tables alone.
     """
     for one in QUANTITIES:
         title = one.match(measure) if one.table == table else None
