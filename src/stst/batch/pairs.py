@@ -89,13 +89,10 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
     InputError
         If a clip cannot be read, or they cannot be compared.
     """
-    import cv2
-
     clip = NaturalClip(pair.natural_path, settings.frames, settings.max_side, settings.levels)
     opened = clip.pair(pair.other_path)
     identity = _identity(pair, settings, sha256_of)
-    sha256 = identity["natural"]["sha256"]
-    natural = _natural_features(pair.natural_path, sha256, opened.alignment)
+    natural = _natural_features(pair.natural_path, identity["natural"]["sha256"], opened.alignment)
     other = features(opened.other)
     name = as_text(pair.other)
     reference = as_text(f"{pair.natural} {opened.alignment}".strip())
@@ -113,9 +110,15 @@ def measure_pair(pair: NamedPair, settings: Settings) -> Measured:
         {
             **identity,
             "notes": [as_text(note) for note in opened.notes],
-            "versions": {"napari-stst": __version__, "opencv": cv2.__version__},
+            "versions": _versions(),
         },
     )
+
+
+def _versions() -> dict[str, str]:
+    import cv2
+
+    return {"napari-stst": __version__, "opencv": cv2.__version__}
 
 
 class PairBatch:

@@ -76,7 +76,6 @@ def _readable(part: str) -> str:
     return re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.3g}", part).replace("-", " to ")
 
 
-_STATIC = "static|[0-9.]+-[0-9.]+"
 QUANTITIES = (
     Quantity(COMPARISON, r"pixel_intensity\.ratio", "kept", "ratio", "Pixel intensity", None, True),
     Quantity(COMPARISON, r"contrast\.ratio", "kept", "ratio", "Contrast", None, True),
@@ -88,7 +87,9 @@ QUANTITIES = (
              "Share of power below 0.03 cycles/px", None, True),
     Quantity(ENERGY, r"spatial_power\.([0-9.]+-[0-9.]+)\.ratio", "kept", "ratio",
              "Power, {} cycles/px", None),
-    Quantity(ENERGY, rf"temporal_power\.({_STATIC})\.ratio", "kept", "ratio",
+    Quantity(ENERGY, r"temporal_power\.static\.ratio", "kept", "ratio", "Power over time, static",
+             None),
+    Quantity(ENERGY, r"temporal_power\.([0-9.]+-[0-9.]+)\.ratio", "kept", "ratio",
              "Power over time, {} cycles/frame", None),
     Quantity(ENERGY, r"flicker\.ratio", "kept", "ratio", "Flicker", None),
     Quantity(ENERGY, r"direction_distance", "kept", "distance", "Directions of motion (rad)",
@@ -126,8 +127,8 @@ def quantity_of(table: str, measure: str) -> tuple[Quantity, str] | None:
 
     Returns
     -------
-    tuple of Quantity and str
-        And its title; None for a measure that is in the tables alone.
+    tuple or None
+        The quantity and its title; None for a measure that is in the tables alone.
     """
     for one in QUANTITIES:
         title = one.match(measure) if one.table == table else None

@@ -130,9 +130,7 @@ def _collect(rows: Iterable[_Row], table: str, other: str) -> dict[Key, Value]:
     natural_frames: dict[Key, list[float]] = {}
     for row in rows:
         base = row["measure"].removesuffix(NULL)
-        # measures of frames alone have no row for the clip
-        name = f"{base}.mean" if _in_frames(table) else base
-        key = Key(table, name, row.get("model") or "", row.get("layer") or "")
+        key = _key_of(row, base, table)
         value = values.setdefault(key, Value())
         value.unit = row["unit"]
         number = _number(row["value"])
@@ -154,6 +152,12 @@ def _collect(rows: Iterable[_Row], table: str, other: str) -> dict[Key, Value]:
     if _in_frames(table):
         _average_frames(values, natural_frames)
     return values
+
+
+def _key_of(row: _Row, base: str, table: str) -> Key:
+    # measures of frames alone have no row for the clip
+    name = f"{base}.mean" if _in_frames(table) else base
+    return Key(table, name, row.get("model") or "", row.get("layer") or "")
 
 
 def _whose(row: _Row, other: str) -> tuple[bool, bool]:

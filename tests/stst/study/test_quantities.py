@@ -15,7 +15,7 @@ from stst.study.quantities import QUANTITIES, quantity_of
         ("comparison.csv", "contrast.ratio", "Contrast", None),
         ("energy.csv", "spatial_power.0.0078125-0.015625.ratio",
          "Power, 0.00781 to 0.0156 cycles/px", None),
-        ("energy.csv", "temporal_power.static.ratio", "Power over time, static cycles/frame", None),
+        ("energy.csv", "temporal_power.static.ratio", "Power over time, static", None),
         ("coherence.csv", "warp_residual.farneback.lag1.mean",
          "Warp residual, lag 1, Farnebäck", "scrambled"),
         ("coherence.csv", "warp_residual.dis.lag8.mean", "Warp residual, DIS, lag 8", "scrambled"),

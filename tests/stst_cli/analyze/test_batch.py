@@ -336,3 +336,44 @@ class TestInterruption:
         os.killpg(process.pid, signal.SIGINT)
         self.ended(process, "")
         assert set(os.listdir("out")) <= {"batch.json", ".stst-batch", "pairs.csv"}
+
+
+class TestFurtherMeasures:
+    def test_tables_beside_nulls(self, here):
+        clips(here, ["a", "b"])
+        clip(here / "c.mkv", 3, 20, 24, seed=7)
+        pairs = manifest(here / "m.csv", "a.mkv,b.mkv,x")
+        words = (
+            *("--measure", "photometry", "--measure", "energy", "--measure", "photometry"),
+            *("--judge", "tiny_classifier:judge", "--null", "c.mkv", "--jobs", 1),
+        )
+        shown = batch(pairs, "-o", "out", *words)
+        assert shown.exit_code == 0
+        assert [line.split(":")[0] for line in shown.stdout.splitlines()] == [
+            "features", "comparison", "energy", "photometry", "recognition", "pairs",
+        ]  # fmt: skip
+        for name in ("energy", "photometry", "recognition"):
+            found = rows(f"out/{name}.csv")
+            assert {"a.mkv", "b.mkv"} == {row["clip"] for row in found}
+            nulls = {row["null_clips"] for row in found if row["null_kind"] == "unrelated"}
+            assert nulls == {"4"}, "three sample clips and the one that was given"
+        assert states(batch(pairs, "-o", "out", *words)) == {"x": "up to date"}
+
+    def test_there_is_no_other_measure(self, here):
+        ended = batch("m.csv", "-o", "out", "--measure", "no")
+        assert ended.exit_code == 2
+        assert "'no' is not one of 'energy', 'coherence', 'photometry'" in ended.stderr
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["--null", "b.mkv"], "--null"),
+            (["--judge", "no_such"], "no_such"),
+            (["--measure", "energy", "--null", "no.mkv"], "no.mkv"),
+        ],
+    )
+    def test_refusals(self, here, words, said):
+        clips(here, ["a", "b"])
+        pairs = manifest(here / "m.csv", "a.mkv,b.mkv,x")
+        refused(batch(pairs, "-o", "out", *words), said)
+        assert not Path("out").exists()

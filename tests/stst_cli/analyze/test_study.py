@@ -28,12 +28,20 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """Light alone is measured, and nothing is drawn."""
-    monkeypatch.setattr("stst.study.run.MEASURES", ["photometry"])
+def undrawn(monkeypatch):
+    """Figures take their time and are tested by themselves."""
     monkeypatch.setattr("stst.study.write._FIGURES", ())
     nothing = {"source": "", "width": 1, "height": 1}
     monkeypatch.setattr("stst.study.sections.svg_of", lambda figure: nothing)
+    for module in ("sections", "write"):
+        for name in ("draw_findings", "draw_likeness"):
+            monkeypatch.setattr(f"stst.study.{module}.{name}", lambda *words: None)
+
+
+@pytest.fixture
+def quick(undrawn, monkeypatch):
+    """Light alone is measured."""
+    monkeypatch.setattr("stst.study.run.MEASURES", ["photometry"])
 
 
 def study(*words: object) -> Result:
@@ -60,7 +68,9 @@ def pairs(folder: Path, *more: str) -> None:
 
 
 class TestEndToEnd:
-    def test_scrambled_clips(self, here):
+    def test_scrambled_clips(self, here, monkeypatch):
+        # the others take their time
+        monkeypatch.setattr("stst.study.write._FIGURES", ("kept.png",))
         (here / "n").mkdir()
         (here / "s").mkdir()
         for seed, (name, level) in enumerate((("a", 3), ("b", 5), ("c", 7))):
@@ -108,14 +118,6 @@ class TestAgain:
         study("set.csv")
         assert {name: Path(name).read_bytes() for name in before} == before
 
-    def test_nothing(self, here):
-        pairs(here)
-        assert states(study("set.csv")) == {"s": "done", "t": "done"}
-        shown = study("set.csv")
-        assert shown.exit_code == 0
-        assert states(shown) == {"s": "up to date", "t": "up to date"}
-        assert shown.stderr.endswith("2 up to date\n")
-
     def test_one_that_cannot_be_read(self, here):
         pairs(here)
         Path("s.npz").write_bytes(b"PK" + b"x" * 99)
@@ -124,18 +126,20 @@ class TestAgain:
         assert states(shown)["t"] == "done"
         assert "s.npz is not a readable .npz file" in Path("out/index.html").read_text("utf-8")
 
-    def test_confounds_are_told_of(self, here):
+    def test_what_is_said_of_the_set_and_how_it_was_made(self, here):
         pairs(here)
         Path("t.npz").write_bytes(Path("s.npz").read_bytes())
-        assert "Warning: s, t are the same clip, frame by frame." in study("set.csv").stderr
-
-    def test_the_command_is_on_the_page(self, here):
-        pairs(here)
-        study("set.csv", "--margin", f"{MEASURE}=0.1", "--null", "s.npz", "--trust-model", "a:b")
+        words = "--margin", f"{MEASURE}=0.1", "--null", "s.npz", "--trust-model", "a:b"
+        shown = study("set.csv", *words)
+        assert states(shown) == {"s": "done", "t": "done"}
+        assert "Warning: s, t are the same clip, frame by frame." in shown.stderr
         assert (
             f"stst-analyze study set.csv -o DIR --margin {MEASURE}=0.1 --trust-model a:b "
             "--null s.npz"
-        ) in Path("out/index.html").read_text("utf-8")  # fmt: skip
+        ) in Path("out/index.html").read_text("utf-8")
+        shown = study("set.csv", *words)
+        assert (shown.exit_code, states(shown)) == (0, {"s": "up to date", "t": "up to date"})
+        assert shown.stderr.endswith("2 up to date\n")
 
 
 class TestRefusals:
@@ -180,9 +184,10 @@ class TestRefusals:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are not sent like this on Windows")
+@pytest.mark.usefixtures("undrawn")
 def test_interrupted_and_continued(here):
     for seed, name in enumerate("nst"):
-        clip(here / f"{name}.npz", 12, 60, 60, seed)
+        clip(here / f"{name}.npz", 6, 60, 60, seed)
     names = [f"{one}.npz,s{number}" for number, one in enumerate("stst")]
     (here / "set.csv").write_text(
         "natural,other,label\n" + "".join(f"n.npz,{one}\n" for one in names)
