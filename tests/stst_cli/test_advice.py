@@ -90,6 +90,7 @@ WHO: dict[str, tuple[str, ...]] = {
         "stst weights fetch", "stst weights import", "stst-analyze features",
         *(one for one in PAIRS if one != "stst-analyze batch"),
     ),
+    "stst/study/": ("stst-analyze study",),
     "stst/utils/devices.py": (*RUNS, "stst batch"),
     "stst/methods/leaps/": ("stst leaps", "stst batch"),
     "stst/methods/stst/": ("stst synthesize", "stst batch"),
