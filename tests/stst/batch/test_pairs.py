@@ -430,6 +430,8 @@ class TestBesideNulls:
             found = rows(f"{folder}/photometry.csv")
             assert {row["clip"] for row in found} == {"a.npz", "a2.npz"}
             assert {row["null_kind"] for row in found} > {"unrelated", "scrambled", "noise"}
+        record = json.loads(Path("out/a/record.json").read_text())
+        assert record["settings"]["measures"] == ["photometry"]
         assert run(PAIRS[:1]) == {"a": "done"}
         assert not Path("out/photometry.csv").exists()
 
