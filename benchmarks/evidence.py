@@ -1,9 +1,11 @@
 """What `quick`, `fast` and `paper` keep of natural clips, and what they lose, over a set.
 
     python benchmarks/evidence.py DIR --videos FOLDER --photographs FOLDER [--part small|paper]
+        [--judge MODEL ...] [--cka MODEL@LAYERS ...]
 
-Makes the natural clips and a manifest in DIR, then every stimulus by `stst batch`, one thread each:
-what is done stays, so the same command goes on after a stop. Two parts:
+Makes the natural clips and a manifest in DIR, then every stimulus by `stst batch`, one thread each,
+and measures them by `stst-analyze study`: what is done stays, so the same command goes on after a
+stop. Two parts:
 
 * ``small``: eight clips of 24 frames, longer side 192 px; `quick`, `fast` and phase scrambling, two
   seeds each;
@@ -28,6 +30,7 @@ from types import ModuleType
 
 import numpy as np
 from PIL import Image
+from timing import keep, machine
 
 from stst.video import Video, read_video, write_video
 
@@ -40,6 +43,18 @@ VIDEOS = {
 #: An animal and a thing that MobileNetV2 names rightly at this size.
 PHOTOGRAPHS = {"goose": "imagenet_15_99.jpg", "cannon": "imagenet_13_471.jpg"}
 SAMPLES = ("cat", "astronaut", "coffee")
+#: What does not matter to an experiment that asks whether a metamer keeps its clip's statistics.
+#: Stated before the sets were measured.
+MARGINS = {
+    "pixel_intensity.ratio": 1.05,
+    "contrast.ratio": 1.1,
+    "pixel_change.ratio": 1.25,
+    "flow_magnitude.ratio": 1.25,
+    "total_variation.ratio": 1.25,
+    "coarse_power.ratio": 1.25,
+    "direction_distance": 0.2,
+    "speed_distance": 0.3,
+}
 #: Of VGG-19; the presets' own ones want its full weights, of 550 MB.
 LAYERS = '["conv1_1", "conv2_1", "conv3_1"]'
 #: Presets and seeds by part.
@@ -112,19 +127,72 @@ def write_set(folder: Path, part: str, videos: Path, photographs: Path) -> Path:
     return manifest
 
 
+def write_pairs(folder: Path, part: str) -> Path:
+    """Write which stimuli the study is of, under the names of their presets; give the manifest."""
+    path = folder / "set.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["natural", "other", "label", "condition"])
+        for natural in sorted((folder / "natural").glob("*.mkv")):
+            for preset, seed in STIMULI[part]:
+                label = f"{natural.stem}_{preset}_{seed}"
+                other = f"stimuli/{label}.mkv"
+                if (folder / other).exists():
+                    writer.writerow([f"natural/{natural.name}", other, label, preset])
+    return path
+
+
+def keep_table(folder: Path, part: str) -> None:
+    """Keep what the study found, with the command that made it."""
+    with (folder / "page" / "study.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    shown = [["measure", "condition", "mean", "95 %", "clips", "natural", "unrelated", "p",
+              "margin"]]  # fmt: skip
+    for row in rows:
+        where = " ".join(filter(None, (row["layer"], row["model"].partition(" [")[0])))
+        shown.append([
+            f"{row['measure']} {where}".strip(), row["condition"], _short(row["value"]),
+            f"{_short(row['low'])} to {_short(row['high'])}", row["clips"], _short(row["natural"]),
+            f"{_short(row['null_low'])} to {_short(row['null_high'])}", _short(row["p"]),
+            row["verdict"],
+        ])  # fmt: skip
+    keep(
+        f"evidence_{part}",
+        f"What presets keep and lose, {part} set; margins were stated before",
+        {"machine": machine(), "margins": MARGINS, "findings": rows},
+        shown,
+    )
+
+
+def _short(number: str) -> str:
+    return f"{float(number):.3g}" if number else ""
+
+
+def run(*words: str) -> None:
+    """Run a command of this package."""
+    subprocess.run([sys.executable, "-m", *words], check=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--videos", type=Path, required=True)
     parser.add_argument("--photographs", type=Path, required=True)
     parser.add_argument("--part", choices=sorted(STIMULI), default="small")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--judge", action="append", default=[])
+    parser.add_argument("--cka", action="append", default=[])
+    parser.add_argument("--jobs", default="2")
     asked = parser.parse_args()
     folder = asked.folder / asked.part
     manifest = write_set(folder, asked.part, asked.videos, asked.photographs)
-    command = ["-m", "stst_cli", "batch", str(manifest), "-o", str(folder / "stimuli")]
-    command += ["--jobs", str(asked.jobs), "--threads", "1", "--device", "cpu"]
-    subprocess.run([sys.executable, *command], check=True)
+    run("stst_cli", "batch", str(manifest), "-o", str(folder / "stimuli"), "--jobs", asked.jobs,
+        "--threads", "1", "--device", "cpu")  # fmt: skip
+    options = [word for judge in asked.judge for word in ("--judge", judge)]
+    options += [word for model in asked.cka for word in ("--cka", model)]
+    options += [word for name, one in MARGINS.items() for word in ("--margin", f"{name}={one}")]
+    run("stst_cli.analyze", "study", str(write_pairs(folder, asked.part)), "-o",
+        str(folder / "page"), "--jobs", asked.jobs, *options)  # fmt: skip
+    keep_table(folder, asked.part)
 
 
 if __name__ == "__main__":

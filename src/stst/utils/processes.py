@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -210,21 +211,38 @@ def _ignore_interrupts() -> Iterator[None]:
     """Start processes that hear nothing of a terminal even before they can say so."""
     # started with the first process otherwise, which undoes the mask
     resource_tracker.ensure_running()
-    with hold_signals(_TO_ALL):
-        yield
-
-
-@contextmanager
-def hold_signals(signals: Collection[signal.Signals] = (signal.SIGTERM,)) -> Iterator[None]:
-    """Let signals wait until a block is done, e.g. while a file is written; Windows has no such."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TO_ALL)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def hold_signals(signals: Collection[signal.Signals] = (signal.SIGTERM,)) -> Iterator[None]:
+    """Let signals wait until a block is done, e.g. while a file is written.
+
+    Only the main thread can be interrupted by a handler, so elsewhere nothing has to wait.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # a mask would hold them from this thread alone: the system gives them to another one then
+    waiting: dict[int, None] = {}
+    before = {one: signal.getsignal(one) for one in signals}
+    for one in signals:
+        signal.signal(one, lambda number, _: waiting.update({number: None}))
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            # None stands for a handler that Python does not know
+            signal.signal(one, signal.SIG_DFL if handler is None else handler)
+        for number in waiting:
+            signal.raise_signal(number)
 
 
 def _death(code: int | None) -> str:

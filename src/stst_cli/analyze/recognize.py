@@ -159,8 +159,8 @@ def _choices(
 
     base = ClassifierSpec(
         "any",
-        mean=None if mean is None else parse_channels(mean, "--mean"),
-        std=None if std is None else parse_channels(std, "--std"),
+        mean=None if mean is None else parse_channels(mean, "mean"),
+        std=None if std is None else parse_channels(std, "std"),
         **words,
     )
     choices = list(dict.fromkeys(parse_judge(text, base) for text in judges))

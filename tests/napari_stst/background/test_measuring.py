@@ -14,6 +14,8 @@ from small_runs import clip, refused, stst, stst_analyze
 from stst.analysis.cka.verdicts import is_null
 from stst.analysis.tables import as_csv, table
 from stst.config.cka import CkaSettings
+from stst_cli.analyze import main
+from stst_cli.shared.wording import in_options
 
 CKA = "tiny_classifier:image=none@early.0,late"
 
@@ -62,7 +64,8 @@ class TestPair:
         clip(here / "short.mkv", 4, 40, 44, seed=1)
         found = value("pair", "short.mkv", "part.mkv")
         line = refused(stst_analyze("compare", "natural.mkv", "short.mkv"), "cannot be compared")
-        assert f"Error: {found['short.mkv']}" == line
+        said = in_options(found["short.mkv"], main.commands["compare"])
+        assert f"Error: {said}" == line
         assert isinstance(found["part.mkv"], Match)
 
     def test_a_resampled_clip(self, here):

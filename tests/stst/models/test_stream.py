@@ -48,7 +48,7 @@ def test_a_good_stream_passes():
     [
         (lambda: "text", "expected a torch.nn.Module, found str"),
         (lambda: nn.Conv2d(3, 3, 3), "has no attribute 'layers'"),
-        (lambda: wrong(layers=()), "`layers` must be a non-empty tuple"),
+        (lambda: wrong(layers=()), "its attribute layers must be a non-empty tuple"),
         (lambda: wrong(texture_layers=("c",)), "texture_layers: unknown layer 'c'.*has: a, b"),
         (lambda: wrong(layers=("a", "b", "c")), "did not return the layer 'c'"),
         (lambda: wrong(forward=lambda self, frames, layers: frames), "must return a dict"),

@@ -117,7 +117,7 @@ class TestStreams:
         streams, (note,) = _usable_streams(read_set(source), StudySettings())
         assert streams == ()
         assert note.startswith("Gram matrices of s are left out: ")
-        assert "--trust-model" in note
+        assert "give `trusted=['tiny_model:spatial']`" in note
         trusting = StudySettings(trusted=("tiny_model:spatial", "tiny_model:temporal"))
         streams, _ = _usable_streams(read_set(source), trusting)
         assert "tiny_model:spatial" in [one.model for _, one in streams]

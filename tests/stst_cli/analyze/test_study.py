@@ -153,7 +153,7 @@ class TestRefusals:
             ("contrast.ratio=1", "expected a number above 1; of a ratio"),
             (f"{MEASURE}=-1", "expected a number above 0"),
             (f"{MEASURE}=inf", "expected a number above 0"),
-            ("recognition.top10.clip=0.1", "Name judges with --judge"),
+            ("recognition.top10.clip=0.1", "Name judges (--judge)"),
         ],
     )
     def test_margins(self, here, margin, said):
