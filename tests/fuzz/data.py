@@ -678,7 +678,7 @@ FORMATS = (
         lambda _: sorted({key for name in preset_names() for key in _keys(preset_tree(name))}),
         _assignments,
         _read_assignments,
-        ("--set", "config: "),
+        ("`assignments`", "config: "),
     ),
     _manifest("csv", ","),
     _manifest("tsv", "\t"),
