@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +50,7 @@ class Levels:
             return
         # bool is a number, too
         number = isinstance(peak, int | float) and not isinstance(peak, bool)
-        if not number or not (math.isfinite(peak) and 0 < peak <= HIGHEST_PEAK):
+        if not number or not 0 < peak <= HIGHEST_PEAK:
             raise InputError(
                 f"peak_nits is {peak!r}; it must be above 0 and at most {HIGHEST_PEAK} cd/m²."
             )

@@ -49,4 +49,5 @@ def density_aspect(across: float, down: float) -> Fraction:
     aspect = Fraction(down) / Fraction(across)
     if abs(aspect - 1) <= Fraction(1, 200):
         return SQUARE
-    return aspect.limit_denominator(1000)
+    # of damaged densities it can be next to nothing, which is no width of a pixel
+    return aspect.limit_denominator(1000) or SQUARE

@@ -218,7 +218,8 @@ class TestContradictions:
     @pytest.mark.parametrize(
         ("key", "value", "words"),
         [("bits", 9, "bits is 9"), ("tonemap", "x", "tonemap is 'x'"), ("bits", "8", "bits is '8'"),
-         ("peak_nits", "600", "peak_nits is '600'")],
+         ("peak_nits", "600", "peak_nits is '600'"),
+         ("peak_nits", 10**400, "peak_nits is 1000")],
     )  # fmt: skip
     def test_records_that_cannot_be(self, key, value, words):
         done(small_runs.stst("scramble", "hdr.mkv", "-o", "s.mkv", *ASKED["hdr"]))

@@ -120,7 +120,8 @@ class TestPixelAspect:
         assert probe(tmp_path / "a").pixel_aspect == 1
 
     def test_densities_that_mean_nothing(self):
-        for across, down in ((0, 72), (72, 0), (float("nan"), 72), (float("inf"), 72), (-1, -1)):
+        for across, down in ((0, 72), (72, 0), (float("nan"), 72), (float("inf"), 72), (-1, -1),
+                             (2e9, 1)):  # fmt: skip
             assert density_aspect(across, down) == 1
         assert density_aspect(2835, 3780) == Fraction(4, 3)
         assert aspect_note(Fraction(1), 10, 10) is None
