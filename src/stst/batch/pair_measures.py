@@ -224,7 +224,7 @@ def _distance_rows(
 def _recognition_rows(
     natural: _Natural, other: Clip, name: str, reference: str, judge: Judge
 ) -> _Rows:
-    key = judge.title
+    key = judge.model.name
     own: Judgement = natural.keep(key, lambda: judge_clip(reference, natural.clip, judge))
     nulls = natural.null_rows(
         key, lambda null: Recognition(own, judge_clip(null.name, null.clip, judge)).rows()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -10,7 +10,6 @@ from pathlib import Path
 from stst.analysis.measures.recognition import Nameability, agree
 from stst.analysis.settings import MEASURES, RECOGNITION, Settings
 from stst.batch.pairs import PairBatch
-from stst.batch.states import JobEnd, JobProgress
 from stst.config import StreamConfig
 from stst.errors import InputError, StstError, in_words
 from stst.models import Kind
@@ -89,21 +88,6 @@ class Study:
         self.batch = PairBatch(
             [one.pair for one in stimuli.entries], folder / MEASURED, self.measuring
         )
-
-    def run(self, processes: int = 1) -> Generator[JobProgress | JobEnd, None, None]:
-        """Measure what is left.
-
-        Parameters
-        ----------
-        processes
-            How many; each takes all stimuli of a natural clip.
-
-        Yields
-        ------
-        JobProgress or JobEnd
-            See `stst.batch.pairs.PairBatch.run`.
-        """
-        yield from self.batch.run(processes)
 
     def values(self) -> tuple[dict[str, dict[Key, Value]], dict[str, str]]:
         """Read what was measured.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stst.analysis.nulls import NULL
-from stst.analysis.settings import COMPARISON, TABLES
+from stst.analysis.settings import CKA, COMPARISON, PREDICTION, RECOGNITION, TABLES
 from stst.errors import InputError
 from stst.study.quantities import quantity_of
 from stst.utils.files import as_text
@@ -175,12 +175,12 @@ def _average_frames(values: Mapping[Key, Value], natural_frames: Mapping[Key, li
 
 
 def _in_frames(table: str) -> bool:
-    return table in ("cka.csv", "prediction.csv")
+    return table in (CKA, PREDICTION)
 
 
 def _mean_name(measure: str, table: str) -> str:
     """Name the row of the clip that belongs to a measure of frames."""
-    return f"{measure}.clip" if table == "recognition.csv" else f"{measure}.mean"
+    return f"{measure}.clip" if table == RECOGNITION else f"{measure}.mean"
 
 
 def _number(text: str | None) -> float:

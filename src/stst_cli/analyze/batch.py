@@ -85,12 +85,14 @@ def batch(
     load_parts(words, part.levels)
     say_notes(_judge_notes(settings))
     measuring = PairBatch(pairs, folder, settings)
-    ended = _follow(measuring, jobs or available_cores())
+    kept = f"Finished pairs are kept in {click.format_filename(folder)}"
+    ended = follow_pairs(measuring, jobs or available_cores(), kept)
     if _print_summary(ended, measuring, as_json):
         raise click.exceptions.Exit(1)
 
 
-def _follow(measuring: PairBatch, processes: int) -> list[JobEnd]:
+def follow_pairs(measuring: PairBatch, processes: int, kept: str) -> list[JobEnd]:
+    """Measure what is left and show how far that is; on Ctrl-C say what is kept."""
     left = set(measuring.left)
     weights = {pair.label: float(pair.label in left) for pair in measuring.pairs}
     outcomes = measuring.run(processes)
@@ -98,11 +100,7 @@ def _follow(measuring: PairBatch, processes: int) -> list[JobEnd]:
         with terminable(), closing(outcomes):
             return list(show_jobs(outcomes, weights))
     except KeyboardInterrupt:
-        click.echo(
-            f"Interrupted. Finished pairs are kept in {click.format_filename(measuring.folder)}; "
-            "the same command continues.",
-            err=True,
-        )
+        click.echo(f"Interrupted. {kept}; the same command continues.", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.options import TableOutput, choose_estimator, cka_options, table_options
-from stst_cli.shared.options import PATH, WHOLE, ClipPart, clip_options, device_option
+from stst_cli.analyze.options import (
+    TableOutput,
+    choose_estimator,
+    cka_options,
+    classifier_options,
+    table_options,
+)
+from stst_cli.shared.options import PATH, ClipPart, clip_options, device_option
 from stst_cli.shared.terminal import say, say_notes
 
 if TYPE_CHECKING:
@@ -54,30 +60,7 @@ _AT_ONCE = 8
     help="What CKA's examples are; the others are features. Of frames: one value a clip.",
 )
 @cka_options
-@click.option(
-    "--window",
-    type=WHOLE,
-    default=5,
-    show_default=True,
-    metavar="N",
-    help="Frames that a video model sees at once; a value belongs to the last.",
-)
-@click.option(
-    "--input",
-    default="default",
-    show_default=True,
-    metavar="default|native|HxW",
-    help="Resize and crop as the weights were made for, not at all, or resize to HxW px.",
-)
-@click.option("--mean", metavar="R,G,B", help="Subtracted from [0, 1].  [default: the weights']")
-@click.option("--std", metavar="R,G,B", help="Divided into that.  [default: the weights']")
-@click.option(
-    "--kind",
-    type=click.Choice(["auto", "image", "video"]),
-    default="auto",
-    show_default=True,
-    help="What an own model takes; auto tries.",
-)
+@classifier_options
 @device_option
 @clip_options
 @table_options

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.shared.options import PATH, overwrite_option, together
+from stst_cli.shared.options import PATH, WHOLE, overwrite_option, together
 from stst_cli.shared.terminal import give, say
 
 if TYPE_CHECKING:
@@ -26,6 +26,19 @@ cka_options = together(
     click.option("--null", type=PATH, multiple=True, metavar="CLIP",
                  help="A natural clip of other content, for the nulls that CKA, and what else "
                  "has them, is shown with; the sample clips are among them anyway. Repeatable."),
+)  # fmt: skip
+#: How frames are brought to the models of a command that is about models alone.
+classifier_options = together(
+    click.option("--window", type=WHOLE, default=5, show_default=True, metavar="N",
+                 help="Frames that a video model sees at once; a value belongs to the last."),
+    click.option("--input", default="default", show_default=True, metavar="default|native|HxW",
+                 help="Resize and crop as the weights were made for, not at all, or resize to "
+                 "HxW px."),
+    click.option("--mean", metavar="R,G,B",
+                 help="Subtracted from [0, 1].  [default: the weights']"),
+    click.option("--std", metavar="R,G,B", help="Divided into that.  [default: the weights']"),
+    click.option("--kind", type=click.Choice(["auto", "image", "video"]), default="auto",
+                 show_default=True, help="What own models take; auto tries."),
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stst_cli.analyze.options import TableOutput, table_options
+from stst_cli.analyze.options import TableOutput, classifier_options, table_options
 from stst_cli.shared.options import PATH, WHOLE, ClipPart, clip_options, device_option
 from stst_cli.shared.terminal import say, say_notes
 
@@ -33,30 +33,7 @@ if TYPE_CHECKING:
     "package.module:factory; WEIGHTS: torchvision's, e.g. IMAGENET1K_V1, or a file. Repeatable; "
     "two are needed to say whether NATURAL is nameable.  [default: mobilenet_v2]",
 )
-@click.option(
-    "--window",
-    type=WHOLE,
-    default=5,
-    show_default=True,
-    metavar="N",
-    help="Frames that a video model sees at once; a value belongs to the last.",
-)
-@click.option(
-    "--input",
-    default="default",
-    show_default=True,
-    metavar="default|native|HxW",
-    help="Resize and crop as the weights were made for, not at all, or resize to HxW px.",
-)
-@click.option("--mean", metavar="R,G,B", help="Subtracted from [0, 1].  [default: the weights']")
-@click.option("--std", metavar="R,G,B", help="Divided into that.  [default: the weights']")
-@click.option(
-    "--kind",
-    type=click.Choice(["auto", "image", "video"]),
-    default="auto",
-    show_default=True,
-    help="What own models take; auto tries.",
-)
+@classifier_options
 @click.option(
     "--trials",
     type=PATH,

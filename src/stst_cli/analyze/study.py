@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stst_cli.analyze.batch import follow_pairs
 from stst_cli.analyze.models import (
     choose_judges,
     choose_models,
@@ -18,14 +18,13 @@ from stst_cli.analyze.models import (
     load_parts,
     model_options,
 )
-from stst_cli.shared.commands import INTERRUPTED, terminable
-from stst_cli.shared.jobs import show_jobs
+from stst_cli.shared.commands import terminable
 from stst_cli.shared.options import PATH, ClipPart, clip_options
 from stst_cli.shared.terminal import say, say_notes
 
 if TYPE_CHECKING:
     from stst.batch.states import JobEnd
-    from stst.study.run import Study, StudySettings
+    from stst.study.run import StudySettings
 
 
 def _margins(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, float]:
@@ -103,7 +102,8 @@ def study(
     command = _command(source, judges, margins, trusted, part, words)
     measured = Study(read_set(source, folder), folder, settings)
     say_notes(measured.notes)
-    ended = _follow(measured, jobs or available_cores())
+    kept = f"What is measured is kept in {click.format_filename(folder)}"
+    ended = follow_pairs(measured.batch, jobs or available_cores(), kept)
     with terminable():
         results = evaluate(measured)
         files = write_study(results, command)
@@ -151,22 +151,6 @@ def _command(
     ):
         out += [word for value in values for word in (option, value)]
     return shlex.join([*out, *part.levels.options(), *command_words(words)])
-
-
-def _follow(measured: Study, processes: int) -> list[JobEnd]:
-    left = set(measured.batch.left)
-    weights = {pair.label: float(pair.label in left) for pair in measured.batch.pairs}
-    outcomes = measured.run(processes)
-    try:
-        with terminable(), closing(outcomes):
-            return list(show_jobs(outcomes, weights))
-    except KeyboardInterrupt:
-        click.echo(
-            f"Interrupted. What is measured is kept in {click.format_filename(measured.folder)}; "
-            "the same command continues.",
-            err=True,
-        )
-        raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 def _print_summary(

@@ -46,5 +46,5 @@ def again(clips) -> Callable[[], Study]:
 @pytest.fixture(scope="session")
 def study(again) -> Study:
     found = again()
-    list(found.run(1))
+    list(found.batch.run(1))
     return found

@@ -49,7 +49,7 @@ class TestMeasured:
         assert all(one.nameable for one in found.values())
 
     def test_once_more_nothing_is_left(self, study, again):
-        ends = [one for one in again().run(1) if isinstance(one, JobEnd)]
+        ends = [one for one in again().batch.run(1) if isinstance(one, JobEnd)]
         assert {one.state for one in ends} == {"up to date"}
         assert len(ends) == 9
 

@@ -140,7 +140,7 @@ class TestFew:
         lines = [f"n.npz,{name}" for name in others]
         (folder / "m.csv").write_text("\n".join(["natural,other", *lines]) + "\n")
         study = Study(read_set(folder / "m.csv"), folder / "out", StudySettings())
-        list(study.run(1))
+        list(study.batch.run(1))
         page, *_ = write_study(some_of(evaluate(study)))
         return words(page.read_text("utf-8"))
 
