@@ -24,6 +24,7 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -100,9 +101,12 @@ def naturals(part: str, videos: Path, photographs: Path) -> Iterator[tuple[str, 
             yield name, pan(photographs / file)
         return
     module = sample_clips(147, 196)
+    module.FRAMES = 3
     for name in SAMPLES:
-        module.FRAMES = 3
-        yield name, Video(module.CLIPS[name].render()[0], Fraction(24))
+        clip = module.CLIPS[name]
+        # The same view in more pixels, or the window would leave the photograph.
+        layers = [replace(layer, scale=layer.scale * 144 / 147) for layer in clip.layers]
+        yield name, Video(replace(clip, layers=tuple(layers)).render()[0], Fraction(24))
     yield "pancake", read_video(videos / VIDEOS["pancake"][0], frames="0:3", max_side=264)
 
 

@@ -19,11 +19,13 @@ from stst.config.sources import (
 )
 from stst.config.stps import StpsConfig
 from stst.config.stst import (
+    PIXEL_TERMS,
     SHORT_TERMS,
     TERMS,
     FrameOverride,
     OctaveConfig,
     OptimizerConfig,
+    PixelTerm,
     StreamConfig,
     StstConfig,
     TargetsConfig,
@@ -33,6 +35,7 @@ from stst.config.stst import (
 __all__ = [
     "METHODS",
     "MODEL_PAIRS",
+    "PIXEL_TERMS",
     "SHORT_TERMS",
     "TERMS",
     "FrameOverride",
@@ -41,6 +44,7 @@ __all__ = [
     "MethodSpec",
     "OctaveConfig",
     "OptimizerConfig",
+    "PixelTerm",
     "RunConfig",
     "StpsConfig",
     "StreamConfig",

@@ -22,12 +22,18 @@ from stst.utils.files import resolve_path
 Term = Literal["spatial_texture", "spatial_content", "temporal_texture", "temporal_content"]
 #: All of them, in the order in which they are shown.
 TERMS: tuple[Term, ...] = get_args(Term)
+#: The loss terms of pixels themselves, which no stream is asked for.
+PixelTerm = Literal["spectrum", "color"]
+#: All of them, in the order in which they are shown.
+PIXEL_TERMS: tuple[PixelTerm, ...] = get_args(PixelTerm)
 #: Names of the terms that fit beside a progress bar, and in a legend.
 SHORT_TERMS: dict[str, str] = {
     "spatial_texture": "spatial",
     "spatial_content": "spatial content",
     "temporal_texture": "temporal",
     "temporal_content": "temporal content",
+    "spectrum": "spectrum",
+    "color": "colour",
     "total_variation": "tv",
 }
 
@@ -121,8 +127,10 @@ class FrameOverride(Frozen):
     ----------
     range
         ``"A:B"``, half-open, in the numbering of the generated clip.
-    octaves, optimizer, equalize, blend, color_transfer, spatial, temporal
+    octaves, optimizer, equalize, blend, spatial, temporal
         As in `StstConfig`; None for what holds elsewhere.
+    spectrum_weight, color_weight, color_transfer, regrain
+        Likewise.
     """
 
     range: str
@@ -130,7 +138,10 @@ class FrameOverride(Frozen):
     optimizer: OptimizerConfig | None = None
     equalize: NonNegative | None = None
     blend: Share | None = None
+    spectrum_weight: NonNegative | None = None
+    color_weight: NonNegative | None = None
     color_transfer: bool | None = None
+    regrain: bool | None = None
     spatial: StreamOverride | None = None
     temporal: StreamOverride | None = None
 
@@ -216,8 +227,16 @@ class StstConfig(RunConfig):
         φ (equation 9): a frame starts from φ·previous + (1−φ)·noise.
     padding_frames
         ξ: how many mirrored frames are made before the first and then dropped.
+    spectrum_weight
+        Weight of the spectrum of the frame whose colours are taken: the power that it has at every
+        spatial frequency, and how that is shared by its channels. Left out where there is a mask.
+    color_weight
+        Weight of the distribution of its colours, while a frame is optimised.
     color_transfer
         Whether each finished frame takes the colours of its target.
+    regrain
+        Whether colour transfer gives the frame back the gradients that it had before. It takes
+        contrast; a frame that was optimised for its colours is hardly changed and needs none.
     frames
         Overrides for ranges of frames; a later one wins.
     targets
@@ -245,7 +264,10 @@ class StstConfig(RunConfig):
     start: Literal["noise", "scrambled"] = "noise"
     blend: Share = 0.95
     padding_frames: Annotated[int, Field(ge=0, le=1000)] = 5
+    spectrum_weight: NonNegative = 0.0
+    color_weight: NonNegative = 0.0
     color_transfer: bool = True
+    regrain: bool = True
     frames: tuple[FrameOverride, ...] = ()
     targets: TargetsConfig = TargetsConfig()
     mask: Annotated[str, Field(min_length=1)] | None = None
@@ -289,19 +311,21 @@ class StstConfig(RunConfig):
                 "nothing else has a weight there; give padding_frames=1 or more, or a spatial term"
             )
 
-    def term_weight(self, term: Term) -> float:
+    def term_weight(self, term: Term | PixelTerm) -> float:
         """Give the nominal weight of a loss term.
 
         Parameters
         ----------
         term
-            One of `TERMS`.
+            One of `TERMS` or `PIXEL_TERMS`.
 
         Returns
         -------
         float
             At least 0.
         """
+        if term in PIXEL_TERMS:
+            return float(getattr(self, f"{term}_weight"))
         stream, kind = term.split("_")
         return float(getattr(getattr(self, stream), f"{kind}_weight"))
 
@@ -344,8 +368,11 @@ class StstConfig(RunConfig):
 
     @property
     def color_used(self) -> bool:
-        """Whether any frame takes the colours of its target."""
-        return self.color_transfer or any(override.color_transfer for override in self.frames)
+        """Whether any frame takes the colours of its target, or is optimised for its pixels."""
+        settings: tuple[StstConfig | FrameOverride, ...] = (self, *self.frames)
+        return any(
+            one.color_transfer or one.spectrum_weight or one.color_weight for one in settings
+        )
 
     def _weight_at(self, term: Term, frame: int) -> float:
         stream, kind = term.split("_")

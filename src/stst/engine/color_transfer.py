@@ -62,8 +62,10 @@ _RELAXATION = 0.2
 
 
 @guarded(gradients=False)
-def color_transfer(pictures: Tensor, references: Tensor, inside: Tensor | None = None) -> Tensor:
-    """Recolour pictures by both parts, distribution transfer and regrain.
+def color_transfer(
+    pictures: Tensor, references: Tensor, inside: Tensor | None = None, with_regrain: bool = True
+) -> Tensor:
+    """Recolour pictures by distribution transfer, and regrain them after it.
 
     A grey reference gives grey pictures, exactly: one channel is matched then, that of the
     pictures' grey values.
@@ -78,6 +80,9 @@ def color_transfer(pictures: Tensor, references: Tensor, inside: Tensor | None =
     inside
         (1, 1, H, W) bool, at least one pixel: only these are recoloured, after those of
         `references`, which then have the same size; the others stay as they are. None for all.
+    with_regrain
+        Do the second part too, which gives the pictures back the gradients they had, and takes
+        from the contrast that the first gave them.
 
     Returns
     -------
@@ -85,7 +90,7 @@ def color_transfer(pictures: Tensor, references: Tensor, inside: Tensor | None =
         In [0, 1], with the shape, dtype and device of `pictures`.
     """
     if pictures.shape[1] == 3 and is_grey(references):
-        made = color_transfer(_grey_values(pictures), references[:, :1], inside)
+        made = color_transfer(_grey_values(pictures), references[:, :1], inside, with_regrain)
         made = made.expand_as(pictures)
         return made.clone() if inside is None else torch.where(inside, made, pictures)
     # Apple's GPUs have no float64; the arithmetic is small enough for the CPU
@@ -93,7 +98,9 @@ def color_transfer(pictures: Tensor, references: Tensor, inside: Tensor | None =
     exact = pictures.to(device=device, dtype=torch.float64).contiguous()
     wanted = references.to(device=device, dtype=torch.float64)
     if inside is None:
-        made = regrain(exact.float(), distribution_transfer(exact, wanted).float())
+        made = distribution_transfer(exact, wanted)
+        if with_regrain:
+            made = regrain(exact.float(), made.float())
         return made.to(device=pictures.device, dtype=pictures.dtype)
     here = inside.to(device)
     places = here[0, 0]
@@ -103,7 +110,7 @@ def color_transfer(pictures: Tensor, references: Tensor, inside: Tensor | None =
     # outside the mean change, so that coarse levels, whose pixels mix both, are not held back
     colors = exact + (after - before).mean(dim=(2, 3), keepdim=True)
     colors[..., places] = after[..., 0, :]
-    made = regrain(exact.float(), colors.float(), here)
+    made = regrain(exact.float(), colors.float(), here) if with_regrain else colors
     made = made.to(device=pictures.device, dtype=pictures.dtype)
     return torch.where(inside, made, pictures)
 

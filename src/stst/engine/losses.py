@@ -1,4 +1,4 @@
-"""The loss terms of the paper: texture, content, total variation.
+"""The loss terms: texture, content and total variation of the paper; spectrum and colours.
 
 Equation numbers are those of Greco & Siegel (2024). Every function works per sample, so that a
 sample does not depend on what it is batched with.
@@ -6,8 +6,10 @@ sample does not depend on what it is batched with.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from stst.engine.color_transfer import color_transfer
 from stst.models.activations import Activation, Multiscale, wide
 from stst.models.gradients import gram_matrix
 from stst.utils.devices import guarded
@@ -139,3 +141,61 @@ def total_variation(
         pixels = inside.sum()
     total = down.sum(dim=(1, 2, 3)) + across.sum(dim=(1, 2, 3))
     return total / (pixels * (channels if by_channels else 1))
+
+
+@guarded(gradients=False)
+def spectrum_loss(images: Tensor, target: Tensor) -> Tensor:
+    """Give half the mean squared distance to the nearest pictures with the target's spectrum.
+
+    Liu, Gousseau & Xia (2016), "Texture synthesis through convolutional neural networks and
+    spectrum constraints". At every frequency these have the target's amplitudes and the differences
+    of its phases between channels; the phase that is left to choose is that of the images. What is
+    nearest is held fixed: the gradient leads straight there.
+
+    Parameters
+    ----------
+    images
+        (B, C, h, w) in [0, 1].
+    target
+        (1, C, h, w) in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        (B,).
+    """
+    wanted = torch.fft.rfft2(wide(target))
+    with torch.no_grad():
+        phases = (torch.fft.rfft2(wide(images)) * wanted.conj()).sum(dim=1, keepdim=True)
+        phases = torch.exp(1j * phases.angle())
+        nearest = torch.fft.irfft2(phases * wanted, s=images.shape[-2:])
+    distances: Tensor = (images - nearest).square()
+    return distances.mean(dim=(1, 2, 3)) / 2
+
+
+@guarded(gradients=False)
+def color_loss(images: Tensor, target: Tensor, inside: Tensor | None = None) -> Tensor:
+    """Give half the mean squared distance to the images with the target's distribution of colours.
+
+    That of `stst.engine.color_transfer.distribution_transfer`; what it gives is held fixed.
+
+    Parameters
+    ----------
+    images
+        (B, C, h, w) in [0, 1].
+    target
+        (1, C, h, w) in [0, 1].
+    inside
+        (1, 1, h, w) bool: only the colours of these pixels count, in both. None for all.
+
+    Returns
+    -------
+    Tensor
+        (B,).
+    """
+    with torch.no_grad():
+        recolored = color_transfer(images, target, inside, with_regrain=False)
+    distances = (images - recolored).square()
+    if inside is None:
+        return distances.mean(dim=(1, 2, 3)) / 2
+    return distances.sum(dim=(1, 2, 3)) / (2 * images.shape[1] * inside.sum())

@@ -117,6 +117,31 @@ def disc(height, width, radius) -> torch.Tensor:
     return torch.from_numpy((y - height / 2) ** 2 + (x - width / 2) ** 2 < radius**2)[None, None]
 
 
+class TestWithoutRegrain:
+    def test_it_is_distribution_transfer_alone(self):
+        pictures, references = rand(2, 3, 20, 24), rand(1, 3, 20, 24, seed=1) ** 2
+        alone = color_transfer(pictures, references, with_regrain=False)
+        exact = distribution_transfer(pictures.double(), references.double())
+        assert torch.equal(alone, exact.float())
+        assert not torch.equal(alone, color_transfer(pictures, references))
+
+    def test_a_grey_reference_gives_grey(self):
+        grey = rand(1, 1, 20, 24, seed=1).expand(-1, 3, -1, -1)
+        out = color_transfer(rand(1, 3, 20, 24), grey, with_regrain=False)
+        assert torch.equal(out[:, 0], out[:, 1])
+        assert torch.equal(out[:, 0], out[:, 2])
+
+    def test_the_outside_stays(self):
+        inside = disc(50, 60, 18)
+        pictures, references = rand(1, 3, 50, 60), 0.3 * rand(1, 3, 50, 60, seed=1)
+        out = color_transfer(pictures, references, inside, with_regrain=False)
+        places = inside[0, 0]
+        assert torch.equal(out[..., ~places], pictures[..., ~places])
+        here, there = (one[..., places][..., None, :] for one in (pictures, references))
+        row = color_transfer(here, there, with_regrain=False)
+        assert torch.equal(out[..., places], row[..., 0, :])
+
+
 class TestInside:
     """Only the pixels of a region."""
 

@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arrays import images, pictures, relative_error
-from stst.engine.losses import content_loss, gram, texture_loss, total_variation
+from stst.engine.color_transfer import distribution_transfer
+from stst.engine.losses import (
+    color_loss,
+    content_loss,
+    gram,
+    spectrum_loss,
+    texture_loss,
+    total_variation,
+)
+from stst.engine.phases import scramble_by_noise
 from stst.models.activations import resize_images
 
 LAYERS = ("conv1_1", "conv2_1", "conv3_1")
@@ -109,3 +118,92 @@ def test_total_variation_of_a_step_edge():
     image = torch.zeros(1, 1, 4, 6)
     image[..., 3:] = 1
     assert float(total_variation(image)) == pytest.approx(4 / 24)
+
+
+def drawn(*shape, seed=0):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def gradient_of(loss, picture):
+    picture = picture.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(picture).sum(), picture)
+    return gradient
+
+
+SIDES = [(1, 1), (1, 7), (8, 6), (13, 9)]
+
+
+class TestSpectrum:
+    @pytest.mark.parametrize("channels", [1, 3])
+    @pytest.mark.parametrize("size", SIDES)
+    def test_by_parsevals_theorem(self, size, channels):
+        """Σ |X|² + |T|² − 2 |Σ X·T*|, the inner sum over channels, says how far it is."""
+        images, target = drawn(2, channels, *size), drawn(1, channels, *size, seed=1)
+        for image, loss in zip(images, spectrum_loss(images, target), strict=True):
+            have, want = (np.fft.fft2(one.double().numpy()) for one in (image, target[0]))
+            power = (np.abs(have) ** 2 + np.abs(want) ** 2).sum()
+            shared = np.abs((have * want.conj()).sum(0)).sum()
+            pixels = size[0] * size[1]
+            expected = (power - 2 * shared) / pixels**2 / channels / 2
+            assert float(loss) == pytest.approx(expected, rel=1e-4, abs=1e-9)
+
+    @pytest.mark.parametrize("size", SIDES)
+    def test_its_gradient_leads_there_at_once(self, size):
+        images, target = drawn(2, 3, *size), drawn(1, 3, *size, seed=1)
+        there = images - images[0].numel() * gradient_of(
+            lambda one: spectrum_loss(one, target), images
+        )
+        assert float(spectrum_loss(there, target).max()) < 1e-12
+        have, want = torch.fft.fft2(there).abs(), torch.fft.fft2(target).abs()
+        torch.testing.assert_close(have, want.expand_as(have), atol=1e-4, rtol=1e-4)
+
+    def test_phases_are_free_but_not_between_channels(self):
+        target = drawn(1, 3, 12, 10)
+        for same in (
+            target.roll((3, 4), dims=(2, 3)),
+            scramble_by_noise(target, drawn(1, 12, 6, seed=1)),
+        ):
+            assert float(spectrum_loss(same, target)) < 1e-10
+        wrong = target.clone()
+        wrong[:, 0] = wrong[:, 0].roll(3, dims=1)
+        for other in (wrong, target.flip(1), 0.9 * target, target.mean((2, 3), keepdim=True)):
+            assert float(spectrum_loss(other.expand_as(target), target)) > 1e-4
+
+
+class TestColors:
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_its_gradient_leads_to_the_transferred_picture(self, channels):
+        images, target = drawn(2, channels, 9, 11), drawn(1, channels, 9, 11, seed=1) ** 2
+        steps = gradient_of(lambda one: color_loss(one, target), images)
+        wanted = distribution_transfer(images.double(), target.double())
+        torch.testing.assert_close(images - images[0].numel() * steps, wanted.float())
+        half = (images - wanted).square().mean(dim=(1, 2, 3)) / 2
+        torch.testing.assert_close(color_loss(images, target), half.float())
+
+    def test_places_do_not_matter(self):
+        """Only so far as bins are coarse: other colours are a hundred times further."""
+        target = drawn(1, 3, 40, 50)
+        order = torch.randperm(2000, generator=torch.Generator().manual_seed(1))
+        shuffled = target.flatten(2)[..., order].view_as(target)
+        other = float(color_loss(target.square(), target))
+        assert float(color_loss(shuffled, target)) < 0.01 * other
+
+    def test_only_colours_inside_count(self):
+        images, target = drawn(1, 3, 12, 10), drawn(1, 3, 12, 10, seed=1) ** 2
+        inside = torch.zeros(1, 1, 12, 10, dtype=torch.bool)
+        inside[..., 2:8, 3:9] = True
+        loss = color_loss(images, target, inside)
+        steps = gradient_of(lambda one: color_loss(one, target, inside), images)
+        assert float(loss) > 0
+        assert not steps[~inside.expand_as(steps)].any()
+        cut = (one[..., 2:8, 3:9] for one in (images, target))
+        torch.testing.assert_close(loss, color_loss(*cut))
+        elsewhere = [torch.where(inside, one, 0.4) for one in (images, target)]
+        torch.testing.assert_close(loss, color_loss(*elsewhere, inside))
+
+
+@pytest.mark.parametrize("loss", [spectrum_loss, color_loss])
+def test_pixels_of_a_sample_do_not_depend_on_the_others(loss):
+    many, target = drawn(3, 3, 15, 21), drawn(1, 3, 15, 21, seed=1)
+    alone = torch.cat([loss(one[None], target) for one in many])
+    torch.testing.assert_close(loss(many, target), alone, rtol=0, atol=0)

@@ -59,6 +59,23 @@ class FrameInMaking:
         )
 
 
+def split_samples(
+    losses: Mapping[str, Mapping[str, Tensor]], samples: int
+) -> list[dict[str, dict[str, float]]]:
+    """Turn losses (B,) by term and layer into one such table for each sample."""
+    lists = {
+        term: {layer: values.tolist() for layer, values in by_layer.items()}
+        for term, by_layer in losses.items()
+    }
+    return [
+        {
+            term: {layer: values[sample] for layer, values in by_layer.items()}
+            for term, by_layer in lists.items()
+        }
+        for sample in range(samples)
+    ]
+
+
 class Standing:
     """All that the next step of a frame depends on, besides the frame before it."""
 

@@ -1,23 +1,34 @@
-"""The objective of one octave of one frame: four terms against their targets, and smoothness."""
+"""The objective of one octave of one frame: terms against their targets, and smoothness."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 from torch import Tensor
 
-from stst.config import TERMS, StstConfig, Term
-from stst.engine.losses import content_loss, gram, texture_loss, total_variation
+from stst.config import PIXEL_TERMS, TERMS, PixelTerm, StstConfig, Term
+from stst.engine.losses import (
+    color_loss,
+    content_loss,
+    gram,
+    spectrum_loss,
+    texture_loss,
+    total_variation,
+)
 from stst.methods.stst.region import Region
 from stst.methods.stst.variants import Variant
 from stst.models.activations import Activation, Multiscale
 from stst.models.stream import Stream
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+AnyTerm = Term | PixelTerm
 TOTAL_VARIATION = "total_variation"
-#: What stands for a layer where total variation is listed by layer.
+#: What stands for a layer where terms of pixels are listed by layer.
 PIXELS = "pixels"
 
 # A term is equalised as if it were at least this share of its target's own size. Smaller values
@@ -34,12 +45,13 @@ _FLOOR_TV = 0.5 / 255
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a term wants: Gram matrices or activations by layer.
+    """What a term wants: Gram matrices, activations or pixels, by layer.
 
     Attributes
     ----------
     by_layer
-        (1, N, N) for texture, (1, N, h, w) for content.
+        (1, N, N) for texture, (1, N, h, w) for content; a picture (1, C, h, w) for a term of
+        pixels.
     scale
         The term's value where all of them were compared with zero.
     """
@@ -48,13 +60,24 @@ class Statistics:
     scale: float
 
 
-def active_terms(config: StstConfig, first: bool) -> tuple[Term, ...]:
-    """List the terms with a weight; the first frame of all has no predecessor, so no motion."""
+def active_terms(config: StstConfig, first: bool, masked: bool = False) -> tuple[AnyTerm, ...]:
+    """List the terms with a weight.
+
+    The first frame of all has no predecessor, so no motion. With a mask there is no spectrum: that
+    of a whole frame and what stays natural of it would tell what was replaced.
+    """
     return tuple(
         term
-        for term in TERMS
-        if config.term_weight(term) > 0 and not (first and term.startswith("temporal"))
+        for term in (*TERMS, *PIXEL_TERMS)
+        if config.term_weight(term) > 0
+        and not (first and term.startswith("temporal"))
+        and not (masked and term == "spectrum")
     )
+
+
+def is_of_pixels(term: AnyTerm) -> TypeIs[PixelTerm]:
+    """Say whether a term compares pixels, so that no stream takes part."""
+    return term in PIXEL_TERMS
 
 
 class Statistician:
@@ -91,7 +114,7 @@ class Statistician:
 
     def compute_targets(
         self,
-        term: Term,
+        term: AnyTerm,
         frames: Tensor,
         layers: tuple[str, ...],
         region: Region | None = None,
@@ -103,12 +126,14 @@ class Statistician:
         term
             The loss term.
         frames
-            (1, 3, h, w), or (1, 2, 3, h, w) for a temporal term.
+            (1, 3, h, w), or (1, 2, 3, h, w) for a temporal term, (1, C, h, w) for one of pixels.
         layers
-            Layers of the term.
+            Layers of the term; of no matter for one of pixels.
         region
             Where the statistics are taken; None for the whole frame.
         """
+        if is_of_pixels(term):
+            return Statistics({PIXELS: frames}, float(frames.square().mean() / 2))
         which, kind = _split(term)
         with torch.no_grad():
             found = self.activations(which, frames, set(layers))
@@ -166,8 +191,8 @@ class StstObjective:
     def __init__(
         self,
         statistician: Statistician,
-        targets: Mapping[Term, Statistics],
-        weights: Mapping[Term, float],
+        targets: Mapping[AnyTerm, Statistics],
+        weights: Mapping[AnyTerm, float],
         tv_weight: float,
         equalize: float,
         previous: Tensor | None,
@@ -189,6 +214,8 @@ class StstObjective:
         self.weights: Tensor | None = None
         self._layers: dict[str, set[str]] = {}
         for term, statistics in targets.items():
+            if is_of_pixels(term):
+                continue
             self._layers.setdefault(_split(term)[0], set()).update(statistics.by_layer)
 
     def compute_unweighted(self, images: Tensor) -> Tensor:
@@ -209,11 +236,12 @@ class StstObjective:
         Returns
         -------
         dict
-            By term and layer, (B,) each; total variation is that of the layer `PIXELS`.
+            By term and layer, (B,) each; what is of pixels is that of the layer `PIXELS`.
         """
         region = self.region
         if region is not None:
             images = region.compose(images)
+        pixels, inside = images, None if region is None else region.inside
         # the streams see grey as red, green and blue
         images = images.expand(-1, 3, -1, -1)
         found: dict[str, Mapping[str, Activation]] = {}
@@ -227,6 +255,9 @@ class StstObjective:
             )
         out: dict[str, dict[str, Tensor]] = {}
         for term, statistics in self.targets.items():
+            if is_of_pixels(term):
+                out[term] = {PIXELS: _pixel_loss(term, pixels, statistics, inside)}
+                continue
             which, kind = _split(term)
             have = {
                 layer: self.statistician.statistic(kind, found[which][layer], region)
@@ -234,7 +265,6 @@ class StstObjective:
             }
             out[term] = self.statistician.losses(kind, have, statistics.by_layer)
         if TOTAL_VARIATION in self.terms:
-            inside = None if region is None else region.inside
             by_channels = self.statistician.rules.by_channels
             out[TOTAL_VARIATION] = {PIXELS: total_variation(images, by_channels, inside)}
         return out
@@ -258,6 +288,15 @@ def _floor(scale: float) -> float:
     return max(_FLOOR * scale, _SMALLEST) if scale > 0 else _FLOOR_OF_NOTHING
 
 
-def _split(term: Term) -> tuple[Literal["spatial", "temporal"], str]:
+def _pixel_loss(
+    term: PixelTerm, images: Tensor, wanted: Statistics, inside: Tensor | None
+) -> Tensor:
+    target = wanted.by_layer[PIXELS]
+    if term == "spectrum":
+        return spectrum_loss(images, target)
+    return color_loss(images, target, inside)
+
+
+def _split(term: str) -> tuple[Literal["spatial", "temporal"], str]:
     which, kind = term.split("_")
     return ("spatial" if which == "spatial" else "temporal"), kind

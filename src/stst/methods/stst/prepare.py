@@ -105,8 +105,9 @@ def _check_roles(clips: Mapping[str, Clip], config: StstConfig) -> None:
             )
         if role == "color" and not config.color_used:
             raise InputError(
-                "target color: color_transfer is false, so its clip would not be used. "
-                "Leave it out, or give `color_transfer=True`."
+                "target color: color_transfer is false, and neither spectrum nor colours have a "
+                "weight, so its clip would not be used. Leave it out, or give "
+                "`color_transfer=True`."
             )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from stst.config import StstConfig, Term
+from stst.config import StstConfig
 from stst.engine.color_transfer import color_transfer
 from stst.engine.estimate import scale_up
 from stst.engine.events import Checkpoint, Event, FrameDone, IterationDone, Preview, RunStarted
@@ -18,8 +18,15 @@ from stst.engine.pixels import as_tensor, to_frames
 from stst.engine.previews import PreviewClock
 from stst.engine.process import Estimate
 from stst.errors import DivergedError, InputError
-from stst.methods.stst.frame import FrameInMaking, Progress, Standing
-from stst.methods.stst.objective import Statistician, Statistics, StstObjective, active_terms
+from stst.methods.stst.frame import FrameInMaking, Progress, Standing, split_samples
+from stst.methods.stst.objective import (
+    AnyTerm,
+    Statistician,
+    Statistics,
+    StstObjective,
+    active_terms,
+    is_of_pixels,
+)
 from stst.methods.stst.octaves import Octave, octaves_of, through_octaves
 from stst.methods.stst.region import Region, Regions
 from stst.methods.stst.targets import Targets
@@ -101,6 +108,11 @@ class Synthesis:
         self._octaves: dict[int, list[Octave]] = {}
         self._standing: Standing | None = None
         self.notes: list[str] = []
+        if regions is not None and config.spectrum_weight > 0:
+            self.notes.append(
+                "the spectrum is not matched where there is a mask: with what stays natural it "
+                "would tell what was replaced"
+            )
         for place in self._places():
             frame = self._frame(place)
             octaves, left_out = octaves_of(
@@ -221,7 +233,7 @@ class Synthesis:
         """
         place = self._last_place()
         config, size = self._setting(place), self.smallest_octave().size
-        terms = active_terms(config, first=place == 0)
+        terms = self._terms(place)
         small = through_octaves(previous, [size], False)[0].clone()
         region = self._region(place)
         (here,) = self._through(region, [size])
@@ -248,7 +260,7 @@ class Synthesis:
             made.images = region.natural.expand_as(previous)
             made.losses = made.weights = previous.new_zeros(len(previous), 0)
             return
-        terms = active_terms(config, first=place == 0)
+        terms = self._terms(place)
         wanted = self._compute_targets(self.statistician, place, terms, sizes, region)
         regions = self._through(region, sizes)
         previous = self._renew(place, previous)
@@ -276,14 +288,15 @@ class Synthesis:
         if region is not None:
             images = region.compose(images)
         if config.color_transfer:
-            images = color_transfer(images, self._color(place, self.device), made.inside)
+            colors = self._color(place, self.device)
+            images = color_transfer(images, colors, made.inside, config.regrain)
         made.images = images
 
     def _objective(
         self,
         config: StstConfig,
         octave: Octave,
-        wanted: dict[Term, Statistics],
+        wanted: dict[AnyTerm, Statistics],
         before: Tensor,
         region: Region | None,
     ) -> StstObjective:
@@ -333,14 +346,19 @@ class Synthesis:
         self,
         statistician: Statistician,
         place: int,
-        terms: tuple[Term, ...],
+        terms: tuple[AnyTerm, ...],
         sizes: list[tuple[int, int]],
         region: Region | None,
-    ) -> list[dict[Term, Statistics]]:
+    ) -> list[dict[AnyTerm, Statistics]]:
         """Compute the targets' statistics, per octave."""
         config, chained = self._setting(place), statistician.rules.chained_resizing
-        out: list[dict[Term, Statistics]] = [{} for _ in sizes]
+        out: list[dict[AnyTerm, Statistics]] = [{} for _ in sizes]
         for term in terms:
+            if is_of_pixels(term):
+                pictures = through_octaves(self._color(place, self.device), sizes, chained)
+                for index, picture in enumerate(pictures):
+                    out[index][term] = statistician.compute_targets(term, picture, (), region)
+                continue
             clip = self.targets.by_term[term]
             layers = config.term_layers(term)
             pyramid = through_octaves(
@@ -433,7 +451,7 @@ class Synthesis:
         if self._frame(place) < 0 or not made.iterations:
             return [{} for _ in images]
         config, region = self._setting(place), self._region(place)
-        terms = active_terms(config, first=place == 0)
+        terms = self._terms(place)
         (wanted,) = self._compute_targets(self._yardstick, place, terms, [self.size], region)
         now, before = (
             torch.cat([as_tensor(one, self.device) for one in frames])
@@ -442,18 +460,7 @@ class Synthesis:
         weights = {term: config.term_weight(term) for term in terms}
         objective = StstObjective(self._yardstick, wanted, weights, 1.0, 0.0, before, region)
         with torch.no_grad():
-            losses = objective.losses_by_layer(now)
-        lists = {
-            term: {layer: values.tolist() for layer, values in by_layer.items()}
-            for term, by_layer in losses.items()
-        }
-        return [
-            {
-                term: {layer: values[sample] for layer, values in by_layer.items()}
-                for term, by_layer in lists.items()
-            }
-            for sample in range(len(images))
-        ]
+            return split_samples(objective.losses_by_layer(now), len(images))
 
     def _places(self) -> list[int]:
         """List the places in the padded order that are optimised.
@@ -466,6 +473,9 @@ class Synthesis:
         """Give the last place where anything is optimised."""
         return max(place for place in self._places() if self._octaves[self._frame(place)])
 
+    def _terms(self, place: int) -> tuple[AnyTerm, ...]:
+        return active_terms(self._setting(place), place == 0, self.regions is not None)
+
     def _frame(self, place: int) -> int:
         return place - self.config.padding_frames
 
@@ -476,7 +486,7 @@ class Synthesis:
         config = self._setting(place)
         out = {"the image": 2}
         for which in ("spatial", "temporal"):
-            terms = [t for t in active_terms(config, place == 0) if t.startswith(which)]
+            terms = [t for t in self._terms(place) if not is_of_pixels(t) and t.startswith(which)]
             stream = self.streams[which]
             if terms and stream is not None:
                 layers = [layer for term in terms for layer in config.term_layers(term)]

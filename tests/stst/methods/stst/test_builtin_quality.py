@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
+from stst.analysis.measures.energy import energy
 from stst.config import load_preset
 from stst.methods.stst.prepare import synthesize
-from stst.video import read_video
+from stst.video import Video, read_video
 
 ROOT = Path(__file__).parents[4]
 
@@ -63,6 +65,28 @@ def test_nearer_to_natural_than_scrambled_by_the_papers_models(quality, vgg, mso
         assert made[name] < share * scrambled[name], name
     assert error(made, natural, "flow, px") < error(scrambled, natural, "flow, px")
     assert error(made, natural, "flow, px") < 0.2 * natural["flow, px"]
+
+
+def test_the_terms_of_pixels_keep_contrast_and_power():
+    natural = read_video(ROOT / "sample_data" / "cat.mkv", frames="0:2", max_side=96)
+    quick = load_preset("quick").model_copy(update={"device": "cpu"})
+    assert keeps_light(natural, synthesize(natural, quick)[0])
+    # as they come out without them, which the same bounds have to refuse
+    update = {"spectrum_weight": 0.0, "color_weight": 0.0, "regrain": True}
+    assert not keeps_light(natural, synthesize(natural, quick.model_copy(update=update))[0])
+
+
+def keeps_light(natural: Video, made: Video) -> bool:
+    """Say whether contrast is within 1 % and power within a third in every octave.
+
+    The two coarsest hold few frequencies and are taken together.
+    """
+    have, want = (energy(clip, window="none") for clip in (made, natural))
+    contrast = float(have.contrast.mean() / want.contrast.mean())
+    starts = [0, *range(2, len(have.spatial_edges) - 2)]
+    powers = [np.add.reduceat(one.spatial.mean(0)[:-1], starts) for one in (have, want)]
+    power = powers[0] / powers[1]
+    return abs(np.log(contrast)) < 0.01 and bool((abs(np.log(power)) < np.log(1.33)).all())
 
 
 def error(row: dict[str, float], natural: dict[str, float], name: str) -> float:

@@ -25,7 +25,10 @@ def process(optimizer, masked):
     if masked:
         clips["mask"] = mask_video(MASK, FPS)
     schedule = {"name": optimizer, "schedule": "cosine", "history": 2}
-    settings = config(samples=2, octaves=octaves, optimizer=schedule, start="scrambled")
+    settings = config(
+        samples=2, octaves=octaves, optimizer=schedule, start="scrambled", spectrum_weight=0.2,
+        color_weight=0.3, regrain=masked,
+    )  # fmt: skip
     return prepare(clips, settings).process
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import stst
-from stst.config import build, load_preset
+from stst.config import PIXEL_TERMS, build, load_preset
 from stst.engine.events import IterationDone
 from stst.methods.stst.objective import TOTAL_VARIATION, Statistician, StstObjective
 from stst.methods.stst.prepare import prepare
@@ -196,13 +196,14 @@ def test_a_run_of_every_preset(name, size, octaves, vgg, msoe):
     if name != "quick":
         tree["spatial"]["texture_layers"] = ("conv1_1", "conv2_1", "conv3_1")
     config = build(tree, stst.StstConfig)
-    tv = {octave.tv_weight for octave in config.octaves}
+    weights = {TOTAL_VARIATION: {octave.tv_weight for octave in config.octaves}}
+    weights |= {term: {config.term_weight(term)} for term in PIXEL_TERMS}
     found = starts(config, stst.Video(large, Fraction(24)))
     if name != "quick":  # its streams see smaller octaves
         assert {octave for octave, _ in found} == octaves
     for _, losses in found:
         for term, (value,) in losses.items():
-            nominal = tv if term == TOTAL_VARIATION else {1.0}
+            nominal = weights.get(term, {1.0})
             assert any(value == pytest.approx(EQUALIZE * one, rel=1e-4) for one in nominal), term
 
 

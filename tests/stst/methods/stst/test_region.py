@@ -322,6 +322,7 @@ VARIANTS = (
     {"optimizer": {"name": "lbfgs"}},
     {"padding_frames": 4, "color_transfer": False, "precision": "bf16"},
     {"spatial": {"content_weight": 1.0}, "temporal": {"content_weight": 1.0}},
+    {"color_weight": 0.5, "regrain": False},
 )
 
 
@@ -352,6 +353,19 @@ class TestRuns:
         assert np.array_equal(again.frames, without)
         assert seen[0].notes == (COVERS_ALL,)
         assert not np.array_equal(made(clip, disc(), **changes), without)
+
+    def test_no_spectrum_is_matched_and_it_is_said(self):
+        clip, seen = natural(), []
+        changes = {"color_weight": 0.2, "spectrum_weight": 0.5}
+        (video,) = stst.synthesize(clip, config(**changes), on_event=seen.append, mask=disc())
+        assert np.array_equal(video.frames, made(clip, disc(), color_weight=0.2))
+        assert any("the spectrum is not matched" in note for note in seen[0].notes)
+        terms = [
+            event.statistics[0]["unweighted"] for event in seen if isinstance(event, FrameDone)
+        ]
+        assert all("color" in one and "spectrum" not in one for one in terms if one)
+        stst.synthesize(clip, config(**changes), on_event=seen.append)
+        assert "spectrum" in seen[-1].statistics[0]["unweighted"]
 
     def test_a_frame_that_is_covered_beside_others_that_are_not(self):
         mask = moving()

@@ -9,6 +9,7 @@ import torch
 
 from arrays import images, pictures, relative_error
 from stst.config import StstConfig, build, merge, preset_text
+from stst.engine.color_transfer import distribution_transfer
 from stst.engine.events import FrameDone, IterationDone, Preview, RunStarted
 from stst.engine.loop import make_optimizer, optimize
 from stst.engine.pixels import to_frames
@@ -249,7 +250,8 @@ def test_losses_on_record_are_those_of_the_files_frames(changes):
     """Computed again from the finished 8-bit frames, by the equations, whatever the run's rules."""
     terms = ("spatial_texture", "spatial_content", "temporal_texture", "temporal_content")
     both = {stream: FILTERED[stream] | {"content_weight": 0.3} for stream in FILTERED}
-    synthesis = small(samples=2, color_transfer=True, **both, **changes)
+    pixels = {"spectrum_weight": 0.2, "color_weight": 0.3}
+    synthesis = small(samples=2, color_transfer=True, **both, **pixels, **changes)
     frames = [event for event in synthesis.run() if isinstance(event, FrameDone)]
     natural = [images(one / 255) for one in clip(0)]
     for before, event in itertools.pairwise(frames):
@@ -273,15 +275,32 @@ def test_losses_on_record_are_those_of_the_files_frames(changes):
                 "temporal_content": {
                     "plain": float((pairs[0]["plain"] - pairs[1]["plain"]).square().mean() / 2)
                 },
+                "spectrum": {"pixels": distance_of_spectra(now, target)},
+                "color": {"pixels": distance_of_colors(now, target)},
                 "total_variation": {
                     "pixels": sum(float(now.diff(dim=axis).abs().sum()) for axis in (2, 3))
                     / now.numel()
                 },
             }
             found = statistics["unweighted"]
-            assert set(found) == {*terms, "total_variation"}
+            assert set(found) == {*terms, "spectrum", "color", "total_variation"}
             for term, by_layer in expected.items():
-                assert found[term] == pytest.approx(by_layer, rel=2e-4), term
+                # 8-bit values lie on edges of bins, which rounding puts on either side
+                near = 1e-2 if term == "color" else 2e-4
+                assert found[term] == pytest.approx(by_layer, rel=near), term
+
+
+def distance_of_spectra(now, target):
+    """Give half the mean squared distance to the nearest picture with the target's spectrum."""
+    have, want = (np.fft.fft2(one[0].double().numpy()) for one in (now, target))
+    shared = np.abs((have * want.conj()).sum(0)).sum()
+    power = (np.abs(have) ** 2 + np.abs(want) ** 2).sum()
+    return (power - 2 * shared) / now[0, 0].numel() / now.numel() / 2
+
+
+def distance_of_colors(now, target):
+    wanted = distribution_transfer(now.double(), target.double())
+    return float((now - wanted).square().mean() / 2)
 
 
 def by_hand(have, want, layer):
