@@ -147,25 +147,36 @@ def write_pairs(folder: Path, part: str) -> Path:
 
 
 def keep_table(folder: Path, part: str) -> None:
-    """Keep what the study found, with the command that made it."""
+    """Keep what the study found: a row for each measure, a column for each preset."""
     with (folder / "page" / "study.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    shown = [["measure", "condition", "mean", "95 %", "clips", "natural", "unrelated", "p",
-              "margin"]]  # fmt: skip
-    for row in rows:
-        where = " ".join(filter(None, (row["layer"], row["model"].partition(" [")[0])))
-        shown.append([
-            f"{row['measure']} {where}".strip(), row["condition"], _short(row["value"]),
-            f"{_short(row['low'])} to {_short(row['high'])}", row["clips"], _short(row["natural"]),
-            f"{_short(row['null_low'])} to {_short(row['null_high'])}", _short(row["p"]),
-            row["verdict"],
-        ])  # fmt: skip
+        found = list(csv.DictReader(file))
+    presets = list(dict.fromkeys(row["condition"] for row in found))
+    rows: dict[str, dict[str, str]] = {}
+    for row in found:
+        where = " ".join(filter(None, (row["model"].partition(" [")[0], row["layer"])))
+        shown = rows.setdefault(f"{row['measure']} {where}".strip(), {})
+        shown[row["condition"]] = _cell(row)
+        shown["clips"] = row["clips"]
+        shown["natural"] = _short(row["natural"])
+        shown["null"] = _short(row["null_value"])
+        if row["null_low"] != row["null_high"]:
+            shown["null"] += f" [{_short(row['null_low'])}, {_short(row['null_high'])}]"
+    columns = [*presets, "natural", "null", "clips"]
+    table = [["measure", *columns]]
+    table += [[name, *(shown.get(one, "") for one in columns)] for name, shown in rows.items()]
     keep(
         f"evidence_{part}",
-        f"What presets keep and lose, {part} set; margins were stated before",
-        {"machine": machine(), "margins": MARGINS, "findings": rows},
-        shown,
+        f"What presets keep and lose, {part} set: mean [95 % interval], margins stated before",
+        {"machine": machine(), "margins": MARGINS, "findings": found},
+        table,
     )
+
+
+def _cell(row: dict[str, str]) -> str:
+    """Write a mean, its interval and what the margin says of it."""
+    interval = f" [{_short(row['low'])}, {_short(row['high'])}]" if row["low"] else ""
+    verdict = row["verdict"].partition(" (")[0]
+    return f"{_short(row['value'])}{interval} {verdict}".strip()
 
 
 def _short(number: str) -> str:

@@ -34,7 +34,10 @@ _SETTINGS = (
     ("phase_per_channel", "Phase per channel"),
     ("blend", "Blending ratio"),
     ("padding_frames", "Padding frames"),
+    ("spectrum_weight", "Weight of the spectrum"),
+    ("color_weight", "Weight of colours"),
     ("color_transfer", "Colour transfer"),
+    ("regrain", "Regrain"),
     ("precision", "Precision"),
 )
 _KNOWN = ("schema_version", "method", "config", "inputs", "weights", "environment", "output")
