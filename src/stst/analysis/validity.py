@@ -3,6 +3,8 @@
 After Feather et al. (2023), who accept a model metamer where its match lies outside the null
 distribution of different natural stimuli. They correlate activations; here the matched statistics
 themselves are compared, Gram matrices. No threshold is drawn: the literature gives none for these.
+Frames of other natural clips are that distribution; frames of the natural clip itself stand beside
+it, which are alike because they show one scene.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -21,8 +24,8 @@ from stst.errors import InputError
 from stst.utils.devices import guarded
 from stst.video import Clip, first_frame, spread
 
-#: Natural frames that are compared with each other are at least so many frames apart.
-APART = 10
+#: Natural frames that are compared with each other are at least so many seconds apart.
+APART = Fraction(2, 5)
 #: At most so many frames of a clip stand for it in a null distribution, evenly spread.
 NULL_FRAMES = 120
 
@@ -47,7 +50,7 @@ class LayerValidity:
         one before; NaN for the first frame of the latter, and where the natural clip leaves the
         layer silent.
     null_natural
-        The same distance between natural frames that are `APART` frames apart or more, every pair
+        The same distance between natural frames that are `APART` seconds apart or more, every pair
         both ways; empty for a shorter clip.
     null_others
         The same between frames of the natural clip and frames of other natural clips; None
@@ -66,14 +69,14 @@ class LayerValidity:
         return _mean(_define(self.distances))
 
     def summary(self) -> Iterator[tuple[str, float, str]]:
-        """Give measure, value and unit of what holds for the whole clip.
+        """Give measure, value and unit of what holds for the whole clip; other clips lead.
 
         The percentiles are those of the mean distance; 0 % is closer than every natural pair, 100 %
         further apart than every one. NaN where there are no pairs. The pairs share frames, so this
         is a description and no test.
         """
         yield "gram_distance.mean", self.mean, "1"
-        for name, null in (("natural", self.null_natural), ("other_clips", self.null_others)):
+        for name, null in (("other_clips", self.null_others), ("natural", self.null_natural)):
             if null is not None:
                 yield f"gram_distance.mean_{name}", _mean(null), "1"
                 yield f"gram_distance.percentile_{name}", percentile(self.mean, null), "%"
@@ -150,21 +153,24 @@ class Validity:
     def _verdict(clip: str, layers: Sequence[LayerValidity]) -> str:
         """Say it of layers in which there is a distance."""
         own = [(one, one.null_natural) for one in layers if len(one.null_natural)]
-        if not own:
-            means = ", ".join(f"{one.mean:.3g} in {one.layer}" for one in layers)
-            return (
-                f"{clip} is at a distance of {means} from the natural frames on average, and no "
-                f"natural frames are {APART} frames apart to compare that with."
-            )
         foreign = [
             (one, one.null_others)
             for one in layers
             if one.null_others is not None and len(one.null_others)
         ]
-        said = _closer(own, f"natural frames {APART} or more frames apart are to each other")
-        if foreign:
-            said += "; and than " + _closer(foreign, "frames of other natural clips are to them")
-        return f"{clip} is closer to the natural frames than {said}."
+        apart = f"{float(APART):g} s"
+        none = f"no natural frames are {apart} apart to compare that with."
+        if not own and not foreign:
+            means = ", ".join(f"{one.mean:.3g} in {one.layer}" for one in layers)
+            return (
+                f"{clip} is at a distance of {means} from the natural frames on average, and {none}"
+            )
+        usual = _closer(own, f"natural frames {apart} or more apart are to each other")
+        if not foreign:
+            return f"{clip} is closer to the natural frames than {usual}."
+        lead = _closer(foreign, "frames of other natural clips are")
+        within = f"within the natural clip, than {usual}." if own else none
+        return f"{clip} is closer to the natural frames than {lead}; {within}"
 
 
 def validity(
@@ -185,7 +191,7 @@ def validity(
     judges
         Models and layers, see `stst.analysis.gram_models`.
     natural_clips
-        Different natural clips, for the second null distribution.
+        Different natural clips, for the null distribution that counts.
     on_frame
         Called `steps` times in all; raising in it cancels.
 
@@ -212,7 +218,7 @@ def validity(
             have = gram_matrices(other, number, judges)
             courses.append({key: _distance(want[key], have[key]) for key in want})
             on_frame(number)
-    own = _own_null(known)
+    own = _own_null(known, ceil(APART * natural.fps))
     foreign = _foreign_null(known, natural_clips, judges, on_frame) if natural_clips else None
     return [
         Validity(
@@ -272,12 +278,12 @@ def _ratio(difference: float, size: float) -> float:
 
 
 @guarded()
-def _own_null(known: Sequence[tuple[int, Grams]]) -> _Null:
-    """Compare all natural frames that are far enough apart, either one in the role of natural."""
+def _own_null(known: Sequence[tuple[int, Grams]], apart: int) -> _Null:
+    """Compare natural frames so many frames apart or more, either one in the role of natural."""
     null: dict[GramKey, list[float]] = {}
     for place, (number, here) in enumerate(known):
         for later, there in known[place + 1 :]:
-            if later - number < APART:
+            if later - number < apart:
                 continue
             for key in here.keys() & there.keys():
                 difference = float((here[key] - there[key]).norm())

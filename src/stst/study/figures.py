@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 _COLUMNS, _WIDTH = 3, 3.1
 _WIDE_RANGE = 4  # of ratios, from which powers of ten and halves of them are marked
 _NAMED = 24  # clips, up to which a matrix names them
+# what a matrix holds, colours, and the value of the first colour; the last one is 1
+_SCALES = {
+    "likeness.pixels": ("Correlation of pixels", "RdBu_r", -1),
+    "likeness.energy": ("Share of energy in the same bands", "Reds", 0),
+}
 
 
 def draw_findings(findings: Sequence[Finding], conditions: Sequence[str]) -> Figure:
@@ -121,25 +126,26 @@ def draw_likeness(likeness: Likeness) -> Figure:
     Parameters
     ----------
     likeness
-        Of stimuli and natural clips.
+        Of stimuli and natural clips, in pixels or energy.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A square for each two clips: blue where values are below 0, red above; grey where a pair
-        cannot be compared.
+        A square for each two clips: red by how alike they are, blue where correlations are below
+        0; grey where a pair cannot be compared.
     """
     count = len(likeness.names)
+    label, colors, lowest = _SCALES[likeness.measure]
     with use_style():
         side = min(9.0, 1.8 + 0.22 * count)
         figure = new_figure(side + 0.8, side, layout="constrained")
         axis = figure.add_subplot()
         axis.set_facecolor("#BBBBBB")
-        shown = axis.imshow(likeness.matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="none")
+        shown = axis.imshow(likeness.matrix, colors, vmin=lowest, vmax=1, interpolation="none")
         names = [shorten_label(name) for name in likeness.names]
         places = range(count) if count <= _NAMED * 2 else range(0, count, -(-count // _NAMED))
         axis.set_xticks(list(places), [names[n] for n in places], rotation=90, fontsize=6)
         axis.set_yticks(list(places), [names[n] for n in places], fontsize=6)
         axis.spines[:].set_visible(False)
-        figure.colorbar(shown, ax=axis, shrink=0.6, label="Correlation of pixels")
+        figure.colorbar(shown, ax=axis, shrink=0.6, label=label)
         return figure

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
-from stst.analysis.measures.likeness import Likeness, describe_confounds, pixel_likeness
+from stst.analysis.measures.confounds import describe_confounds, describe_energy_confounds
+from stst.analysis.measures.likeness import Likeness, energy_likeness, pixel_likeness
 from stst.analysis.measures.recognition import Nameability
 from stst.analysis.pairs import NaturalClip
 from stst.study.entries import StudyEntry
@@ -36,7 +37,7 @@ class Results:
     findings, outliers
         What the values say.
     likeness
-        Of all clips; None of fewer than two that could be read.
+        Of all clips, in pixels and in energy; empty where none could be read.
     confounds
         Clips that are alike without a reason, a sentence each.
     """
@@ -47,7 +48,7 @@ class Results:
     naturals: Mapping[Path, Nameability]
     findings: Sequence[Finding]
     outliers: Sequence[Outlier]
-    likeness: Likeness | None
+    likeness: Sequence[Likeness]
     confounds: Sequence[str]
 
     @property
@@ -86,10 +87,7 @@ def evaluate(study: Study) -> Results:
     findings = find_all(entries, values, study.settings.margins, nameable)
     outliers = find_outliers(entries, values)
     opened = _open_all(study, entries)
-    likeness = pixel_likeness(opened.clips) if opened.clips else None
-    confounds = []
-    if likeness is not None:
-        confounds = describe_confounds(likeness, opened.made_of, opened.hashes)
+    likeness, confounds = _compare_clips(opened) if opened.clips else ((), ())
     return Results(
         study, values, problems, naturals, findings, outliers, likeness, confounds
     )  # fmt: skip
@@ -112,6 +110,14 @@ class _Opened:
     clips: dict[str, LazyVideo]
     made_of: dict[str, str]
     hashes: dict[str, str]
+
+
+def _compare_clips(opened: _Opened) -> tuple[tuple[Likeness, ...], tuple[str, ...]]:
+    """Say how alike all clips are, and which have no reason to be."""
+    pixels, energy = pixel_likeness(opened.clips), energy_likeness(opened.clips)
+    words = opened.made_of, opened.hashes
+    confounds = *describe_confounds(pixels, *words), *describe_energy_confounds(energy, *words)
+    return (pixels, energy), confounds
 
 
 def _open_all(study: Study, entries: Sequence[StudyEntry]) -> _Opened:

@@ -178,11 +178,13 @@ def _cells(finding: Finding) -> list[str]:
 
 
 def _likeness_section(results: Results) -> Section | None:
-    if results.likeness is None:
+    if not results.likeness:
         return None
+    shown = {one.measure: svg_of(draw_likeness(one)) for one in results.likeness}
     body = part(
-        "study_likeness.html", figure=svg_of(draw_likeness(results.likeness)),
-        notes=results.likeness.notes, confounds=results.confounds,
+        "study_likeness.html", pixels=shown["likeness.pixels"], energy=shown["likeness.energy"],
+        notes=[note for one in results.likeness for note in one.notes],
+        confounds=results.confounds,
     )  # fmt: skip
     return Section("Likeness within the set", "likeness", body)
 

@@ -23,7 +23,9 @@ _TABLES = tuple(
     for suffix in (".csv", ".parquet")
 )
 _FIGURES = tuple(
-    f"{name}.{kind}" for name in ("headline", *GROUPS, "likeness") for kind in ("png", "svg")
+    f"{name}.{kind}"
+    for name in ("headline", *GROUPS, "likeness_pixels", "likeness_energy")
+    for kind in ("png", "svg")
 )
 _SHARP = 200  # dots per inch
 
@@ -60,9 +62,10 @@ def write_study(results: Results, command: str = "") -> tuple[Path, ...]:
 
 
 def _write_tables(results: Results, folder: Path) -> list[str]:
-    tables = {FINDINGS: [one.row() for one in results.findings]}
-    if results.likeness is not None:
-        tables[LIKENESS] = list(results.likeness.rows())
+    tables = {
+        FINDINGS: [one.row() for one in results.findings],
+        LIKENESS: [row for one in results.likeness for row in one.rows()],
+    }
     names = []
     for name in _TABLES:
         rows = tables.get(str(Path(name).with_suffix(".csv")))
@@ -81,8 +84,8 @@ def _write_figures(results: Results, folder: Path) -> list[str]:
     }.items():
         if findings:
             figures[name] = draw_findings(findings, conditions)
-    if results.likeness is not None:
-        figures["likeness"] = draw_likeness(results.likeness)
+    for one in results.likeness:
+        figures[one.measure.replace(".", "_")] = draw_likeness(one)
     names = []
     for name in _FIGURES:
         stem, _, kind = name.partition(".")

@@ -49,7 +49,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     type=PATH,
     multiple=True,
     metavar="CLIP",
-    help="Another natural clip, for the distances between different ones. Repeatable.",
+    help="Another natural clip, to whose frames distances are compared first of all. Repeatable.",
 )
 @click.option(
     "--trust-model",
@@ -75,9 +75,10 @@ def validity(
 ) -> None:
     """Measure how far every METAMER is from NATURAL in the statistics that it was made to match.
 
-    In every layer: the distance of Gram matrices, relative to the natural one, frame by frame; and
-    how many natural frames, ten or more apart, are closer to each other than that. A low percentile
-    speaks for a metamer; there is no threshold.
+    In every layer: the distance of Gram matrices, relative to the natural one, frame by frame; how
+    many frames of other natural clips (--natural-clip) are closer to the natural frames than that;
+    and, beside it, how many natural frames, 0.4 s or more apart, are to each other, which are alike
+    anyway. A low percentile speaks for a metamer; there is no threshold.
     """
     from stst.analysis.pairs import NaturalClip
     from stst_cli.shared.progress import count_frames

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from stst.config import StreamConfig
 from stst.video import spread
 
 FPS = Fraction(25)
+CAT = Path(__file__).parents[3] / "sample_data" / "cat.mkv"
 CPU = torch.device("cpu")
 TINY = {
     "spatial": StreamConfig(model="tiny_model:spatial", texture_layers=("rectified", "plain")),
@@ -39,8 +41,8 @@ def mean_judge(kind="spatial"):
     return GramModel(kind, Mean(), ("mean",), "mean", None, CPU)
 
 
-def grey(*values):
-    return Video(np.tile(np.array(values, np.uint8)[:, None, None, None], (1, 8, 9, 3)), FPS)
+def grey(*values, fps=FPS):
+    return Video(np.tile(np.array(values, np.uint8)[:, None, None, None], (1, 8, 9, 3)), fps)
 
 
 def video(count=13, seed=0, height=18, width=20):
@@ -81,6 +83,22 @@ class TestClosedForm:
         ]  # fmt: skip
         assert len(want) == 2 * (4 + 3 + 2 + 1)
         assert sorted(found.layers[0].null_natural) == pytest.approx(sorted(want), rel=1e-5)
+
+    @pytest.mark.parametrize(
+        ("fps", "apart"),
+        [
+            (Fraction(24), 10), (Fraction(24000, 1001), 10), (Fraction(25), 10), (Fraction(1), 1),
+            (Fraction(251, 10), 11), (Fraction(30), 12), (Fraction(60000, 1001), 24),
+            (Fraction(120), 48),
+        ],
+    )  # fmt: skip
+    def test_natural_frames_are_as_many_seconds_apart_at_every_rate(self, fps, apart):
+        values = np.arange(60, 60 + apart + 1)
+        (found,) = validity(grey(*values, fps=fps), [grey(*values)], [mean_judge()])
+        want = [distance(values[0], values[-1]), distance(values[-1], values[0])]
+        assert found.layers[0].null_natural == pytest.approx(want, rel=1e-5)
+        (found,) = validity(grey(*values[1:], fps=fps), [grey(*values[1:])], [mean_judge()])
+        assert len(found.layers[0].null_natural) == 0
 
     def test_null_of_other_clips(self):
         natural, *others = (200, 100), (50, 60, 70), (80,)
@@ -153,6 +171,11 @@ class TestDirectly:
             assert one.null_others == pytest.approx(null_others, rel=1e-4)
             summary = {name: (value, unit) for name, value, unit in one.summary()}
             mean = one.mean
+            assert [*summary][:3] == [
+                "gram_distance.mean",
+                "gram_distance.mean_other_clips",
+                "gram_distance.percentile_other_clips",
+            ], "other clips lead"
             assert summary == {
                 "gram_distance.mean": (mean, "1"),
                 "gram_distance.mean_natural": (pytest.approx(np.mean(null), rel=1e-4), "1"),
@@ -197,7 +220,7 @@ class TestExtremes:
         means = ", ".join(f"{one.mean:.3g} in {one.layer}" for one in found.layers)
         assert found.verdict("x.mkv") == (
             f"x.mkv is at a distance of {means} from the natural frames on average, and no natural "
-            "frames are 10 frames apart to compare that with."
+            "frames are 0.4 s apart to compare that with."
         )
 
 
@@ -220,22 +243,31 @@ class TestResult:
             "gram_distance.percentile_natural",
         ]  # fmt: skip
 
-    def test_verdict(self):
-        null = np.array([0.1, 0.2, 0.3, 0.4])
-        one = LayerValidity("m", "a", np.array([0.1, 0.2]), null, None)
-        two = LayerValidity("m", "b", np.array([np.nan, 0.5]), null, None)
-        said = module.Validity((one, two), FPS).verdict("x.mkv")
-        assert said == (
-            "x.mkv is closer to the natural frames than 75.0 % of natural frames 10 or more frames "
-            "apart are to each other in a (0.15 against 0.25 on average), 0.0 % in b (0.5 against "
-            "0.25 on average)."
-        )
-        two = LayerValidity("m", "b", np.array([np.nan, 0.5]), null, np.array([0.4, 0.8]))
-        said = module.Validity((two,), FPS).verdict("x.mkv")
-        assert said.endswith(
-            "; and than 50.0 % of frames of other natural clips are to them in b (0.5 against "
-            "0.6 on average)."
-        )
+    NULL, OTHERS = np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.4, 0.8])
+
+    @pytest.mark.parametrize(
+        ("null", "others", "said"),
+        [
+            (NULL, None, "closer to the natural frames than 75.0 % of natural frames 0.4 s or more "
+             "apart are to each other in a (0.15 against 0.25 on average), 0.0 % in b (0.5 against "
+             "0.25 on average)."),
+            (NULL, OTHERS, "closer to the natural frames than 100.0 % of frames of other natural "
+             "clips are in a (0.15 against 0.6 on average), 50.0 % in b (0.5 against 0.6 on "
+             "average); within the natural clip, than 75.0 % of natural frames 0.4 s or more apart "
+             "are to each other in a (0.15 against 0.25 on average), 0.0 % in b (0.5 against 0.25 "
+             "on average)."),
+            (np.empty(0), OTHERS, "closer to the natural frames than 100.0 % of frames of other "
+             "natural clips are in a (0.15 against 0.6 on average), 50.0 % in b (0.5 against 0.6 "
+             "on average); no natural frames are 0.4 s apart to compare that with."),
+            (np.empty(0), None, "at a distance of 0.15 in a, 0.5 in b from the natural frames on "
+             "average, and no natural frames are 0.4 s apart to compare that with."),
+        ],
+        ids=["within", "both", "others", "neither"],
+    )  # fmt: skip
+    def test_verdict(self, null, others, said):
+        one = LayerValidity("m", "a", np.array([0.1, 0.2]), null, others)
+        two = LayerValidity("m", "b", np.array([np.nan, 0.5]), null, others)
+        assert module.Validity((one, two), FPS).verdict("x.mkv") == f"x.mkv is {said}"
 
     @pytest.mark.parametrize("null", [np.array([0.1, 0.2, 0.3, 0.4]), np.empty(0)])
     def test_a_silent_layer_has_no_verdict(self, null):
@@ -309,11 +341,12 @@ class TestPaperModels:
         streams = streams_of_pair("paper", ("conv1_1", "conv2_1"))
         judges = load_judges(streams, "cpu")
         noise = Video(frames(12, *natural.frames.shape[1:3]), natural.fps)
-        same, far = validity(natural, [natural, noise], judges)
+        cat = read_video(CAT, "0:3", 160)
+        same, far = validity(natural, [natural, noise], judges, [cat])
         assert [one.layer for one in same.layers] == ["conv1_1", "conv2_1", "concat"]
         assert same.layers[0].model.startswith("vgg19 [weights=vgg19_")
         assert same.layers[2].model.startswith("msoe [weights=msoe.npz sha256:")
         for one, other in zip(same.layers, far.layers, strict=True):
             assert one.mean == 0
-            assert percentile(one.mean, one.null_natural) == 0
-            assert percentile(other.mean, other.null_natural) == 100
+            assert percentile(one.mean, one.null_others) == 0
+            assert percentile(other.mean, other.null_others) == 100

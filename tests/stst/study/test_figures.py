@@ -68,12 +68,20 @@ def test_each_condition_has_nulls_of_its_own_clips():
     ]  # fmt: skip
 
 
-def test_likeness():
+@pytest.mark.parametrize(
+    ("measure", "lowest", "said"),
+    [
+        ("likeness.pixels", -1, "Correlation of pixels"),
+        ("likeness.energy", 0, "Share of energy in the same bands"),
+    ],
+)
+def test_likeness(measure, lowest, said):
     matrix = np.array([[1.0, -0.5], [-0.5, np.nan]])
-    figure = draw_likeness(Likeness("likeness.pixels", ("a", "b"), matrix))
-    axis = figure.axes[0]
+    figure = draw_likeness(Likeness(measure, ("a", "b"), matrix))
+    axis, scale = figure.axes
+    assert scale.get_ylabel() == said
     shown = axis.images[0].get_array()
     assert shown[0, 1] == -0.5
     assert shown.mask[1, 1]
     assert [one.get_text() for one in axis.get_yticklabels()] == ["a", "b"]
-    assert axis.images[0].get_clim() == (-1, 1)
+    assert axis.images[0].get_clim() == (lowest, 1)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from moving_patterns import clip_of, grating
 from small_runs import clip
 from stst.analysis.settings import Settings
 from stst.study.entries import read_set
-from stst.study.results import _open_all, evaluate
+from stst.study.results import _compare_clips, _open_all, _Opened, evaluate
 from stst.study.run import Study, StudySettings
 from study_values import HOSTILE
 
@@ -53,9 +55,26 @@ class TestLikeness:
         ]  # fmt: skip
 
     def test_all_clips_are_compared(self, results):
-        assert results.likeness.names[:3] == ("natural a", "natural b", "natural c")
-        assert len(results.likeness.names) == 12
-        assert results.likeness.value("natural a", "a0") == pytest.approx(1)
+        pixels, energy = results.likeness
+        assert (pixels.measure, energy.measure) == ("likeness.pixels", "likeness.energy")
+        for one in results.likeness:
+            assert one.names[:3] == ("natural a", "natural b", "natural c")
+            assert len(one.names) == 12
+            assert one.value("natural a", "a0") == pytest.approx(1)
+            assert one.value("natural a", "a1") < 0.5
+        assert energy.value("a1", "b1") > 0.8, "noise is alike in energy alone"
+        assert pixels.value("a1", "b1") < 0.2
+
+    def test_what_stimuli_of_other_clips_share_is_told_of(self, results):
+        # natural clips of this set have their energy in the same bands
+        assert not any("energy" in one for one in results.confounds)
+        noise = np.random.default_rng(2).integers(0, 255, (2, 6, 24, 24))
+        waves = (grating(*wave, (6, 24, 24)) for wave in ((0.19, 0, 0), (0, 0.38, 0)))
+        clips = dict(zip("mnst", map(clip_of, (*waves, *noise)), strict=True))
+        likeness, confounds = _compare_clips(_Opened(clips, {"s": "m", "t": "n"}, {}))
+        assert [one.measure for one in likeness] == ["likeness.pixels", "likeness.energy"]
+        (said,) = confounds
+        assert said.startswith("One pair of stimuli of different natural clips has more energy")
 
     def test_counts(self, results):
         assert (results.title, results.clips) == ("9 stimuli of 3 natural clips", 3)

@@ -7,7 +7,7 @@ import pytest
 from stst.study.findings import find_all
 from stst.study.outliers import Outlier
 from stst.study.results import evaluate
-from stst.study.sections import GROUPS, _cells, all_sections
+from stst.study.sections import GROUPS, _cells, _likeness_section, all_sections
 from study_values import DISTANCE, RATIO, beside, of_clips
 
 
@@ -28,7 +28,7 @@ def undrawn(monkeypatch):
 def test_sections_come_in_order_and_empty_ones_not(results):
     usual = ["glance", *GROUPS, "likeness", "outliers", "stimuli", "methods"]
     assert [one.anchor for one in all_sections(results)] == usual
-    few = replace(results, findings=[], likeness=None)
+    few = replace(results, findings=[], likeness=())
     # what judges were asked is said even if nothing of it can be averaged
     assert [one.anchor for one in all_sections(few)] == ["lost", "outliers", "stimuli", "methods"]
 
@@ -47,6 +47,16 @@ def test_cells_of_a_single_clip():
     entries, known = of_clips(RATIO, beside(0.5))
     (found,) = find_all(entries, known, {})
     assert _cells(found) == ["0.500", "–", "1", "–", "–", "–", "–", "–"]
+
+
+def test_both_kinds_of_likeness_are_drawn(results, monkeypatch):
+    sizes = "source", "width", "height"
+    monkeypatch.setattr("stst.study.sections.draw_likeness", lambda likeness: likeness.measure)
+    monkeypatch.setattr("stst.study.sections.svg_of", lambda measure: dict.fromkeys(sizes, measure))
+    body = _likeness_section(results).body
+    pixels, energy = (body.index(f'src="likeness.{what}"') for what in ("pixels", "energy"))
+    assert body.index('alt="Correlation of the pixels') > pixels
+    assert body.index('alt="Share of the energy') > energy > pixels
 
 
 @pytest.mark.usefixtures("undrawn")

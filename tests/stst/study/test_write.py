@@ -48,7 +48,7 @@ def page(files) -> str:
 
 
 def bare(results):
-    return replace(results, findings=[], likeness=None)
+    return replace(results, findings=[], likeness=())
 
 
 def words(page: str) -> str:
@@ -75,6 +75,7 @@ class TestPage:
         said = words(page)
         assert "with 3 natural clips no permutation test can give a p below 0.25." in said
         assert "Networks are no observers" in said
+        assert "the share of their energy that both have in the same bands" in said
         assert "The margin of warp_residual.dis.lag8.mean was not tested" in said
         assert "a0 are the same clip, frame by frame." in said
         assert "a.npz is nameable: it is called level 3 by tiny_classifier:judge" in said
@@ -103,6 +104,17 @@ class TestTables:
         pd.testing.assert_frame_equal(
             found, pd.read_parquet(files["study.parquet"]), check_dtype=False
         )
+
+    def test_likeness_of_each_two_clips_in_pixels_and_energy(self, files):
+        found = pd.read_csv(files["likeness.csv"])
+        pairs = 12 * 11 // 2
+        assert found["measure"].value_counts().to_dict() == {
+            "likeness.pixels": pairs, "likeness.energy": pairs,
+        }  # fmt: skip
+        drawn = {name for name in files if name.startswith("likeness_")}
+        assert drawn == {
+            f"likeness_{what}.{kind}" for what in ("pixels", "energy") for kind in ("png", "svg")
+        }
 
     def test_trials_name_the_natural_clips_as_judges_do(self, files):
         with files["trials.csv"].open(newline="") as file:

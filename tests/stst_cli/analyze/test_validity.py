@@ -15,8 +15,8 @@ from stst.analysis.tables import as_csv, table
 from stst.analysis.validity import validity
 from stst.config import StreamConfig
 
-REFERENCE = "natural.npz [frames=2:14, max_side=33]"
-NOTE = "Note: natural.npz was aligned as part.json says: [frames=2:14, max_side=33]."
+REFERENCE = "natural.npz [frames=2:15, max_side=33]"
+NOTE = "Note: natural.npz was aligned as part.json says: [frames=2:15, max_side=33]."
 TINY = {
     "spatial": StreamConfig(model="tiny_model:spatial"),
     "temporal": StreamConfig(model="tiny_model:temporal"),
@@ -28,13 +28,13 @@ def here(tmp_path, monkeypatch):
     """The current folder, with natural.npz, and part.mkv made of a part of it."""
     monkeypatch.chdir(tmp_path)
     clip(tmp_path / "natural.npz", 15, 40, 44)
-    words = ("--frames", "2:14", "--max-side", 33)
+    words = ("--frames", "2:15", "--max-side", 33)
     assert synthesize("natural.npz", "-o", "part.mkv", *words).exit_code == 0
     return tmp_path
 
 
 def expected(other, judges, natural_clips=()):
-    natural = read_video("natural.npz", "2:14", 33)
+    natural = read_video("natural.npz", "2:15", 33)
     (found,) = validity(natural, [read_video(other)], judges, natural_clips)
     return found
 
@@ -52,10 +52,10 @@ class TestResult:
         assert verdict.startswith("part.mkv is closer to the natural frames than ")
 
     def test_a_mask_is_not_passed_over_in_silence(self, here):
-        mask = np.zeros((12, 30, 33), np.uint8)
+        mask = np.zeros((13, 30, 33), np.uint8)
         mask[:, 5:20, 5:20] = 255
         np.save("m.npy", mask)
-        words = ("--frames", "2:14", "--max-side", 33, "--mask", "m.npy")
+        words = ("--frames", "2:15", "--max-side", 33, "--mask", "m.npy")
         assert synthesize("natural.npz", "-o", "region.mkv", *words).exit_code == 0
         shown = stst_analyze(
             "validity", "natural.npz", "part.mkv", "region.mkv", *TRUST, "--device", "cpu"
@@ -66,11 +66,11 @@ class TestResult:
 
     def test_model_and_other_clips(self, here):
         clip(here / "other.npz", 4, 50, 60)
-        clip(here / "x.npz", 12, 30, 33)
+        clip(here / "x.npz", 13, 30, 33)
         words = ("--model", "builtin", "--spatial-layers", "conv1, conv2", "--temporal-layers", "")
         shown = stst_analyze(
             "validity", "natural.npz", "part.mkv", "x.npz", *words, "--natural-clip", "other.npz",
-            "--frames", "2:14", "--max-side", 33, "--device", "cpu",
+            "--frames", "2:15", "--max-side", 33, "--device", "cpu",
         )  # fmt: skip
         assert shown.exit_code == 0, shown.stderr
         judges = load_judges(streams_of_pair("builtin", ("conv1", "conv2"), ()), "cpu")
@@ -80,10 +80,15 @@ class TestResult:
             rows += expected(name, judges, [foreign]).rows(name, REFERENCE)
         assert shown.stdout == as_csv(table(rows))
         assert sum("done" in line for line in shown.stderr.splitlines()) == 1
-        assert "frames of other natural clips are to them" in shown.stderr.splitlines()[-1]
+        verdict = shown.stderr.splitlines()[-1]
+        assert verdict.startswith("x.npz is closer to the natural frames than ")
+        lead, within = verdict.split("; ")
+        assert "of frames of other natural clips are in conv1 (" in lead
+        # the first and the last of 13 frames at 29.97 Hz
+        assert within.startswith("within the natural clip, than ")
 
     def test_each_by_its_own_sidecar(self, here):
-        words = ("--frames", "2:14", "--max-side", 33, "--set", "temporal.texture_weight=0")
+        words = ("--frames", "2:15", "--max-side", 33, "--set", "temporal.texture_weight=0")
         synthesize("natural.npz", "-o", "still.npy", *words)
         shown = stst_analyze("validity", "natural.npz", "part.mkv", "still.npy", *TRUST)
         rows = list(csv.DictReader(io.StringIO(shown.stdout)))
@@ -108,7 +113,7 @@ class TestResult:
         assert {row["value"] for row in percentiles} == {None}
         assert {row["unit"] for row in percentiles} == {"%"}
         assert shown.stderr.splitlines()[-1].endswith(
-            "no natural frames are 10 frames apart to compare that with."
+            "no natural frames are 0.4 s apart to compare that with."
         )
 
 

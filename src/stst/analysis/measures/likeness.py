@@ -1,15 +1,11 @@
-"""How alike the clips of a set are, each to each, and which are alike that should not be.
-
-Stimuli of different natural clips that were made from the same noise have pixels that correlate,
-which no difference of the natural clips explains: a confound for decoding and for representational
-similarity analysis.
-"""
+"""How alike the clips of a set are, each to each: in pixels, energy, Gram matrices, CKA."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import combinations, combinations_with_replacement, count, islice
 from typing import Any, TypeVar
 
@@ -19,6 +15,8 @@ from torch import Tensor
 
 from stst.analysis.cka.similarity import Kernel, as_examples, kernel, kernel_cka
 from stst.analysis.gram_models import GramModel, gram_matrices
+from stst.analysis.measures.bands import BandPower, is_same_rate, measure_bands, overlap
+from stst.analysis.measures.spectra import SEGMENT
 from stst.errors import InputError
 from stst.models.classifiers import LoadedClassifier
 from stst.types import Frames
@@ -29,9 +27,6 @@ Values = NDArray[np.float64]
 Feature = TypeVar("Feature")
 #: What a layer is called in a table: model and layer, each empty where there is none.
 Layer = tuple[str, str]
-
-#: Pixel correlations below it are not warned of: 1 % of the variance that clips share.
-LEAST = 0.1
 
 # Gram matrices of layers that see anything are larger by orders of magnitude
 _SILENT = 1e-12
@@ -179,6 +174,55 @@ def pixel_likeness(
 
 
 @guarded()
+def energy_likeness(
+    clips: Mapping[str, Clip], on_frame: Callable[[int], None] = lambda number: None
+) -> Likeness:
+    """Say how much of their energy all clips of a set have in the same bands.
+
+    Parameters
+    ----------
+    clips
+        By name; read one after the other.
+    on_frame
+        Called with a 0-based number for every frame of every clip; raising in it cancels.
+
+    Returns
+    -------
+    Likeness
+        ``likeness.energy``: ``Σ min(p, q)`` of the shares p and q that the bands have of each
+        clip's power, which is the share of their energy that both have in the same bands: 1 of the
+        same gratings whatever their contrast, 0 where no band has power of both. Bands are
+        spatial octaves by orientations by temporal octaves, and static, see
+        `stst.analysis.measures.energy.Energy`; in cycles per pixel and per frame. Where clips
+        differ in size, what is below the lowest octave of the smaller one belongs to it. All are
+        cut into segments of at most 32 frames, and of no more than the shortest has. NaN between
+        clips whose rates differ by more than 1 %, and of uniform clips; notes tell of rates and
+        segments.
+
+    Raises
+    ------
+    InputError
+        If there are no clips.
+
+    Notes
+    -----
+    The overlap is 1 − ½ Σ |p − q|, the total variation distance turned round. Power has few
+    bands that are large and many that are small, of which a correlation of logarithms sees most:
+    unrelated natural clips get above 0.9 there.
+    """
+    segment = min([SEGMENT, *(len(clip.frames) for clip in clips.values())])
+    done = count()
+
+    def measure(clip: Clip) -> list[BandPower]:
+        # in a list, so that a clip's spectra go before those of the next come
+        return [measure_bands(clip, segment, lambda: on_frame(next(done)))]
+
+    found = likeness(clips, measure, overlap, "likeness.energy")
+    notes = (*_rate_notes(clips), *_segment_notes(clips, segment))
+    return Likeness(found.measure, found.names, found.matrix, notes=notes)
+
+
+@guarded()
 def gram_likeness(
     clips: Mapping[str, Clip],
     models: Sequence[GramModel],
@@ -268,91 +312,6 @@ def cka_likeness(
     return _compare_all(streams, kernel_cka, "likeness.cka_unbiased.channels", on_frame, layers)
 
 
-def describe_confounds(
-    pixels: Likeness, naturals: Mapping[str, str], hashes: Mapping[str, str] | None = None
-) -> list[str]:
-    """Say which clips of a set are alike without a reason, one sentence each.
-
-    Stimuli of different natural clips are expected to be no more alike than different natural clips
-    are. A pair is told of where its pixels correlate by more than `LEAST` and by more than those of
-    any two natural clips do in size.
-
-    Parameters
-    ----------
-    pixels
-        Of `pixel_likeness`, over stimuli and natural clips of the set.
-    naturals
-        By the name of each stimulus, that of its natural clip.
-    hashes
-        By the name of each clip, that of its frames (`stst.frames_sha256`): clips that have the
-        same are told of, too.
-
-    Returns
-    -------
-    list of str
-        Clips that are the same first; then pairs, the most alike first.
-
-    Raises
-    ------
-    InputError
-        If a stimulus is not among the clips that were compared.
-    """
-    for stimulus in naturals:
-        if stimulus not in pixels.names:
-            raise InputError(
-                f"{stimulus}: not among the clips that were compared: {', '.join(pixels.names)}."
-            )
-    hashes = hashes or {}
-    # two files may hold one natural clip
-    clips = {stimulus: hashes.get(natural, natural) for stimulus, natural in naturals.items()}
-    null = _null(pixels, {clips[one]: natural for one, natural in naturals.items()}.values())
-    sizes = [abs(value) for value in null]
-    highest = max([LEAST, *sizes])
-    pairs = []
-    for one, other in combinations(naturals, 2):
-        value = pixels.value(one, other)
-        same = one in hashes and hashes[one] == hashes.get(other)
-        if clips[one] != clips[other] and value > highest and not same:
-            pairs.append((value, one, other))
-    return [
-        *_same_clips(naturals, hashes),
-        *_confound_sentences(sorted(pairs)[::-1], naturals, null),
-    ]
-
-
-def _same_clips(naturals: Mapping[str, str], hashes: Mapping[str, str]) -> Iterator[str]:
-    """Tell of clips with the same frames, if there is a stimulus among them."""
-    groups: dict[str, list[str]] = {}
-    for name, digest in hashes.items():
-        groups.setdefault(digest, []).append(name)
-    for names in groups.values():
-        if len(names) > 1 and not naturals.keys().isdisjoint(names):
-            yield f"{', '.join(names)} are the same clip, frame by frame."
-
-
-def _confound_sentences(
-    pairs: Sequence[tuple[float, str, str]], naturals: Mapping[str, str], null: Sequence[float]
-) -> Iterator[str]:
-    if null:
-        which = f"{len(null)} pair{'s' if len(null) > 1 else ''}"
-        usual = f"different natural clips of the set {min(null):.2f} to {max(null):.2f} ({which})"
-    else:
-        usual = "there are no two natural clips in the set to compare that with"
-    for value, one, other in pairs:
-        yield (
-            f"{one} and {other} were made of different clips ({naturals[one]}, {naturals[other]}), "
-            f"and their pixels correlate by {value:.2f}; {usual}. They may have been made from the "
-            "same noise: a confound. Give each its own seed, or noise = 'per_clip'."
-        )
-
-
-def _null(pixels: Likeness, naturals: Iterable[str]) -> list[float]:
-    """Give the correlations of each two different natural clips of a set."""
-    known = [name for name in dict.fromkeys(naturals) if name in pixels.names]
-    values = [pixels.value(one, other) for one, other in combinations(known, 2)]
-    return [value for value in values if not np.isnan(value)]
-
-
 def _compare_all(
     streams: Mapping[str, Iterator[dict[Layer, Feature]]],
     compare: Callable[[Feature, Feature], float],
@@ -408,6 +367,23 @@ def _correlate(x: Values, y: Values) -> float:
 def _distance(x: Tensor, y: Tensor) -> float:
     size = float(x.norm() + y.norm()) / 2
     return float((x - y).norm()) / size if size > _SILENT else float("nan")
+
+
+def _rate_notes(clips: Mapping[str, Clip]) -> Iterator[str]:
+    rates: dict[Fraction, list[str]] = {}
+    for name, clip in clips.items():
+        rates.setdefault(clip.fps, []).append(name)
+    if not all(is_same_rate(*pair) for pair in combinations(rates, 2)):
+        listed = "; ".join(
+            f"{float(fps):.4g} Hz: {', '.join(names)}" for fps, names in rates.items()
+        )
+        yield f"Energy is compared between clips of one rate only. {listed}."
+
+
+def _segment_notes(clips: Mapping[str, Clip], segment: int) -> Iterator[str]:
+    if any(min(len(clip.frames), SEGMENT) > segment for clip in clips.values()):
+        frames = f"segments of {segment} frames" if segment > 1 else "single frames"
+        yield f"Energy is that of {frames}, for the shortest clip has no more."
 
 
 def _size_notes(clips: Mapping[str, Clip]) -> Iterator[str]:

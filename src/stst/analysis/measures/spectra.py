@@ -197,6 +197,25 @@ class FrameSpectrum:
         kept = np.where((self._radius > low) & (self._radius <= high), power, 0.0)
         return _sums(self._orientations.ravel(), kept, ORIENTATIONS)
 
+    def in_oriented_bands(self, power: Values, rows: slice = slice(None)) -> Values:
+        """Sum power over octave bands, in each over orientations of stripes.
+
+        Parameters
+        ----------
+        power
+            (rows, W // 2 + 1), see `power`.
+        rows
+            Which of the spectrum these are.
+
+        Returns
+        -------
+        ndarray
+            (bands · ORIENTATIONS,), the orientations of the lowest band first, each as in
+            `in_orientations`.
+        """
+        numbers = self.bands[rows] * ORIENTATIONS + self._orientations[rows]
+        return _sums(numbers.ravel(), power, (len(self.edges) - 1) * ORIENTATIONS)
+
     def coarse(self, power: Values) -> float:
         """Give the share of power below `COARSE`.
 
@@ -224,13 +243,26 @@ class ClipSpectrum:
     frame_spectrum
         For the size of its frames.
     length
-        Number of frames of the clip. Longer ones than `SEGMENT` are cut into segments of that
-        length that overlap by half or more and cover the clip.
+        Number of frames of the clip. Longer ones than a segment are cut into segments that overlap
+        by half or more and cover the clip.
+    segment
+        At most so many frames are transformed over time at once.
+    oriented
+        Whether every spatial band is one of each orientation, see
+        `FrameSpectrum.in_oriented_bands`.
     """
 
-    def __init__(self, frame_spectrum: FrameSpectrum, length: int) -> None:
+    def __init__(
+        self,
+        frame_spectrum: FrameSpectrum,
+        length: int,
+        segment: int = SEGMENT,
+        oriented: bool = False,
+    ) -> None:
         self._space = frame_spectrum
-        self.segment = min(length, SEGMENT)
+        self._in_bands = frame_spectrum.in_oriented_bands if oriented else frame_spectrum.in_bands
+        self._rows = (len(frame_spectrum.edges) - 1) * (ORIENTATIONS if oriented else 1)
+        self.segment = min(length, segment)
         hops = int(np.ceil((length - self.segment) / (self.segment / 2)))
         self._starts = [round(at) for at in np.linspace(0, length - self.segment, hops + 1)]
         self.edges = octaves(self.segment)
@@ -266,7 +298,7 @@ class ClipSpectrum:
 
     def _power(self) -> Values:
         """Sum up the power of the segment that is held."""
-        out = np.zeros((len(self._space.edges), len(self.edges)))
+        out = np.zeros((1 + self._rows, len(self.edges)))
         means = np.array([mean for mean, _ in self._held])
         _, moving = self._over_time(means - means.mean())
         out[0, 1:] = list(moving)
@@ -275,7 +307,7 @@ class ClipSpectrum:
             block = np.array([one[rows] for one in spectra], np.complex128)
             static, moving = self._over_time(block)
             for column, power in enumerate((static, *moving)):
-                out[1:, column] += self._space.in_bands(power * self._space.fold, rows)
+                out[1:, column] += self._in_bands(power * self._space.fold, rows)
         return out
 
     def _over_time(self, values: NDArray[Any]) -> tuple[Values, Values]:

@@ -1,22 +1,20 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
-from itertools import count
 
 import numpy as np
 import pytest
 import torch
 
+from moving_patterns import clip_of, grating
 from small_runs import frames
-from stst import Video, frames_sha256
+from stst import Video
 from stst.analysis.cka.similarity import linear_cka
 from stst.analysis.gram_models import gram_matrices, load_judges
 from stst.analysis.measures.likeness import (
-    LEAST,
     Likeness,
     cka_likeness,
-    describe_confounds,
+    energy_likeness,
     gram_likeness,
     likeness,
     pixel_likeness,
@@ -103,6 +101,124 @@ class TestPixels:
         assert "model" not in rows[0]
 
 
+def octave(frequencies, count):
+    """Number octaves from ½ down, from 1 to `count`; 0 is above."""
+    return np.clip(np.floor(-np.log2(frequencies.clip(1e-9))), 0, count).astype(int)
+
+
+def shares_of(clip, octaves):
+    """Give shares of power in bands, of a short clip of odd sides, by its whole spectrum."""
+    values = clip.frames[..., 0] / 255
+    t, y, x = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in values.shape)
+    window = np.multiply.outer(y, x)
+    means = np.average(values.reshape(len(t), -1), axis=1, weights=window.ravel() ** 2)
+    spectra = np.fft.fft2(window * (values - means[:, None, None]))
+    spectra /= np.sqrt(window.size * np.sum(window**2))
+    down, right = np.meshgrid(*(np.fft.fftfreq(len(one)) for one in (y, x)), indexing="ij")
+    bands = octave(np.hypot(down, right), octaves)
+    stripes = np.rint((np.arctan2(-down, right) + np.pi / 2) * 8 / np.pi).astype(int) % 8
+    steps = octave(np.abs(np.fft.fftfreq(len(t))), len(t).bit_length() - 1)
+    uniform = np.zeros(len(t))
+    power = np.zeros((octaves + 1, 8, len(t)))
+    for values, out, where in ((means, uniform, ()), (spectra, power, (bands, stripes))):
+        static = np.average(values, axis=0, weights=t**2)
+        moving = np.fft.fft(t.reshape(-1, *[1] * static.ndim) * (values - static), axis=0)
+        moving = np.abs(moving) ** 2 / (len(t) * np.sum(t**2))
+        if out is power:
+            np.add.at(out, (*where, 0), np.abs(static) ** 2)
+        for step, one in zip(steps, moving, strict=True):
+            np.add.at(out, (*where, step), one)
+    return np.concatenate([uniform, power.ravel()]) / (uniform.sum() + power.sum())
+
+
+class TestEnergy:
+    #: In the middle of bands: a drift to the right, and what differs in one way.
+    DRIFT = 0.19, 0.0, 0.19
+
+    def alike(self, *waves):
+        clips = {str(n): clip_of(one) for n, one in enumerate(waves)}
+        found = energy_likeness(clips)
+        check_matrix(found, 1)
+        assert (found.measure, found.notes) == ("likeness.energy", ())
+        return found.matrix[0, 1]
+
+    def test_the_same_grating_whatever_contrast_and_phase(self):
+        one, other = grating(*self.DRIFT), grating(*self.DRIFT, amplitude=40, phase=2.0)
+        assert self.alike(one, other) == pytest.approx(1, abs=0.005)
+        # which way it goes is no matter
+        assert self.alike(one, grating(0.19, 0, -0.19)) == pytest.approx(1, abs=0.005)
+
+    @pytest.mark.parametrize(
+        "wave",
+        [(0.38, 0, 0.19), (0, 0.19, 0.19), (0.135, 0.135, 0.19), (0.19, 0, 0.38), (0.19, 0, 0)],
+        ids=["frequency", "stripes", "oblique", "faster", "still"],
+    )
+    def test_gratings_of_other_bands(self, wave):
+        assert self.alike(grating(*self.DRIFT), grating(*wave)) == pytest.approx(0, abs=0.005)
+
+    def test_a_part_of_the_power(self):
+        """Of two gratings, one of which has twice the amplitude, 4/5 and 1/5 of the power."""
+        one, other = grating(*self.DRIFT, amplitude=80), grating(0.19, 0, 0, amplitude=40)
+        assert self.alike(one, one + other - 127) == pytest.approx(0.8, abs=0.005)
+        assert self.alike(other, one + other - 127) == pytest.approx(0.2, abs=0.005)
+
+    def test_frames_that_only_flicker_have_energy(self):
+        flicker = np.zeros((24, 64, 96)) + 127 + 60 * (-1.0) ** np.arange(24)[:, None, None]
+        assert self.alike(flicker, grating(0.19, 0, 0.49)) == pytest.approx(0, abs=0.01)
+
+    def test_random_clips_of_several_sizes_by_their_whole_spectra(self):
+        sizes = {"a": (45, 63), "b": (63, 41), "wide": (31, 131)}
+        rng = np.random.default_rng(3)
+        clips = {}
+        for name, size in sizes.items():
+            values = rng.random((7, *size)).cumsum(0).cumsum(1).cumsum(2)
+            clips[name] = clip_of(255 * (np.sin(values / 9) + 1) / 2 * rng.random((7, 1, 1)))
+        found, calls = energy_likeness(clips), []
+        check_matrix(found, 1)
+        for one, other, octaves in (("a", "b", 5), ("a", "wide", 5), ("b", "wide", 5)):
+            p, q = (shares_of(clips[name], octaves) for name in (one, other))
+            expected = np.minimum(p, q).sum()
+            assert 0.1 < expected < 0.95
+            assert found.value(one, other) == pytest.approx(expected, abs=1e-5)
+        assert found.notes == ()
+        energy_likeness(clips, calls.append)
+        assert calls == list(range(21))
+
+    def test_the_shortest_clip_says_how_long_segments_are(self):
+        waves = grating(*self.DRIFT)
+        clips = {"short": clip_of(waves[:8]), "long": clip_of(waves)}
+        found = energy_likeness(clips)
+        assert found.value("short", "long") == pytest.approx(1, abs=0.02)
+        assert found.notes == (
+            "Energy is that of segments of 8 frames, for the shortest clip has no more.",
+        )
+        frame = energy_likeness({**clips, "frame": clip_of(waves[:1])})
+        assert frame.value("frame", "long") == pytest.approx(1, abs=0.005)
+        assert frame.notes == (
+            "Energy is that of single frames, for the shortest clip has no more.",
+        )
+
+    def test_of_other_rates(self):
+        waves = grating(*self.DRIFT)
+        rates = {"pal": 25, "ntsc": Fraction(24000, 1001), "film": 24, "fast": 50}
+        found = energy_likeness({name: clip_of(waves, Fraction(r)) for name, r in rates.items()})
+        defined = [[1, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 1]]
+        assert (~np.isnan(found.matrix)).astype(int).tolist() == defined
+        assert found.notes == (
+            "Energy is compared between clips of one rate only. 25 Hz: pal; 23.98 Hz: ntsc; "
+            "24 Hz: film; 50 Hz: fast.",
+        )
+        ntsc = {name: clip_of(waves, Fraction(rates[name])) for name in ("ntsc", "film")}
+        assert energy_likeness(ntsc).notes == ()
+
+    def test_a_uniform_clip_has_none(self, clips):
+        grey = clip_of(np.full((3, 18, 20), 90.0), FPS)
+        found = energy_likeness({"a": clips["a"], "grey": grey})
+        assert np.isnan(found.matrix).tolist() == [[False, True], [True, True]]
+        with pytest.raises(InputError, match="there are no clips to compare"):
+            energy_likeness({})
+
+
 class TestOther:
     def test_features_of_ones_own(self, clips):
         calls = []
@@ -154,87 +270,3 @@ class TestOther:
         choice = ClassifierSpec("tiny_classifier:video", layers=("1",), window=3, input="native")
         (found,) = cka_likeness(clips, load_classifier(choice, CPU))
         check_matrix(found, 1)
-
-
-class TestConfounds:
-    """Stimuli of two clips: half their own, half noise, which is the same, or is not."""
-
-    def set_of(self, shared, scale=0.5):
-        rng = np.random.default_rng(5)
-        noise = count()
-        shape = 3, 18, 20, 3
-        same = rng.uniform(0, 255, shape)
-        clips = {f"n{place}.mkv": rng.uniform(0, 255, shape) for place in range(3)}
-        for place in range(3):
-            own = same if shared else np.random.default_rng([9, next(noise)]).uniform(0, 255, shape)
-            clips[f"s{place}.mkv"] = (1 - scale) * clips[f"n{place}.mkv"] + scale * own
-        naturals = {f"s{place}.mkv": f"n{place}.mkv" for place in range(3)}
-        return {name: video(one) for name, one in clips.items()}, naturals
-
-    def test_shared_noise(self):
-        clips, naturals = self.set_of(shared=True)
-        found = pixel_likeness(clips)
-        said = describe_confounds(found, naturals)
-        assert len(said) == 3
-        values = sorted(
-            (found.value(f"s{i}.mkv", f"s{j}.mkv"), i, j) for i, j in ((0, 1), (0, 2), (1, 2))
-        )
-        value, one, other = values[-1]
-        # half of each stimulus's variance
-        assert value == pytest.approx(0.5, abs=0.05)
-        null = [found.value(f"n{i}.mkv", f"n{j}.mkv") for i, j in ((0, 1), (0, 2), (1, 2))]
-        assert said[0] == (
-            f"s{one}.mkv and s{other}.mkv were made of different clips (n{one}.mkv, n{other}.mkv), "
-            f"and their pixels correlate by {value:.2f}; different natural clips of the set "
-            f"{min(null):.2f} to {max(null):.2f} (3 pairs). They may have been made from the same "
-            "noise: a confound. Give each its own seed, or noise = 'per_clip'."
-        )
-
-    def test_independent_noise(self):
-        clips, naturals = self.set_of(shared=False)
-        assert describe_confounds(pixel_likeness(clips), naturals) == []
-
-    def test_stimuli_of_one_clip_are_alike_with_reason(self):
-        clips, naturals = self.set_of(shared=True)
-        same = dict.fromkeys(naturals, "n0.mkv")
-        assert describe_confounds(pixel_likeness(clips), same) == []
-
-    @pytest.mark.parametrize(
-        ("natural", "stimuli", "told"),
-        [
-            (0.4, 0.39, False), (0.4, 0.41, True), (-0.4, 0.39, False),
-            (0, LEAST, False), (0, LEAST + 0.001, True), (np.nan, 0.2, True), (0, np.nan, False),
-        ],
-    )  # fmt: skip
-    def test_bounds(self, natural, stimuli, told):
-        matrix = np.eye(4)
-        matrix[0, 1] = matrix[1, 0] = natural
-        matrix[2, 3] = matrix[3, 2] = stimuli
-        pixels = Likeness("likeness.pixels", ("n", "m", "s", "t"), matrix)
-        said = describe_confounds(pixels, {"s": "n", "t": "m"})
-        assert bool(said) == told
-        if np.isnan(natural):
-            assert "; there are no two natural clips in the set to compare that with. " in said[0]
-
-    def test_clips_that_are_the_same(self):
-        clips, naturals = self.set_of(shared=False)
-        clips["s2.mkv"] = replace(clips["s0.mkv"])
-        clips["n2.mkv"] = replace(clips["n1.mkv"])
-        hashes = {name: frames_sha256(clip.frames) for name, clip in clips.items()}
-        # natural clips alone are no stimuli, and are no null; and the pair is not told of twice
-        assert describe_confounds(pixel_likeness(clips), naturals, hashes) == [
-            "s0.mkv, s2.mkv are the same clip, frame by frame."
-        ]
-
-    def test_a_natural_clip_of_two_names_hides_nothing(self):
-        clips, naturals = self.set_of(shared=True)
-        clips["copy.mkv"] = clips["n1.mkv"]
-        naturals["s1.mkv"], naturals["s2.mkv"] = "copy.mkv", "n1.mkv"
-        hashes = {name: frames_sha256(clip.frames) for name, clip in clips.items()}
-        said = describe_confounds(pixel_likeness(clips), naturals, hashes)
-        pairs = [tuple(line.split(" were made")[0].split(" and ")) for line in said]
-        assert sorted(pairs) == [("s0.mkv", "s1.mkv"), ("s0.mkv", "s2.mkv")]
-
-    def test_a_stimulus_that_was_not_compared(self, clips):
-        with pytest.raises(InputError, match="s: not among the clips that were compared: a, b, lo"):
-            describe_confounds(pixel_likeness(clips), {"s": "a"})

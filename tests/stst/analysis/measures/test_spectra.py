@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from moving_patterns import grating
 from stst.analysis.measures.spectra import (
+    ORIENTED,
     SEGMENT,
     ClipSpectrum,
     FrameSpectrum,
@@ -229,6 +230,30 @@ class TestNull:
         frames = [space.power(space.transform(rng.random((96, 128)))[1]) for _ in range(20)]
         found = np.mean([space.in_orientations(power) for power in frames], axis=0)
         np.testing.assert_allclose(found / found.sum(), 1 / 8, rtol=0.05)
+
+
+class TestOrientedBands:
+    def test_they_are_the_bands_and_the_orientations(self):
+        space = FrameSpectrum(40, 56)
+        power = space.power(space.transform(np.random.default_rng(7).random((40, 56)))[1])
+        found = space.in_oriented_bands(power).reshape(-1, 8)
+        np.testing.assert_allclose(found.sum(1), space.in_bands(power), rtol=1e-9)
+        # edges of bands are those of what counts as oriented
+        first = int(np.flatnonzero(space.edges == ORIENTED[0])[0])
+        np.testing.assert_allclose(found[first:-1].sum(0), space.in_orientations(power), rtol=1e-9)
+
+    def test_over_time_they_sum_to_the_bands(self):
+        values = np.random.default_rng(8).random((11, 14, 20))
+        space = FrameSpectrum(14, 20)
+        plain, oriented = (ClipSpectrum(space, 11, 6, oriented=one) for one in (False, True))
+        for frame in values:
+            for one in (plain, oriented):
+                one.add(*space.transform(frame))
+        uniform, *found = oriented.power()
+        np.testing.assert_allclose(uniform, plain.power()[0], rtol=1e-9)
+        summed = np.reshape(found, (-1, 8, len(uniform))).sum(1)
+        np.testing.assert_allclose(summed, plain.power()[1:], rtol=1e-9)
+        assert plain.segment == 6
 
 
 class TestSegments:
