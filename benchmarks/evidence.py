@@ -55,6 +55,7 @@ MARGINS = {
     "coarse_power.ratio": 1.25,
     "direction_distance": 0.2,
     "speed_distance": 0.3,
+    "recognition.top10.clip": 0.1,
 }
 #: Of VGG-19; the presets' own ones want its full weights, of 550 MB.
 LAYERS = '["conv1_1", "conv2_1", "conv3_1"]'
