@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from stst.analysis.evidence.quantities import GROUPS
 from stst.analysis.measures.naming import NamedStimulus, naming_trials, write_trials
 from stst.analysis.tables import table, write_table
 from stst.figures.style import picture
@@ -12,7 +13,7 @@ from stst.report.page import page
 from stst.study.entries import StudyEntry
 from stst.study.figures import draw_findings, draw_likeness
 from stst.study.results import Results
-from stst.study.sections import GROUPS, all_sections, headline, lead
+from stst.study.sections import all_sections, headline, lead
 from stst.utils.files import as_text, write_whole
 from stst.utils.text import decode_text
 
