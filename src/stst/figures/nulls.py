@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stst.analysis.evidence.baseline import MeasuredClips
 from stst.analysis.evidence.listing import ListedMeasure
 from stst.analysis.evidence.quantities import Quantity
 from stst.analysis.evidence.values import Null
+from stst.figures.curves import FrameNumbers, Panel, TimeSeries
 from stst.figures.style import (
     MARKERS,
     NATURAL,
@@ -135,6 +137,52 @@ def listed_panels(listed: Sequence[ListedMeasure]) -> list[NullPanel]:
     return panels
 
 
+def course_panels(
+    listed: Sequence[ListedMeasure],
+    clips: Sequence[tuple[FrameNumbers, MeasuredClips]],
+    others: Mapping[int, FrameNumbers],
+) -> list[Panel]:
+    """Give the curves of listed measures that are means over frames.
+
+    Parameters
+    ----------
+    listed
+        Of `stst.analysis.evidence.listing.list_measures`.
+    clips
+        What was measured, and how the frames of the natural clip are counted.
+    others
+        How those of other clips are counted, by their place.
+
+    Returns
+    -------
+    list of Panel
+        With a series for each clip; that of the natural one has the range of unrelated clips.
+    """
+    panels = []
+    for one in listed:
+        name = one.key.measure.removesuffix(".mean")
+        series: list[TimeSeries] = []
+        for frames, measured in clips:
+            places = {other.place for other in measured.others} or {0}
+            nulls = next((v.nulls for v in one.values if v.place in places), {})
+            unrelated = nulls.get("unrelated")
+            band = None if unrelated is None else (unrelated.low, unrelated.high)
+            series.append(frames.series_of_rows(_of_frames(measured.natural, name), band))
+        for _, measured in clips:
+            series += [
+                others[c.place].series_of_rows(_of_frames(c.rows, name), None)
+                for c in measured.others
+            ]
+        if any(len(course.values) for course in series):
+            series.sort(key=lambda course: course.place)
+            panels.append(Panel(one.title, "", series, words="shaded: unrelated clips"))
+    return panels
+
+
+def _of_frames(rows: Iterable[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row["measure"] == name and "frame" in row]
+
+
 def _draw_panel(axis: Axes, panel: NullPanel, labels: Sequence[str]) -> None:
     for number, row in panel.rows.items():
         _draw_nulls(axis, row, number, panel.quantity)
@@ -184,4 +232,4 @@ def _set_log_scale(axis: Axes) -> None:
 
 
 def _wrap(title: str) -> str:
-    return "\n".join(textwrap.wrap(title, 38))
+    return "\n".join(textwrap.wrap(title, 30))

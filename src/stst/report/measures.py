@@ -15,9 +15,9 @@ from stst.analysis.evidence.baseline import (
     measure_clips,
 )
 from stst.analysis.evidence.listing import ListedMeasure, ListedValue, list_measures
-from stst.analysis.evidence.quantities import GROUPS, Group
+from stst.analysis.evidence.quantities import GROUPS, HEADINGS
 from stst.analysis.features import MIN_MOTION
-from stst.analysis.nulls import NULL_LENGTH
+from stst.analysis.nulls import NULL_LENGTH, NullKind
 from stst.analysis.settings import MEASURES
 from stst.figures.nulls import draw_null_panels, listed_panels
 from stst.figures.style import clip_color
@@ -34,27 +34,23 @@ if TYPE_CHECKING:
     from stst.analysis.cka.unrelated import UnrelatedClips
     from stst.video import Clip as AnyClip
 
-#: By measure: heading, group of the words that say how values are read, and how it is measured.
-TITLES: dict[str, tuple[str, Group, str]] = {
+#: How it is measured.
+_HOW = {
     "energy": (
-        "Energy",
-        "kept",
         "Spectra are of grey values of whole frames, without a window. Directions and speeds are "
         f"weighted by motion, without frames below {MIN_MOTION:g} px/frame, and their distances "
         "are earth mover’s.",
     ),
     "coherence": (
-        "Coherence of motion",
-        "coherence",
         f"At lags of {', '.join(map(str, LAGS))} frames, by two optical flows, Farnebäck’s (2003) "
         "and DIS (Kroeger et al. 2016). Beside it the same without pixels that are occluded, and "
         "the share of pixels that this leaves out: it can be low because little is left.",
     ),
-    "photometry": ("Light", "light", ""),
+    "photometry": "",
 }
 _NAMES = "Unrelated", "Scrambled", "Noise"
 _OCCLUSIONS = "Without occlusions", "Left out"
-_MADE = ("scrambled", "noise")
+_MADE: tuple[NullKind, ...] = ("scrambled", "noise")
 
 
 class MeasuresPart:
@@ -80,8 +76,8 @@ class MeasuresPart:
         InputError
             If no clip has nothing to do with the natural one.
         """
-        nulls = len(choose_unrelated(clips[0].video, self.unrelated)) + len(_MADE)
-        return sum(_count(measure, clips, nulls) for measure in self.measures)
+        unrelated = len(choose_unrelated(clips[0].video, self.unrelated))
+        return sum(_count(measure, clips, unrelated) for measure in self.measures)
 
     def add(self, clips: tuple[Clip, ...], begin: Begin) -> Added:
         """Measure all clips; a measure that fails is left out."""
@@ -93,8 +89,8 @@ class MeasuresPart:
             baseline = make_baseline(clips[0].video, chosen)
         others = [(place, one.name, one.video) for place, one in enumerate(clips[1:], 1)]
         for measure in () if left_out else self.measures:
-            with leaving_out(TITLES[measure][0], left_out):
-                on_frame = begin(measure, _count(measure, clips, len(baseline.nulls)))
+            with leaving_out(HEADINGS[measure][0], left_out):
+                on_frame = begin(measure, _count(measure, clips, len(chosen)))
                 measured[measure] = measure_clips(
                     measure, baseline, clips[0].name, others, on_frame
                 )
@@ -113,7 +109,7 @@ def name_measures(measures: Sequence[str]) -> str:
     measures
         Names of `stst.analysis.settings.MEASURES`, at least one.
     """
-    first, *others = (TITLES[one][0] for one in TITLES if one in measures)
+    first, *others = (HEADINGS[one][0] for one in HEADINGS if one in measures)
     return ", ".join([first, *map(str.lower, others)])
 
 
@@ -154,9 +150,9 @@ def value_cells(listed: ListedMeasure, value: ListedValue) -> list[str]:
     ]
 
 
-def _count(measure: str, clips: tuple[Clip, ...], nulls: int) -> int:
+def _count(measure: str, clips: tuple[Clip, ...], unrelated: int) -> int:
     natural, *others = (len(one.video) for one in clips)
-    return count_frames(measure, natural, others, nulls)
+    return count_frames(measure, natural, others, unrelated)
 
 
 def _lay_out(
@@ -166,7 +162,7 @@ def _lay_out(
     figures: dict[str, Figure] = {}
     labels = [clip.label for clip in clips]
     for measure, one in measured.items():
-        title, group, how = TITLES[measure]
+        title, group = HEADINGS[measure]
         listed = list_measures(MEASURES[measure], [one])
         if listed:
             figures[measure] = draw_null_panels(listed_panels(listed), labels[1:] or labels)
@@ -174,7 +170,7 @@ def _lay_out(
             {
                 "title": title,
                 "words": GROUPS[group][1],
-                "how": how,
+                "how": _HOW[measure],
                 "figure": svg_of(figures[measure]) if listed else None,
                 "file": MEASURES[measure],
                 "heads": ["Measure", "Clip", *value_heads(listed)],

@@ -34,6 +34,8 @@ LAGS = (1, 2, 4, 8)
 #: So many unrelated clips are measured beside each natural clip at most, evenly out of all.
 UNRELATED = 8
 
+# nulls that are made: the clip scrambled, and noise
+_MADE = 2
 _DISTANCE = "gram_distance.mean"
 _Nulls = list[tuple[NullKind, list[Row]]]
 _Rows = list[dict[str, Any]]
@@ -266,7 +268,7 @@ def measure_clips(
     )
 
 
-def count_frames(measure: str, natural: int, others: Sequence[int], nulls: int) -> int:
+def count_frames(measure: str, natural: int, others: Sequence[int], unrelated: int) -> int:
     """Count the frames that are measured of a natural clip, other clips and nulls.
 
     Parameters
@@ -275,14 +277,15 @@ def count_frames(measure: str, natural: int, others: Sequence[int], nulls: int) 
         As in `natural_rows`.
     natural, others
         Numbers of frames. Without others the nulls stand beside the natural clip.
-    nulls
-        How many there are.
+    unrelated
+        How many clips `choose_unrelated` gives.
 
     Returns
     -------
     int
         Calls of `on_frame` over all.
     """
+    nulls = unrelated + _MADE
     if measure == "energy":
         # the nulls are compared with the part, which is measured for that
         nulls = nulls + 1 if others else 0

@@ -45,6 +45,12 @@ GROUPS: dict[Group, tuple[str, str]] = {
         "Luminance through the sRGB transfer, relative to white, and contrast in linear light.",
     ),
 }
+#: Measures of `stst.analysis.settings.MEASURES`: heading, and the group of what is asked of them.
+HEADINGS: dict[str, tuple[str, Group]] = {
+    "energy": ("Energy", "kept"),
+    "coherence": ("Coherence of motion", "coherence"),
+    "photometry": ("Light", "light"),
+}
 
 
 @dataclass(frozen=True)
