@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -314,7 +314,13 @@ def _lay_out_values(
     naturals = {pair.natural: pair for pair in pairs.values()}
     alignments = _describe_alignments(naturals)
     counted = [
-        (_count_frames(0, naturals[video], alignments.get(video, "")), one)
+        (
+            # its rows are counted as in its own file, not as in the other clip's
+            replace(
+                _count_frames(0, naturals[video], alignments.get(video, "")), first=video.start
+            ),
+            one,
+        )
         for video, one in measured.items()
     ]
     others = {place: _count_frames(place, pair) for place, pair in enumerate(pairs.values(), 1)}

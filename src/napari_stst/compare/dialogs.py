@@ -233,6 +233,10 @@ class MeasuresDialog(_Dialog):
         super().__init__("Statistics beside nulls", "Measure", parent)
         self.measures = MeasureBoxes(measured.measures or tuple(HEADINGS))
         self.null = ClipList()
+        self.null.list.setToolTip(
+            "Natural clips of other content, beside the sample clips. What they have stands beside "
+            "every value"
+        )
         self.null.add(measured.null)
         self.form.addRow("measures", self.measures)
         self.form.addRow("unrelated clips", self.null)

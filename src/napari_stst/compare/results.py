@@ -103,6 +103,7 @@ class Results(QStackedWidget):
             self._pages[title] = page = QSplitter(Qt.Orientation.Horizontal)
             page.addWidget(plot)
             page.addWidget(self.tables[title])
+            page.setSizes([1, 1])
         self.tabs.addTab(self._pages[title], title)
 
     def forget(self) -> None:

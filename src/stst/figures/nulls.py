@@ -13,7 +13,7 @@ from stst.analysis.evidence.baseline import MeasuredClips
 from stst.analysis.evidence.listing import ListedMeasure
 from stst.analysis.evidence.quantities import Quantity
 from stst.analysis.evidence.values import Null
-from stst.figures.curves import FrameNumbers, Panel, TimeSeries
+from stst.figures.curves import FrameNumbers, Panel, TimeSeries, axis_limits
 from stst.figures.style import (
     MARKERS,
     NATURAL,
@@ -175,8 +175,17 @@ def course_panels(
             ]
         if any(len(course.values) for course in series):
             series.sort(key=lambda course: course.place)
-            panels.append(Panel(one.title, "", series, words="shaded: unrelated clips"))
+            words = "shaded: unrelated clips"
+            panels.append(Panel(one.title, "", series, limits=_limits(series), words=words))
     return panels
+
+
+def _limits(series: Sequence[TimeSeries]) -> tuple[float, float] | None:
+    """Make room for the bands, too; None where nothing is defined."""
+    bands = [course.band for course in series if course.band is not None]
+    values = np.concatenate([*(course.values for course in series), *bands])
+    known = values[np.isfinite(values)]
+    return axis_limits(known.min(), known.max(), False) if len(known) else None
 
 
 def _of_frames(rows: Iterable[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
