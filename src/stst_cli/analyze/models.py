@@ -79,7 +79,9 @@ def choose_models(
         words["examples"], choose_estimator(words["estimator"], words["unbiased"])
     )
     if words["null"] and not (choices or words.get("beside_nulls")):
-        raise InputError("--null: gives clips for the null of CKA. Name a model with --cka, too.")
+        raise InputError(
+            "--null: gives clips for nulls, and nothing here has one. Name a model with --cka, too."
+        )
     if words["prednet"] is None:
         return choices, settings, None
     from stst.analysis.prediction import PredictionSettings

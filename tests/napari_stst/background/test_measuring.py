@@ -305,6 +305,13 @@ class TestReport:
         for name in names:
             assert (here / "one" / name).read_bytes() == (here / "two" / name).read_bytes(), name
 
+    def test_measures_have_unrelated_clips_without_cka(self, here):
+        clip(here / "u.mkv", 12, 30, 30, seed=8)
+        value("report", "part.mkv", output="one", null=["u.mkv"], measures=["photometry"])
+        page = (here / "one/index.html").read_text("utf-8")
+        assert "--measure photometry --null u.mkv</code>" in page
+        assert "u.mkv), from the lowest" in page
+
     def test_what_fails_is_left_out(self, here):
         for seed, name in enumerate(("a", "b")):
             clip(here / f"{name}.mkv", 5, 24, 24, seed=seed)
