@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from stst.analysis.evidence.values import Key, Null, Value
 from stst.analysis.manifest import NamedPair
 from stst.config.cka import ClassifierSpec
 from stst.study.entries import StudyEntry
-from stst.study.values import Key, Null, Value
 
 NAN = float("nan")
 RATIO = Key("comparison.csv", "contrast.ratio")

@@ -67,6 +67,41 @@ class Match:
     levels: Levels = AS_STORED
 
 
+@dataclass(frozen=True)
+class ValueRow:
+    """A row of a table of whole clips.
+
+    Attributes
+    ----------
+    title
+        Of the measure.
+    place
+        Of the clip; the natural one has 0.
+    cells
+        In words.
+    """
+
+    title: str
+    place: int
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ValueTable:
+    """Values of whole clips beside their nulls.
+
+    Attributes
+    ----------
+    heads
+        Of the cells.
+    rows
+        Those of a measure follow each other.
+    """
+
+    heads: tuple[str, ...]
+    rows: tuple[ValueRow, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Measurement:
     """What was measured: courses to look at, and rows of a tidy table to keep.
@@ -81,9 +116,12 @@ class Measurement:
         What the user should know, one sentence each.
     verdicts
         What the courses say, a line each; shown with them.
+    values
+        Of whole clips; None where the courses are all.
     """
 
     panels: tuple[Panel, ...]
     rows: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()
+    values: ValueTable | None = None

@@ -1,10 +1,10 @@
-"""Tasks of a worker process that measure clips: pairing, features, CKA, prediction."""
+"""Tasks of a worker process that measure clips: pairing, features, statistics, CKA, prediction."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,16 +14,19 @@ from napari_stst.background.measurements import (
     ClipSet,
     Match,
     Measurement,
+    ValueRow,
+    ValueTable,
 )
 from napari_stst.background.messages import Result, Step
 from napari_stst.background.tasks import Stop, StopAskedError, Tell
 
 if TYPE_CHECKING:
+    from stst.analysis.evidence.baseline import MeasuredClips
     from stst.analysis.images import Fit
     from stst.analysis.pairs import NaturalClip, Pair
     from stst.config.cka import CkaSettings
     from stst.figures import FrameNumbers
-    from stst.video import LazyVideo
+    from stst.video import Clip, LazyVideo
 
 _STEP_SECONDS = 0.1
 #: Where models compute.
@@ -230,6 +233,110 @@ def measure_prediction(
     rows = tuple(row for one, measured in found for row in measured.rows(one.name, one.natural))
     panels = prediction_panels([(one.numbers, measured) for one, measured in found])
     return Result(Measurement(tuple(panels), rows, _notes(pairs.values())))
+
+
+def measure_beside_nulls(
+    clips: ClipSet, measure: str, tell: Tell, stop: Stop, null: Sequence[str] = ()
+) -> Result:
+    """Measure energy, coherence or light, as ``stst-analyze batch --measure`` does.
+
+    Parameters
+    ----------
+    clips, tell, stop
+        As in `pair_clips`.
+    measure
+        A name of `stst.analysis.settings.MEASURES`.
+    null
+        Paths of natural clips of other content, beside the sample clips.
+
+    Returns
+    -------
+    Result
+        A `Measurement` with the values of whole clips, and a panel for each that has frames.
+    """
+    pairs = _open_pairs(clips)
+    tell(Step("making nulls", 0.0, {}))
+    from stst.analysis.cka.unrelated import UnrelatedClips
+    from stst.analysis.evidence.baseline import choose_unrelated
+
+    unrelated = UnrelatedClips(null, clips.levels)
+    chosen = {pair.natural: choose_unrelated(pair.natural, unrelated) for pair in pairs.values()}
+    measured = _measure_groups(measure, pairs, chosen, tell, stop)
+    notes = (*_notes(pairs.values()), *unrelated.notes)
+    names = dict.fromkeys(Path(name).name for found in chosen.values() for name, _ in found)
+    words = f"Shaded: what unrelated clips have, from least to most ({', '.join(names)})."
+    return Result(_lay_out_values(measure, pairs, measured, notes, words))
+
+
+def _measure_groups(
+    measure: str,
+    pairs: Mapping[str, Pair],
+    chosen: Mapping[LazyVideo, Sequence[tuple[str, Clip]]],
+    tell: Tell,
+    stop: Stop,
+) -> dict[LazyVideo, MeasuredClips]:
+    """Measure each natural clip, as it was aligned, with the clips that it is the natural one of.
+
+    `chosen` has the unrelated clips.
+    """
+    from stst.analysis.evidence.baseline import count_frames, make_baseline, measure_clips
+
+    groups: dict[LazyVideo, list[tuple[int, str, Clip]]] = {}
+    for place, (other, pair) in enumerate(pairs.items(), 1):
+        groups.setdefault(pair.natural, []).append((place, other, pair.other))
+    total = 0
+    for video, group in groups.items():
+        lengths = [len(clip.frames) for _, _, clip in group]
+        total += count_frames(measure, len(video), lengths, len(chosen[video]))
+    on_frame = Counted(tell, stop, total).begin(measure)
+    measured = {}
+    for video, group in groups.items():
+        baseline = make_baseline(video, chosen[video])
+        reference = pairs[group[0][1]].reference
+        measured[video] = measure_clips(measure, baseline, reference, group, on_frame)
+    return measured
+
+
+def _lay_out_values(
+    measure: str,
+    pairs: Mapping[str, Pair],
+    measured: Mapping[LazyVideo, MeasuredClips],
+    notes: tuple[str, ...],
+    words: str,
+) -> Measurement:
+    """List values and draw courses; `words` say what is shaded in these."""
+    from stst.analysis.evidence.listing import list_measures
+    from stst.analysis.settings import MEASURES
+    from stst.figures.nulls import course_panels
+    from stst.report.measures import value_cells, value_heads
+
+    listed = list_measures(MEASURES[measure], list(measured.values()))
+    naturals = {pair.natural: pair for pair in pairs.values()}
+    alignments = _describe_alignments(naturals)
+    counted = [
+        (
+            # its rows are counted as in its own file, not as in the other clip's
+            replace(
+                _count_frames(0, naturals[video], alignments.get(video, "")), first=video.start
+            ),
+            one,
+        )
+        for video, one in measured.items()
+    ]
+    others = {place: _count_frames(place, pair) for place, pair in enumerate(pairs.values(), 1)}
+    panels = course_panels(listed, counted, others)
+    values = tuple(
+        ValueRow(one.title, value.place, tuple(value_cells(one, value)))
+        for one in listed
+        for value in one.values
+    )
+    return Measurement(
+        tuple(panels),
+        tuple(row for one in measured.values() for row in one.rows),
+        notes,
+        (words,) if panels else (),
+        ValueTable(tuple(value_heads(listed)), values),
+    )
 
 
 class Counted:

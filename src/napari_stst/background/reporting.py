@@ -27,6 +27,7 @@ def report_clips(
     null: Sequence[str] = (),
     settings: CkaSettings = CKA_DEFAULTS,
     overwrite: bool = False,
+    measures: Sequence[str] = (),
 ) -> Result:
     """Write the HTML report, as ``stst-analyze report`` does.
 
@@ -46,6 +47,8 @@ def report_clips(
         Of CKA, as there.
     overwrite
         Whether a report that is there may be replaced.
+    measures
+        Names of `stst.analysis.settings.MEASURES`.
 
     Returns
     -------
@@ -64,15 +67,16 @@ def report_clips(
     check_report_output(Path(output), overwrite)
     part_of_natural = (clips.frames, clips.max_side)
     opened = open_clips(clips.natural, clips.others, *part_of_natural, clips.levels)
-    parts, notes = _load_parts(cka, settings, prednet, null, clips.levels, tell)
+    parts, notes = _load_parts(cka, settings, prednet, null, clips.levels, measures, tell)
     total = frames_to_read(opened) + sum(_count_steps(part, opened) for part in parts)
     counted = Counted(tell, stop, total)
-    models = [word for model in cka for word in ("--cka", model)]
+    models = [word for measure in measures for word in ("--measure", measure)]
+    models += [word for model in cka for word in ("--cka", model)]
     for key in ("examples", "estimator") if cka else ():
         value = getattr(settings, key)
         models += [f"--{key}", value] if value != getattr(CKA_DEFAULTS, key) else []
     models += ["--prednet", prednet] if prednet is not None else []
-    models += [word for path in null if cka for word in ("--null", path)]
+    models += [word for path in null if cka or measures for word in ("--null", path)]
     command = report_command(clips.natural, clips.others, *part_of_natural, models, clips.levels)
     failures: list[LeftOut] = []
     page, *_ = write_report(
@@ -104,17 +108,18 @@ def _load_parts(
     prednet: str | None,
     null: Sequence[str],
     levels: Levels,
+    measures: Sequence[str],
     tell: Tell,
 ) -> tuple[list[Part], list[str]]:
-    """Load the models of a report."""
-    if not cka and prednet is None:
+    """Load the models and the measures of a report."""
+    if not (cka or measures) and prednet is None:
         return [], []
     from stst.config.cka import parse_choice
 
     choices = [parse_choice(text) for text in dict.fromkeys(cka)]
-    tell(Step("loading models", 0.0, {}))
+    tell(Step("loading models" if cka or prednet else "", 0.0, {}))
     from stst.analysis.prediction import PredictionSettings
     from stst.report.models import load_parts
 
     prediction = None if prednet is None else PredictionSettings(prednet, device=DEVICE)
-    return load_parts(choices, settings, prediction, DEVICE, null, levels)
+    return load_parts(choices, settings, prediction, DEVICE, null, levels, measures)

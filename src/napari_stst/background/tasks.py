@@ -38,6 +38,7 @@ TASKS = {
     "beside": "napari_stst.background.exporting:export_beside",
     "pair": "napari_stst.background.measuring:pair_clips",
     "features": "napari_stst.background.measuring:measure_features",
+    "nulls": "napari_stst.background.measuring:measure_beside_nulls",
     "cka": "napari_stst.background.measuring:measure_cka",
     "prediction": "napari_stst.background.measuring:measure_prediction",
     "report": "napari_stst.background.reporting:report_clips",

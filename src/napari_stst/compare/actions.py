@@ -7,6 +7,8 @@ from qtpy.QtWidgets import QGridLayout, QProgressBar, QPushButton, QWidget
 
 from napari_stst.widgets.labels import MessageLabel
 
+_COLUMNS = 12  # so that rows of three and of four buttons are as wide
+
 
 class Actions(QWidget):
     """Buttons that measure, save and cancel, with a bar."""
@@ -14,6 +16,11 @@ class Actions(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.measure = _button("Measure", "Low-level features, frame by frame")
+        self.nulls = _button(
+            "Statistics…",
+            "Energy, coherence of motion and light, beside unrelated clips, the natural clip "
+            "scrambled, and noise",
+        )
         self.cka = _button(
             "CKA…", "How alike layers of a vision model find the clips, beside unrelated ones"
         )
@@ -27,20 +34,24 @@ class Actions(QWidget):
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
-        rows = (self.measure, self.cka, self.prednet), (self.save, self.report, self.open)
+        rows = (
+            (self.measure, self.nulls, self.cka, self.prednet),
+            (self.save, self.report, self.open),
+        )
         for row, buttons in enumerate(rows):
+            span = _COLUMNS // len(buttons)
             for column, button in enumerate(buttons):
-                layout.addWidget(button, row, column)
-        layout.addWidget(self.bar, 2, 0, 1, 2)
-        layout.addWidget(self.cancel, 2, 2)
+                layout.addWidget(button, row, column * span, 1, span)
+        layout.addWidget(self.bar, 2, 0, 1, _COLUMNS * 2 // 3)
+        layout.addWidget(self.cancel, 2, _COLUMNS * 2 // 3, 1, _COLUMNS // 3)
         self.message = MessageLabel()
-        layout.addWidget(self.message, 3, 0, 1, 3)
+        layout.addWidget(self.message, 3, 0, 1, _COLUMNS)
         self.open.setEnabled(False)
         self.set_busy(False)
 
     def set_ready(self, clips: bool, measured: bool) -> None:
         """Say whether there are clips that can be compared, and numbers that can be saved."""
-        for button in (self.measure, self.cka, self.prednet, self.report):
+        for button in (self.measure, self.nulls, self.cka, self.prednet, self.report):
             button.setEnabled(clips)
         self.save.setEnabled(measured)
 

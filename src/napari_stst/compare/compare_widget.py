@@ -21,6 +21,7 @@ from napari_stst.compare.controls import ViewControls
 from napari_stst.compare.dialogs import (
     CkaDialog,
     EarlierSettings,
+    MeasuresDialog,
     PredictionDialog,
     ReportDialog,
 )
@@ -35,6 +36,7 @@ from napari_stst.viewer.system_programs import open_in_system_program
 from napari_stst.widgets.theme import colors_of
 from napari_stst.widgets.wheel import leave_wheel
 from napari_stst.widgets.wording import word_for_form
+from stst.analysis.evidence.quantities import HEADINGS
 from stst.errors import InputError, StstError
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ class CompareWidget(QWidget):
         self.work.busy_changed.connect(self.actions.set_busy)
         for button, act in (
             (self.actions.measure, self.measure),
+            (self.actions.nulls, self._ask_measures),
             (self.actions.cka, self._ask_cka),
             (self.actions.prednet, self._ask_prednet),
             (self.actions.save, self._ask_table),
@@ -266,6 +269,16 @@ class CompareWidget(QWidget):
     def _measure(self, automatic: bool) -> None:
         self._add_measured("features", "Features", {}, automatic)
 
+    def measure_beside_nulls(self, arguments: Mapping[str, Any]) -> None:
+        """Measure energy, coherence or light; arguments as the task ``nulls`` has them."""
+        measure = arguments["measure"]
+
+        def remember() -> None:
+            measures = [*dict.fromkeys([*self._before.measures, measure])]
+            self._before = replace(self._before, measures=measures, null=arguments["null"])
+
+        self._add_measured("nulls", HEADINGS[measure][0], arguments, remember=remember)
+
     def measure_cka(self, arguments: Mapping[str, Any]) -> None:
         """Measure CKA; arguments as the task ``cka`` has them."""
         model = arguments["model"]
@@ -364,6 +377,13 @@ class CompareWidget(QWidget):
         leave_wheel(dialog)
         dialog.accepted.connect(lambda: accepted(dialog.arguments()))
         dialog.open()
+
+    def _ask_measures(self) -> None:
+        self._ask(MeasuresDialog(self._before, self), self._measure_all_beside_nulls)
+
+    def _measure_all_beside_nulls(self, measures: Sequence[Mapping[str, Any]]) -> None:
+        for one in measures:
+            self.measure_beside_nulls(one)
 
     def _ask_cka(self) -> None:
         dialog = CkaDialog(self._before, self._ask_layers, colors_of(self.viewer), self)

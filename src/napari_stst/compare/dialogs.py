@@ -1,4 +1,4 @@
-"""What is asked before CKA, prediction and the report."""
+"""What is asked before measures beside nulls, CKA, prediction and the report."""
 
 from __future__ import annotations
 
@@ -26,10 +26,17 @@ from napari_stst.compare.models import AskLayers, ClipList, ModelRows
 from napari_stst.widgets.labels import MessageLabel
 from napari_stst.widgets.theme import Colors
 from napari_stst.widgets.wording import word_for_form
+from stst.analysis.evidence.quantities import HEADINGS
 from stst.config.cka import CkaSettings, Estimator, Examples
 from stst.errors import InputError
 from stst.utils.files import at_home
 
+_TIPS = {
+    "energy": "Power over spatial and temporal frequency, flicker, and directions and speeds of "
+    "motion, compared with the natural clip's",
+    "coherence": "How much of the change is left once optical flow is undone; takes the longest",
+    "photometry": "Luminance, and contrast in linear light",
+}
 _REPLACE = "Replace a report that is there"
 _WIDE = 760  # pixels
 _HDF5 = "PredNet's weights (*.hdf5 *.h5 *.safetensors);;All files (*)"
@@ -47,12 +54,15 @@ class EarlierSettings:
         Of CKA, the last time; `null` are paths of unrelated clips.
     weights
         Of PredNet; empty where there are none.
+    measures
+        Names of `stst.analysis.settings.MEASURES`.
     """
 
     cka: Sequence[str] = ()
     settings: CkaSettings = CKA_DEFAULTS
     null: Sequence[str] = ()
     weights: str = ""
+    measures: Sequence[str] = ()
 
 
 class _Dialog(QDialog):
@@ -182,6 +192,66 @@ class CkaDialog(_CkaDialog):
         return [{"model": text, **self._share_arguments()} for text in self.models.texts()]
 
 
+class MeasureBoxes(QWidget):
+    """Boxes of the measures that are shown beside nulls.
+
+    Parameters
+    ----------
+    ticked
+        Names of `stst.analysis.settings.MEASURES`.
+    """
+
+    def __init__(self, ticked: Sequence[str]) -> None:
+        super().__init__()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.boxes: dict[str, QCheckBox] = {}
+        for name, (title, _) in HEADINGS.items():
+            self.boxes[name] = box = QCheckBox(title)
+            box.setToolTip(_TIPS[name])
+            box.setChecked(name in ticked)
+            layout.addWidget(box)
+        layout.addStretch(1)
+
+    def names(self) -> tuple[str, ...]:
+        """Give those that are ticked."""
+        return tuple(name for name, box in self.boxes.items() if box.isChecked())
+
+
+class MeasuresDialog(_Dialog):
+    """Asks which measures are taken, and for unrelated clips.
+
+    Parameters
+    ----------
+    measured
+        What was measured before.
+    parent
+        Owns the dialog.
+    """
+
+    def __init__(self, measured: EarlierSettings, parent: QWidget | None = None) -> None:
+        super().__init__("Statistics beside nulls", "Measure", parent)
+        self.measures = MeasureBoxes(measured.measures or tuple(HEADINGS))
+        self.null = ClipList()
+        self.null.list.setToolTip(
+            "Natural clips of other content, beside the sample clips. What they have stands beside "
+            "every value"
+        )
+        self.null.add(measured.null)
+        self.form.addRow("measures", self.measures)
+        self.form.addRow("unrelated clips", self.null)
+
+    def check(self) -> None:
+        """Look whether there is anything to do."""
+        if not self.measures.names():
+            raise InputError("No measure is ticked. Tick one.")
+
+    def arguments(self) -> list[dict[str, Any]]:
+        """Give the arguments of the task ``nulls``, once for every measure."""
+        null = self.null.paths()
+        return [{"measure": name, "null": null} for name in self.measures.names()]
+
+
 class PathEdit(QWidget):
     """A line for a path, and a button that browses."""
 
@@ -269,11 +339,13 @@ class ReportDialog(_CkaDialog):
         self.overwrite = QCheckBox(_REPLACE)
         for text in measured.cka:
             self.models.add(text)
+        self.measures = MeasureBoxes(measured.measures)
         self.prednet = _weights_file(self)
         self.prednet.edit.setPlaceholderText("not shown, or a file of weights")
         self.prednet.edit.setText(measured.weights)
         self.form.addRow("folder", self.folder)
         self.form.addRow(self.overwrite)
+        self.form.addRow("statistics", self.measures)
         self._add_rows()
         self.form.addRow("PredNet", self.prednet)
 
@@ -298,6 +370,7 @@ class ReportDialog(_CkaDialog):
         return {
             "output": self.folder.text(),
             "overwrite": self.overwrite.isChecked(),
+            "measures": self.measures.names(),
             "cka": self.models.texts(),
             **self._share_arguments(),
             "prednet": self.prednet.text() or None,

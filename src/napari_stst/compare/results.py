@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QLabel, QStackedWidget, QTabWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QSplitter, QStackedWidget, QTabWidget, QWidget
 
 from napari_stst.compare.time_plots import CoursePlot
+from napari_stst.compare.value_table import ValueTableView
 from napari_stst.widgets.dialogs import ask
 from napari_stst.widgets.wording import word_for_form
 from stst.analysis.tables import table, write_table
@@ -47,6 +48,8 @@ class Results(QStackedWidget):
         self.colors = colors
         self.measured: dict[str, Measurement] = {}
         self.plots: dict[str, CoursePlot] = {}
+        self.tables: dict[str, ValueTableView] = {}
+        self._pages: dict[str, QWidget] = {}
         self.tabs = QTabWidget()
         empty = QLabel(_EMPTY)
         empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -78,24 +81,39 @@ class Results(QStackedWidget):
             Where the cursor is.
         """
         self.measured[title] = measured
-        if title not in self.plots:
-            plot = CoursePlot(self.colors)
-            plot.frame_chosen.connect(self.frame_chosen)
-            self.plots[title] = plot
-            self.tabs.addTab(plot, title)
+        if title not in self._pages:
+            self._add_page(title, measured)
         plot = self.plots[title]
         plot.set_cursor(frame)
         plot.show_panels(measured.panels, labels, seconds, measured.verdicts)
-        self.tabs.setCurrentWidget(plot)
+        if measured.values is not None:
+            plot.setVisible(bool(measured.panels))
+            self.tables[title].show_values(measured.values, labels)
+        self.tabs.setCurrentWidget(self._pages[title])
         self.setCurrentWidget(self.tabs)
+
+    def _add_page(self, title: str, measured: Measurement) -> None:
+        """Make courses, with a table beside them where there is one."""
+        plot = CoursePlot(self.colors)
+        plot.frame_chosen.connect(self.frame_chosen)
+        self.plots[title] = plot
+        self._pages[title] = plot
+        if measured.values is not None:
+            self.tables[title] = ValueTableView(self.colors)
+            self._pages[title] = page = QSplitter(Qt.Orientation.Horizontal)
+            page.addWidget(plot)
+            page.addWidget(self.tables[title])
+            page.setSizes([1, 1])
+        self.tabs.addTab(self._pages[title], title)
 
     def forget(self) -> None:
         """Show nothing."""
         self.measured.clear()
         self.tabs.clear()
-        for plot in self.plots.values():
-            plot.deleteLater()
-        self.plots.clear()
+        for page in self._pages.values():
+            page.deleteLater()
+        for known in (self.plots, self.tables, self._pages):
+            known.clear()
         self.setCurrentIndex(0)
 
     def set_cursor(self, frame: float) -> None:
@@ -108,6 +126,8 @@ class Results(QStackedWidget):
         self.colors = colors
         for plot in self.plots.values():
             plot.set_colors(colors)
+        for view in self.tables.values():
+            view.set_colors(colors)
 
     def save(self, path: Path, clips: Iterable[Path]) -> None:
         """Write the rows of the shown tab as a table; an existing file is replaced.

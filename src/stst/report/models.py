@@ -37,6 +37,7 @@ from stst.models.classifiers import LoadedClassifier, load_classifier
 from stst.report.clips import Clip, number_frames
 from stst.report.content import Begin
 from stst.report.formatting import number
+from stst.report.measures import MeasuresPart, name_measures
 from stst.report.page import Section, data_uri, part
 from stst.report.parts import Added, LeftOut, Part, leaving_out
 from stst.report.sections import picture_size, png_of, svg_of
@@ -58,8 +59,9 @@ def load_parts(
     device: str,
     null: Sequence[Path | str] = (),
     levels: Levels = AS_STORED,
+    measures: Sequence[str] = (),
 ) -> tuple[list[Part], list[str]]:
-    """Load the models of a report, so that what is wrong is known before any work.
+    """Load what is added to a report, so that what is wrong is known before any work.
 
     Parameters
     ----------
@@ -72,14 +74,16 @@ def load_parts(
     device
         Where the models of CKA compute, see `stst.utils.devices.pick_device`.
     null
-        Natural clips of other content for the null of CKA, beside the sample clips.
+        Natural clips of other content for nulls, beside the sample clips.
     levels
         How their values become 8 bits.
+    measures
+        Names of `stst.analysis.settings.MEASURES`.
 
     Returns
     -------
     list of Part
-        At most three: CKA, prediction, and a `FailedPart` of what could not be loaded.
+        At most four: measures, CKA, prediction, and a `FailedPart` of what could not be loaded.
     list of str
         What a user should know of the models.
     """
@@ -90,10 +94,13 @@ def load_parts(
         with leaving_out(f"CKA in {one.model}", failed):
             models.append(load_classifier(one, pick_device(device)))
     notes = [note for model in models for note in model.notes]
-    if models:
-        with leaving_out(f"CKA in {', '.join(short_name(one.name) for one in models)}", failed):
+    wanted = [name_measures(measures)] if measures else []
+    wanted += [f"CKA in {', '.join(short_name(one.name) for one in models)}"] if models else []
+    if wanted:
+        with leaving_out(", ".join(wanted), failed):
             unrelated = UnrelatedClips(null, levels)
-            parts.append(CkaPart(models, settings, unrelated))
+            parts += [MeasuresPart(measures, unrelated)] if measures else []
+            parts += [CkaPart(models, settings, unrelated)] if models else []
             notes += unrelated.notes
     if prediction is not None:
         with leaving_out(_PREDICTION, failed):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stst.analysis.comparison import comparison_rows
+from stst.analysis.settings import CKA, MEASURES, PREDICTION
 from stst.analysis.tables import table, write_table
 from stst.errors import InputError
 from stst.figures import feature_courses, feature_means, frame_sheet, picture
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 PAGE = "index.html"
 FIGURES = ("frames", "features", "means")
 TABLES = ("features.csv", "comparison.csv")
-# of what models make of the clips, where that is asked for
-_MORE_FIGURES = ("cka", "cka_means", "prediction", "prediction_means")
-_MORE_TABLES = ("cka.csv", "prediction.csv")
+# of further measures and of what models make of the clips, where that is asked for
+_MORE_FIGURES = (*MEASURES, "cka", "cka_means", "prediction", "prediction_means")
+_MORE_TABLES = (*MEASURES.values(), CKA, PREDICTION)
 _KINDS = ("png", "svg")
 _SHARP = 200  # dots per inch of the drawn figures
 
@@ -58,8 +59,8 @@ def write_report(
         called once for each, and raising in it cancels. There are `frames_to_read` in all, and
         those that the parts count.
     parts
-        What else is shown, see `stst.report.models`. How a run went is shown by itself where
-        a sidecar tells it. What fails in one of them is left out, and the page says so.
+        What else is shown, see `stst.report.models.load_parts`. How a run went is shown by itself
+        where a sidecar tells it. What fails in one of them is left out, and the page says so.
     on_left_out
         Called with everything that is left out, once the report is there.
 

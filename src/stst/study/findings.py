@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stst.analysis.evidence.quantities import QUANTITIES, Quantity, Scale, quantity_of
+from stst.analysis.evidence.values import Key, Null, Value
 from stst.analysis.inference import (
     Interval,
     NullComparison,
@@ -23,8 +25,6 @@ from stst.analysis.settings import CKA, PREDICTION, RECOGNITION, TABLES, VALIDIT
 from stst.config.hints import suggestion
 from stst.errors import InputError
 from stst.study.entries import StudyEntry
-from stst.study.quantities import QUANTITIES, Quantity, Scale, quantity_of
-from stst.study.values import Key, Null, Value
 
 Means = NDArray[np.float64]
 #: Of equivalence and of "at its null".

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stst.analysis.evidence.quantities import Quantity, quantity_of
+from stst.analysis.evidence.values import Key, Value
 from stst.study.entries import StudyEntry
-from stst.study.quantities import Quantity, quantity_of
-from stst.study.values import Key, Value
 
 #: A value is told of where it is so many scaled median absolute deviations from the median, or of
 #: mean ones where the median one is 0 (Iglewicz & Hoaglin 1993).

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
+from stst.analysis.evidence.values import Key, Value
 from stst.analysis.measures.confounds import describe_confounds, describe_energy_confounds
 from stst.analysis.measures.likeness import Likeness, energy_likeness, pixel_likeness
 from stst.analysis.measures.recognition import Nameability
@@ -15,7 +16,6 @@ from stst.study.entries import StudyEntry
 from stst.study.findings import Finding, find_all
 from stst.study.outliers import Outlier, find_outliers
 from stst.study.run import Study
-from stst.study.values import Key, Value
 from stst.utils.names import usable
 from stst.video import LazyVideo
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+from stst.analysis.evidence.values import Key, Value
 from stst.analysis.measures.recognition import Nameability, agree
 from stst.analysis.settings import MEASURES, RECOGNITION, Settings
 from stst.batch.pairs import PairBatch
@@ -15,7 +16,7 @@ from stst.errors import InputError, StstError, in_words
 from stst.models import Kind
 from stst.study.entries import StudySet
 from stst.study.findings import check_margins
-from stst.study.values import NAMES, Key, Value, read_values
+from stst.study.values import NAMES, read_values
 from stst.utils.files import as_text, check_output, sha256_of
 from stst.video import LazyVideo, Levels, provenance_of, sidecar_path
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stst.analysis.evidence.baseline import LAGS, UNRELATED
+from stst.analysis.evidence.quantities import GROUPS
 from stst.analysis.features import MIN_MOTION
 from stst.analysis.inference import BOOTSTRAP_FROM, RESAMPLES, smallest_p
 from stst.analysis.measures.flow import PAPER_FLOW
 from stst.analysis.measures.recognition import NAMED, NO_OBSERVERS
 from stst.analysis.nulls import NULL_LENGTH
-from stst.batch.pair_measures import LAGS, UNRELATED
 from stst.figures.style import clip_color
 from stst.report.formatting import number
 from stst.report.page import Section, data_uri, part
@@ -29,30 +30,6 @@ if TYPE_CHECKING:
     from stst.analysis.settings import Settings
     from stst.study.results import Results
 
-#: Parts of the page by group: heading, and what its values say.
-GROUPS = {
-    "kept": (
-        "Kept",
-        "Statistics that a metamer is meant to keep. Ratios are the stimulus’s over the natural "
-        "clip’s: 1 is the same. Distances are from the natural clip: 0 is the same.",
-    ),
-    "lost": (
-        "Lost",
-        "What a metamer is meant to lose. Recognition: the probability that a classifier gives "
-        "the ten classes that it finds most probable in the natural clip. CKA: how alike a "
-        "model’s layers respond. At its null, a model finds no more of the natural clip in the "
-        "stimulus than in unrelated clips.",
-    ),
-    "coherence": (
-        "Coherence of motion",
-        "The share of the change over a lag that is left once optical flow is undone: 0 where "
-        "things move, 1 where they boil.",
-    ),
-    "light": (
-        "Light",
-        "Luminance through the sRGB transfer, relative to white, and contrast in linear light.",
-    ),
-}
 _PICTURES = 12  # of outliers
 _LISTED = 30
 _WIDTH = 160

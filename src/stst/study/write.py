@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from stst.analysis.evidence.quantities import GROUPS
 from stst.analysis.measures.naming import NamedStimulus, naming_trials, write_trials
 from stst.analysis.tables import table, write_table
 from stst.figures.style import picture
 from stst.report.page import page
 from stst.study.entries import StudyEntry
 from stst.study.figures import draw_findings, draw_likeness
+from stst.study.findings import Finding
 from stst.study.results import Results
-from stst.study.sections import GROUPS, all_sections, headline, lead
+from stst.study.sections import all_sections, headline, lead
 from stst.utils.files import as_text, write_whole
 from stst.utils.text import decode_text
 
@@ -77,13 +79,12 @@ def _write_tables(results: Results, folder: Path) -> list[str]:
 
 def _write_figures(results: Results, folder: Path) -> list[str]:
     conditions = results.study.stimuli.conditions
-    figures = {}
-    for name, findings in {
-        "headline": headline(results),
-        **{group: [f for f in results.findings if f.quantity.group == group] for group in GROUPS},
-    }.items():
-        if findings:
-            figures[name] = draw_findings(findings, conditions)
+    shown: dict[str, list[Finding]] = {"headline": headline(results)}
+    for group in GROUPS:
+        shown[group] = [one for one in results.findings if one.quantity.group == group]
+    figures = {
+        name: draw_findings(findings, conditions) for name, findings in shown.items() if findings
+    }
     for one in results.likeness:
         figures[one.measure.replace(".", "_")] = draw_likeness(one)
     names = []

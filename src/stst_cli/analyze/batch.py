@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stst_cli.analyze.models import choose_judges, choose_models, load_parts, model_options
+from stst_cli.analyze.options import measure_option
 from stst_cli.shared.commands import INTERRUPTED, terminable
 from stst_cli.shared.jobs import show_jobs
 from stst_cli.shared.options import PATH, ClipPart, clip_options
@@ -30,12 +31,7 @@ if TYPE_CHECKING:
     "-o", "--output", "folder", type=PATH, required=True, metavar="DIR",
     help="Folder of results; made if it does not exist.",
 )  # fmt: skip
-@click.option(
-    "--measure", "measures", multiple=True,
-    type=click.Choice(["energy", "coherence", "photometry"]),
-    help="Measure this, too, beside nulls: energy over frequencies, coherence of motion, or light. "
-    "Repeatable.",
-)  # fmt: skip
+@measure_option
 @click.option(
     "--judge", "judges", multiple=True, metavar="MODEL[=WEIGHTS]",
     help="A classifier that says what it still recognises, as `stst-analyze recognize` has it, "

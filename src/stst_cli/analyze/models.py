@@ -79,7 +79,9 @@ def choose_models(
         words["examples"], choose_estimator(words["estimator"], words["unbiased"])
     )
     if words["null"] and not (choices or words.get("beside_nulls")):
-        raise InputError("--null: gives clips for the null of CKA. Name a model with --cka, too.")
+        raise InputError(
+            "--null: gives clips for nulls, and nothing here has one. Name a model with --cka, too."
+        )
     if words["prednet"] is None:
         return choices, settings, None
     from stst.analysis.prediction import PredictionSettings
@@ -101,8 +103,8 @@ def choose_judges(texts: tuple[str, ...]) -> tuple[ClassifierSpec, ...]:
     return tuple(dict.fromkeys(parse_judge(one, ClassifierSpec("any")) for one in texts))
 
 
-def load_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
-    """Load the models that were asked for, so that what is wrong is said before any work.
+def load_parts(words: dict[str, Any], levels: Levels, measures: tuple[str, ...] = ()) -> list[Part]:
+    """Load what was asked for beside features, so that what is wrong is said before any work.
 
     Parameters
     ----------
@@ -110,6 +112,8 @@ def load_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
         Option by name.
     levels
         How values of clips for the null become 8 bits.
+    measures
+        Names of `stst.analysis.settings.MEASURES`.
 
     Raises
     ------
@@ -117,16 +121,16 @@ def load_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
         If an option is wrong, or a model or its weights cannot be had.
     """
     choices, settings, prediction = choose_models(words)
-    if words["null"] and not choices:
+    if words["null"] and not (choices or measures):
         from stst.analysis.cka.unrelated import UnrelatedClips
 
         say_notes(UnrelatedClips(words["null"], levels).notes)
-    if not choices and prediction is None:
+    if not (choices or measures) and prediction is None:
         return []
     from stst.report import models
 
     parts, notes = models.load_parts(
-        choices, settings, prediction, words["device"], words["null"], levels
+        choices, settings, prediction, words["device"], words["null"], levels, measures
     )
     failed = [part for part in parts if isinstance(part, models.FailedPart)]
     for failure in (one for part in failed for one in part.left_out):
@@ -141,7 +145,8 @@ def load_parts(words: dict[str, Any], levels: Levels) -> list[Part]:
 
 def command_words(words: dict[str, Any]) -> list[str]:
     """Write the options that were given as words of a command line."""
-    out = [part for text in words["cka"] for part in ("--cka", text)]
+    out = [part for one in words.get("measures", ()) for part in ("--measure", one)]
+    out += [part for text in words["cka"] for part in ("--cka", text)]
     estimator = choose_estimator(words["estimator"], words["unbiased"])
     height, width = words["size"]
     given = {**words, "size": f"{height}x{width}", "estimator": estimator}

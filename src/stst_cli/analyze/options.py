@@ -27,6 +27,13 @@ cka_options = together(
                  help="A natural clip of other content, for the nulls that CKA, and what else "
                  "has them, is shown with; the sample clips are among them anyway. Repeatable."),
 )  # fmt: skip
+#: Names of measures as ``measures``.
+measure_option = click.option(
+    "--measure", "measures", multiple=True,
+    type=click.Choice(["energy", "coherence", "photometry"]),
+    help="Measure this, too, beside nulls: energy over frequencies, coherence of motion, or light. "
+    "Repeatable.",
+)  # fmt: skip
 #: How frames are brought to the models of a command that is about models alone.
 classifier_options = together(
     click.option("--window", type=WHOLE, default=5, show_default=True, metavar="N",

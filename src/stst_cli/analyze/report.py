@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from stst_cli.analyze.models import command_words, load_parts, model_options
+from stst_cli.analyze.options import measure_option
 from stst_cli.shared.options import PATH, ClipPart, clip_options, overwrite_option
 from stst_cli.shared.terminal import say, say_notes
 
@@ -16,19 +17,21 @@ from stst_cli.shared.terminal import say, say_notes
 @click.argument("natural", type=PATH)
 @click.argument("others", type=PATH, metavar="[OTHER]...", nargs=-1)
 @click.option("-o", "--output", type=PATH, required=True, metavar="DIR", help="Folder to make.")
+@measure_option
 @clip_options
 @model_options
 @overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the paths as JSON.")
 def report(
-    natural: Path, others: tuple[Path, ...], output: Path, part: ClipPart, overwrite: bool,
-    as_json: bool, **words: Any,
+    natural: Path, others: tuple[Path, ...], output: Path, measures: tuple[str, ...],
+    part: ClipPart, overwrite: bool, as_json: bool, **words: Any,
 ) -> None:  # fmt: skip
     """Make a page that shows every OTHER clip beside the clip NATURAL, or NATURAL alone.
 
     DIR/index.html needs no other file and no network: frames, previews, low-level features over
-    time, their comparison, and how each clip was made; with --cka and --prednet also what models
-    make of the clips. Figures and tables lie beside it.
+    time, their comparison, and how each clip was made. --measure adds energy, coherence of motion
+    and light beside nulls, --cka and --prednet what models make of the clips. Figures and tables
+    lie beside it.
 
     Where the sidecar of a stimulus names NATURAL, the frames and the size that it was made with
     are shown, or of these the --frames that you ask for, in NATURAL's numbering; for other clips,
@@ -36,7 +39,8 @@ def report(
     large. A clip that was made of a stimulus is shown beside what the model saw of that
     (X.stimulus.mkv), or alone.
 
-    What fails in a model is left out; the page and the last line say so, and the exit code is 1.
+    What fails in a measure or a model is left out; the page and the last line say so, and the exit
+    code is 1.
     """
     import json
 
@@ -53,7 +57,9 @@ def report(
 
     check_report_output(output, overwrite)
     clips = open_clips(natural, others, *part)
-    parts = load_parts(words, part.levels)
+    measures = tuple(dict.fromkeys(measures))
+    words |= {"measures": measures, "beside_nulls": bool(measures)}
+    parts = load_parts(words, part.levels, measures)
     say_notes(note for clip in clips for note in clip.notes)
     command = report_command(
         natural, others, part.frames, part.max_side, command_words(words), part.levels

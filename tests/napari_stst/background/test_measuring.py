@@ -12,8 +12,10 @@ from napari_stst.background.messages import Failed, Result, Step, Stopped
 from napari_stst.background.worker import run_task
 from small_runs import clip, refused, stst, stst_analyze
 from stst.analysis.cka.verdicts import is_null
+from stst.analysis.settings import MEASURES
 from stst.analysis.tables import as_csv, table
 from stst.config.cka import CkaSettings
+from stst.report.formatting import number
 from stst_cli.analyze import main
 from stst_cli.shared.wording import in_options
 
@@ -126,6 +128,80 @@ class TestFeatures:
         assert asked("pair", "part.mkv", stop=lambda: True)[0] == Stopped()
 
 
+class TestBesideNulls:
+    @pytest.mark.parametrize("measure", MEASURES)
+    def test_rows_are_those_of_a_batch(self, here, measure):
+        measured = value("nulls", "part.mkv", measure=measure)
+        (here / "pairs.csv").write_text("natural,other\nnatural.mkv,part.mkv\n")
+        assert stst_analyze("batch", "pairs.csv", "-o", "b", "--measure", measure).exit_code == 0
+        (found,) = (here / "b").glob(f"*/{measure}.csv")
+        assert as_csv(table(measured.rows)) == found.read_text()
+
+    def test_courses_and_values(self, here):
+        clip(here / "u.mkv", 12, 30, 30, seed=8)
+        measured = value("nulls", "part.mkv", measure="photometry", null=["u.mkv"])
+        light = measured.panels[0]
+        assert (light.heading, len(measured.panels)) == ("Mean luminance", 3)
+        assert [(one.place, list(one.frames)) for one in light.series] == [
+            (0, list(range(2, 14))), (1, list(range(2, 14))),
+        ]  # fmt: skip
+        rows = {
+            (row["clip"], row["measure"], row.get("null_kind")): row["value"]
+            for row in measured.rows if "frame" not in row
+        }  # fmt: skip
+        (row, *_) = (one for one in measured.rows if one["measure"] == "luminance.mean.null")
+        assert light.series[0].band == (row["null_low"], row["null_high"])
+        assert light.series[1].band is None
+        (words,) = measured.verdicts
+        assert words.endswith("(astronaut.mkv, cat.mkv, coffee.mkv, u.mkv).")
+        values = measured.values
+        assert values.heads == ("Value", "Unrelated", "Scrambled", "Noise")
+        assert [(one.title, one.place) for one in values.rows[:3]] == [
+            ("Mean luminance", 0), ("Mean luminance", 1), ("RMS contrast, linear light", 0),
+        ]  # fmt: skip
+        noise = rows["part.mkv", "luminance.mean.null", "noise"]
+        assert values.rows[1].cells[-1] == values.rows[0].cells[-1] == number(noise)
+        own = rows["part.mkv", "luminance.mean", "unrelated"]
+        assert values.rows[1].cells[0] == number(own)
+
+    def test_a_comparison_has_values_alone(self, here):
+        measured = value("nulls", "part.mkv", measure="energy")
+        assert (measured.panels, measured.verdicts) == ((), ())
+        assert {one.place for one in measured.values.rows} == {1}
+        assert measured.values.rows[0].title == "Total variation"
+
+    def test_what_is_left_of_motion_without_occlusions(self, here):
+        measured = value("nulls", "part.mkv", measure="coherence")
+        heads = ("Value", "Without occlusions", "Left out", "Unrelated", "Scrambled", "Noise")
+        assert measured.values.heads == heads
+        assert len(measured.panels) == 2 * 4
+
+    def test_each_alignment_has_nulls_of_its_own(self, here):
+        assert stst("scramble", "natural.mkv", "-o", "b.mkv", "--frames", "0:3").exit_code == 0
+        measured = value("nulls", "part.mkv", "b.mkv", measure="photometry")
+        first, second, *others = measured.panels[0].series
+        assert (first.place, second.place) == (0, 0)
+        assert (len(first.frames), len(second.frames)) == (12, 3)
+        assert first.band != second.band
+        assert [one.place for one in others] == [1, 2]
+        alone = value("nulls", "b.mkv", measure="photometry")
+        assert alone.panels[0].series[0].band == second.band
+
+    def test_it_stops(self, here):
+        calls = []
+
+        def stop():
+            calls.append(None)
+            return len(calls) > 20
+
+        assert asked("nulls", "part.mkv", measure="energy", stop=stop)[0] == Stopped()
+
+    def test_unrelated_clips_that_cannot_be_read(self, here):
+        result, _ = asked("nulls", "part.mkv", measure="energy", null=["no.mkv"])
+        assert isinstance(result, Failed)
+        assert "no.mkv" in result.text
+
+
 class TestModels:
     def test_cka(self, here):
         measured = value("cka", "part.mkv", model=CKA)
@@ -197,7 +273,7 @@ class TestReport:
     def test_it_is_the_report_of_the_command_on_its_page(self, here):
         clip(here / "u.mkv", 7, 30, 30, seed=8)
         settings = CkaSettings("positions", "biased")
-        told = {"cka": [CKA], "null": ["u.mkv"], "settings": settings}
+        told = {"cka": [CKA], "null": ["u.mkv"], "settings": settings, "measures": ["photometry"]}
         found = value("report", "part.mkv", output="one", **told)
         assert found["page"] == "one/index.html"
         words = (
@@ -213,13 +289,28 @@ class TestReport:
             "positions",
             "--estimator",
             "biased",
+            "--measure",
+            "photometry",
         )
         assert stst_analyze("report", *words).exit_code == 0
         names = {path.name for path in (here / "one").iterdir()}
         assert names == {path.name for path in (here / "two").iterdir()}
-        assert {"index.html", "features.csv", "comparison.csv", "cka.csv"} <= names
+        assert {
+            "index.html",
+            "features.csv",
+            "comparison.csv",
+            "cka.csv",
+            "photometry.csv",
+        } <= names
         for name in names:
             assert (here / "one" / name).read_bytes() == (here / "two" / name).read_bytes(), name
+
+    def test_measures_have_unrelated_clips_without_cka(self, here):
+        clip(here / "u.mkv", 12, 30, 30, seed=8)
+        value("report", "part.mkv", output="one", null=["u.mkv"], measures=["photometry"])
+        page = (here / "one/index.html").read_text("utf-8")
+        assert "--measure photometry --null u.mkv</code>" in page
+        assert "u.mkv), from the lowest" in page
 
     def test_what_fails_is_left_out(self, here):
         for seed, name in enumerate(("a", "b")):

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QPushButton
 from hands import choose_from_menu, click, press, wait_for
 from napari_stst.background.measurements import Measurement
 from napari_stst.compare.compare_widget import CompareWidget
-from napari_stst.compare.dialogs import CkaDialog, PredictionDialog, ReportDialog
+from napari_stst.compare.dialogs import CkaDialog, MeasuresDialog, PredictionDialog, ReportDialog
 from napari_stst.make.generate import GenerateWidget
 from napari_stst.viewer.closing import main_window
 from napari_stst.viewer.layers import layer_of
@@ -76,6 +76,11 @@ def close_dock(viewer) -> None:
     """Close the dock as its button does."""
     docks = viewer.window._qt_window.findChildren(QDockWidget)
     next(dock for dock in docks if dock.objectName() == "Compare").destroyOnClose()
+
+
+def open_report(widget) -> ReportDialog:
+    widget.actions.report.click()
+    return QApplication.activeModalWidget() or widget.findChild(ReportDialog)
 
 
 def idle(widget):
@@ -299,6 +304,58 @@ class TestResults:
         monkeypatch.setattr(widget.results, "_may_replace", lambda path: True)
         widget.actions.save.click()
         assert "the sidecar of" in errors[-1]
+
+    def test_statistics_beside_nulls(self, viewer, widget, until, tmp_path, errors, monkeypatch):
+        click(widget.actions.nulls)
+        wait_for(lambda: isinstance(QApplication.activeModalWidget(), MeasuresDialog))
+        dialog = QApplication.activeModalWidget()
+        boxes = dialog.measures.boxes
+        assert dialog.measures.names() == ("energy", "coherence", "photometry")
+        for box in boxes.values():
+            click(box)
+        dialog.accept()
+        assert dialog.problem.text() == "No measure is ticked. Tick one."
+        null = str(clip(tmp_path / "u.mkv", 9, 20, 20, seed=7))
+        dialog.null.add([null])
+        click(boxes["photometry"])
+        click(boxes["energy"])
+        dialog.accept()
+        until(lambda: {"Energy", "Light"} <= {*widget.results.measured} and idle(widget))
+        # courses beside the table, where there are any
+        results = widget.results
+        assert results.plots["Light"].isVisible()
+        assert results.plots["Energy"].isHidden()
+        cursors = results.plots["Light"].cursors
+        viewer.dims.set_current_step(0, 4)
+        assert [one.value() for one in cursors] == [4.0] * 3
+        shown = results.tables["Light"]
+        assert [shown.item(at, 1).text() for at in range(2)] == ["natural", "part"]
+        assert shown.item(1, 0).text() == ""
+        kept = results.measured["Light"].values.rows[1]
+        assert [shown.item(1, at).text() for at in range(2, 6)] == list(kept.cells)
+        # what was measured is proposed, and can be kept
+        dialog = open_report(widget)
+        assert dialog.arguments()["measures"] == ("energy", "photometry")
+        assert dialog.arguments()["null"] == [null]
+        dialog.reject()
+        name = str(tmp_path / "light")
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args, **_: (name, "(*.csv)"))
+        click(widget.actions.save)
+        assert (tmp_path / "light.csv").read_text() == as_csv(table(results.measured["Light"].rows))
+        # in the colours of the theme
+        viewer.theme = "light"
+        assert shown.item(0, 1).foreground().color().name() == colors_of(viewer).text
+        assert errors == []
+
+    def test_statistics_that_were_cancelled(self, widget, until, errors):
+        for measure in ("energy", "coherence"):
+            widget.measure_beside_nulls({"measure": measure, "null": []})
+        until(lambda: widget.work.task is not None)
+        click(widget.actions.cancel)
+        until(lambda: idle(widget) and not widget.work._leaving)
+        assert {*widget.results.measured} == {"Features"}
+        assert open_report(widget).arguments()["measures"] == ()
+        assert errors == []
 
     def test_enter_goes_on_after_what_was_missing_is_written(self, widget, monkeypatch):
         asked = []

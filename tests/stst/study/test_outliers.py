@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from stst.analysis.evidence.values import Key, Value
 from stst.study.outliers import FAR, FEWEST, find_outliers
-from stst.study.values import Key, Value
 from study_values import DISTANCE, LIGHT, beside, entry, of_clips
 
 #: Not among what a study asks of.

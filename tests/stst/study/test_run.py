@@ -8,12 +8,12 @@ import pytest
 
 from small_runs import clip
 from small_runs import config as run_config
+from stst.analysis.evidence.values import Key
 from stst.batch.states import JobEnd
 from stst.errors import InputError
 from stst.runs.record import SCHEMA_VERSION
 from stst.study.entries import read_set
 from stst.study.run import Study, StudySettings, _usable_streams
-from stst.study.values import Key
 
 
 class TestMeasured:

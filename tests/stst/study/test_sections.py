@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from stst.analysis.evidence.quantities import GROUPS
 from stst.study.findings import find_all
 from stst.study.outliers import Outlier
 from stst.study.results import evaluate
-from stst.study.sections import GROUPS, _cells, _likeness_section, all_sections
+from stst.study.sections import _cells, _likeness_section, all_sections
 from study_values import DISTANCE, RATIO, beside, of_clips
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from stst.analysis.evidence.values import Key, Null
 from stst.errors import InputError
-from stst.study.values import Key, Null, read_values
+from stst.study.values import read_values
 
 
 @pytest.fixture

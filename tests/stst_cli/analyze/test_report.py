@@ -67,6 +67,25 @@ class TestResult:
         command = "stst-analyze report cat.npz &#39;a b.mkv&#39; -o DIR --frames 0:4 --max-side 20"
         assert f"<code>{command}</code>" in page
 
+    def test_measures(self, here):
+        clip(here / "u.mkv", 4, 30, 30, seed=8)
+        words = ("--measure", "photometry", "--measure", "photometry", "--null", "u.mkv")
+        shown = report("cat.npz", "a.mkv", "-o", "one", *words)
+        assert shown.exit_code == 0
+        assert [line.split(" done")[0] for line in shown.stderr.splitlines()] == [
+            "natural", "a", "photometry",
+        ]  # fmt: skip
+        page = (here / "one/index.html").read_text("utf-8")
+        assert "-o DIR --measure photometry --null u.mkv</code>" in page
+        assert "u.mkv), from the lowest value" in page
+        # those of a batch
+        (here / "pairs.csv").write_text("natural,other\ncat.npz,a.mkv\n")
+        again = ["batch", "pairs.csv", "-o", "b", "--null", "u.mkv", "--measure", "photometry"]
+        batched = CliRunner().invoke(main, again)
+        assert batched.exit_code == 0
+        (found,) = (here / "b").glob("*/photometry.csv")
+        assert found.read_bytes() == (here / "one/photometry.csv").read_bytes()
+
     def test_the_same_bytes(self, here):
         assert report("cat.npz", "a.mkv", "-o", "one").exit_code == 0
         assert report("cat.npz", "a.mkv", "-o", "two").exit_code == 0
@@ -152,6 +171,12 @@ class TestRefused:
             "a.mkv is compared with long.npz [frames=1:5] and b.mkv with long.npz [frames=2:6], "
             "but a report shows one natural clip. Make a report of each.",
         )
+
+    def test_nulls_of_nothing_and_nulls_that_are_not_there(self, here):
+        refused(report("cat.npz", "a.mkv", "-o", "r", "--null", "b.mkv"), "--null: gives clips for")
+        words = ("--measure", "energy", "--null", "no.mkv")
+        refused(report("cat.npz", "a.mkv", "-o", "r", *words), "no.mkv")
+        assert entries(here) == CLIPS
 
     @pytest.mark.parametrize("words", [("cat.npz", "a.mkv"), ("-o", "r")])
     def test_usage(self, here, words):

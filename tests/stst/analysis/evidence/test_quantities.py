@@ -5,8 +5,8 @@ from math import isnan
 
 import pytest
 
+from stst.analysis.evidence.quantities import QUANTITIES, quantity_of
 from stst.analysis.settings import TABLES
-from stst.study.quantities import QUANTITIES, quantity_of
 
 
 @pytest.mark.parametrize(

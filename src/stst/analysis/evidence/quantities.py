@@ -1,4 +1,4 @@
-"""What a study asks of each measure: does it stay, is it gone, against what?"""
+"""What is asked of each measure: does it stay, is it gone, against what?"""
 
 from __future__ import annotations
 
@@ -21,6 +21,36 @@ Group = Literal["kept", "lost", "coherence", "light"]
 #: How a value is read. ``"ratio"`` and ``"likeness"``: to natural, 1 is the same; ``"distance"``:
 #: from natural, 0 is the same; ``"beside"``: the natural clip has a value of its own.
 Scale = Literal["ratio", "distance", "likeness", "beside"]
+#: Heading of each group, and what its values say.
+GROUPS: dict[Group, tuple[str, str]] = {
+    "kept": (
+        "Kept",
+        "Statistics that a metamer is meant to keep. Ratios are the stimulus’s over the natural "
+        "clip’s: 1 is the same. Distances are from the natural clip: 0 is the same.",
+    ),
+    "lost": (
+        "Lost",
+        "What a metamer is meant to lose. Recognition: the probability that a classifier gives "
+        "the ten classes that it finds most probable in the natural clip. CKA: how alike a "
+        "model’s layers respond. At its null, a model finds no more of the natural clip in the "
+        "stimulus than in unrelated clips.",
+    ),
+    "coherence": (
+        "Coherence of motion",
+        "The share of the change over a lag that is left once optical flow is undone: 0 where "
+        "things move, 1 where they boil.",
+    ),
+    "light": (
+        "Light",
+        "Luminance through the sRGB transfer, relative to white, and contrast in linear light.",
+    ),
+}
+#: Measures of `stst.analysis.settings.MEASURES`: heading, and the group of what is asked of them.
+HEADINGS: dict[str, tuple[str, Group]] = {
+    "energy": ("Energy", "kept"),
+    "coherence": ("Coherence of motion", "coherence"),
+    "photometry": ("Light", "light"),
+}
 
 
 @dataclass(frozen=True)
