@@ -1,16 +1,15 @@
 """What `quick`, `fast` and `paper` keep of natural clips, and what they lose, over a set.
 
     python benchmarks/evidence.py DIR --videos FOLDER --photographs FOLDER [--part small|paper]
-        [--judge MODEL ...] [--cka MODEL@LAYERS ...]
+        [--seeds N ...] [--judge MODEL ...] [--cka MODEL@LAYERS ...]
 
 Makes the natural clips and a manifest in DIR, then every stimulus by `stst batch`, one thread each,
 and measures them by `stst-analyze study`: what is done stays, so the same command goes on after a
 stop. Two parts:
 
-* ``small``: eight clips of 24 frames, longer side 192 px; `quick`, `fast` and phase scrambling, two
-  seeds each;
+* ``small``: eight clips of 24 frames, longer side 192 px; `quick`, `fast` and phase scrambling;
 * ``paper``: four clips of 3 frames, shorter side at least 147 px, where the paper's three octaves
-  fit; `paper`, `fast` and `quick`, seed 0.
+  fit; `paper`, `fast` and `quick`.
 
 The folder of videos holds `animal.mp4`, `flipping_a_pancake.mkv` and `carphone_pristine.mp4`; that
 of photographs the pictures of ImageNet that the package foolbox ships (`foolbox/data`).
@@ -23,9 +22,10 @@ import csv
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 
@@ -59,11 +59,8 @@ MARGINS = {
 }
 #: Of VGG-19; the presets' own ones want its full weights, of 550 MB.
 LAYERS = '["conv1_1", "conv2_1", "conv3_1"]'
-#: Presets and seeds by part.
-STIMULI = {
-    "small": [(preset, seed) for seed in (0, 1) for preset in ("quick", "stps", "fast")],
-    "paper": [("quick", 0), ("fast", 0), ("paper", 0)],
-}
+#: Presets by part.
+PRESETS = {"small": ("quick", "fast", "stps"), "paper": ("quick", "fast", "paper")}
 
 
 def sample_clips(height: int, width: int) -> ModuleType:
@@ -111,7 +108,9 @@ def naturals(part: str, videos: Path, photographs: Path) -> Iterator[tuple[str, 
     yield "pancake", read_video(videos / VIDEOS["pancake"][0], frames="0:3", max_side=264)
 
 
-def write_set(folder: Path, part: str, videos: Path, photographs: Path) -> Path:
+def write_set(
+    folder: Path, part: str, seeds: Sequence[int], videos: Path, photographs: Path
+) -> Path:
     """Write the natural clips that are not there yet, and the manifest; give the latter."""
     clips = folder / "natural"
     clips.mkdir(parents=True, exist_ok=True)
@@ -124,7 +123,7 @@ def write_set(folder: Path, part: str, videos: Path, photographs: Path) -> Path:
     with manifest.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["natural", "preset", "seed", "output", "spatial.texture_layers"])
-        for preset, seed in STIMULI[part]:
+        for seed, preset in product(seeds, PRESETS[part]):
             layers = LAYERS if preset in ("fast", "paper") else ""
             for name in names:
                 output = f"{name}_{preset}_{seed}.mkv"
@@ -132,14 +131,14 @@ def write_set(folder: Path, part: str, videos: Path, photographs: Path) -> Path:
     return manifest
 
 
-def write_pairs(folder: Path, part: str) -> Path:
+def write_pairs(folder: Path, part: str, seeds: Sequence[int]) -> Path:
     """Write which stimuli the study is of, under the names of their presets; give the manifest."""
     path = folder / "set.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["natural", "other", "label", "condition"])
         for natural in sorted((folder / "natural").glob("*.mkv")):
-            for preset, seed in STIMULI[part]:
+            for seed, preset in product(seeds, PRESETS[part]):
                 label = f"{natural.stem}_{preset}_{seed}"
                 other = f"stimuli/{label}.mkv"
                 if (folder / other).exists():
@@ -151,6 +150,8 @@ def keep_table(folder: Path, part: str) -> None:
     """Keep what the study found: a row for each measure, a column for each preset."""
     with (folder / "page" / "study.csv").open(newline="") as file:
         found = list(csv.DictReader(file))
+    with (folder / "set.csv").open(newline="") as file:
+        labels = [row["label"] for row in csv.DictReader(file)]
     presets = list(dict.fromkeys(row["condition"] for row in found))
     rows: dict[str, dict[str, str]] = {}
     for row in found:
@@ -168,7 +169,7 @@ def keep_table(folder: Path, part: str) -> None:
     keep(
         f"evidence_{part}",
         f"What presets keep and lose, {part} set: mean [95 % interval], margins stated before",
-        {"machine": machine(), "margins": MARGINS, "findings": found},
+        {"machine": machine(), "margins": MARGINS, "stimuli": labels, "findings": found},
         table,
     )
 
@@ -194,19 +195,20 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--videos", type=Path, required=True)
     parser.add_argument("--photographs", type=Path, required=True)
-    parser.add_argument("--part", choices=sorted(STIMULI), default="small")
+    parser.add_argument("--part", choices=sorted(PRESETS), default="small")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--judge", action="append", default=[])
     parser.add_argument("--cka", action="append", default=[])
     parser.add_argument("--jobs", default="2")
     asked = parser.parse_args()
     folder = asked.folder / asked.part
-    manifest = write_set(folder, asked.part, asked.videos, asked.photographs)
+    manifest = write_set(folder, asked.part, asked.seeds, asked.videos, asked.photographs)
     run("stst_cli", "batch", str(manifest), "-o", str(folder / "stimuli"), "--jobs", asked.jobs,
         "--threads", "1", "--device", "cpu")  # fmt: skip
     options = [word for judge in asked.judge for word in ("--judge", judge)]
     options += [word for model in asked.cka for word in ("--cka", model)]
     options += [word for name, one in MARGINS.items() for word in ("--margin", f"{name}={one}")]
-    run("stst_cli.analyze", "study", str(write_pairs(folder, asked.part)), "-o",
+    run("stst_cli.analyze", "study", str(write_pairs(folder, asked.part, asked.seeds)), "-o",
         str(folder / "page"), "--jobs", asked.jobs, *options)  # fmt: skip
     keep_table(folder, asked.part)
 
