@@ -9,7 +9,7 @@ stop. Two parts:
 
 * ``small``: eight clips of 24 frames, longer side 192 px; `quick`, `fast` and phase scrambling;
 * ``paper``: four clips of 3 frames, shorter side at least 147 px, where the paper's three octaves
-  fit; `paper`, `fast` and `quick`.
+  fit; `paper` beside the others.
 
 The folder of videos holds `animal.mp4`, `flipping_a_pancake.mkv` and `carphone_pristine.mp4`; that
 of photographs the pictures of ImageNet that the package foolbox ships (`foolbox/data`).
@@ -60,7 +60,7 @@ MARGINS = {
 #: Of VGG-19; the presets' own ones want its full weights, of 550 MB.
 LAYERS = '["conv1_1", "conv2_1", "conv3_1"]'
 #: Presets by part.
-PRESETS = {"small": ("quick", "fast", "stps"), "paper": ("quick", "fast", "paper")}
+PRESETS = {"small": ("quick", "fast", "stps"), "paper": ("quick", "fast", "stps", "paper")}
 
 
 def sample_clips(height: int, width: int) -> ModuleType:

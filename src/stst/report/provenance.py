@@ -105,7 +105,10 @@ def making_of(clip: Clip) -> Making | None:
     config = sidecar.get("config")
     known = isinstance(config, Mapping)
     return Making(
-        facts=[*_facts(clip, sidecar), *(_settings(config) if isinstance(config, Mapping) else [])],
+        facts=[
+            *_facts(clip, sidecar),
+            *(list_settings(config) if isinstance(config, Mapping) else []),
+        ],
         config=json.dumps(config, indent=2, ensure_ascii=False) if known else "",
         inputs=[_input(one) for one in _mappings(sidecar.get("inputs"))],
         weights=[_weight(one) for one in _mappings(sidecar.get("weights"))],
@@ -149,7 +152,8 @@ def _facts(clip: Clip, sidecar: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "File unchanged", "yes" if same else f"no: it was {text(output['sha256'])}"
 
 
-def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def list_settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """List the settings that a reader of a report asks for first, in words."""
     for key, title in _SETTINGS:
         value: Any = config
         for name in key.split("."):

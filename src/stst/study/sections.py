@@ -20,6 +20,7 @@ from stst.report.page import Section, data_uri, part
 from stst.report.sections import picture_size, png_of, svg_of
 from stst.study.figures import draw_findings, draw_likeness
 from stst.study.findings import ALPHA, Finding
+from stst.study.making import describe_making
 from stst.study.outliers import FAR, FEWEST, Outlier
 from stst.version import __version__
 from stst.video import LazyVideo, first_frame
@@ -43,7 +44,7 @@ def headline(results: Results) -> list[Finding]:
 def lead(results: Results, files: Sequence[str]) -> Markup:
     """Say what the set is, and what has to be known before anything is read."""
     notes = [
-        _unit_note(results.clips), *results.study.notes, *_untested(results), *results.confounds
+        _unit_note(results), *results.study.notes, *_untested(results), *results.confounds
     ]  # fmt: skip
     missing = [f"{label}: {problem}" for label, problem in results.problems.items()]
     conditions = [
@@ -56,14 +57,17 @@ def lead(results: Results, files: Sequence[str]) -> Markup:
     )  # fmt: skip
 
 
-def _unit_note(clips: int) -> str:
+def _unit_note(results: Results) -> str:
+    clips = results.clips
     if clips < 1:
         return "No stimulus could be measured."
     if clips == 1:
         return "One natural clip: everything here describes it, and nothing is tested."
+    few = min([clips, *(one.interval.n for one in results.findings if one.test is not None)])
+    beside = f" Where only {few} count, none below {smallest_p(few):.3g}." if few < clips else ""
     return (
         f"The clip is the unit: with {clips} natural clips no permutation test can give a p "
-        f"below {smallest_p(clips):.3g}."
+        f"below {smallest_p(clips):.3g}.{beside}"
     )
 
 
@@ -232,6 +236,9 @@ def _methods_section(results: Results) -> Section:
         resamples=RESAMPLES,
         alpha=ALPHA,
         margins=[f"{name} {margin:g}" for name, margin in results.study.settings.margins.items()],
+        making=describe_making(
+            [one for one in results.study.stimuli.entries if one.pair.label in results.values]
+        ),
         given=bool(results.study.settings.measuring.null),
         **_measured_words(results.study.measuring),
     )

@@ -130,14 +130,14 @@ class TestVerdicts:
             (SEEN, [beside(0.9, 0.9, unrelated=0.01)] * 4, 0.1, "above its null"),
             (LIGHT, [beside(0.2, 0.2)] * 4, 0.01, "equivalent"),
             # another clip, noise
-            (RATIO, [beside(one) for one in (2.0, 2.1, 1.9, 2.2)], 1.1, "undecided"),
+            (RATIO, [beside(one) for one in (2.0, 2.1, 1.9, 2.2)], 1.1, "not equivalent"),
             (DISTANCE, around(1.5, scrambled=0.5), 0.1, "not within"),
             (COHERENCE, around(1.0, 0.2, scrambled=0.8), 0.1, "not within"),
             (SEEN, around(0.05, 0.9, unrelated=0.05), 0.1, "at its null"),
-            (LIGHT, around(0.5, 0.2), 0.1, "undecided"),
+            (LIGHT, around(0.5, 0.2), 0.1, "not equivalent"),
             # more coherent than the natural clip is no fault; darker than it is
             (COHERENCE, around(0.1, 0.5, scrambled=0.8), 0.1, "within"),
-            (LIGHT, around(0.1, 0.5), 0.1, "undecided"),
+            (LIGHT, around(0.1, 0.5), 0.1, "not equivalent"),
             # far above nothing, but not shown to be beyond the margin
             (DISTANCE, around(0.09, scrambled=0.5), 0.1, "undecided"),
             (SEEN, around(0.5, 0.9), 0.1, "no null"),

@@ -22,7 +22,7 @@ from stst.analysis.inference.values import (
 )
 from stst.errors import InputError
 
-EquivalenceVerdict = Literal["equivalent", "undecided", "descriptive"]
+EquivalenceVerdict = Literal["equivalent", "not equivalent", "undecided", "descriptive"]
 NullVerdict = Literal["at its null", "above its null", "undecided", "descriptive"]
 
 
@@ -45,8 +45,8 @@ class Equivalence:
     n
         Number of clips.
     verdict
-        ``"equivalent"``: shown to be within the margins; ``"undecided"``: not shown, which does
-        not say that it is outside; ``"descriptive"``: fewer than two clips.
+        ``"equivalent"``: shown to be within the margins; ``"not equivalent"``: shown to be beyond
+        one of them; ``"undecided"``: neither; ``"descriptive"``: fewer than two clips.
     missing
         Values that were NaN and left out.
     """
@@ -120,7 +120,7 @@ def equivalence_test(
     -------
     Equivalence
         Equivalent where p, the larger one of both, is below alpha, that is where the interval lies
-        between the margins (Schuirmann 1987).
+        between the margins (Schuirmann 1987); not equivalent where all of it lies beyond one.
 
     Raises
     ------
@@ -147,6 +147,8 @@ def equivalence_test(
     low, high = t_interval(known, 1 - 2 * alpha)
     p = max(_p_above(known, margins[0]), _p_above(-known, -margins[1]))
     verdict: EquivalenceVerdict = "equivalent" if p < alpha else "undecided"
+    if low >= margins[1] or high <= margins[0]:
+        verdict = "not equivalent"
     return Equivalence(back(mean), back(low), back(high), p, margin, alpha, n, verdict, missing)
 
 

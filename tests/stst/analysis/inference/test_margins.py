@@ -42,6 +42,18 @@ class TestEquivalence:
         assert equivalence_test(values, -0.1, 0.1).verdict == "undecided"
         assert equivalence_test(values, -0.5, 0.5).verdict == "equivalent"
 
+    def test_what_is_wholly_beyond_a_margin(self):
+        for values in ([0.3, 0.32, 0.28, 0.3], [-0.3, -0.32, -0.28, -0.3]):
+            found = equivalence_test(values, -0.2, 0.2)
+            assert found.verdict == "not equivalent"
+            assert abs(found.mean) > min(abs(found.low), abs(found.high)) > 0.2
+        # beyond by its mean only
+        assert equivalence_test([0.1, 0.5, 0.0, 0.4], -0.2, 0.2).verdict == "undecided"
+        assert equivalence_test([1.6, 1.7], 1 / 1.25, 1.25, ratios=True).verdict == "not equivalent"
+        assert (
+            equivalence_test([0.6, 0.58], 1 / 1.25, 1.25, ratios=True).verdict == "not equivalent"
+        )
+
     def test_a_significant_difference_may_be_small_enough(self):
         values = [0.02, 0.021, 0.019, 0.02]
         assert stats.ttest_1samp(values, 0).pvalue < 0.001
