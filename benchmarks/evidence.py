@@ -22,7 +22,8 @@ import csv
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
@@ -149,7 +150,8 @@ def write_pairs(folder: Path, part: str, seeds: Sequence[int]) -> Path:
 def keep_table(folder: Path, part: str) -> None:
     """Keep what the study found: a row for each measure, a column for each preset."""
     with (folder / "page" / "study.csv").open(newline="") as file:
-        found = list(csv.DictReader(file))
+        # of one clip there are no columns of intervals and verdicts
+        found = [defaultdict(str, row) for row in csv.DictReader(file)]
     with (folder / "set.csv").open(newline="") as file:
         labels = [row["label"] for row in csv.DictReader(file)]
     presets = list(dict.fromkeys(row["condition"] for row in found))
@@ -174,7 +176,7 @@ def keep_table(folder: Path, part: str) -> None:
     )
 
 
-def _cell(row: dict[str, str]) -> str:
+def _cell(row: Mapping[str, str]) -> str:
     """Write a mean, its interval and what the margin says of it."""
     interval = f" [{_short(row['low'])}, {_short(row['high'])}]" if row["low"] else ""
     verdict = row["verdict"].partition(" (")[0]
