@@ -206,7 +206,7 @@ def energy_likeness(
 
     Notes
     -----
-    The overlap is 1 − ½ Σ |p − q|, the total variation distance turned round. Power has few
+    The overlap is ``1 − ½ Σ |p − q|``, the total variation distance turned round. Power has few
     bands that are large and many that are small, of which a correlation of logarithms sees most:
     unrelated natural clips get above 0.9 there.
     """
