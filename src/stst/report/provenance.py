@@ -40,6 +40,7 @@ _SETTINGS = (
     ("regrain", "Regrain"),
     ("precision", "Precision"),
 )
+_HASH = len("sha256:") + 12
 _KNOWN = ("schema_version", "method", "config", "inputs", "weights", "environment", "output")
 
 
@@ -105,13 +106,10 @@ def making_of(clip: Clip) -> Making | None:
     config = sidecar.get("config")
     known = isinstance(config, Mapping)
     return Making(
-        facts=[
-            *_facts(clip, sidecar),
-            *(list_settings(config) if isinstance(config, Mapping) else []),
-        ],
+        facts=[*_facts(clip, sidecar), *list_settings(_mapping(config))],
         config=json.dumps(config, indent=2, ensure_ascii=False) if known else "",
         inputs=[_input(one) for one in _mappings(sidecar.get("inputs"))],
-        weights=[_weight(one) for one in _mappings(sidecar.get("weights"))],
+        weights=[_weight(one) for one in _weights(sidecar)],
         environment=_environment(sidecar.get("environment")),
         warnings=[text(one) for one in _list_items(sidecar.get("warnings"))],
     )
@@ -160,6 +158,35 @@ def list_settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             value = value.get(name) if isinstance(value, Mapping) else None
         if value is not None:
             yield title, _octaves(value) if key == "octaves" else text(value)
+
+
+def list_making(sidecar: Mapping[str, Any]) -> Facts:
+    """List what the methods section of a paper has to say of a stimulus, as far as it is known."""
+    config, environment, output = (
+        _mapping(sidecar.get(name)) for name in ("config", "environment", "output")
+    )
+    versions = _mapping(environment.get("versions"))
+    known = {
+        "method": sidecar.get("method"),
+        "seed": sidecar.get("seed"),
+        **dict(list_settings(config)),
+        "device": environment.get("device"),
+        "frames": output.get("frames"),
+        "height × width": _join(output.get("size"), " × "),
+        "Hz": output.get("fps"),
+        **{f"weights of {text(one.get('name'))}": _checked(one) for one in _weights(sidecar)},
+        **{name: versions.get(name) for name in ("napari-stst", "torch")},
+    }
+    return [(name, text(value)) for name, value in known.items() if value not in (None, "none")]
+
+
+def _weights(sidecar: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return _mappings(sidecar.get("weights"))
+
+
+def _checked(weights: Mapping[str, Any]) -> str:
+    known = "" if weights.get("verified") else ", not a known file"
+    return f"{text(weights.get('hash'))[:_HASH]}…{known}"
 
 
 def _octaves(octaves: object) -> str:
@@ -211,6 +238,10 @@ def _list_items(value: object) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _mappings(value: object) -> list[Mapping[str, Any]]:

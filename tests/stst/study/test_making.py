@@ -41,7 +41,7 @@ def test_what_is_common_is_said_once_and_what_differs_too(entries):
     assert condition == "x"
     assert line.split("; ") == [
         "method stst", "seed 1 or 2", "Temporal model msoe", "Blending ratio 0.9 or 0.8",
-        "Weight of the spectrum 0.1", "Regrain no", "computed in bf16", "frames 3",
+        "Weight of the spectrum 0.1", "Regrain no", "frames 3",
         "height × width 18 × 20", "Hz 25",
         "weights of msoe sha256:0123456789ab…, not a known file or sha256:0123456789ab…",
         "napari-stst 0.2", "torch 2",
@@ -55,6 +55,15 @@ def test_what_has_no_sidecar_is_counted(entries):
     assert describe_making(entries[2:]) == []
 
 
-def test_a_sidecar_of_another_program(entries):
-    Path("c.json").write_text(json.dumps({"config": [1], "environment": "x", "output": None}))
-    assert describe_making(entries[2:]) in ([], [("y", "")])
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ({"config": [1], "environment": "x", "output": None, "seed": 7}, "seed 7"),
+        ({"weights": ["a", 3], "output": {"size": 3}, "method": None}, "height × width 3"),
+        ({"weights": {"name": 5}, "environment": {"versions": [1]}},
+         "weights of 5 none…, not a known file"),
+    ],
+)  # fmt: skip
+def test_a_sidecar_of_another_program(entries, content, line):
+    Path("c.json").write_text(json.dumps(content))
+    assert describe_making(entries[2:]) == [("y", line)]

@@ -108,7 +108,7 @@ class Synthesis:
         self._octaves: dict[int, list[Octave]] = {}
         self._standing: Standing | None = None
         self.notes: list[str] = []
-        if regions is not None and config.spectrum_weight > 0:
+        if regions is not None and any(one.spectrum_weight for one in self._settings.values()):
             self.notes.append(
                 "the spectrum is not matched where there is a mask: with what stays natural it "
                 "would tell what was replaced"

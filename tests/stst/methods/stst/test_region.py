@@ -360,6 +360,12 @@ class TestRuns:
         (video,) = stst.synthesize(clip, config(**changes), on_event=seen.append, mask=disc())
         assert np.array_equal(video.frames, made(clip, disc(), color_weight=0.2))
         assert any("the spectrum is not matched" in note for note in seen[0].notes)
+        late = {"frames": [{"range": "1:2", "spectrum_weight": 0.5}]}
+        stst.synthesize(clip, config(**late), on_event=seen.append, mask=disc())
+        assert (
+            sum("the spectrum is not matched" in n for e in seen for n in getattr(e, "notes", ()))
+            == 2
+        )
         terms = [
             event.statistics[0]["unweighted"] for event in seen if isinstance(event, FrameDone)
         ]
