@@ -20,8 +20,8 @@ def describe_making(entries: Sequence[StudyEntry]) -> list[tuple[str, str]]:
     Returns
     -------
     list of tuple of str
-        Condition, and what all its stimuli have in common in one line, then what differs; nothing
-        of conditions none of whose stimuli has a sidecar.
+        Condition, and in one line each fact with all values that its stimuli have; no condition
+        none of whose stimuli has a sidecar.
     """
     out = []
     for condition in dict.fromkeys(one.condition for one in entries):
